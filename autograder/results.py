@@ -1,0 +1,175 @@
+"""What grading yields: outcomes, check results, stage reports, and their versioned JSON.
+
+Everything that renders, files or exports a grade reads these structures; nothing else carries a
+score through the program. A score is an integer, all or nothing per check, and only
+``Outcome.PASSED`` earns.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+FORMAT_VERSION = 1
+
+
+class Outcome(StrEnum):
+    """How one check ended."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"  # a wrong answer
+    ERROR = "ERROR"  # the submission raised
+    TIMEOUT = "TIMEOUT"  # it used up its computing time
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    NOT_ATTEMPTED = "NOT_ATTEMPTED"  # the stub is still there, or no file was handed in
+    BLOCKED = "BLOCKED"  # the file was refused, or the module does not import
+    GRADER_ERROR = "GRADER_ERROR"  # our fault: never a number in a gradebook
+
+
+class IsolationLevel(StrEnum):
+    """How well student code was kept apart while it ran; stamped on every report."""
+
+    KERNEL_NAMESPACES = "kernel+ns"
+    KERNEL = "kernel"
+    CONTAINER = "container"
+    NONE = "none"
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One scored hidden check of one submission.
+
+    ``what`` is a symptom, ``where`` a place in the student's file, ``hint`` the author's advice;
+    none of them holds an input, a value or exception text. ``mistake`` is the id of the named
+    mistake that explains the failure.
+    """
+
+    id: str
+    title: str
+    exercise: str
+    outcome: Outcome
+    points: int
+    bonus: bool = False
+    what: str = ""
+    where: str = ""
+    hint: str = ""
+    mistake: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the check earns its points."""
+        return self.outcome is Outcome.PASSED
+
+    @property
+    def score(self) -> int:
+        """Points earned: all or nothing."""
+        return self.points if self.passed else 0
+
+
+class StageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One student's result in one stage.
+
+    ``stand_ins`` names the earlier modules that were replaced by the course's own; ``notes`` are
+    for the instructor (odd characters found, files ignored); ``digest`` identifies what was graded.
+    """
+
+    student: str
+    stage: str
+    checks: tuple[CheckResult, ...]
+    isolation: IsolationLevel
+    stand_ins: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    digest: str = ""
+
+    @property
+    def graded(self) -> bool:
+        """Whether this report may become a number: no check may have met a grader error."""
+        return bool(self.checks) and all(check.outcome is not Outcome.GRADER_ERROR for check in self.checks)
+
+    @property
+    def points(self) -> int:
+        """Points possible, extensions apart."""
+        return sum(check.points for check in self.checks if not check.bonus)
+
+    @property
+    def score(self) -> int:
+        """Points earned, extensions apart."""
+        return sum(check.score for check in self.checks if not check.bonus)
+
+    @property
+    def bonus(self) -> int:
+        """Points earned with extensions."""
+        return sum(check.score for check in self.checks if check.bonus)
+
+    @property
+    def bonus_points(self) -> int:
+        """Points possible with extensions."""
+        return sum(check.points for check in self.checks if check.bonus)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds the checks took, one after the other."""
+        return sum(check.seconds for check in self.checks)
+
+    def to_builtins(self) -> dict[str, Any]:
+        """The report as JSON-ready data, derived scores written out."""
+        checks = [
+            {**msgspec.to_builtins(check), "score": check.score}
+            for check in self.checks
+        ]
+        return {
+            "student": self.student,
+            "stage": self.stage,
+            "points": self.points,
+            "score": self.score,
+            "bonus": self.bonus,
+            "graded": self.graded,
+            "isolation": self.isolation.value,
+            "stand_ins": list(self.stand_ins),
+            "notes": list(self.notes),
+            "digest": self.digest,
+            "checks": checks,
+        }
+
+
+class ResultsFormatError(ValueError):
+    """A results file is not ours, or of a version this program does not read."""
+
+
+def report_from_builtins(data: dict[str, Any]) -> StageReport:
+    """Read one report back; the derived scores are recomputed, never believed.
+
+    Raises:
+        ResultsFormatError: a field is missing or has the wrong type.
+    """
+    try:
+        return msgspec.convert(data, StageReport)
+    except msgspec.ValidationError as error:
+        raise ResultsFormatError(f"a report cannot be read: {error}") from None
+
+
+def encode_results(reports: Iterable[StageReport], isolation: IsolationLevel) -> bytes:
+    """The JSON that ``autograder grade --json`` writes."""
+    document = {
+        "format_version": FORMAT_VERSION,
+        "isolation": isolation.value,
+        "reports": [report.to_builtins() for report in reports],
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+
+
+def decode_results(raw: bytes) -> tuple[IsolationLevel, list[StageReport]]:
+    """Read what ``encode_results`` wrote.
+
+    Raises:
+        ResultsFormatError: not JSON, another version, or a report that cannot be read.
+    """
+    try:
+        document = msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise ResultsFormatError(f"not a results file: {error}") from None
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if version != FORMAT_VERSION:
+        raise ResultsFormatError(f"results of format version {version}, this program reads {FORMAT_VERSION}: grade again")
+    return IsolationLevel(document["isolation"]), [report_from_builtins(item) for item in document["reports"]]
