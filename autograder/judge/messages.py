@@ -1,0 +1,75 @@
+"""What the pipeline and a judge process say to each other."""
+
+import socket
+import struct
+from typing import Any
+
+import msgspec
+
+from autograder.results import CheckResult, IsolationLevel
+
+_LENGTH = struct.Struct("<Q")
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One submission of one stage to judge: checked source texts, and the seed of its examples."""
+
+    stage: str
+    modules: dict[str, str]
+    seed: int
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The judge has started; what its isolation proved to be."""
+
+    level: IsolationLevel
+    open_probes: tuple[str, ...] = ()
+
+
+class Judged(msgspec.Struct, frozen=True, tag=True):
+    """The results of a job."""
+
+    checks: tuple[CheckResult, ...]
+
+
+class Broken(msgspec.Struct, frozen=True, tag=True):
+    """The judge itself failed on a job, or could not start; ``reason`` is for the instructor."""
+
+    reason: str
+
+
+Reply = Ready | Judged | Broken
+
+
+class Channel:
+    """Length-prefixed messages over a stream socket between two processes that trust each other."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream = stream
+
+    def send(self, message: Any) -> None:
+        """Send one message."""
+        body = msgspec.msgpack.encode(message)
+        self._stream.sendall(_LENGTH.pack(len(body)) + body)
+
+    def receive(self, kind: Any) -> Any:
+        """Receive one message of this type.
+
+        Raises:
+            EOFError: the other side is gone.
+        """
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
+        return msgspec.msgpack.decode(self._read(length), type=kind)
+
+    def _read(self, length: int) -> bytes:
+        parts = bytearray()
+        while len(parts) < length:
+            part = self._stream.recv(min(length - len(parts), 1 << 20))
+            if not part:
+                raise EOFError("the other process has ended")
+            parts += part
+        return bytes(parts)
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()

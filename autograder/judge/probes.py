@@ -1,0 +1,97 @@
+"""Questions that only the process of the student's code can answer: in-place edits, devices.
+
+A probe is a few lines of ours that run beside the student's code and bring back what they saw. The
+student's process could lie about it, and would gain no more than the points of that one check.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.isolation import Namespace, RemoteFunction, RemoteObject, Student
+from autograder.isolation import define as define_in_session
+from autograder.judge.compare import CheckFailure, Symptom, check_equal
+from autograder.judge.diagnose import same_reply
+
+Callee = RemoteFunction | RemoteObject
+
+_KEEP_INPUTS = """
+def call_and_keep_inputs(function, args, kwargs):
+    function(*args, **kwargs)
+    return list(args), kwargs
+"""
+
+_CALL_ELSEWHERE = """
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+DEVICE_WORDS = ("device", "FakeTensor Device Propagation")
+
+def call_elsewhere(function, args, kwargs):
+    # "meta" stands for any device that is not the CPU: it needs no hardware, and mixing the two raises.
+    if isinstance(function, torch.nn.Module):
+        function = function.to("meta")
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        move = lambda leaf: torch.empty_like(leaf, device="meta") if isinstance(leaf, torch.Tensor) else leaf
+        kwargs = {key: torch.device("meta") if key == "device" else tree_map(move, value) for key, value in kwargs.items()}
+        try:
+            result = function(*tree_map(move, list(args)), **kwargs)
+        except (DataDependentOutputException, DynamicOutputShapeException):
+            return "unknown", []  # it looks at values, which a tensor without storage has none of
+        except RuntimeError as error:
+            if any(word in str(error) for word in DEVICE_WORDS):
+                return "mixed", []
+            raise
+        return "devices", [leaf.device.type for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+"""
+
+
+def define(student: Student, source: str) -> Namespace:
+    """Run a helper snippet of ours beside the student's code; its functions can be called and passed."""
+    return define_in_session(student, source)
+
+
+def check_inputs_unchanged(student: Student, function: Callee, *args: Any, **kwargs: Any) -> None:
+    """The call must leave every tensor and array among its arguments as it was.
+
+    Raises:
+        CheckFailure: with ``INPUT_CHANGED``.
+    """
+    probe = define(student, _KEEP_INPUTS)
+    kept_args, kept_kwargs = probe.call_and_keep_inputs(function, list(args), kwargs)
+    if not same_reply(_tensors([kept_args, kept_kwargs]), _tensors([list(args), kwargs])):
+        raise CheckFailure(Symptom.INPUT_CHANGED)
+
+
+def check_keeps_device(student: Student, function: Callee, *args: Any, **kwargs: Any) -> None:
+    """The call must work with inputs on another device, and return its results there.
+
+    Tensors among the arguments move to a stand-in device, and so does a keyword ``device``. A
+    function that must look at values cannot be judged this way and passes.
+
+    Raises:
+        CheckFailure: with ``WRONG_DEVICE``.
+    """
+    probe = define(student, _CALL_ELSEWHERE)
+    verdict, devices = probe.call_elsewhere(function, list(args), kwargs)
+    if verdict == "unknown":
+        return
+    if verdict == "mixed":
+        raise CheckFailure(Symptom.WRONG_DEVICE, "a tensor is created on the CPU although the input is on another device")
+    check_equal(len(devices) > 0, True, says=Symptom.WRONG_TYPE.value)
+    if any(device != "meta" for device in devices):
+        raise CheckFailure(Symptom.WRONG_DEVICE)
+
+
+
+def _tensors(arguments: Any) -> list[Any]:
+    """The tensors and arrays among arguments, in order, at any depth."""
+    if isinstance(arguments, (torch.Tensor, np.ndarray)):
+        return [arguments]
+    if isinstance(arguments, dict):
+        arguments = list(arguments.values())
+    if isinstance(arguments, (list, tuple)):
+        return [tensor for argument in arguments for tensor in _tensors(argument)]
+    return []

@@ -1,0 +1,143 @@
+"""A warm judge: torch, pytest and the hidden tests are imported once, then one fork per job.
+
+``python -m autograder.judge.server FD LAB [--no-isolation]``; started by ``autograder.judge.pool``.
+The fork judges and ends, so no state passes from one submission to the next, and a judge that dies
+costs its own job only.
+"""
+
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+import msgspec
+
+from autograder.isolation import Limits, Template
+from autograder.isolation.selfcheck import self_check
+from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
+from autograder.judge.run import collect_checks, judge_stage
+from autograder.judge.trusted_code import Trusted, read_trusted
+from autograder.lab import Lab
+from autograder.results import IsolationLevel
+
+# Beyond any honest job: every check of a stage used up its own deadlines, and then some.
+JOB_SECONDS = 1800
+
+
+class Server:
+    """Holds what stays warm between jobs."""
+
+    def __init__(self, lab: Lab, isolated: bool) -> None:
+        self._lab = lab
+        self._isolated = isolated
+        self._trusted: dict[str, Trusted] = {}
+        self._template = self._start_template()
+
+    def ready(self) -> Ready:
+        """Prove the isolation by trying, and say what it came to."""
+        if not self._isolated:
+            return Ready(IsolationLevel.NONE)
+        open_probes = tuple(probe.name for probe in self_check(self._template) if not probe.closed)
+        return Ready(self._template.level, open_probes)
+
+    def judge(self, job: Job) -> Reply:
+        """Judge one job in a fork."""
+        try:
+            trusted = self._warm(job.stage)
+        except Exception:
+            return Broken(traceback.format_exc())
+        reply = self._in_fork(job, trusted)
+        if isinstance(reply, Broken):
+            # A worker may have outlived the judge that was talking to it: start clean.
+            self._template.close()
+            self._template = self._start_template()
+        return reply
+
+    def close(self) -> None:
+        """End the template."""
+        self._template.close()
+
+    def _start_template(self) -> Template:
+        return Template.start() if self._isolated else Template.start_without_isolation()
+
+    def _warm(self, stage_id: str) -> Trusted:
+        """Import the stage's hidden tests and read the course's code, once."""
+        if stage_id not in self._trusted:
+            stage = self._lab.stage(stage_id)
+            trusted = read_trusted(self._lab, stage)
+            collect_checks(stage)
+            self._trusted[stage_id] = trusted
+        return self._trusted[stage_id]
+
+    def _in_fork(self, job: Job, trusted: Trusted) -> Reply:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            self._judge_and_exit(job, trusted, writing)
+        os.close(writing)
+        try:
+            raw = _read_all(reading, JOB_SECONDS)
+        finally:
+            os.close(reading)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        if raw is None:
+            return Broken(f"the judge did not finish within {JOB_SECONDS} s")
+        if not raw:
+            return Broken("the judge process died")
+        reply: Reply = msgspec.msgpack.decode(raw, type=Reply)
+        return reply
+
+    def _judge_and_exit(self, job: Job, trusted: Trusted, writing: int) -> None:
+        reply: Reply
+        try:
+            stage = self._lab.stage(job.stage)
+            limits = stage.stage.limits
+            allowed = Limits(
+                call_cpu_seconds=limits.call_cpu_seconds,
+                worker_cpu_seconds=limits.check_cpu_seconds,
+                memory_mb=limits.memory_mb,
+                reply_mb=limits.reply_mb,
+            )
+            checks = judge_stage(stage, job.modules, lambda: self._template.spawn(allowed), trusted, job.seed)
+            reply = Judged(checks)
+        except BaseException:
+            reply = Broken(traceback.format_exc())
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(msgspec.msgpack.encode(reply))
+        os._exit(0)
+
+
+def _read_all(pipe: int, seconds: float) -> bytes | None:
+    """Everything until the other end closes, or None when that takes longer than ``seconds``."""
+    raw = bytearray()
+    while select.select([pipe], [], [], seconds)[0]:
+        part = os.read(pipe, 1 << 16)
+        if not part:
+            return bytes(raw)
+        raw += part
+    return None
+
+
+def main(descriptor: int, root: str, isolated: bool) -> None:
+    """Serve jobs until the other side closes."""
+    channel = Channel(socket.socket(fileno=descriptor))
+    try:
+        server = Server(Lab(Path(root)), isolated)
+        channel.send(server.ready())
+    except Exception:
+        channel.send(Broken(traceback.format_exc()))
+        return
+    try:
+        while True:
+            channel.send(server.judge(channel.receive(Job)))
+    except EOFError:
+        server.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], "--no-isolation" not in sys.argv[3:])

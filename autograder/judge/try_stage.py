@@ -1,0 +1,79 @@
+"""Run a stage's hidden tests over its own solutions and mistakes, in this process: for authors.
+
+``python -m autograder.judge.try_stage 2_attention`` answers in seconds what ``autograder verify``
+proves in isolation. Everything it runs is the course's own code.
+"""
+
+import functools
+from collections.abc import Iterable
+
+import click
+from rich.console import Console
+
+from autograder.isolation import TrustedSession
+from autograder.judge.run import judge_stage
+from autograder.judge.trusted_code import Trusted, read_trusted
+from autograder.lab import Lab, StageFolders
+from autograder.results import CheckResult
+
+
+@click.command()
+@click.argument("stage_id")
+@click.option("--mistakes/--no-mistakes", default=True, help="Run the catalogue of mistakes.")
+@click.option("--alternatives/--no-alternatives", default=True, help="Run the alternatives.")
+@click.option("--only", multiple=True, help="Only the mistakes or alternatives with this id.")
+@click.option("--seed", default=0, help="What Hypothesis draws from.")
+def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...], seed: int) -> None:
+    """Judge STAGE_ID's reference, alternatives and mistakes, and print what is not as it should be."""
+    lab, console = Lab.find(), Console(soft_wrap=True)
+    stage = lab.stage(stage_id)
+    trusted = read_trusted(lab, stage)
+    judge = functools.partial(_judge, stage, trusted, seed)
+    if not only:
+        _report(console, "reference", judge(trusted.modules[stage.stage.module]), frozenset())
+    for path in stage.alternatives if alternatives else []:
+        if not only or path.stem in only:
+            _report(console, f"alternative {path.stem}", judge(path.read_text(encoding="utf-8")), frozenset())
+    named = 0
+    chosen = [mistake for mistake in trusted.mistakes if mistakes and (not only or mistake.id in only)]
+    for mistake in chosen:
+        results = judge(mistake.apply(trusted.modules[stage.stage.module]))
+        _report(console, mistake.id, results, mistake.fails)
+        names = {result.mistake for result in results if result.mistake}
+        named += names == {mistake.id}
+        if names - {mistake.id}:
+            console.print(f"    [red]named wrongly[/]: {', '.join(sorted(names - {mistake.id}))}")
+        elif mistake.named and not names:
+            console.print("    [yellow]not named[/]")
+    console.print(f"{len(chosen)} mistakes, {named} named rightly; checks without a mistake: {_idle(stage, trusted)}")
+
+
+def _judge(stage: StageFolders, trusted: Trusted, seed: int, source: str) -> tuple[CheckResult, ...]:
+    modules = {**trusted.modules, stage.stage.module: source}
+    return judge_stage(stage, modules, TrustedSession, trusted, seed)
+
+
+def _report(console: Console, name: str, results: Iterable[CheckResult], expected: frozenset[str]) -> None:
+    results = list(results)
+    failed = {result.id: result for result in results if not result.passed}
+    lost = sum(result.points for result in failed.values())
+    total = sum(result.points for result in results)
+    right = failed.keys() == expected
+    seconds = sum(result.seconds for result in results)
+    mark = "[green]ok[/]" if right else "[red]NOT AS LISTED[/]"
+    share = " [red]over 60 %[/]" if lost > 0.6 * total and expected else ""
+    console.print(f"{mark} {name}: loses {lost} of {total}{share} ({seconds:.2f} s) {', '.join(failed) if not right else ''}")
+    for check in sorted(failed.keys() - expected):
+        result = failed[check]
+        console.print(f"    unexpected: {check}: {result.outcome} {result.what} ({result.where})", markup=False)
+    for check in sorted(expected - failed.keys()):
+        console.print(f"    survived: {check}", markup=False)
+
+
+def _idle(stage: StageFolders, trusted: Trusted) -> str:
+    killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
+    return ", ".join(check for check in stage.stage.checks if check not in killed) or "none"
+
+
+if __name__ == "__main__":
+    main()
