@@ -1,0 +1,325 @@
+"""A whole lab with one tiny stage, for tests that need a real one but not a slow one.
+
+Its exercises: ``double(x)``, ``total(x, axis)`` and the extension ``halve(x)``; its question:
+``why_axes``. Seven points, one more as a bonus, and two given by a person.
+"""
+
+from pathlib import Path
+
+from autograder.lab import Lab
+
+STAGE = "1_tiny"
+MODULE = "tiny"
+QUESTION = "why_axes"
+
+GRADING = """\
+format_version: 1
+course: tiny
+policies:
+  late: {per_day: 0.1, max_days: 5, grace_minutes: 10}
+stages:
+  1_tiny:
+    title: Twice and together
+    module: tiny
+    data: [pairs]
+    due: 2026-03-01T12:00:00+00:00
+    max_examples: 5
+    limits: {call_cpu_seconds: 2.0, check_cpu_seconds: 4.0}
+    exercises:
+      double:
+        title: Twice the input
+        minutes: 5
+        hints: ["What is twice a number?", An operator does it for all elements at once., "Each element x becomes 2·x."]
+        checks:
+          test_double_multiplies_by_two: 2
+          test_double_keeps_the_dtype: 1
+      total:
+        title: The sum along one axis
+        minutes: 10
+        hints: ["Which axis vanishes?", Axes may be counted from the end., "Add x[…, i, …] over all i."]
+        checks:
+          test_total_adds_along_the_axis: 3
+          test_total_counts_axes_from_the_end: 1
+      halve:
+        title: Half the input
+        minutes: 5
+        hints: ["What undoes doubling?", Division keeps the shape., "Each element x becomes x / 2."]
+        bonus: true
+        checks:
+          test_halve_divides_by_two: 1
+    questions:
+      why_axes:
+        title: Why a sum needs an axis
+        points: 2
+"""
+
+REFERENCE = '''\
+"""The tiny stage: two functions and an extension."""
+
+import torch
+from torch import Tensor
+
+
+def double(x: Tensor) -> Tensor:
+    """Twice the input.
+
+    Args:
+        x: any shape.
+
+    Returns:
+        the shape and dtype of `x`.
+    """
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+
+def total(x: Tensor, axis: int) -> Tensor:
+    """The sum along one axis.
+
+    Args:
+        x: any shape with at least one axis.
+        axis: the axis that vanishes; counted from the end when negative.
+
+    Returns:
+        the shape of `x` without `axis`.
+    """
+    ### BEGIN SOLUTION
+    return torch.sum(x, dim=axis)
+    ### END SOLUTION
+
+
+def halve(x: Tensor) -> Tensor:
+    """Half the input, of the same shape."""
+    ### BEGIN SOLUTION
+    return x / 2
+    ### END SOLUTION
+'''
+
+# What a diligent student hands in; also the alternative that stands in for later stages.
+LOOP = '''\
+"""The tiny stage, written with loops."""
+
+import torch
+
+
+def double(x):
+    return x + x
+
+
+def total(x, axis):
+    slices = x.unbind(axis)
+    result = torch.zeros_like(slices[0])
+    for one in slices:
+        result = result + one
+    return result
+
+
+def halve(x):
+    return x * 0.5
+'''
+
+SHEET = """\
+---
+jupyter:
+  kernelspec:
+    display_name: Python 3
+    language: python
+    name: python3
+---
+
+# Twice and together
+
+Numbers, doubled and added.
+
+```python
+import torch
+
+import tiny
+```
+
+## Twice
+
+```python exercise="double"
+!python -m pytest -q test_tiny.py -k double
+```
+
+## Together
+
+```python exercise="total"
+!python -m pytest -q test_tiny.py -k total
+```
+
+```python exercise="halve"
+!python -m pytest -q test_tiny.py -k halve
+```
+
+<!-- #region question="why_axes" -->
+**Why does a sum need an axis?** Write two sentences here.
+<!-- #endregion -->
+"""
+
+PUBLIC_TESTS = '''\
+"""Public tests of the tiny stage."""
+
+import tiny
+import torch
+
+
+def test_double():
+    assert tiny.double(torch.tensor([1.0, 3.0])).tolist() == [2.0, 6.0], "each element should be twice as large"
+
+
+def test_total():
+    assert tiny.total(torch.ones(2, 3), 1).tolist() == [3.0, 3.0], "axis 1 has three ones to add"
+
+
+def test_halve():
+    assert tiny.halve(torch.tensor([4.0])).tolist() == [2.0], "half of four is two"
+'''
+
+HIDDEN_TESTS = '''\
+"""Hidden tests of the tiny stage."""
+
+import torch
+from hypothesis import given
+
+from autograder.judge.compare import check_close, check_dtype
+from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
+
+
+@given(seeds(), distinct_sizes(count=2))
+def test_double_multiplies_by_two(student, seed, sizes):
+    """Every element is doubled.
+
+    Hint: think of one element first.
+    """
+    x = normal_tensor(*sizes, seed=seed)
+    check_close(student.double(x), x + x)
+
+
+def test_double_keeps_the_dtype(student):
+    """The dtype stays what it was.
+
+    Hint: a result takes the dtype of the widest operand.
+    """
+    check_dtype(student.double(torch.ones(3, dtype=torch.float32)), torch.float32)
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2))
+def test_total_adds_along_the_axis(student, seed, sizes):
+    """The axis asked for is added up.
+
+    Hint: the result has one axis less.
+    """
+    x = normal_tensor(*sizes, seed=seed)
+    for axis, equation in enumerate(("abc->bc", "abc->ac", "abc->ab")):
+        check_close(student.total(x, axis), torch.einsum(equation, x))
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2))
+def test_total_counts_axes_from_the_end(student, seed, sizes):
+    """A negative axis is counted from the end.
+
+    Hint: -1 is the last axis.
+    """
+    x = normal_tensor(*sizes, seed=seed)
+    check_close(student.total(x, -2), torch.einsum("abc->ac", x))
+    check_close(student.total(x, -3), torch.einsum("abc->bc", x))
+
+
+@given(seeds(), distinct_sizes(count=2))
+def test_halve_divides_by_two(student, seed, sizes):
+    """Every element is halved.
+
+    Hint: doubling the result gives the input back.
+    """
+    x = normal_tensor(*sizes, seed=seed)
+    check_close(student.halve(x), 0.5 * x)
+'''
+
+MISTAKES = '''\
+"""Named mistakes of the tiny stage."""
+
+from autograder.mistakes import Mistake
+
+MISTAKES = (
+    Mistake(
+        id="double_adds_two",
+        exercise="double",
+        says="2 is added to each element",
+        replace=(("return 2 * x", "return 2 + x"),),
+        fails=frozenset({"test_double_multiplies_by_two"}),
+    ),
+    Mistake(
+        id="double_upcasts",
+        exercise="double",
+        says="the result is turned into float64",
+        replace=(("return 2 * x", "return 2 * x.double()"),),
+        fails=frozenset({"test_double_keeps_the_dtype"}),
+    ),
+    Mistake(
+        id="total_adds_everything",
+        exercise="total",
+        says="all axes are added up, whatever `axis` says",
+        replace=(("torch.sum(x, dim=axis)", "torch.sum(x)"),),
+        fails=frozenset({"test_total_adds_along_the_axis", "test_total_counts_axes_from_the_end"}),
+    ),
+    Mistake(
+        id="total_drops_the_sign",
+        exercise="total",
+        says="the sign of `axis` is dropped",
+        replace=(("dim=axis", "dim=abs(axis) % x.ndim"),),
+        fails=frozenset({"test_total_counts_axes_from_the_end"}),
+    ),
+    Mistake(
+        id="halve_forgets_to_divide",
+        exercise="halve",
+        says="the input is returned as it is",
+        replace=(("return x / 2", "return x"),),
+        fails=frozenset({"test_halve_divides_by_two"}),
+    ),
+)
+'''
+
+FILES = {
+    "grading.yml": GRADING,
+    f"solutions/{STAGE}/{MODULE}.py": REFERENCE,
+    f"solutions/{STAGE}/lab.md": SHEET,
+    f"solutions/{STAGE}/test_{MODULE}.py": PUBLIC_TESTS,
+    f"solutions/{STAGE}/mistakes.py": MISTAKES,
+    f"solutions/{STAGE}/alternatives/loop.py": LOOP,
+    f"solutions/{STAGE}/alternatives/pytorch.py": LOOP.replace("written with loops", "as a stand-in"),
+    "solutions/student_repository/README.md": "# The tiny lab\n\nRun `pytest 1_tiny`.\n",
+    "solutions/student_repository/requirements.txt": "torch\npytest\n",
+    f"tests/hidden/{STAGE}/test_{MODULE}_hidden.py": HIDDEN_TESTS,
+    "data/pairs/README.md": "Pairs of numbers, made by hand. CC0.\n",
+    "data/pairs/pairs.csv": "x,y\n1,2\n3,4\n",
+    "data/pairs/prepare.py": '"""Writes pairs.csv."""\n',
+}
+
+
+def build_tiny_lab(folder: Path) -> Lab:
+    """Write the tiny lab into ``folder`` and open it."""
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return Lab(folder)
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    """Change one text that occurs once in a file, as someone who edits the lab would."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{path}: {old!r} occurs {text.count(old)} times"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def solution(**bodies: str) -> str:
+    """A module whose exercises not named in ``bodies`` are left as stubs: ``solution(double="return 2 * x")``."""
+    signatures = {"double": "x", "total": "x, axis", "halve": "x"}
+    functions = [
+        f"def {name}({arguments}):\n    {bodies.get(name, f'raise NotImplementedError({name!r})')}\n"
+        for name, arguments in signatures.items()
+    ]
+    return "import torch\n\n\n" + "\n\n".join(functions)
