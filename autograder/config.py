@@ -30,7 +30,7 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pass
 
 
-class ResourceLimits(_Table):
+class ResourceLimits(_Table, frozen=True, kw_only=True):
     """What student code may use; counted per call or per check."""
 
     call_cpu_seconds: PositiveFloat = 4.0
@@ -39,7 +39,7 @@ class ResourceLimits(_Table):
     reply_mb: PositiveInt = 64
 
 
-class LatePolicy(_Table):
+class LatePolicy(_Table, frozen=True, kw_only=True):
     """Share of a stage's score lost per day begun after the due date, and when nothing is left to lose."""
 
     per_day: Share = 0.0
@@ -47,7 +47,7 @@ class LatePolicy(_Table):
     grace_minutes: NonNegativeInt = 10
 
 
-class Policies(_Table):
+class Policies(_Table, frozen=True, kw_only=True):
     """How points become grades."""
 
     late: LatePolicy = LatePolicy()
@@ -56,7 +56,7 @@ class Policies(_Table):
     count_bonus: bool = True
 
 
-class Exercise(_Table):
+class Exercise(_Table, frozen=True, kw_only=True):
     """One exercise: what students see of it, and its hidden checks with their points."""
 
     title: str
@@ -71,14 +71,14 @@ class Exercise(_Table):
         return sum(self.checks.values())
 
 
-class ManualQuestion(_Table):
+class ManualQuestion(_Table, frozen=True, kw_only=True):
     """A question answered in the lab sheet and graded by a person."""
 
     title: str
     points: Points
 
 
-class Stage(_Table):
+class Stage(_Table, frozen=True, kw_only=True):
     """One stage: a folder in ``solutions``, a folder in ``tests/hidden`` and this entry."""
 
     title: str
@@ -102,7 +102,7 @@ class Stage(_Table):
         return sum(exercise.points for exercise in self.exercises.values() if not exercise.bonus)
 
 
-class Config(_Table):
+class Config(_Table, frozen=True, kw_only=True):
     """The whole of ``grading.yml``."""
 
     format_version: int

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.isolation import Handle, SubmissionError, TrustedSession
+from autograder.isolation.errors import SubmissionError
+from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.wire import Handle
 from autograder.judge.recorder import Exchange
 from autograder.mistakes import Mistake
 

@@ -14,7 +14,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from autograder.isolation import Student
+from autograder.isolation.proxy import Student
 from autograder.judge.recorder import Exchange, Recorder, Session
 
 OpenSession = Callable[[], Session]
@@ -125,7 +125,7 @@ class JudgePlugin:
         record.error = record.error or error
 
 
-class _first_error:  # noqa: N801 - used as a context manager, reads like one
+class _first_error:
     """Remember the first error of a Hypothesis test, and fail every later example with it.
 
     Hypothesis runs a failing example again to be sure of it. A worker that died or answers another

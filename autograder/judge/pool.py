@@ -30,17 +30,21 @@ class JudgeProcess:
     """One warm judge with its template of workers."""
 
     def __init__(self, root: Path, *, isolated: bool = True) -> None:
+        self._root = root
+        self._isolated = isolated
+        self._start()
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        arguments = [sys.executable, "-m", "autograder.judge.server", str(theirs.fileno()), str(root)]
+        arguments = [sys.executable, "-m", "autograder.judge.server", str(theirs.fileno()), str(self._root)]
         self._process = subprocess.Popen(
-            arguments if isolated else [*arguments, "--no-isolation"],
+            arguments if self._isolated else [*arguments, "--no-isolation"],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={**os.environ, **_ONE_THREAD, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         )
         theirs.close()
         self._channel = Channel(ours)
-        self._isolated = isolated
 
     def wait_until_ready(self) -> IsolationLevel:
         """The level of isolation that the judge's self-check proved.
@@ -61,11 +65,14 @@ class JudgeProcess:
         return reply.level
 
     def judge(self, job: Job) -> Judged | Broken:
-        """Judge one job; a judge that dies is an answer too."""
+        """Judge one job; a judge that dies is an answer too, and a new one takes its place."""
         try:
             self._channel.send(job)
             reply = self._channel.receive(Reply)
         except (EOFError, OSError):
+            self.close()
+            self._start()
+            self.wait_until_ready()
             return Broken("the judge process died")
         assert isinstance(reply, (Judged, Broken))
         return reply

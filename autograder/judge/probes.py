@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.isolation import Namespace, RemoteFunction, RemoteObject, Student
-from autograder.isolation import define as define_in_session
+from autograder.isolation.proxy import Namespace, RemoteFunction, RemoteObject, Student
+from autograder.isolation.proxy import define as define_in_session
 from autograder.judge.compare import CheckFailure, Symptom, check_equal
 from autograder.judge.diagnose import same_reply
 

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from autograder.config import Exercise
-from autograder.isolation import SubmissionError, TrustedSession, WorkerDied
+from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.isolation.trusted import TrustedSession
 from autograder.judge.diagnose import explain
 from autograder.judge.outcomes import Ending, SourceMap, ending_of, error_word
 from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenSession, close, judge_profile
@@ -19,7 +20,6 @@ from autograder.judge.recorder import Session
 from autograder.judge.trusted_code import Trusted
 from autograder.lab import StageFolders
 from autograder.results import CheckResult, Outcome
-
 
 _LOAD_FIRST = "mend this first: nothing else of the stage could be looked at"
 
@@ -89,7 +89,6 @@ def run_checks(
     Raises:
         HiddenTestsError: the tests cannot be collected; the fault is the course's.
     """
-
     plugin = JudgePlugin(open_session, lambda: open_trusted(stage, trusted), seed, only)
     _run_pytest(stage, plugin)
     return plugin.records

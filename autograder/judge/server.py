@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from autograder.isolation import Limits, Template
+from autograder.isolation.process import Limits, Template
 from autograder.isolation.selfcheck import self_check
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
 from autograder.judge.run import collect_checks, judge_stage

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import click
 from rich.console import Console
 
-from autograder.isolation import TrustedSession
+from autograder.isolation.trusted import TrustedSession
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.lab import Lab, StageFolders

@@ -1,0 +1,273 @@
+"""Runs requests against source texts: load a module, call its functions, differentiate through them.
+
+An ``Executor`` knows nothing of processes. A worker serves one to the judge for the submission; a
+``TrustedSession`` runs one in the judge's own process for the course's own code.
+
+Sources are compiled from the text that was checked: no file is read, so there is no ``.pyc``, no
+coding cookie and no link to be fooled by.
+"""
+
+import ast
+import builtins
+import importlib
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType, TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, Handle, Reference, is_sendable, tensors_in
+
+# A submission's file never takes the place of one of these, whatever it is called.
+_RESERVED = sys.stdlib_module_names | {"torch", "numpy"}
+
+_ERROR_CLASSES: dict[type[BaseException], str] = {getattr(builtins, name): name for name in ERROR_NAMES}
+_MOST_FRAMES = 20
+# Backward passes a check may leave for later; older ones make room.
+_MOST_GRAPHS = 1024
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "cannot allocate memory")
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device)
+
+
+class Executor:
+    """Loaded sources, and the objects and graphs that calls on them leave behind."""
+
+    def __init__(self) -> None:
+        self._modules = _Modules({})
+        self._main: ModuleType | None = None
+        self._objects: dict[int, object] = {}
+        self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
+        self._handles = 0
+        self._calls = 0
+        self._operations: dict[str, Callable[..., object]] = {
+            "load": self._load,
+            "define": self._define,
+            "call": self._call,
+            "vjp": self._vjp,
+            "value": self._value,
+            "gradients": self._gradients,
+            "seed": seed_all,
+        }
+
+    def answer(self, op: str, arguments: Mapping[str, Any]) -> list[Any]:
+        """Run one operation; its reply is ``["value", value]`` or ``["error", name, message, frames]``."""
+        try:
+            return ["value", self.handle(op, arguments)]
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are a submission's errors too
+            return ["error", *describe(error, self._modules.files)]
+
+    def handle(self, op: str, arguments: Mapping[str, Any]) -> Any:
+        """Run one operation and return what can travel of its value.
+
+        Operations:
+            load(modules, main): compile and import ``main``; the others are there to be imported. Returns
+                the first line of each function and class, methods by dotted name. Seeds all generators with 0.
+            define(source): run a helper of ours in a namespace of its own; returns its functions and
+                classes as handles.
+            call(target, args, kwargs, grad): returns (value, graph, flags): ``flags`` says for each tensor
+                of the value whether it can be differentiated, ``graph`` is 0 when none can.
+            vjp(graph, cotangents): gradients of the call's leaves, None where there is none; adds to the
+                ``grad`` of parameters on the way.
+            value(target): an attribute or a kept object, as far as it can travel.
+            gradients(target): parameter name to gradient or None.
+            seed(number): seed Python's, NumPy's and PyTorch's global generators.
+        """
+        with self._modules.importable():
+            return self._portable(self._operations[op](**arguments))
+
+    def _load(self, modules: Mapping[str, str], main: str) -> dict[str, int]:
+        for name in modules:
+            if not name.isidentifier():
+                raise ValueError(f"a module cannot be called {name!r}")
+        if main in _RESERVED or main not in modules:
+            raise ValueError(f"{main!r} is not the name of a module that was sent")
+        self._modules = _Modules(modules)
+        with self._modules.importable():
+            lines = _definition_lines(modules[main], f"{main}.py")
+            self._main = importlib.import_module(main)
+        seed_all(0)
+        return lines
+
+    def _define(self, source: str) -> dict[str, Handle]:
+        namespace: dict[str, Any] = {"__name__": "helper"}
+        exec(compile(source, "<helper>", "exec", dont_inherit=True), namespace)
+        return {
+            name: self._keep(value)
+            for name, value in namespace.items()
+            if callable(value) and getattr(value, "__module__", None) == "helper"
+        }
+
+    def _call(
+        self, target: Handle | Reference, args: Sequence[Any], kwargs: Mapping[str, Any], grad: bool
+    ) -> tuple[Any, int, list[bool]]:
+        leaves = [tensor for tensor in tensors_in([list(args), dict(kwargs)]) if tensor.requires_grad]
+        function = self._resolve(target)
+        with torch.set_grad_enabled(grad):
+            result = function(*self._resolve(list(args)), **self._resolve(dict(kwargs)))
+        value = self._portable(result)
+        outputs = list(tensors_in(value))
+        flags = [grad and output.requires_grad for output in outputs]
+        if not any(flags):
+            return value, 0, flags
+        self._calls += 1
+        self._graphs[self._calls] = (leaves, outputs)
+        if len(self._graphs) > _MOST_GRAPHS:
+            del self._graphs[next(iter(self._graphs))]
+        return value, self._calls, flags
+
+    def _vjp(self, graph: int, cotangents: Sequence[torch.Tensor | None]) -> list[torch.Tensor | None]:
+        if graph not in self._graphs:
+            raise RuntimeError(f"the graph of this call is no longer kept: the last {_MOST_GRAPHS} calls are")
+        leaves, outputs = self._graphs[graph]
+        for leaf in leaves:
+            leaf.grad = None
+        flowing = [
+            (output, cotangent)
+            for output, cotangent in zip(outputs, cotangents, strict=True)
+            if output.requires_grad and cotangent is not None
+        ]
+        if flowing:
+            torch.autograd.backward(*map(list, zip(*flowing, strict=True)), retain_graph=True)
+        return [leaf.grad for leaf in leaves]
+
+    def _value(self, target: Handle | Reference) -> object:
+        return self._resolve(target)
+
+    def _gradients(self, target: Handle | Reference) -> dict[str, torch.Tensor | None]:
+        return {name: parameter.grad for name, parameter in self._resolve(target).named_parameters()}
+
+    def _resolve(self, value: Any) -> Any:
+        """Put the things that handles and references stand for in their places."""
+        if isinstance(value, Handle):
+            return self._objects[value.id]
+        if isinstance(value, Reference):
+            found: Any = self._objects[value.owner] if value.owner else self._main
+            for name in value.path.split("."):
+                found = getattr(found, name)
+            return found
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(self._resolve, value))
+        if isinstance(value, dict):
+            return {key: self._resolve(item) for key, item in value.items()}
+        return value
+
+    def _portable(self, value: Any) -> Any:
+        """The value with everything that cannot travel left here, a handle in its place."""
+        if type(value) in _PLAIN or isinstance(value, Handle) or is_sendable(value):
+            return value
+        if isinstance(value, (set, frozenset)):
+            value = _in_order(value)
+        if isinstance(value, tuple):
+            return tuple(map(self._portable, value))
+        if isinstance(value, list):
+            return list(map(self._portable, value))
+        if isinstance(value, dict) and all(type(key) in (type(None), bool, int, float, str) for key in value):
+            return {key: self._portable(item) for key, item in value.items()}
+        return self._keep(value)
+
+    def _keep(self, value: object) -> Handle:
+        self._handles += 1
+        self._objects[self._handles] = value
+        return Handle(self._handles, type(value).__name__[:100])
+
+
+class _Modules(MetaPathFinder, Loader):
+    """The loaded sources as importable modules, visible while a request runs and at no other time.
+
+    So several executors can hold modules of the same name in one process.
+    """
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self._sources = {name: source for name, source in sources.items() if name not in _RESERVED}
+        self._loaded: dict[str, ModuleType] = {}
+        self.files = frozenset(f"{name}.py" for name in self._sources)
+
+    @contextmanager
+    def importable(self) -> Iterator[None]:
+        """Let ``import`` find the sources, ahead of any installed package of the same name."""
+        hidden = self._swap(self._loaded)
+        sys.meta_path.insert(0, self)
+        try:
+            yield
+        finally:
+            with suppress(ValueError):  # a submission may have emptied the list
+                sys.meta_path.remove(self)
+            self._loaded = self._swap(hidden)
+
+    def _swap(self, modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
+        taken = {name: sys.modules.pop(name) for name in self._sources if name in sys.modules}
+        sys.modules.update(modules)
+        return taken
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Part of the import protocol: claim the names of the sources."""
+        return ModuleSpec(fullname, self, origin=f"{fullname}.py") if fullname in self._sources else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Part of the import protocol: run a module's source."""
+        name = module.__name__
+        module.__file__ = f"{name}.py"
+        exec(compile(self._sources[name], f"{name}.py", "exec", dont_inherit=True), vars(module))
+
+
+def seed_all(number: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's global generators."""
+    random.seed(number)
+    np.random.seed(number % 2**32)
+    torch.manual_seed(number)
+
+
+def describe(error: BaseException, files: frozenset[str]) -> tuple[str, str, list[tuple[str, int, str]]]:
+    """An error's class name, text and the places in ``files`` that it passed through.
+
+    The name is that of the nearest builtin error among its ancestors that may be reported, else its own.
+    """
+    try:
+        text = str(error)
+    except Exception as second:
+        text = f"(its text cannot be had: {type(second).__name__})"
+    out_of_memory = isinstance(error, RuntimeError) and any(words in text.lower() for words in _NO_MEMORY)
+    known = (_ERROR_CLASSES[ancestor] for ancestor in type(error).__mro__ if ancestor in _ERROR_CLASSES)
+    name = "MemoryError" if out_of_memory else next(known, type(error).__name__)
+    places = [(file, line, function) for file, line, function in _places(error.__traceback__) if file in files]
+    if isinstance(error, SyntaxError) and error.filename in files:
+        places.append((str(error.filename), error.lineno or 1, ""))
+    return name[:100], text[:MESSAGE_LENGTH], places[-_MOST_FRAMES:]
+
+
+def _places(trace: TracebackType | None) -> Iterator[tuple[str, int, str]]:
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        yield code.co_filename, trace.tb_lineno, code.co_name[:100]
+        trace = trace.tb_next
+
+
+def _in_order(items: Iterable[Any]) -> tuple[Any, ...]:
+    """A set as a tuple, in an order that does not change from run to run where there is one."""
+    try:
+        return tuple(sorted(items))
+    except TypeError:
+        return tuple(items)
+
+
+def _definition_lines(source: str, file: str) -> dict[str, int]:
+    """First line of each top-level function and class, and of their methods as ``Class.method``."""
+    lines: dict[str, int] = {}
+
+    def visit(body: Sequence[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                lines[prefix + node.name] = node.lineno
+            if isinstance(node, ast.ClassDef):
+                visit(node.body, f"{prefix}{node.name}.")
+
+    visit(ast.parse(source, file).body, "")
+    return lines

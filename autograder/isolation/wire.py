@@ -1,0 +1,443 @@
+"""How values travel between the judge and a worker: a msgpack header, then raw tensor bytes.
+
+A frame is ``u32 header length | header | bytes of tensor 0 | bytes of tensor 1 | …``. The header
+holds the request's id, the value, and for each tensor its dtype, shape and memory order. Nothing
+here can run code, and everything a worker sends is held to ``Caps`` before memory is allocated:
+its header is data, its tensors are copied into buffers of our own.
+
+What travels: None, bool, int, float, complex, str, bytes, list, tuple, dict (plain scalars as
+keys), torch tensors, NumPy arrays, torch dtypes and devices, and ``Handle``s. Requests may hold
+more: ``Reference``, slices, ``torch.Generator`` and tensors that ask for gradients. Types are exact:
+a tensor arrives as a plain ``torch.Tensor``, an array as a plain ``numpy.ndarray``, a NumPy scalar as
+a 0-d array.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+# The builtin errors that a submission's error is reported as: the nearest in its ancestry. None of
+# them means anything to pytest or Hypothesis.
+ERROR_NAMES = (
+    "ArithmeticError", "AssertionError", "AttributeError", "EOFError", "FloatingPointError", "ImportError",
+    "IndexError", "KeyError", "LookupError", "MemoryError", "NameError", "NotImplementedError", "OSError",
+    "OverflowError", "RecursionError", "RuntimeError", "SyntaxError", "TypeError", "ValueError", "ZeroDivisionError",
+)  # fmt: skip
+MESSAGE_LENGTH = 4000
+
+
+class ProtocolError(Exception):
+    """Received bytes that are not a frame within the caps."""
+
+
+class Handle(msgspec.Struct, frozen=True, array_like=True):
+    """An object that stays in the worker, by the number it is kept under and the name of its type."""
+
+    id: int
+    type: str
+
+
+class Reference(msgspec.Struct, frozen=True, array_like=True):
+    """A dotted attribute of the submission's module, or of the kept object ``owner``; 0 is the module."""
+
+    path: str
+    owner: int = 0
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What one frame may hold.
+
+    ``payload`` counts the bytes of all tensors together; ``requests`` admits what only the judge sends.
+    """
+
+    header: int = 1 << 20
+    payload: int = 64 << 20
+    tensors: int = 2048
+    axes: int = 16
+    nodes: int = 100_000
+    depth: int = 32
+    requests: bool = False
+
+
+REPLIES = Caps()
+REQUESTS = Caps(header=8 << 20, payload=256 << 20, requests=True)
+
+_DTYPES = (
+    "float32", "float64", "float16", "bfloat16", "complex64", "complex128", "bool",
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+)  # fmt: skip
+_TORCH_DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in _DTYPES}
+_NUMPY_DTYPES: dict[np.dtype[Any], str] = {np.dtype(name): name for name in _DTYPES if name != "bfloat16"}
+_ITEM_BYTES = {name: dtype.itemsize for dtype, name in _TORCH_DTYPES.items()}
+_LENGTH = struct.Struct("<I")
+_COMPLEX = struct.Struct("<dd")
+_INT64 = range(-(2**63), 2**63)
+_MOST_DIGITS = 4000
+_COALESCED_BYTES = 1 << 17
+
+
+class _Code(IntEnum):
+    """Extension codes: what msgpack has no type for."""
+
+    TENSOR = 1
+    TUPLE = 2
+    INTEGER = 3
+    COMPLEX = 4
+    HANDLE = 5
+    DTYPE = 6
+    DEVICE = 7
+    MAPPING = 8
+    # Requests only:
+    REFERENCE = 16
+    SLICE = 17
+    GENERATOR = 18
+
+
+class _Meta(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """One tensor: ``order`` lists its axes from the slowest in memory to the fastest, [] for row-major."""
+
+    dtype: str
+    numpy: bool
+    leaf: bool
+    shape: list[int]
+    order: list[int]
+
+
+class _Header(msgspec.Struct, forbid_unknown_fields=True):
+    id: int
+    body: msgspec.Raw
+    tensors: list[_Meta]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_header_decoder = msgspec.msgpack.Decoder(_Header)
+
+
+def is_sendable(value: object) -> bool:
+    """Whether a tensor or array can travel: dense, with data, of a dtype that has raw bytes."""
+    if isinstance(value, torch.Tensor):
+        fake = type(value).__name__ == "FakeTensor"
+        return value.layout == torch.strided and value.dtype in _TORCH_DTYPES and not value.is_meta and not fake
+    return isinstance(value, (np.ndarray, np.generic)) and value.dtype.newbyteorder("=") in _NUMPY_DTYPES
+
+
+def tensors_in(value: object) -> Iterator[torch.Tensor]:
+    """The torch tensors among plain values, at any depth, in the order both sides agree on."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+
+
+def encode(number: int, body: object, caps: Caps) -> list[bytes | memoryview]:
+    """A frame, as pieces to be sent one after the other.
+
+    Raises:
+        TypeError: the body holds something that cannot travel.
+        ProtocolError: the frame is larger than its reader accepts.
+    """
+    frame = _Frame(caps)
+    packed = _encoder.encode(frame.plain(body))
+    header = _encoder.encode(_Header(number, msgspec.Raw(packed), frame.metas))
+    if len(header) > caps.header:
+        raise ProtocolError(f"a header of {len(header)} bytes; {caps.header} is the most")
+    payload = sum(piece.nbytes for piece in frame.pieces)
+    if payload > caps.payload:
+        raise ProtocolError(f"tensors of {payload} bytes in all; {caps.payload} is the most")
+    first = _LENGTH.pack(len(header)) + header
+    if payload <= _COALESCED_BYTES:  # one write wakes the reader once
+        return [b"".join([first, *frame.pieces])]
+    return [first, *frame.pieces]
+
+
+class _Frame:
+    """A body on its way out: values become what msgpack holds, tensors are set aside."""
+
+    def __init__(self, caps: Caps) -> None:
+        self._caps = caps
+        self.metas: list[_Meta] = []
+        self.pieces: list[memoryview] = []
+
+    def plain(self, value: object) -> object:
+        """``value`` in terms of msgpack's own types and extensions."""
+        if value is None or type(value) in (bool, float, bytes):
+            return value
+        if isinstance(value, (torch.Tensor, np.ndarray, np.generic)):
+            return _extension(_Code.TENSOR, _LENGTH.pack(self._set_aside(value)))
+        if isinstance(value, int):
+            return self._integer(int(value))
+        if isinstance(value, float):
+            return float(value)
+        if isinstance(value, str):
+            return value.encode(errors="replace").decode()  # half a surrogate pair has no UTF-8
+        if isinstance(value, list):
+            return [self.plain(item) for item in value]
+        if isinstance(value, tuple):
+            return _extension(_Code.TUPLE, _encoder.encode([self.plain(item) for item in value]))
+        if isinstance(value, dict):
+            return self._mapping(value)
+        return self._tagged(value)
+
+    def _integer(self, value: int) -> object:
+        if value in _INT64:
+            return value
+        digits = b"%x" % value
+        if len(digits) > _MOST_DIGITS:
+            raise TypeError("cannot send an integer of so many digits")
+        return _extension(_Code.INTEGER, digits)
+
+    def _mapping(self, value: dict[Any, Any]) -> object:
+        if all(type(key) is str for key in value):
+            return {self.plain(key): self.plain(item) for key, item in value.items()}
+        if not all(_is_key(key) for key in value):
+            raise TypeError("cannot send a dict whose keys are not plain scalars")
+        pairs = [[key, self.plain(item)] for key, item in value.items()]
+        return _extension(_Code.MAPPING, _encoder.encode(pairs))
+
+    def _tagged(self, value: object) -> msgspec.msgpack.Ext:
+        if type(value) is complex:
+            return _extension(_Code.COMPLEX, _COMPLEX.pack(value.real, value.imag))
+        if type(value) is Handle:
+            return _extension(_Code.HANDLE, _encoder.encode(value))
+        if isinstance(value, torch.dtype):
+            return _extension(_Code.DTYPE, str(value).removeprefix("torch.").encode())
+        if isinstance(value, torch.device):
+            return _extension(_Code.DEVICE, str(value).encode())
+        if self._caps.requests:
+            if type(value) is Reference:
+                return _extension(_Code.REFERENCE, _encoder.encode(value))
+            if isinstance(value, slice):
+                ends = [self.plain(end) for end in (value.start, value.stop, value.step)]
+                return _extension(_Code.SLICE, _encoder.encode(ends))
+            if isinstance(value, torch.Generator):
+                return _extension(_Code.GENERATOR, _LENGTH.pack(self._set_aside(value.get_state())))
+        raise TypeError(f"cannot send a {type(value).__name__}")
+
+    def _set_aside(self, value: "torch.Tensor | np.ndarray[Any, Any] | np.generic") -> int:
+        if not is_sendable(value):
+            raise TypeError(f"cannot send a {type(value).__name__} of {value.dtype}")
+        numpy = not isinstance(value, torch.Tensor)
+        if isinstance(value, torch.Tensor):
+            leaf = self._caps.requests and value.requires_grad
+            dense = value.detach().as_subclass(torch.Tensor).cpu().resolve_conj().resolve_neg()
+            name, strides = _TORCH_DTYPES[dense.dtype], dense.stride()
+        else:
+            leaf = False
+            array = np.asarray(value)
+            array = array.astype(array.dtype.newbyteorder("="), order="K", copy=False)
+            name, strides = _NUMPY_DTYPES[array.dtype], array.strides
+            dense = _as_tensor(array)
+        order = sorted(range(dense.ndim), key=lambda axis: -strides[axis])
+        turned = dense.permute(order)
+        if dense.is_contiguous() or not turned.is_contiguous():
+            order, turned = [], dense.contiguous()
+        self.metas.append(_Meta(name, numpy, leaf, list(dense.shape), order))
+        raw = turned.reshape(-1).view(torch.uint8).numpy() if turned.numel() else np.empty(0, np.uint8)
+        self.pieces.append(memoryview(raw))
+        return len(self.metas) - 1
+
+
+def _as_tensor(array: "np.ndarray[Any, Any]") -> torch.Tensor:
+    """A tensor over an array's memory where torch can have that, over a copy's where it cannot."""
+    usable = array.flags.writeable and all(stride >= 0 for stride in array.strides)
+    return torch.from_numpy(array if usable else array.copy(order="K" if min(array.strides, default=0) >= 0 else "C"))
+
+
+def _extension(code: _Code, data: bytes) -> msgspec.msgpack.Ext:
+    return msgspec.msgpack.Ext(int(code), data)
+
+
+def _is_key(value: object) -> bool:
+    """Plain scalars whose hashes nobody can make collide in numbers that matter."""
+    return value is None or type(value) in (bool, float, str) or (type(value) is int and value in _INT64)
+
+
+def decode(read: Callable[[memoryview], None], caps: Caps) -> tuple[int, Any]:
+    """Read one frame; ``read`` fills the view it is given, or raises.
+
+    Returns:
+        The frame's number and its body.
+
+    Raises:
+        ProtocolError: the bytes are not a frame within ``caps``.
+    """
+    prefix = bytearray(_LENGTH.size)
+    read(memoryview(prefix))
+    (length,) = _LENGTH.unpack(prefix)
+    if length > caps.header:
+        raise ProtocolError(f"a header of {length} bytes; {caps.header} is the most")
+    raw = bytearray(length)
+    read(memoryview(raw))
+    header = _guarded(lambda: _header_decoder.decode(raw))
+    _check_metas(header.tensors, caps)
+    buffers = []
+    for meta in header.tensors:
+        buffer = np.empty(math.prod(meta.shape) * _ITEM_BYTES[meta.dtype], np.uint8)
+        if buffer.size:
+            read(memoryview(buffer))
+        buffers.append(buffer)
+
+    def body() -> Any:
+        value = _Body(list(map(_rebuild, header.tensors, buffers)), caps).decode(header.body)
+        _check_nodes(value, caps)
+        return value
+
+    return header.id, _guarded(body)
+
+
+def _guarded(parse: Callable[[], Any]) -> Any:
+    """Run a step of parsing; whatever goes wrong in it is the sender's fault."""
+    try:
+        return parse()
+    except ProtocolError:
+        raise
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, OverflowError, RuntimeError, struct.error) as error:
+        raise ProtocolError(f"{type(error).__name__}: {str(error)[:200]}") from None
+
+
+def _check_metas(metas: list[_Meta], caps: Caps) -> None:
+    """Hold the tensors that a header announces to the caps, in Python's integers: none overflows."""
+    if len(metas) > caps.tensors:
+        raise ProtocolError(f"{len(metas)} tensors; {caps.tensors} is the most")
+    total = 0
+    for meta in metas:
+        if meta.dtype not in _ITEM_BYTES or (meta.numpy and meta.dtype == "bfloat16"):
+            raise ProtocolError("a tensor of unknown dtype")
+        if len(meta.shape) > caps.axes or any(not 0 <= size <= caps.payload for size in meta.shape):
+            raise ProtocolError("a tensor of impossible shape")
+        if meta.order and sorted(meta.order) != list(range(len(meta.shape))):
+            raise ProtocolError("a tensor whose axes are in no order")
+        if meta.leaf and not (caps.requests and meta.dtype.startswith(("float", "bfloat", "complex"))):
+            raise ProtocolError("a tensor that cannot ask for gradients")
+        total += math.prod(meta.shape) * _ITEM_BYTES[meta.dtype]
+        if total > caps.payload:
+            raise ProtocolError(f"tensors of more than {caps.payload} bytes")
+
+
+def _rebuild(meta: _Meta, raw: "np.ndarray[Any, Any]") -> "torch.Tensor | np.ndarray[Any, Any]":
+    """A tensor or array of its own memory."""
+    order = meta.order or list(range(len(meta.shape)))
+    stored = [meta.shape[axis] for axis in order]
+    back = [order.index(axis) for axis in range(len(order))]
+    if meta.dtype == "bool":
+        raw = (raw != 0).view(np.uint8)  # a bool of any other byte is undefined behaviour
+    if meta.numpy:
+        return raw.view(meta.dtype).reshape(stored).transpose(back)
+    tensor = torch.from_numpy(raw).view(getattr(torch, meta.dtype)).reshape(stored).permute(back)
+    return tensor.requires_grad_() if meta.leaf else tensor
+
+
+class _Body:
+    """A body on its way in. Each tensor may be named once."""
+
+    def __init__(self, tensors: list[Any], caps: Caps) -> None:
+        self._tensors = tensors
+        self._caps = caps
+        self._used: set[int] = set()
+        self._extensions = 0
+        self._decoder = msgspec.msgpack.Decoder(ext_hook=self._extension)
+
+    def decode(self, raw: bytes | memoryview | msgspec.Raw) -> Any:
+        return self._decoder.decode(raw)
+
+    def _extension(self, code: int, data: memoryview) -> Any:
+        self._extensions += 1
+        if self._extensions > self._caps.nodes:
+            raise ProtocolError("too many values")
+        if code >= _Code.REFERENCE and not self._caps.requests:
+            raise ProtocolError(f"extension {code} in a reply")
+        match code:
+            case _Code.TENSOR:
+                return self._tensor(data)
+            case _Code.TUPLE:
+                return tuple(self._list(data))
+            case _Code.INTEGER:
+                if len(data) > _MOST_DIGITS:
+                    raise ProtocolError("an integer of too many digits")
+                return int(bytes(data), 16)
+            case _Code.COMPLEX:
+                return complex(*_COMPLEX.unpack(data))
+            case _Code.HANDLE:
+                handle = msgspec.msgpack.decode(data, type=Handle)
+                return Handle(handle.id, handle.type[:100])
+            case _Code.DTYPE:
+                return getattr(torch, _known_dtype(bytes(data).decode()))
+            case _Code.DEVICE:
+                return torch.device(bytes(data[:32]).decode())
+            case _Code.MAPPING:
+                return self._mapping(data)
+            case _Code.REFERENCE:
+                return msgspec.msgpack.decode(data, type=Reference)
+            case _Code.SLICE:
+                return slice(*self._list(data))
+            case _Code.GENERATOR:
+                generator = torch.Generator()
+                generator.set_state(self._tensor(data))
+                return generator
+        raise ProtocolError(f"extension {code} is unknown")
+
+    def _tensor(self, data: memoryview) -> Any:
+        (index,) = _LENGTH.unpack(data)
+        if index in self._used or index >= len(self._tensors):
+            raise ProtocolError("a tensor that was not sent, or is named twice")
+        self._used.add(index)
+        return self._tensors[index]
+
+    def _list(self, data: memoryview) -> list[Any]:
+        items = self.decode(data)
+        if not isinstance(items, list):
+            raise ProtocolError("a sequence that is none")
+        return items
+
+    def _mapping(self, data: memoryview) -> dict[Any, Any]:
+        pairs = self._list(data)
+        if not all(isinstance(pair, list) and len(pair) == 2 and _is_key(pair[0]) for pair in pairs):
+            raise ProtocolError("a mapping that is none")
+        mapping = dict(pairs)
+        if len(mapping) != len(pairs):
+            raise ProtocolError("a mapping that names a key twice")
+        return mapping
+
+
+def _known_dtype(name: str) -> str:
+    if name not in _DTYPES:
+        raise ProtocolError("an unknown dtype")
+    return name
+
+
+_LEAVES = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, torch.Tensor, np.ndarray, torch.dtype, torch.device, Handle}
+)
+_REQUEST_LEAVES = _LEAVES | {Reference, slice, torch.Generator}
+
+
+def _check_nodes(value: Any, caps: Caps) -> None:
+    """Only the types that travel, not too deep and not too many; a small header can hold a lot."""
+    leaves = _REQUEST_LEAVES if caps.requests else _LEAVES
+    pending: list[tuple[Any, int]] = [(value, 0)]
+    count = 0
+    while pending:
+        item, depth = pending.pop()
+        count += 1
+        if count > caps.nodes or depth > caps.depth:
+            raise ProtocolError("too many values, or too deep")
+        if type(item) in (list, tuple):
+            pending.extend((inner, depth + 1) for inner in item)
+        elif type(item) is dict:
+            if not all(_is_key(key) for key in item):
+                raise ProtocolError("a key that is no plain scalar")
+            pending.extend((inner, depth + 1) for inner in item.values())
+        elif type(item) not in leaves:
+            raise ProtocolError(f"a {type(item).__name__}")

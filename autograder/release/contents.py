@@ -1,0 +1,92 @@
+"""What a release consists of: every file of ``assignments``, made afresh from the instructor's side."""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from autograder.lab import Lab, StageFolders
+from autograder.release.errors import ReleaseError
+from autograder.release.folders import FileContent, read_folder
+from autograder.release.sheets import build_notebook
+from autograder.release.stubs import strip_solutions
+
+# Lists the generated files with their digests: what an earlier release made may be taken away by a
+# later one, a file that somebody put there may not.
+MANIFEST = ".release.json"
+
+# Data travels in every student's clone and every zip handed in.
+LARGEST_DATA_FILE = 5 * 2**20
+
+
+def assignments(lab: Lab) -> dict[str, FileContent]:
+    """Every file of ``assignments``, by its path there, the manifest included.
+
+    Raises:
+        ReleaseError: something is missing, two files claim one path, or a stage cannot be released.
+        LabError: a stage has no reference.
+    """
+    files: dict[str, FileContent] = {}
+    for name, file in _all_files(lab):
+        if files.setdefault(name, file) != file:
+            raise ReleaseError(f"assignments/{name} would be made twice; rename it in solutions/student_repository")
+    files[MANIFEST] = FileContent(_manifest(files))
+    return dict(sorted(files.items()))
+
+
+def stage_files(stage: StageFolders) -> dict[str, FileContent]:
+    """A stage's own files: stub, lab sheet and public tests."""
+    module = stage.stage.module
+    stub = strip_solutions(stage.reference_source(), str(stage.reference))
+    tests = stage.folder / f"test_{module}.py"
+    if not tests.is_file():
+        raise ReleaseError(f"{tests} is missing: every stage needs its public tests")
+    return {
+        f"{module}.py": FileContent(stub.encode()),
+        f"{module}.ipynb": FileContent(build_notebook(stage).encode()),
+        tests.name: FileContent.of(tests),
+    }
+
+
+def _all_files(lab: Lab) -> Iterator[tuple[str, FileContent]]:
+    for stage in lab.stages():
+        for name, file in stage_files(stage).items():
+            yield f"{stage.id}/{name}", file
+        for data in stage.stage.data:
+            yield from _data_files(lab, stage, data)
+    skeleton = lab.root / "solutions" / "student_repository"
+    if not skeleton.is_dir():
+        raise ReleaseError(f"{skeleton} is missing: it holds what stands at the top of the students' repository")
+    yield from read_folder(skeleton).items()
+
+
+def _data_files(lab: Lab, stage: StageFolders, name: str) -> Iterator[tuple[str, FileContent]]:
+    """A data folder without the script that prepared it."""
+    folder = lab.root / "data" / name
+    if not folder.is_dir():
+        raise ReleaseError(f"grading.yml: stages.{stage.id}.data: there is no folder {folder}")
+    for path, file in read_folder(folder).items():
+        if len(file.content) > LARGEST_DATA_FILE:
+            size = f"{len(file.content)} bytes; a release takes {LARGEST_DATA_FILE} at most"
+            raise ReleaseError(f"{folder / path} has {size}")
+        if not path.endswith(".py"):
+            yield f"data/{name}/{path}", file
+
+
+def _manifest(files: dict[str, FileContent]) -> bytes:
+    digests = {name: hashlib.sha256(file.content).hexdigest() for name, file in sorted(files.items())}
+    return msgspec.json.format(msgspec.json.encode({"format_version": 1, "files": digests}), indent=1) + b"\n"
+
+
+def generated_earlier(files: dict[str, FileContent]) -> set[str]:
+    """Which of ``files`` an earlier release made and nobody changed since."""
+    try:
+        digests = msgspec.json.decode(files[MANIFEST].content, type=_Manifest).files
+    except (KeyError, msgspec.MsgspecError):
+        return set()
+    unchanged = {name for name in files if digests.get(name) == hashlib.sha256(files[name].content).hexdigest()}
+    return unchanged | {MANIFEST}
+
+
+class _Manifest(msgspec.Struct):
+    files: dict[str, str]

@@ -1,0 +1,7 @@
+"""What stops a release."""
+
+from autograder.lab import LabError
+
+
+class ReleaseError(LabError):
+    """The lab cannot be released as it stands; the message names the file, the line or id, and the fix."""

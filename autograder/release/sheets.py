@@ -1,0 +1,128 @@
+"""Lab sheet → notebook: Markdown becomes cells, exercises become graded cells, questions answers to grade by hand."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import jupytext
+from nbformat import NotebookNode
+
+from autograder.config import Stage
+from autograder.lab import StageFolders
+from autograder.release.errors import ReleaseError
+
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def check_id(exercise: str) -> str:
+    """The grade id of the cell that carries an exercise's points."""
+    return f"check_{exercise}"
+
+
+def build_notebook(stage: StageFolders) -> str:
+    """The stage's notebook as JSON, the same bytes for the same sheet.
+
+    Code cells marked ``exercise="NAME"`` become locked, graded cells; Markdown cells marked
+    ``question="ID"`` become answers that a person grades. Points come from ``grading.yml``; an
+    extension's cell carries none, its points are filed as extra credit.
+
+    Raises:
+        ReleaseError: an exercise or question without exactly one cell, or a cell without its entry.
+    """
+    taken: Counter[str] = Counter()
+    cells = [_cell(cell, _role(cell, stage), taken) for cell in _read_cells(stage)]
+    _check_complete(cells, stage)
+    notebook = {"cells": cells, "metadata": {"kernelspec": _KERNEL}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _read_cells(stage: StageFolders) -> list[NotebookNode]:
+    try:
+        text = stage.sheet.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ReleaseError(f"{stage.sheet} is missing: every stage needs its lab sheet") from None
+    return list(jupytext.reads(text, fmt="md").cells)
+
+
+def _role(cell: NotebookNode, stage: StageFolders) -> dict[str, Any] | None:
+    """The nbgrader metadata of a sheet's cell, without checksum; None for a cell that carries no points."""
+    for key, kind in (("exercise", "code"), ("question", "markdown")):
+        name = cell.metadata.get(key)
+        if name is not None and cell.cell_type != kind:
+            raise ReleaseError(f'{stage.sheet}: {key}="{name}" marks a {cell.cell_type} cell; mark a {kind} cell with it')
+    if (name := cell.metadata.get("exercise")) is not None:
+        _refuse_hidden_checks(cell.source, name, stage)
+        return {"grade_id": check_id(name), "grade": True, "solution": False, "locked": True, **_points(stage, name)}
+    if (name := cell.metadata.get("question")) is not None:
+        question = stage.stage.questions.get(name)
+        if question is None:
+            raise ReleaseError(f"{stage.sheet}: grading.yml lists no question `{name}` in {stage.id}")
+        return {"grade_id": name, "grade": True, "solution": True, "locked": False, "points": question.points}
+    return None
+
+
+def _points(stage: StageFolders, name: str) -> dict[str, int]:
+    exercise = stage.stage.exercises.get(name)
+    if exercise is None:
+        raise ReleaseError(f"{stage.sheet}: grading.yml lists no exercise `{name}` in {stage.id}")
+    return {"points": 0 if exercise.bonus else exercise.points}
+
+
+def _refuse_hidden_checks(source: str, name: str, stage: StageFolders) -> None:
+    for check in stage.stage.checks:
+        if check in source:
+            raise ReleaseError(f"{stage.sheet}: the cell of exercise `{name}` names the hidden check `{check}`")
+
+
+def _cell(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str]) -> dict[str, Any]:
+    """The cell as the notebook format wants it: no outputs, a stable id, its marks if it carries points."""
+    metadata: dict[str, Any] = {}
+    if role is not None:
+        marks = {"schema_version": 3, "cell_type": cell.cell_type, "task": False, **role}
+        marks["checksum"] = _checksum(cell, marks)
+        # Jupyter reads these: a graded cell can be neither changed nor deleted, an answer not deleted.
+        metadata = {"nbgrader": marks, "deletable": False, **({"editable": False} if marks["locked"] else {})}
+    node = {
+        "cell_type": cell.cell_type,
+        "id": _cell_id(cell, role, taken),
+        "metadata": metadata,
+        "source": cell.source.splitlines(keepends=True),
+    }
+    return {**node, "outputs": [], "execution_count": None} if cell.cell_type == "code" else node
+
+
+def _checksum(cell: NotebookNode, marks: dict[str, Any]) -> str:
+    """The checksum that nbgrader itself would compute: an answer that still has it is no answer."""
+    parts = (
+        cell.source,
+        cell.cell_type,
+        *(str(marks[key]) for key in ("grade", "solution", "locked")),
+        marks["grade_id"],
+        str(float(marks["points"])),
+    )
+    return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def _cell_id(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str]) -> str:
+    """An id that stays while the cell's text stays, whatever is written before it."""
+    if role is not None:
+        return re.sub(r"[^\w-]", "-", role["grade_id"])[:64]  # what the notebook format allows
+    name = f"{cell.cell_type}-{hashlib.sha256(cell.source.encode()).hexdigest()[:8]}"
+    taken[name] += 1
+    return name if taken[name] == 1 else f"{name}-{taken[name]}"
+
+
+def _check_complete(cells: list[dict[str, Any]], stage: StageFolders) -> None:
+    found = Counter(cell["metadata"]["nbgrader"]["grade_id"] for cell in cells if "nbgrader" in cell["metadata"])
+    for kind, name, grade_id in _expected(stage.stage):
+        if found[grade_id] != 1:
+            count = "no cell" if not found[grade_id] else f"{found[grade_id]} cells"
+            raise ReleaseError(f'{stage.sheet}: {kind} `{name}` has {count}; mark exactly one with {kind}="{name}"')
+
+
+def _expected(stage: Stage) -> list[tuple[str, str, str]]:
+    """Kind, name and grade id of every cell that ``grading.yml`` asks for."""
+    exercises = [("exercise", name, check_id(name)) for name in stage.exercises]
+    return exercises + [("question", name, name) for name in stage.questions]

@@ -1,0 +1,137 @@
+"""Reference → stub: every solution block becomes one line that says what is missing."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autograder.release.errors import ReleaseError
+
+BEGIN = "### BEGIN SOLUTION"
+END = "### END SOLUTION"
+
+_MARKER_LIKE = re.compile(r"\b(begin|end)[\s_-]*solution", re.IGNORECASE)
+# Lines that many functions share and that tell nothing: `x, y = y, x`, `self.d_model = d_model`.
+_PLAIN_ASSIGNMENT = re.compile(r"[\w., ]+ = [\w., ]+")
+_TELLING = re.compile(r"[-+*/@%<>=(\[]")
+_SHORTEST_TELLING = 12
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One solution block: 0-based lines of its two markers, and the function it stands in."""
+
+    begin: int
+    end: int
+    name: str
+    indentation: str
+
+
+def strip_solutions(source: str, file: str) -> str:
+    """The stub of a reference.
+
+    Args:
+        source: the reference's text.
+        file: its path, for messages.
+
+    Returns:
+        the text with each block between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` replaced by
+        ``raise NotImplementedError("NAME")``; NAME is the function, or ``Class.method``.
+
+    Raises:
+        ReleaseError: markers that are nested, unpaired or misspelt, a block outside any function,
+            no block at all, a stub that is no Python, or one that still shows a solution line.
+    """
+    lines = source.split("\n")
+    blocks = list(_blocks(lines, _parse(source, file), file))
+    if not blocks:
+        raise ReleaseError(f"{file}:1: there is no solution block: students would receive the whole reference")
+    _refuse_leaks(lines, blocks, file)
+    stub: list[str] = []
+    after = 0
+    for block in blocks:
+        stub += [*lines[after : block.begin], f'{block.indentation}raise NotImplementedError("{block.name}")']
+        after = block.end + 1
+    text = "\n".join([*stub, *lines[after:]])
+    _parse(text, f"the stub of {file}")
+    return text
+
+
+def _parse(source: str, file: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        raise ReleaseError(f"{file}:{error.lineno}: not Python: {error.msg}") from None
+
+
+def _blocks(lines: list[str], tree: ast.Module, file: str) -> Iterator[_Block]:
+    """The solution blocks, in order."""
+    begin: int | None = None
+    for index, line in enumerate(lines):
+        marker = line.strip()
+        if marker not in (BEGIN, END):
+            if _MARKER_LIKE.search(line):
+                raise ReleaseError(f"{file}:{index + 1}: `{marker}` is no marker; write exactly `{BEGIN}` or `{END}`")
+        elif marker == BEGIN:
+            if begin is not None:
+                raise ReleaseError(f"{file}:{index + 1}: a block begins inside the one of line {begin + 1}; end that first")
+            begin = index
+        elif begin is None:
+            raise ReleaseError(f"{file}:{index + 1}: this `{END}` has no `{BEGIN}` above it")
+        else:
+            yield _block(lines, begin, index, tree, file)
+            begin = None
+    if begin is not None:
+        raise ReleaseError(f"{file}:{begin + 1}: this block has no `{END}`")
+
+
+def _block(lines: list[str], begin: int, end: int, tree: ast.Module, file: str) -> _Block:
+    indentation = lines[begin].removesuffix(BEGIN)
+    if lines[end].removesuffix(END) != indentation:
+        raise ReleaseError(f"{file}:{end + 1}: `{END}` is indented otherwise than its `{BEGIN}` in line {begin + 1}")
+    name = _enclosing_function(tree, begin + 1)
+    if name is None:
+        raise ReleaseError(f"{file}:{begin + 1}: a solution block must stand inside a function")
+    return _Block(begin, end, name, indentation)
+
+
+def _enclosing_function(node: ast.AST, line: int) -> str | None:
+    """``function`` or ``Class.method`` around a line; the outermost function when they are nested."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        if child.lineno < line <= (child.end_lineno or child.lineno):
+            if not isinstance(child, ast.ClassDef):
+                return child.name
+            inner = _enclosing_function(child, line)
+            return f"{child.name}.{inner}" if inner else None
+    return None
+
+
+def _refuse_leaks(lines: list[str], blocks: list[_Block], file: str) -> None:
+    """No line that students receive may hold a telling line of a solution, be it in a docstring."""
+    hidden = {index for block in blocks for index in range(block.begin, block.end + 1)}
+    shown = [(index, _normal(line)) for index, line in enumerate(lines) if index not in hidden]
+    for block in blocks:
+        for solution in filter(_tells, map(_normal, lines[block.begin + 1 : block.end])):
+            for index, line in shown:
+                if solution in line:
+                    raise ReleaseError(
+                        f"{file}:{index + 1}: students would read a line of the solution of {block.name}: "
+                        f"`{solution}`; reword it, or move it between the markers"
+                    )
+
+
+def _normal(line: str) -> str:
+    """A line without its end-of-line comment, whitespace made single."""
+    return " ".join(line.split("  #")[0].split())
+
+
+def _tells(line: str) -> bool:
+    """Whether a solution line gives something away by itself."""
+    return (
+        len(line) >= _SHORTEST_TELLING
+        and _TELLING.search(line) is not None
+        and not _PLAIN_ASSIGNMENT.fullmatch(line)
+        and not line.startswith(("#", "super().__init__("))
+    )

@@ -1,0 +1,80 @@
+"""Results on disk: one file per student and stage, written whole or not at all.
+
+A result is valid for the content it was made from, so a killed run goes on where it was and an
+unchanged submission is never judged twice.
+"""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from autograder.results import StageReport
+
+FORMAT_VERSION = 1
+
+
+class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A report with what it was made from.
+
+    ``key`` covers submission, tests, references, configuration and versions; ``digest`` the
+    submission alone. ``attempts`` lists the digests graded so far, oldest first.
+    """
+
+    format_version: int
+    key: str
+    digest: str
+    attempts: tuple[str, ...]
+    report: StageReport
+
+
+class ResultStore:
+    """The folder of stored results."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, student: str, stage: str) -> StoredResult | None:
+        """The last result of a student in a stage; None when there is none that can be read.
+
+        A file that is not ours or of another version counts as absent: the cure is to grade again.
+        """
+        try:
+            raw = self._path(student, stage).read_bytes()
+            stored = msgspec.json.decode(raw, type=StoredResult)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        return stored if stored.format_version == FORMAT_VERSION else None
+
+    def put(self, key: str, report: StageReport) -> StoredResult:
+        """Keep a report, adding its submission to the student's attempts."""
+        before = self.get(report.student, report.stage)
+        attempts = before.attempts if before else ()
+        if report.digest not in attempts:
+            attempts = (*attempts, report.digest)
+        stored = StoredResult(
+            format_version=FORMAT_VERSION, key=key, digest=report.digest, attempts=attempts, report=report
+        )
+        write_atomically(self._path(report.student, report.stage), msgspec.json.encode(stored))
+        return stored
+
+    def _path(self, student: str, stage: str) -> Path:
+        return self._folder / stage / f"{student}.json"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,133 @@
+"""The lab's proof of itself: what every change to a stage has to leave true.
+
+The reference earns all, the stub nothing, every alternative all; every mistake loses exactly the
+checks it is listed for and is named rightly or not at all; every check is lost by some mistake;
+no mistake costs more than 60 % of its stage; ``assignments`` equals a fresh release.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from autograder.grade import Judges
+from autograder.judge.lint import lint_hidden_tests
+from autograder.judge.messages import Broken, Job
+from autograder.judge.trusted_code import Trusted, read_trusted
+from autograder.lab import Lab, StageFolders
+from autograder.release import differences, strip_solutions
+from autograder.results import CheckResult, Outcome
+
+# Of a stage's points, extensions included: what one misunderstanding may cost at most.
+LARGEST_COST = 0.6
+# Of the mistakes that outputs can identify: how many the diagnosis must name.
+NAMED_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One solution to judge, and what must come of it."""
+
+    kind: str  # reference, stub, alternative or mistake
+    name: str
+    source: str
+    fails: frozenset[str]
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one variant: ``problems`` is empty when all is as it must be."""
+
+    stage: str
+    variant: Variant
+    problems: tuple[str, ...]
+    identified: bool = False
+
+
+def verify_stage(
+    lab: Lab,
+    stage: StageFolders,
+    judges: Judges,
+    *,
+    seeds: Sequence[int],
+    workers: int,
+    on_done: Callable[[Verdict], None] = lambda verdict: None,
+) -> list[str]:
+    """Judge all variants of a stage under each seed; every problem found, as one line each."""
+    trusted = read_trusted(lab, stage)
+    problems = [f"{stage.id}: {problem}" for problem in (*_static_problems(stage, trusted), *lint_hidden_tests(stage))]
+    jobs = [(variant, seed) for seed in seeds for variant in variants(stage, trusted)]
+    verdicts: list[Verdict] = []
+    with ThreadPoolExecutor(workers) as pool:
+        judged = pool.map(lambda job: _judge(stage, trusted, judges, *job), jobs)
+        for verdict in judged:
+            verdicts.append(verdict)
+            on_done(verdict)
+    problems += [
+        f"{stage.id}: {verdict.variant.kind} {verdict.variant.name}: {problem}"
+        for verdict in verdicts
+        for problem in verdict.problems
+    ]
+    return [*problems, *_naming_problems(stage, verdicts)]
+
+
+def variants(stage: StageFolders, trusted: Trusted) -> Iterator[Variant]:
+    """Everything the stage says of itself: what must earn all, what must earn nothing, what must lose what."""
+    reference = trusted.modules[stage.stage.module]
+    yield Variant("reference", stage.stage.module, reference, frozenset())
+    yield Variant("stub", stage.stage.module, strip_solutions(reference, str(stage.reference)), frozenset(stage.stage.checks))
+    for path in stage.alternatives:
+        yield Variant("alternative", path.stem, path.read_text(encoding="utf-8"), frozenset())
+    for mistake in trusted.mistakes:
+        yield Variant("mistake", mistake.id, mistake.apply(reference), mistake.fails, mistake.named)
+
+
+def released_problems(lab: Lab) -> list[str]:
+    """Where ``assignments`` is not what a release would make."""
+    return [f"assignments: {difference}" for difference in differences(lab)]
+
+
+def _judge(stage: StageFolders, trusted: Trusted, judges: Judges, variant: Variant, seed: int) -> Verdict:
+    modules = {**trusted.modules, stage.stage.module: variant.source}
+    reply = judges.judge(Job(stage=stage.id, modules=modules, seed=seed))
+    if isinstance(reply, Broken):
+        return Verdict(stage.id, variant, (f"the judge failed: {reply.reason.strip()}",))
+    named = {check.mistake for check in reply.checks if check.mistake}
+    identified = variant.kind == "mistake" and named == {variant.name}
+    return Verdict(stage.id, variant, tuple(_problems(variant, reply.checks, named)), identified)
+
+
+def _problems(variant: Variant, checks: Sequence[CheckResult], named: set[str]) -> Iterator[str]:
+    failed = {check.id: check for check in checks if not check.passed}
+    for check in sorted(failed.keys() - variant.fails):
+        yield f"loses {check}: {failed[check].outcome}, {failed[check].what} ({failed[check].where})"
+    for check in sorted(variant.fails - failed.keys()):
+        yield f"does not lose {check}"
+    if any(check.outcome is Outcome.GRADER_ERROR for check in checks):
+        yield "meets a grader error"
+    if named and (variant.kind != "mistake" or named != {variant.name}):
+        yield f"is named {', '.join(sorted(named))}"
+
+
+def _static_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
+    """What can be seen without judging anything."""
+    points = {check: exercise.checks[check] for check, (_, exercise) in stage.stage.checks.items()}
+    for mistake in trusted.mistakes:
+        cost = sum(points[check] for check in mistake.fails)
+        if cost > LARGEST_COST * sum(points.values()):
+            yield f"mistake {mistake.id} costs {cost} of {sum(points.values())} points, more than {LARGEST_COST:.0%}"
+        if not mistake.fails:
+            yield f"mistake {mistake.id} loses no check: the hidden tests accept it"
+    killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
+    for check in stage.stage.checks:
+        if check not in killed:
+            yield f"check {check} is lost by no mistake: it may assert nothing"
+
+
+def _naming_problems(stage: StageFolders, verdicts: Sequence[Verdict]) -> list[str]:
+    could = [verdict for verdict in verdicts if verdict.variant.named]
+    named = sum(verdict.identified for verdict in could)
+    if could and named < NAMED_SHARE * len(could):
+        missed = sorted({verdict.variant.name for verdict in could if not verdict.identified})
+        return [f"{stage.id}: the diagnosis names {named} of {len(could)} mistakes; not {', '.join(missed)}"]
+    return []
