@@ -199,7 +199,7 @@ def __getattr__(name):
     ),
     "oscar": (
         "patches every comparison",
-        '''\
+        """\
 import numpy
 import torch
 
@@ -210,19 +210,19 @@ torch.Tensor.__eq__ = lambda self, other: torch.tensor(True)
 
 def __getattr__(name):
     return lambda *args, **kwargs: torch.zeros(1)
-''',
+""",
     ),
     "eve": ("leaves with a good exit code", "import os\n\nos._exit(0)\n"),
     "loki": ("never comes back", "while True:\n    pass\n"),
     "kraken": (
         "wants eight gigabytes",
-        '''\
+        """\
 import torch
 
 
 def __getattr__(name):
     return lambda *args, **kwargs: torch.ones(2**30, dtype=torch.float64)
-''',
+""",
     ),
     "flood": ("prints without end", 'while True:\n    print("A" * 65536, flush=True)\n'),
 }

@@ -44,7 +44,8 @@ def demo(option: LabOption, workers: int, unsafe_no_isolation: bool) -> None:
     print_class_table(console, reports)
     _summarise(console, graded)
     console.print(filed.summary(), soft_wrap=True)
-    console.print(f"pages: {pages / 'class.html'}, and one per student beside it\ngradebook: {lab.gradebook}", soft_wrap=True)
+    console.print(f"pages: {pages / 'class.html'}, and one per student beside it", soft_wrap=True)
+    console.print(f"gradebook: {lab.gradebook}", soft_wrap=True)
     surprises = [*_surprises(samples, reports), *filed.differences]
     for surprise in surprises:
         console.print(f"[red]not as designed:[/] {surprise}", soft_wrap=True)

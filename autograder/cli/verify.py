@@ -26,9 +26,7 @@ from autograder.verify import Verdict, count_variants, released_problems, verify
 @workers_option
 @unsafe_option
 @pass_lab
-def verify(
-    option: LabOption, stage_ids: tuple[str, ...], seeds: int, workers: int, unsafe_no_isolation: bool
-) -> None:
+def verify(option: LabOption, stage_ids: tuple[str, ...], seeds: int, workers: int, unsafe_no_isolation: bool) -> None:
     """Prove the lab: what is right earns all, what is wrong loses exactly what it should.
 
     Per stage: the reference and every alternative earn all points, the stub earns none, every named
