@@ -10,7 +10,7 @@ from rich.console import Console
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.grade import grade
-from autograder.cli.lab import release, schema
+from autograder.cli.lab import new_stage, release, schema
 from autograder.cli.output import export, report
 from autograder.cli.shared import GRADER_ERROR, WRONG_USE, LabOption
 from autograder.cli.verify import verify
@@ -56,5 +56,5 @@ def main(ctx: click.Context, folder: Path | None) -> None:
     ctx.obj = LabOption(folder)
 
 
-for command in (release, grade, report, export, verify, doctor, demo, schema):
+for command in (release, grade, report, export, verify, doctor, demo, new_stage, schema):
     main.add_command(command)
