@@ -1,0 +1,163 @@
+"""One serial pass that files results in nbgrader's gradebook.
+
+Whatever was filed before is overwritten, each submission in one transaction: a run that is killed
+and started again ends with the gradebook of an undisturbed one. What people wrote (manual scores,
+comments) is never touched; where something they judged has changed, the cell asks for them again.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.api import Comment, Grade, MissingEntry
+
+from autograder.grade import Graded
+from autograder.intake import RefusalReason, StageSubmission
+from autograder.integrations.nbgrader.compare import compare_gradebook
+from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
+from autograder.integrations.nbgrader.folders import FiledAnswers, write_autograded, write_submitted
+from autograder.integrations.nbgrader.notebooks import add_results, answered_notebook, answers_in, make_safe
+from autograder.integrations.nbgrader.penalties import grant_extension, set_penalty
+from autograder.integrations.nbgrader.register import register_release
+from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
+from autograder.lab import Lab, StageFolders
+from autograder.release import check_id
+from autograder.results import StageReport
+
+
+@dataclass(frozen=True)
+class FilingReport:
+    """What came of a filing pass.
+
+    ``withheld`` are submissions without a number, because the grader failed on them; ``differences``
+    are places where the gradebook does not say what the results say. One line each.
+    """
+
+    filed: int
+    withheld: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """The whole report in words."""
+        lines = [f"gradebook: {self.filed} filed, {len(self.withheld)} withheld, {len(self.differences)} differences"]
+        lines += [f"  no number: {line}" for line in self.withheld]
+        lines += [f"  differs: {line}" for line in self.differences]
+        return "\n".join(lines)
+
+
+def file_results(
+    lab: Lab,
+    graded: Iterable[Graded],
+    *,
+    on_done: Callable[[Graded], None] = lambda one: None,
+    lock_seconds: int = LOCK_SECONDS,
+) -> FilingReport:
+    """File every result, then compare the gradebook with the results.
+
+    A stage that a student never handed in gets no entry; nbgrader exports it as 0.
+
+    Raises:
+        GradebookError: the gradebook or the release cannot be used. What was filed stays filed.
+    """
+    register_release(lab, lock_seconds)
+    filed: list[StageReport] = []
+    for one in graded:
+        with open_gradebook(lab, lock_seconds) as gradebook:
+            gradebook.update_or_create_student(one.submission.student)
+            if _has_entry(gradebook, one.submission) or not _never_handed_in(one.submission):
+                file_one(lab, gradebook, one.submission, one.report)
+                filed.append(one.report)
+        on_done(one)
+    withheld = [f"{one.student} {one.stage}: the grader failed, not the student" for one in filed if not one.graded]
+    differences = compare_gradebook(lab, filed, lock_seconds)
+    return FilingReport(len(filed) - len(withheld), tuple(withheld), tuple(differences))
+
+
+def file_one(lab: Lab, gradebook: Any, submission: StageSubmission, report: StageReport) -> None:
+    """File one result: scores in the gradebook, and the notebooks that nbgrader shows beside them.
+
+    Where the report is not graded, earlier scores are taken back: no number is better than a stale one.
+    """
+    stage = lab.stage(submission.stage)
+    notebook = answered_notebook(lab, submission)
+    write_submitted(lab, stage, submission, notebook)
+    submitted = gradebook.update_or_create_submission(stage.id, submission.student, timestamp=submission.handed_in)
+    file_scores(lab, gradebook, submitted, notebook, report)
+    write_autograded(lab, stage, submission, show(notebook, stage, report, submission.source))
+
+
+def file_scores(lab: Lab, gradebook: Any, submitted: Any, notebook: NotebookNode, report: StageReport) -> None:
+    """Write a report's scores and what is known of the answers into a submission's entry, in one transaction.
+
+    Args:
+        lab: the lab.
+        gradebook: the open gradebook.
+        submitted: its ``SubmittedAssignment``.
+        notebook: the released notebook with the student's answers.
+        report: the result.
+    """
+    stage = lab.stage(report.stage)
+    (entry,) = (one for one in submitted.notebooks if one.name == stage.stage.module)
+    grades, comments = _complete(entry)
+    grant_extension(lab, submitted)
+    for exercise in stage.stage.exercises:
+        _file_exercise(grades[check_id(exercise)], lab, report, exercise)
+    answers, filed = answers_in(notebook), FiledAnswers(lab, stage, report.student)
+    changed = filed.differ(answers)
+    for question, answer in answers.items():
+        _file_question(grades[question], answered=answer is not None, changed=question in changed)
+        comments[question].auto_comment = None if answer is not None else "No response."
+    set_penalty(lab, entry)
+    gradebook.db.commit()
+    filed.keep(answers)
+
+
+def show(notebook: NotebookNode, stage: StageFolders, report: StageReport, source: str | None) -> NotebookNode:
+    """Complete a notebook for graders and students: results, the module, and answers that are safe to render."""
+    add_results(notebook, stage, report, source)
+    make_safe(notebook)
+    return notebook
+
+
+def _file_exercise(grade: Any, lab: Lab, report: StageReport, exercise: str) -> None:
+    score = automatic_score(report, exercise)
+    overridden_before = grade.manual_score is not None and (grade.needs_manual_grade or grade.auto_score != score)
+    grade.auto_score = score
+    grade.needs_manual_grade = score is None or overridden_before
+    if lab.stage(report.stage).stage.exercises[exercise].bonus:
+        grade.extra_credit = extra_credit(lab, report, exercise)
+
+
+def _file_question(grade: Any, *, answered: bool, changed: bool) -> None:
+    grade.auto_score = None if answered else 0.0
+    if grade.manual_score is None:
+        grade.needs_manual_grade = answered
+    else:
+        grade.needs_manual_grade = grade.needs_manual_grade or changed
+
+
+def _complete(entry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The entry's grades and comments by cell, those of cells that were registered later included."""
+    grades = {grade.name: grade for grade in entry.grades}
+    comments = {comment.name: comment for comment in entry.comments}
+    for cell in entry.notebook.grade_cells:
+        if cell.name not in grades:
+            grades[cell.name] = Grade(cell=cell, notebook=entry)
+    for cell in entry.notebook.solution_cells:
+        if cell.name not in comments:
+            comments[cell.name] = Comment(cell=cell, notebook=entry)
+    return grades, comments
+
+
+def _has_entry(gradebook: Any, submission: StageSubmission) -> bool:
+    try:
+        gradebook.find_submission(submission.stage, submission.student)
+    except MissingEntry:
+        return False
+    return True
+
+
+def _never_handed_in(submission: StageSubmission) -> bool:
+    refusal = submission.refusal
+    return refusal is not None and refusal.reason is RefusalReason.MISSING and not submission.answers.texts
