@@ -61,7 +61,7 @@ class Grader:
         self._lab = lab
         self._judges = judges
         self._reuse = reuse
-        self._store = ResultStore(lab.build / "results")
+        self._store = result_store(lab)
         self._secret = course_secret(lab)
         self._fingerprints = {stage.id: stage_fingerprint(lab, stage) for stage in lab.stages()}
 
@@ -147,6 +147,11 @@ class Grader:
                 modules[needed.stage.module] = stand_in_source(needed)
                 stand_ins.append(needed.stage.module)
         return modules, stand_ins
+
+
+def result_store(lab: Lab) -> ResultStore:
+    """Where a lab keeps its results."""
+    return ResultStore(lab.build / "results")
 
 
 def stand_in_source(stage: StageFolders) -> str:

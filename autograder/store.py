@@ -48,6 +48,12 @@ class ResultStore:
             return None
         return stored if stored.format_version == FORMAT_VERSION else None
 
+    def all(self) -> list[StageReport]:
+        """The last report of every student and stage, in the order of their names."""
+        paths = sorted(self._folder.glob("*/*.json"), key=lambda path: (path.stem, path.parent.name))
+        stored = [self.get(path.stem, path.parent.name) for path in paths]
+        return [one.report for one in stored if one is not None]
+
     def put(self, key: str, report: StageReport) -> StoredResult:
         """Keep a report, adding its submission to the student's attempts."""
         before = self.get(report.student, report.stage)

@@ -18,7 +18,8 @@ from autograder.cli.shared import (
     unsafe_option,
     workers_option,
 )
-from autograder.feedback import print_class_table, print_report, write_student_pages
+from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
+from autograder.feedback.terminal import print_class_table, print_report
 from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader import file_results
@@ -75,7 +76,7 @@ def grade(
         isolation = lowest_level(report.isolation for report in reports)
         write_atomically(json_file, encode_results(reports, isolation))
     if html_folder is not None:
-        write_student_pages(html_folder, lab, graded)
+        write_pages(html_folder, lab, graded)
     filed = file_results(lab, graded) if gradebook else None
     if details:
         for report in reports:
@@ -87,6 +88,12 @@ def grade(
         sys.exit(GRADER_ERROR)
     if fail_on_failures and any(not check.passed for report in reports for check in report.checks):
         sys.exit(FAILURES)
+
+
+def write_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> Path:
+    """Write every student's page and the class page; the path of the latter."""
+    pages = write_student_pages(folder, lab, graded)
+    return write_class_page(folder, statistics_of(lab, [one.report for one in graded], graded), pages)
 
 
 def grade_class(
