@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from autograder.fingerprint import course_secret, example_seed, result_key, stage_fingerprint
-from autograder.intake import RefusalReason, StageFiles, StageSubmission, take_in
+from autograder.intake import Owed, RefusalReason, StageFiles, StageSubmission, take_in
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import JudgePool
 from autograder.judge.run import unrun_stage
@@ -162,18 +162,22 @@ def stand_in_source(stage: StageFolders) -> str:
     """
     path = stage.folder / "alternatives" / "pytorch.py"
     if not path.is_file():
-        raise LabError(f"{path} is missing: later stages run on it where a student's own {stage.stage.module}.py did not pass")
+        raise LabError(
+            f"{path} is missing: later stages run on it where a student's own {stage.stage.module}.py did not pass"
+        )
     return path.read_text(encoding="utf-8")
 
 
 def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
-    """What intake looks for: the stages asked for (all when none), in the order of ``grading.yml``."""
+    """What intake looks for: every stage, of which those asked for are owed; all once begun when none is asked for."""
     asked = {lab.stage(stage_id).id for stage_id in stage_ids}
-    return [
-        StageFiles(stage.id, stage.stage.module, asked=bool(asked))
-        for stage in lab.stages()
-        if stage.id in asked or not asked
-    ]
+
+    def owed(stage: StageFolders) -> Owed:
+        if not asked:
+            return Owed.ALL_ONCE_BEGUN
+        return Owed.ALL if stage.id in asked else Owed.NOBODY
+
+    return [StageFiles(stage.id, stage.stage.module, owed(stage)) for stage in lab.stages()]
 
 
 def grade_source(lab: Lab, stage_id: str, student: str, folder: Path) -> StageReport:
@@ -186,9 +190,7 @@ def grade_source(lab: Lab, stage_id: str, student: str, folder: Path) -> StageRe
     """
     with LazyPool(lab) as judges:
         grader = Grader(lab, judges)
-        submissions = [
-            one for one in take_in([folder], stage_files(lab, [stage_id])) if one.stage == stage_id
-        ]
+        submissions = [one for one in take_in([folder], stage_files(lab, [stage_id])) if one.stage == stage_id]
         return next(grader.grade_student([replace(one, student=student) for one in submissions])).report
 
 
@@ -223,6 +225,4 @@ def _refused(stage: StageFolders, submission: StageSubmission) -> tuple[CheckRes
     refusal = submission.refusal
     assert refusal is not None
     missing = refusal.reason is RefusalReason.MISSING
-    return unrun_stage(
-        stage, refusal.message, refusal.file, Outcome.NOT_ATTEMPTED if missing else Outcome.BLOCKED
-    )
+    return unrun_stage(stage, refusal.message, refusal.file, Outcome.NOT_ATTEMPTED if missing else Outcome.BLOCKED)

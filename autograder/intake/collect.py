@@ -8,14 +8,14 @@ from pathlib import Path
 
 from autograder.intake.archives import HAND_IN, archive_name, read_archive
 from autograder.intake.git import commit_of
-from autograder.intake.layout import HandIn, find_hand_ins
+from autograder.intake.layout import HandIn, find_hand_ins, holds_work
 from autograder.intake.locate import locate
 from autograder.intake.notebooks import LARGEST_NOTEBOOK, NO_ANSWERS, Answers, read_answers
 from autograder.intake.sources import LARGEST_FILE, check_source
 from autograder.intake.students import student_ids
-from autograder.intake.submission import RefusalReason, RefusedError, StageFiles, StageSubmission, shown
+from autograder.intake.submission import Owed, RefusalReason, RefusedError, StageFiles, StageSubmission, shown
 from autograder.intake.timestamps import stamped
-from autograder.intake.tree import Tree
+from autograder.intake.tree import Tree, top_level
 
 
 def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSubmission]:
@@ -23,11 +23,11 @@ def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSu
 
     Args:
         paths: folders, clones and archives, one student's or a whole class's.
-        stages: what to look for, in the order in which it is graded.
+        stages: all of the course's, in the order in which they are graded.
 
     Returns:
-        Student by student, one submission per stage that was asked for or that somebody handed in.
-        Whatever is wrong with a student's files is that student's refusal, and nobody else's.
+        Student by student, one submission per stage that is owed. Whatever is wrong with a student's
+        files is that student's refusal, and nobody else's.
 
     Raises:
         IntakeError: a path does not exist, or nothing in it looks like a hand-in.
@@ -53,10 +53,10 @@ class _Work:
 
 
 def _due(works: Iterable[_Work], stages: Sequence[StageFiles]) -> list[str]:
-    """The stages that every student owes, so that a stage nobody has begun is no zero for all."""
     begun = frozenset[str]().union(*(work.handed_in for work in works))
-    due = [stage.stage for stage in stages if stage.asked or stage.stage in begun]
-    return due or [stage.stage for stage in stages]
+    graded = [stage for stage in stages if stage.owed is not Owed.NOBODY]
+    due = [stage.stage for stage in graded if stage.owed is Owed.ALL or stage.stage in begun]
+    return due or [stage.stage for stage in graded]
 
 
 def _take(hand_in: HandIn, student: str, stages: Sequence[StageFiles]) -> _Work:
@@ -83,12 +83,9 @@ def _notes(hand_in: HandIn, student: str) -> tuple[str, ...]:
 
 
 def _unpacked(tree: Tree, stages: Sequence[StageFiles]) -> Tree:
-    """The tree of the one archive in a folder: learning platforms make a folder per student."""
-    modules = {f"{stage.module}.py" for stage in stages}
-    if any(path.rpartition("/")[2] in modules for path in tree):
-        return tree
-    archives = [path for path in tree if archive_name(path) is not None]
-    if len(archives) != 1:
+    """What is in the one archive of a folder: learning platforms make a folder per student around it."""
+    archives = [name for name in top_level(tree) if archive_name(name) is not None]
+    if len(archives) != 1 or holds_work(tree, stages):
         return tree
     return read_archive(archives[0], tree[archives[0]].read(HAND_IN.packed))
 
