@@ -19,6 +19,8 @@ NOT_GRADED = "no score yet: the grader failed, not your code"
 
 _PLACE = re.compile(r"(?P<file>[^,]+), line (?P<line>[0-9]{1,7})(?=,|$)")
 
+_NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED, Outcome.GRADER_ERROR)
+
 _LABELS = {
     Outcome.PASSED: "passed",
     Outcome.FAILED: "not right yet",
@@ -124,12 +126,12 @@ class StageView:
 
     @cached_property
     def common(self) -> CheckView | None:
-        """A failed check that stands for all, when nothing ran and every check says the same."""
-        if not self.checks:
+        """The check that stands for all, when nothing was run and every check says the same."""
+        first, *others = self.checks or (None,)
+        if first is None or not others or first.outcome not in _NOT_RUN:
             return None
-        first, *others = self.checks
         alike = all((one.outcome, one.details) == (first.outcome, first.details) for one in others)
-        return first if others and alike and first.outcome is not Outcome.PASSED else None
+        return first if alike else None
 
     @property
     def score_text(self) -> str:
