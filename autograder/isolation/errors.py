@@ -98,7 +98,7 @@ class WorkerDied(Exception):
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
 
 
-class TemplateError(Exception):
+class TemplateError(ChildProcessError):
     """The template could not start, or ended; the message says what to do. Never a submission's fault."""
 
 

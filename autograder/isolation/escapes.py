@@ -44,7 +44,7 @@ def see_that_a_file_exists(setting: Setting) -> None:
 
 def list_a_folder(setting: Setting) -> None:
     """Learn the names of files."""
-    os.listdir(setting["folder"])
+    list(Path(setting["folder"]).iterdir())
 
 
 def read_another_process(setting: Setting) -> None:
@@ -61,18 +61,17 @@ def write_to_shared_memory(setting: Setting) -> None:
     """Leave something where every process can find it."""
     path = f"/dev/shm/escape-{os.getpid()}"
     _create(path)
-    os.unlink(path)
+    Path(path).unlink()
 
 
 def remove_a_file(setting: Setting) -> None:
     """Make a file vanish: the copy made for this attempt."""
-    os.rename(setting["spare"], setting["spare"] + "-moved")
-    os.rename(setting["spare"] + "-moved", setting["spare"])
+    Path(setting["spare"]).rename(setting["spare"] + "-moved").rename(setting["spare"])
 
 
 def change_permissions(setting: Setting) -> None:
     """Open a file to others, or close it to its owner."""
-    os.chmod(setting["secret"], 0o600)
+    Path(setting["secret"]).chmod(0o600)
 
 
 def truncate_a_file(setting: Setting) -> None:
@@ -205,8 +204,8 @@ ATTEMPTS: dict[str, Callable[[Setting], None]] = {
         write_to_shared_memory, remove_a_file, change_permissions, truncate_a_file, connect_over_tcp, send_over_udp,
         make_a_local_socket, start_a_process, run_a_program, signal_the_grader, signal_the_parent,
         look_into_anothers_limits, raise_own_limits, exceed_the_memory_limit, find_a_secret_in_the_environment,
-        find_an_open_file, keep_shared_memory, make_a_hidden_file, trace_a_process, read_anothers_memory, be_open_to_tracing,
-        use_io_uring, make_a_namespace, use_a_keyring,
+        find_an_open_file, keep_shared_memory, make_a_hidden_file, trace_a_process, read_anothers_memory,
+        be_open_to_tracing, use_io_uring, make_a_namespace, use_a_keyring,
     )
 }  # fmt: skip
 

@@ -24,7 +24,13 @@ LAYERS = {
 }
 
 _ROOT = str(Path(__file__).resolve().parents[2])
-_BOOT = "import sys; sys.path[1:1] = sys.argv[3:]; from autograder.isolation.template import main; main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])"
+_BOOT = """
+import sys
+_, descriptor, layers, root, *sites = sys.argv
+sys.path[1:1] = [root, *sites]
+from autograder.isolation.template import main
+main(int(descriptor), layers, root, sites)
+"""
 _PACKAGES = ("torch", "numpy", "msgspec", "safetensors")
 
 
@@ -109,9 +115,10 @@ def bubblewrap() -> str | None:
     program = shutil.which("bwrap")
     if program is None:
         return None
-    trial = [*_unshare(program), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", os.path.realpath(sys.executable)]
+    everything = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
+    trial = [*_unshare(program), *everything, os.path.realpath(sys.executable), "-S", "-c", ""]
     try:
-        done = subprocess.run([*trial, "-S", "-c", ""], capture_output=True, timeout=20, check=False)
+        done = subprocess.run(trial, capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return program if done.returncode == 0 else None

@@ -254,10 +254,15 @@ class Template:
         assert isinstance(ended, Ended)
         return ended.exit_code
 
+    @property
+    def alive(self) -> bool:
+        """Whether its program runs. Asked by the process that started it."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End the template and its workers. May be called twice."""
         self._control.close()
-        if self._process.poll() is None:
+        if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)  # its session: bubblewrap, template, workers
             self._process.wait()
@@ -274,14 +279,13 @@ class Template:
     def _ask(self, request: Request) -> tuple[Reply, list[int]]:
         try:
             self._control.send(request)
-            while True:
-                reply, descriptors = self._receive()
-                if reply.number == request.number:
-                    break
-                for descriptor in descriptors:  # asked for by a judge that did not live to take it
-                    os.close(descriptor)
-        except (OSError, EOFError):
-            raise TemplateError(f"the template ended\n{self._printed()}") from None
+        except OSError:
+            raise self._ended() from None
+        reply, descriptors = self._receive()
+        while reply.number != request.number:  # asked for by a judge that did not live to take it
+            for descriptor in descriptors:
+                os.close(descriptor)
+            reply, descriptors = self._receive()
         if isinstance(reply, Failed):
             raise TemplateError(f"the template could not fork a worker: {reply.reason}")
         return reply, descriptors
@@ -290,11 +294,16 @@ class Template:
         try:
             return self._control.receive(Reply)
         except TimeoutError:
-            raise TemplateError("the template does not answer") from None
-        except (EOFError, ConnectionError):
-            raise TemplateError(f"the template ended\n{self._printed()}") from None
+            raise TemplateError("the template does not answer; run `autograder doctor`") from None
+        except (EOFError, OSError):
+            raise self._ended() from None
+
+    def _ended(self) -> TemplateError:
+        return TemplateError(f"the template ended; run `autograder doctor`\n{self._printed()}".rstrip())
 
     def _printed(self) -> str:
+        if self._errors.closed:
+            return ""
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace")[-4000:]
 

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 _Received = TypeVar("_Received", bytes, int)
@@ -79,10 +80,10 @@ class WorkerStream:
         """Fill the view."""
         while view:
             if not self._ahead and len(view) >= _READ_AHEAD:
-                count = self._receive(lambda view=view: self._channel.recv_into(view), deadline)
+                count = self._receive(partial(self._channel.recv_into, view), deadline)
             else:
                 if not self._ahead:
-                    self._ahead = memoryview(self._receive(lambda: self._channel.recv(_READ_AHEAD), deadline))
+                    self._ahead = memoryview(self._receive(partial(self._channel.recv, _READ_AHEAD), deadline))
                 count = min(len(view), len(self._ahead))
                 view[:count] = self._ahead[:count]
                 self._ahead = self._ahead[count:]
