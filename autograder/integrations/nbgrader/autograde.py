@@ -19,7 +19,7 @@ from traitlets import Instance, Unicode, default
 from autograder.grade import Graded, Grader, LazyPool, stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader.course import step_folder
-from autograder.integrations.nbgrader.filing import file_scores, show
+from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
 from autograder.integrations.nbgrader.folders import TIME_STAMP
 from autograder.integrations.nbgrader.notebooks import answered_notebook
 from autograder.judge.trusted_code import needed_stages
@@ -114,12 +114,10 @@ class JudgedNotebookExporter(NotebookExporter):
         """Remove the automatic scores of a submission that could not be graded again."""
         with Gradebook(names["db_url"]) as gradebook:
             try:
-                submitted = gradebook.find_submission_notebook(names["notebook"], names["assignment"], names["student"])
+                entry = gradebook.find_submission_notebook(names["notebook"], names["assignment"], names["student"])
             except MissingEntry:
                 return
-            for grade in submitted.grades:
-                if grade.cell_type == "code":
-                    grade.auto_score, grade.needs_manual_grade = None, True
+            take_back_scores(self._lab, entry)
             gradebook.db.commit()
 
 

@@ -16,7 +16,7 @@ from autograder.grade import Graded
 from autograder.intake import RefusalReason, StageSubmission
 from autograder.integrations.nbgrader.compare import compare_gradebook
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
-from autograder.integrations.nbgrader.folders import FiledAnswers, write_autograded, write_submitted
+from autograder.integrations.nbgrader.folders import FiledAnswers, remove_shown, write_autograded, write_submitted
 from autograder.integrations.nbgrader.notebooks import add_results, answered_notebook, answers_in, make_safe
 from autograder.integrations.nbgrader.penalties import grant_extension, set_penalty
 from autograder.integrations.nbgrader.register import register_release
@@ -77,14 +77,18 @@ def file_results(
 def file_one(lab: Lab, gradebook: Any, submission: StageSubmission, report: StageReport) -> None:
     """File one result: scores in the gradebook, and the notebooks that nbgrader shows beside them.
 
-    Where the report is not graded, earlier scores are taken back: no number is better than a stale one.
+    Where the grader failed, what an earlier grading left is taken back: nbgrader would show a
+    missing score as 0, and an older one is of another hand-in.
     """
     stage = lab.stage(submission.stage)
     notebook = answered_notebook(lab, submission)
     write_submitted(lab, stage, submission, notebook)
     submitted = gradebook.update_or_create_submission(stage.id, submission.student, timestamp=submission.handed_in)
     file_scores(lab, gradebook, submitted, notebook, report)
-    write_autograded(lab, stage, submission, show(notebook, stage, report, submission.source))
+    if report.graded:
+        write_autograded(lab, stage, submission, show(notebook, stage, report, submission.source))
+    else:
+        remove_shown(lab, stage, submission.student)
 
 
 def file_scores(lab: Lab, gradebook: Any, submitted: Any, notebook: NotebookNode, report: StageReport) -> None:
@@ -99,10 +103,13 @@ def file_scores(lab: Lab, gradebook: Any, submitted: Any, notebook: NotebookNode
     """
     stage = lab.stage(report.stage)
     (entry,) = (one for one in submitted.notebooks if one.name == stage.stage.module)
-    grades, comments = _complete(entry)
+    grades, comments = _complete(gradebook, entry)
     grant_extension(lab, submitted)
-    for exercise in stage.stage.exercises:
-        _file_exercise(grades[check_id(exercise)], lab, report, exercise)
+    for name, exercise in stage.stage.exercises.items():
+        grade = grades[check_id(name)]
+        _file_score(grade, automatic_score(report, name))
+        if exercise.bonus:
+            grade.extra_credit = extra_credit(lab, report, name)
     answers, filed = answers_in(notebook), FiledAnswers(lab, stage, report.student)
     changed = filed.differ(answers)
     for question, answer in answers.items():
@@ -120,13 +127,23 @@ def show(notebook: NotebookNode, stage: StageFolders, report: StageReport, sourc
     return notebook
 
 
-def _file_exercise(grade: Any, lab: Lab, report: StageReport, exercise: str) -> None:
-    score = automatic_score(report, exercise)
-    overridden_before = grade.manual_score is not None and (grade.needs_manual_grade or grade.auto_score != score)
+def take_back_scores(lab: Lab, entry: Any) -> None:
+    """Leave a ``SubmittedNotebook`` without automatic scores; the caller commits."""
+    stage = lab.stage(entry.assignment.name)
+    grades = {grade.name: grade for grade in entry.grades}
+    for name, exercise in stage.stage.exercises.items():
+        if (grade := grades.get(check_id(name))) is not None:
+            _file_score(grade, None)
+            if exercise.bonus:
+                grade.extra_credit = None
+    set_penalty(lab, entry)
+
+
+def _file_score(grade: Any, score: float | None) -> None:
+    """Set an automatic score; a person's own score stays, and is asked for again once it overrides another."""
+    overrides = grade.manual_score is not None
+    grade.needs_manual_grade = score is None or (overrides and (grade.needs_manual_grade or grade.auto_score != score))
     grade.auto_score = score
-    grade.needs_manual_grade = score is None or overridden_before
-    if lab.stage(report.stage).stage.exercises[exercise].bonus:
-        grade.extra_credit = extra_credit(lab, report, exercise)
 
 
 def _file_question(grade: Any, *, answered: bool, changed: bool) -> None:
@@ -137,7 +154,7 @@ def _file_question(grade: Any, *, answered: bool, changed: bool) -> None:
         grade.needs_manual_grade = grade.needs_manual_grade or changed
 
 
-def _complete(entry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _complete(gradebook: Any, entry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The entry's grades and comments by cell, those of cells that were registered later included."""
     grades = {grade.name: grade for grade in entry.grades}
     comments = {comment.name: comment for comment in entry.comments}
@@ -147,6 +164,7 @@ def _complete(entry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     for cell in entry.notebook.solution_cells:
         if cell.name not in comments:
             comments[cell.name] = Comment(cell=cell, notebook=entry)
+    gradebook.db.add_all([*grades.values(), *comments.values()])
     return grades, comments
 
 

@@ -40,6 +40,12 @@ def write_autograded(lab: Lab, stage: StageFolders, submission: StageSubmission,
     replace_folder(folder, {f"{stage.stage.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)})
 
 
+def remove_shown(lab: Lab, stage: StageFolders, student: str) -> None:
+    """Take away what an earlier grading left for formgrader and the student to see."""
+    for step in ("autograded", "feedback"):
+        shutil.rmtree(step_folder(lab, step) / student / stage.id, ignore_errors=True)
+
+
 def _notebook(notebook: NotebookNode) -> FileContent:
     return FileContent(nbformat.writes(notebook).encode())
 

@@ -72,11 +72,19 @@ def add_results(notebook: NotebookNode, stage: StageFolders, report: StageReport
     """Write a report into the notebook's graded cells, and the student's module below them.
 
     Every such cell gets an explicit number as its result: nbgrader gives full points to one that
-    has none. Where the grader failed, the result is one that nbgrader refuses to read as a number.
+    has none.
+
+    Args:
+        notebook: the released notebook, answered.
+        stage: its stage.
+        report: one that is graded.
+        source: the student's module; None when there is none to show.
     """
     for name in stage.stage.exercises:
         cell = _graded_cell(notebook, name)
-        cell.outputs = [_shown(checks_of(report, name)), _result(automatic_score(report, name))]
+        score = automatic_score(report, name)
+        assert score is not None
+        cell.outputs = [_shown(checks_of(report, name)), _result(score)]
         cell.execution_count = None
     if source is not None:
         notebook.cells += _module_cells(f"{stage.stage.module}.py", source)
@@ -98,9 +106,8 @@ def _graded_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:
     raise GradebookError(f"the released notebook has no cell for the exercise `{exercise}`; run `autograder release`")
 
 
-def _result(score: float | None) -> NotebookNode:
-    data = {"text/html": "<p>not graded</p>"} if score is None else {"text/plain": repr(score)}
-    return NotebookNode(nbformat.v4.new_output("execute_result", data=data))
+def _result(score: float) -> NotebookNode:
+    return NotebookNode(nbformat.v4.new_output("execute_result", data={"text/plain": repr(score)}))
 
 
 def _shown(checks: list[CheckResult]) -> NotebookNode:

@@ -35,7 +35,7 @@ def register_release(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> None:
             )
             if _is_current(gradebook, stage, notebook):
                 continue
-            _add_cells(gradebook, stage, notebook)
+            _prepare_submitted(gradebook, stage, notebook)
         resources = {
             "nbgrader": {
                 "notebook": stage.stage.module,
@@ -73,12 +73,24 @@ def _points(cells: dict[str, NotebookNode]) -> dict[str, float]:
     return {name: float(cell.metadata.nbgrader.points) for name, cell in cells.items() if is_grade(cell)}
 
 
-def _add_cells(gradebook: Any, stage: StageFolders, notebook: NotebookNode) -> None:
-    """Add the cells that are new: nbgrader itself refuses to once there are submissions."""
+def _prepare_submitted(gradebook: Any, stage: StageFolders, notebook: NotebookNode) -> None:
+    """Make the changes that nbgrader itself does not, or refuses to, once there are submissions."""
     registered = _registered(gradebook, stage)
     if registered is None or not registered.submissions:
         return
     cells = _marked_cells(notebook)
+    _refuse_gone(stage, registered, cells)
+    _add_cells(gradebook, stage, registered, cells)
+    points = _points(cells)
+    for cell in registered.grade_cells:
+        if not cell.max_score and points[cell.name]:
+            # Once an extension, now an exercise like others: its extra credit becomes its score.
+            for grade in cell.grades:
+                grade.extra_credit = None
+    gradebook.db.commit()
+
+
+def _refuse_gone(stage: StageFolders, registered: Any, cells: dict[str, NotebookNode]) -> None:
     known = {cell.name for cell in registered.source_cells}
     if gone := sorted(known - cells.keys()):
         raise GradebookError(
@@ -86,14 +98,17 @@ def _add_cells(gradebook: Any, stage: StageFolders, notebook: NotebookNode) -> N
             f"{', '.join(gone)}; give them back in grading.yml and lab.md, or remove the stage with all that "
             f"people graded of it with `nbgrader db assignment remove {stage.id} --force`, and file again"
         )
+
+
+def _add_cells(gradebook: Any, stage: StageFolders, registered: Any, cells: dict[str, NotebookNode]) -> None:
     place = (stage.stage.module, stage.id)
-    for name in sorted(cells.keys() - known):
+    for name in sorted(cells.keys() - {cell.name for cell in registered.source_cells}):
         cell = cells[name]
         marks = cell.metadata.nbgrader
         if is_grade(cell):
-            gradebook.add_grade_cell(name, *place, max_score=float(marks.points), cell_type=cell.cell_type)
+            gradebook.update_or_create_grade_cell(name, *place, max_score=float(marks.points), cell_type=cell.cell_type)
         if is_solution(cell):
-            gradebook.add_solution_cell(name, *place)
-        gradebook.add_source_cell(
+            gradebook.update_or_create_solution_cell(name, *place)
+        gradebook.update_or_create_source_cell(
             name, *place, cell_type=cell.cell_type, locked=is_locked(cell), source=cell.source, checksum=marks.checksum
         )
