@@ -102,7 +102,7 @@ def _warnings(statistics: ClassStatistics) -> Iterator[str]:
     for student in statistics.students:
         stages = [report.stage for report in statistics.ungraded if report.student == student]
         if stages:
-            yield f"! not graded: {student} in {', '.join(stages)}: a grader error; no number is filed, grade again"
+            yield f"! not graded: {student} in {', '.join(stages)} (grader error; grade again)"
     if IsolationLevel.NONE in statistics.isolation:
         yield "! isolation none: student code could have read or changed anything here, these grades included"
 

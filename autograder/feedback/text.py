@@ -5,12 +5,12 @@ import unicodedata
 from collections.abc import Iterator
 
 LONGEST_LINE = 400
+ZERO_WIDTH_SPACE = "\u200b"
 _MOST_MARKS = 8  # accents stacked on one letter; no script needs more, and a pile covers its neighbours
 
 # GitHub's runner obeys a line that starts with `::` and `##[` anywhere in a line.
 _COMMAND = re.compile(r":(?=:)|##(?=\[)")
-_ZERO_WIDTH_SPACE = "\u200b"
-_CODE = re.compile(r"`([^`\n]+)`")
+_CODE = re.compile(r"`([^`\s](?:[^`\n]*[^`\s])?)`")
 
 
 def visible(text: str) -> str:
@@ -31,7 +31,7 @@ def one_line(text: str) -> str:
 
 def log_line(text: str) -> str:
     """``one_line`` for output that a build log may hold: no part of it reads as a command to the runner."""
-    return _COMMAND.sub(lambda match: match.group() + _ZERO_WIDTH_SPACE, one_line(text))
+    return _COMMAND.sub(lambda match: match.group() + ZERO_WIDTH_SPACE, one_line(text))
 
 
 def code_parts(text: str) -> Iterator[tuple[str, bool]]:

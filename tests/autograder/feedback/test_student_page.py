@@ -10,7 +10,18 @@ from hostile_text import ATTACKS, hostile_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_reader import Element, assert_anchors, assert_inert, read_html
-from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, SOURCE, WRONG, all_alike, make_report
+from sample_reports import (
+    ATTENTION,
+    CONFIG,
+    KERNELS,
+    SCALE_SENTENCE,
+    SECRETS,
+    SOURCE,
+    WRONG,
+    all_alike,
+    make_report,
+    report_with_secrets,
+)
 
 from autograder.feedback.student_page import student_page
 from autograder.results import IsolationLevel, Outcome
@@ -123,12 +134,8 @@ def test_stand_ins_are_named():
 
 def test_what_is_not_for_students_is_not_on_the_page():
     """Only titles, points, symptoms, places and hints may come through."""
-    secret = "5ecret"
-    wrong = {check: {**fields, "id": secret, "mistake": secret, "seconds": 5151.515} for check, fields in WRONG.items()}
-    report = make_report("ada", ATTENTION, wrong, notes=(secret,))
-    page = student_page([report], {ATTENTION: SOURCE, "9_other": secret}, CONFIG)
-    for hidden in (secret, "5151", "sha256-of", *CONFIG.stages[ATTENTION].checks, "Which axis?"):
-        assert hidden not in page
+    page = student_page([report_with_secrets()], {ATTENTION: SOURCE, "9_other": "5ecret"}, CONFIG)
+    assert [secret for secret in SECRETS if secret in page] == []
 
 
 def test_one_page_is_about_one_student():
