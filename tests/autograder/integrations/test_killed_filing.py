@@ -44,9 +44,10 @@ def gradebook_of(classroom: Classroom) -> list[tuple[Any, ...]]:
 
 
 def files_of(classroom: Classroom) -> dict[str, bytes]:
-    """Everything that filing wrote beside it."""
+    """Everything that filing wrote beside it; a killed run may leave half a file under a hidden name."""
     folder = classroom.lab.build / "nbgrader"
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def first_class(classroom: Classroom) -> list[Graded]:

@@ -3,6 +3,8 @@
 When one of these fails after an update of nbgrader, the integration has to be thought over.
 """
 
+from datetime import datetime, timedelta, timezone
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
@@ -75,4 +77,5 @@ def test_a_manual_score_outranks_the_automatic_one_and_extra_credit_needs_either
 
 def test_times_are_kept_in_utc_without_a_zone():
     assert str(parse_utc("2026-03-01 12:00:00.000000 UTC")) == "2026-03-01 12:00:00"
-    assert str(parse_utc("2026-03-01 12:00:00 +0900")) == "2026-03-01 03:00:00"
+    in_tokyo = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=9)))
+    assert parse_utc(in_tokyo) == datetime(2026, 3, 1, 3)
