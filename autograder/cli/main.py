@@ -15,8 +15,8 @@ from autograder.cli.output import export, report
 from autograder.cli.shared import GRADER_ERROR, WRONG_USE, LabOption
 from autograder.cli.verify import verify
 from autograder.config import ConfigError
-from autograder.judge.hidden_tests import HiddenTestsError
 from autograder.intake import IntakeError
+from autograder.judge.hidden_tests import HiddenTestsError
 from autograder.judge.pool import JudgeError
 from autograder.lab import LabError
 from autograder.results import ResultsFormatError
