@@ -10,7 +10,7 @@ _MOST_MARKS = 8  # accents stacked on one letter; no script needs more, and a pi
 
 # GitHub's runner obeys a line that starts with `::` and `##[` anywhere in a line.
 _COMMAND = re.compile(r":(?=:)|##(?=\[)")
-_CODE = re.compile(r"`([^`\s](?:[^`\n]*[^`\s])?)`")
+_CODE = re.compile(r"(?<!`)`([^`\s](?:[^`\n]*[^`\s])?)`(?!`)")
 
 
 def visible(text: str) -> str:

@@ -57,4 +57,5 @@ def test_a_log_line_still_shows_what_one_line_shows(text):
 
 def test_code_parts_pairs_backticks():
     assert list(code_parts("a `b` c")) == [("a ", False), ("b", True), (" c", False)]
-    assert list(code_parts("a ` b")) == [("a ` b", False)]
+    for text in ("a ` b", "``a``", "`a``b`", "` a`"):
+        assert list(code_parts(text)) == [(text, False)]
