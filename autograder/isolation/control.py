@@ -30,6 +30,11 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     cpu_seconds: int
     reply_mb: int
 
+    @property
+    def limits(self) -> tuple[int, int, int]:
+        """What the worker may use; the same for workers that can stand in for each other."""
+        return self.memory_mb, self.cpu_seconds, self.reply_mb
+
 
 class Forked(msgspec.Struct, frozen=True, tag=True):
     """A worker. Comes with its socket, the reading end of its output and, on Linux, its pidfd."""
@@ -39,14 +44,14 @@ class Forked(msgspec.Struct, frozen=True, tag=True):
 
 
 class End(msgspec.Struct, frozen=True, tag=True):
-    """End a worker, if it still runs, and tell how it ended."""
+    """Tell how a worker ended that has closed its socket; if it goes on without, end it."""
 
     number: int
     pid: int
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
-    """How a worker ended: its exit code, or the negative number of the signal; None when not known."""
+    """How a worker ended: its exit code, or the negative number of the signal; None when it had to be killed."""
 
     number: int
     exit_code: int | None

@@ -24,12 +24,16 @@ LAYERS = {
 }
 
 _ROOT = str(Path(__file__).resolve().parents[2])
+# The package is found in its own folder, which may be installed nowhere; nothing else is found there.
 _BOOT = """
 import sys
-_, descriptor, layers, root, *sites = sys.argv
-sys.path[1:1] = [root, *sites]
+_, root, descriptor, layers, *sites = sys.argv
+sys.path.insert(0, root)
+import autograder.isolation
+sys.path[:1] = []
+sys.path += sites
 from autograder.isolation.template import main
-main(int(descriptor), layers, root, sites)
+main(int(descriptor), layers, sites)
 """
 _PACKAGES = ("torch", "numpy", "msgspec", "safetensors")
 
@@ -47,9 +51,10 @@ def available_levels() -> Iterator[IsolationLevel]:
 
 
 def in_container() -> bool:
-    """Whether Docker, Podman or another container runtime says that it runs us."""
+    """Whether Docker, Podman, Kubernetes or another container runtime says that it runs us."""
     marks = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
-    return "container" in os.environ or any(Path(mark).exists() for mark in marks)
+    named = {"container", "KUBERNETES_SERVICE_HOST"} & os.environ.keys()
+    return bool(named) or any(Path(mark).exists() for mark in marks)
 
 
 def start_program(control: socket.socket, layers: frozenset[Layer], errors: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -64,7 +69,7 @@ def start_program(control: socket.socket, layers: frozenset[Layer], errors: IO[b
     sites = _sites()
     inner = [
         *(python, "-S", "-s", "-P", "-B", "-c", _BOOT),
-        *(str(control.fileno()), ",".join(sorted(layers - {Layer.NAMESPACES})), _ROOT, *sites),
+        *(_ROOT, str(control.fileno()), ",".join(sorted(layers - {Layer.NAMESPACES})), *sites),
     ]
     command = [*_namespaces(python, sites), *inner] if Layer.NAMESPACES in layers else inner
     return subprocess.Popen(

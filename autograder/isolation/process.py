@@ -139,19 +139,17 @@ class Worker:
         code = self._template.end(self._pid)
         with contextlib.suppress(OutputFlood):
             self._stream.drain()
-        printed = self._stream.printed
-        if code is not None and code < 0:
-            detail = f"ended by {signal.Signals(-code).name}"
-            if -code == signal.SIGXCPU:
-                return DeathReason.TIMEOUT, detail
-            # The kernel kills what the machine has no memory for; C++ aborts when it gets none.
-            if -code == signal.SIGKILL or (-code == signal.SIGABRT and "bad_alloc" in printed):
-                return DeathReason.OUT_OF_MEMORY, detail
-        else:
-            detail = f"exit code {code}"
-            if code == NO_MEMORY:
-                return DeathReason.OUT_OF_MEMORY, detail
-        return DeathReason.EXITED, f"{detail}\n{printed[-2000:]}".strip()
+        printed = self._stream.printed[-2000:]
+        if code is None:
+            return DeathReason.EXITED, "it closed its connection and went on"
+        if code >= 0:
+            reason = DeathReason.OUT_OF_MEMORY if code == NO_MEMORY else DeathReason.EXITED
+            return reason, f"exit code {code}\n{printed}".strip()
+        detail = f"ended by {signal.Signals(-code).name}\n{printed}".strip()
+        # The kernel kills what the machine has no memory for; C++ aborts when it gets none.
+        if -code == signal.SIGKILL or (-code == signal.SIGABRT and "bad_alloc" in printed):
+            return DeathReason.OUT_OF_MEMORY, detail
+        return DeathReason.TIMEOUT if -code == signal.SIGXCPU else DeathReason.EXITED, detail
 
     def _died(self, reason: DeathReason, detail: str = "") -> WorkerDied:
         self._end(reason, detail)
@@ -249,7 +247,7 @@ class Template:
         return worker
 
     def end(self, pid: int) -> int | None:
-        """End a worker and return its exit code, the negative signal number, or None when not known."""
+        """How a worker ended that has closed its socket: exit code, negative signal number, or None if it had not."""
         ended, _ = self._ask(End(_fresh_number(), pid))
         assert isinstance(ended, Ended)
         return ended.exit_code

@@ -14,6 +14,8 @@ _Received = TypeVar("_Received", bytes, int)
 _READ_AHEAD = 1 << 16
 _KEPT_OUTPUT = 64 << 10
 _MOST_OUTPUT = 64 << 20
+# A worker that sleeps with little CPU time left must not keep the judge busy.
+_SHORTEST_WAIT = 0.01
 
 
 class StreamClosed(Exception):
@@ -58,6 +60,7 @@ class WorkerStream:
         self._ahead = memoryview(b"")
         self._printed = 0
         self._kept = bytearray()
+        self._output_open = True
         channel.setblocking(False)
         os.set_blocking(output, False)
         self._polls = {event: select.poll() for event in (select.POLLIN, select.POLLOUT)}
@@ -115,8 +118,10 @@ class WorkerStream:
                     raise OutputFlood
         except BlockingIOError:
             return
-        for poll in self._polls.values():  # closed: it would be ready for ever
-            poll.unregister(self._output)
+        if self._output_open:  # no longer: it would be ready for ever
+            self._output_open = False
+            for poll in self._polls.values():
+                poll.unregister(self._output)
 
     def close(self) -> None:
         """Close both."""
@@ -138,7 +143,8 @@ class WorkerStream:
             left = deadline.left()
             if left <= 0:
                 raise DeadlinePassed
-            ready = {descriptor for descriptor, _ in self._polls[event].poll(left * 1000 + 1)}
+            milliseconds = 1000 * max(left, _SHORTEST_WAIT)
+            ready = {descriptor for descriptor, _ in self._polls[event].poll(milliseconds)}
             if self._output in ready:
                 self.drain()
             if self._channel.fileno() in ready:

@@ -15,14 +15,18 @@ import select
 import signal
 import socket
 import sys
+import sysconfig
+import time
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+import autograder.isolation
 from autograder.isolation import lockdown
 from autograder.isolation.control import Control, End, Ended, Failed, Fork, Forked, Request, Started
 from autograder.isolation.executor import seed_all
@@ -32,14 +36,22 @@ from autograder.isolation.serving import LOCKING_FAILED, SOCKET, serve
 
 # What submissions import besides torch: loaded once here, and there at all where no file may be opened.
 _PRELOADED = (
-    "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "decimal", "enum", "fractions", "functools",
-    "heapq", "inspect", "itertools", "json", "logging", "math", "numbers", "operator", "pprint", "random", "re",
-    "statistics", "string", "textwrap", "time", "timeit", "typing", "types", "unicodedata", "warnings",
-    "numpy", "torch.func", "torch.nn.functional", "torch.nn.utils.parametrize", "torch.optim", "torch.testing",
-    "torch.utils._pytree", "torch.utils.checkpoint", "torch.utils.data",
+    "abc", "argparse", "array", "bisect", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime",
+    "decimal", "difflib", "enum", "fractions", "functools", "gc", "graphlib", "hashlib", "heapq", "inspect", "io",
+    "itertools", "json", "logging", "math", "numbers", "operator", "pathlib", "pprint", "queue", "random", "re",
+    "statistics", "string", "struct", "tempfile", "textwrap", "threading", "time", "timeit", "traceback", "typing",
+    "types", "unicodedata", "warnings", "weakref",
+    "numpy", "numpy.testing", "torch.func", "torch.nn.functional", "torch.nn.utils.parametrize", "torch.optim",
+    "torch.testing", "torch.utils._pytree", "torch.utils.checkpoint", "torch.utils.data",
 )  # fmt: skip
-_OPTIONAL = ("safetensors.torch",)
+# What is not installed everywhere, or what some versions of torch import late: to show a tensor, to train, to save.
+_OPTIONAL = (
+    "safetensors.torch", "torch._subclasses.schema_check_mode", "torch.profiler._cupti_monitor",
+    "torch.utils.serialization.config",
+)  # fmt: skip
 _REAP_AGAIN_MS = 20
+# How long a worker that has closed its socket may take to end.
+_EXIT_SECONDS = 1.0
 
 
 @dataclass
@@ -110,15 +122,14 @@ class _Template:
         spare, self._spare = self._spare, None
         if spare is None:
             return None
-        same = (asked.memory_mb, asked.cpu_seconds, asked.reply_mb) == (
-            spare.asked.memory_mb, spare.asked.cpu_seconds, spare.asked.reply_mb,
-        )  # fmt: skip
-        if same:
+        ended, _ = os.waitpid(spare.child.pid, os.WNOHANG)
+        if not ended and spare.asked.limits == asked.limits:
             return spare
         for descriptor in [*spare.descriptors, spare.child.lifeline]:
             os.close(descriptor)
-        os.kill(spare.child.pid, signal.SIGKILL)
-        os.waitpid(spare.child.pid, 0)
+        if not ended:
+            os.kill(spare.child.pid, signal.SIGKILL)
+            os.waitpid(spare.child.pid, 0)
         return None
 
     def _fork(self, asked: Fork) -> _Spare:
@@ -171,12 +182,19 @@ class _Template:
         os.kill(child.pid, signal.SIGKILL)
 
     def _end(self, request: End) -> int | None:
+        """The exit code of a worker that has closed its socket; None when it goes on all the same, and is killed."""
         child = self._children.get(request.pid)
         if child is None:
             return None
         self._forget(child)
+        deadline = time.monotonic() + _EXIT_SECONDS
+        while time.monotonic() < deadline:
+            if (code := self._reap(child.pid, os.WNOHANG)) is not None:
+                return code
+            time.sleep(0.005)
         os.kill(child.pid, signal.SIGKILL)
-        return self._reap(child.pid, 0)
+        self._reap(child.pid, 0)
+        return None
 
     def _forget(self, child: _Child) -> None:
         del self._children[child.pid]
@@ -216,13 +234,23 @@ def _preload() -> None:
         torch.nn.functional.softmax(torch.empty(2, 2, device="meta"), -1)
 
 
-def _hide_origin(root: str) -> None:
+def _hide_origin() -> None:
     """Leave nothing of the course's place in what student code can see or import from."""
-    sys.path[:] = [path for path in sys.path if path != root]
+    autograder.__path__ = autograder.isolation.__path__ = []
     sys.argv[:] = sys.orig_argv[:] = ["worker"]
-    importlib.invalidate_caches()
     os.chdir("/")
     os.environ.pop("PWD", None)  # bubblewrap sets it
+
+
+def _remember_library() -> None:
+    """Let the import system list the standard library's folders, which workers cannot.
+
+    It forgets the folders of other packages: what is not in use is then not there, rather than forbidden.
+    """
+    importlib.invalidate_caches()
+    for name in ("stdlib", "platstdlib"):
+        folder = sysconfig.get_path(name)
+        PathFinder.find_spec("_", [folder, f"{folder}/lib-dynload"])
 
 
 def _threads() -> Iterator[str]:
@@ -230,20 +258,20 @@ def _threads() -> Iterator[str]:
     return (entry.name for entry in folder.iterdir()) if folder.is_dir() else iter(["main"])
 
 
-def main(descriptor: int, layers: str, root: str, sites: list[str]) -> None:
+def main(descriptor: int, layers: str, sites: list[str]) -> None:
     """Start, say so, and serve.
 
     Args:
         descriptor: the control socket.
         layers: the layers to lock workers with, comma-separated.
-        root: the folder that this package was imported from.
         sites: the folders that torch and its kin were imported from.
     """
     control = Control(socket.socket(fileno=descriptor))
     fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
     try:
         _preload()
-        _hide_origin(root if root not in sites else "")
+        _hide_origin()
+        _remember_library()
         template = _Template(control, frozenset(map(Layer, filter(None, layers.split(",")))), sites)
         threads = len(list(_threads()))
     except Exception:

@@ -129,6 +129,7 @@ def _read_all(pipe: int, seconds: float) -> bytes | None:
 
 def main(descriptor: int, root: str, isolated: bool) -> None:
     """Serve jobs until the other side closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt at the terminal is for the pipeline, which closes us
     channel = Channel(socket.socket(fileno=descriptor))
     try:
         server = Server(Lab(Path(root)), isolated)
