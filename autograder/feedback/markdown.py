@@ -63,16 +63,13 @@ def _stage(view: StageView) -> Iterator[str]:
             name = code(exercise.name) + (" (bonus)" if exercise.bonus else "")
             yield _row(f"{check.mark} {check.label}", prose(check.title), name, check.score_text)
     yield ""
-    if view.common:
-        yield from _details(view.common, view.common.label)
-    else:
-        for check in view.checks:
-            if check.details:
-                yield from _details(check, check.title)
+    for check in [view.common] if view.common else view.checks:
+        if check.details:
+            yield from _details(check)
 
 
-def _details(check: CheckView, title: str) -> Iterator[str]:
-    yield f"### {check.mark} {prose(title)}"
+def _details(check: CheckView) -> Iterator[str]:
+    yield f"### {check.mark} {prose(check.title)}"
     yield ""
     for part, text in check.details:
         shown = code(text) if part == "where" else prose(text)

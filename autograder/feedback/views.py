@@ -6,7 +6,7 @@ ids, mistake ids, notes, digests or times, so no renderer can show them.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
@@ -126,12 +126,12 @@ class StageView:
 
     @cached_property
     def common(self) -> CheckView | None:
-        """The check that stands for all, when nothing was run and every check says the same."""
+        """What stands for all checks when nothing was run and each says the same; its title is the label."""
         first, *others = self.checks or (None,)
         if first is None or not others or first.outcome not in _NOT_RUN:
             return None
         alike = all((one.outcome, one.details) == (first.outcome, first.details) for one in others)
-        return first if alike else None
+        return replace(first, title=first.label) if alike else None
 
     @property
     def score_text(self) -> str:

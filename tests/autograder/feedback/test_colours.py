@@ -7,7 +7,7 @@ import pytest
 
 STYLE = (files("autograder.feedback") / "templates" / "style.css").read_text(encoding="utf-8")
 # Paper has the light theme: the dark one is for screens alone.
-THEMES = dict(zip(("light", "dark"), re.findall(r":root \{([^}]*?--.*?)\}", STYLE, re.DOTALL), strict=True))
+THEMES = dict(zip(("light", "dark"), re.findall(r":root \{([^}]*--text:.*?)\}", STYLE, re.DOTALL), strict=True))
 
 GROUNDS = {
     "text": ["page", "card", "bad-soft", "ours-soft", *(f"shade-{shade}" for shade in range(5))],

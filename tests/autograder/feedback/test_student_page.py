@@ -109,6 +109,7 @@ def test_a_stage_that_did_not_run_is_explained_once():
     assert root.text.count(what) == 1
     assert "Could not be run" in root.find("div", "callout").text
     assert len(root.find_all("li", "check")) == 5
+    assert "could not be run" in root.find("li", "hit").text
     assert_anchors(root)
 
 
