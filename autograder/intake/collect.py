@@ -40,8 +40,28 @@ def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSu
     works = {
         name: _merge([_take(one, ids[name], stages) for one in hand_ins], stages) for name, hand_ins in by_name.items()
     }
-    due = _due(works.values(), stages)
-    return [works[name].submissions[stage] for name in sorted(works, key=ids.__getitem__) for stage in due]
+    students = sorted(works, key=ids.__getitem__)
+    begun = frozenset[str]().union(*(work.handed_in for work in works.values()))
+    found = [
+        works[name].submissions[stage.stage]
+        for name in students
+        for stage in stages
+        if _is_owed(stage, works[name].handed_in, begun)
+    ]
+    return found or [works[name].submissions[stage.stage] for name in students for stage in stages]
+
+
+def _is_owed(stage: StageFiles, own: frozenset[str], begun: frozenset[str]) -> bool:
+    """Whether a student who handed in ``own``, in a class that has ``begun`` some stages, owes this one."""
+    match stage.owed:
+        case Owed.NOBODY:
+            return False
+        case Owed.WHO_HAS_IT:
+            return stage.stage in own
+        case Owed.ALL_ONCE_BEGUN:
+            return stage.stage in begun
+        case Owed.ALL:
+            return True
 
 
 @dataclass(frozen=True)
@@ -50,13 +70,6 @@ class _Work:
 
     submissions: Mapping[str, StageSubmission]
     handed_in: frozenset[str]
-
-
-def _due(works: Iterable[_Work], stages: Sequence[StageFiles]) -> list[str]:
-    begun = frozenset[str]().union(*(work.handed_in for work in works))
-    graded = [stage for stage in stages if stage.owed is not Owed.NOBODY]
-    due = [stage.stage for stage in graded if stage.owed is Owed.ALL or stage.stage in begun]
-    return due or [stage.stage for stage in graded]
 
 
 def _take(hand_in: HandIn, student: str, stages: Sequence[StageFiles]) -> _Work:

@@ -17,7 +17,8 @@ class IntakeError(Exception):
 class Owed(Enum):
     """From whom a stage is expected."""
 
-    NOBODY = "nobody"  # it is known, so that folders can be told apart, but not graded now
+    NOBODY = "nobody"  # known, so that folders can be told apart, but not graded now
+    WHO_HAS_IT = "who has it"  # graded for the sake of later stages; not missed where it is not there
     ALL_ONCE_BEGUN = "all once begun"  # a stage that nobody has handed in yet is no zero for the whole class
     ALL = "all"
 

@@ -16,12 +16,13 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from traitlets import Instance, Unicode, default
 
-from autograder.grade import Graded, Grader, LazyPool, stage_files
+from autograder.grade import Graded, Grader, stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
 from autograder.integrations.nbgrader.folders import TIME_STAMP
 from autograder.integrations.nbgrader.notebooks import answered_notebook
+from autograder.judge.lazy_pool import LazyPool
 from autograder.judge.trusted_code import needed_stages
 from autograder.lab import Lab
 
