@@ -12,18 +12,7 @@ from autograder.integrations.nbgrader.course import GradebookError, step_folder
 from autograder.integrations.nbgrader.scores import automatic_score, checks_of
 from autograder.lab import Lab, StageFolders
 from autograder.release import check_id
-from autograder.results import CheckResult, Outcome, StageReport
-
-_WORDS = {
-    Outcome.PASSED: "passed",
-    Outcome.FAILED: "not right yet",
-    Outcome.ERROR: "raised an error",
-    Outcome.TIMEOUT: "took too long",
-    Outcome.OUT_OF_MEMORY: "used too much memory",
-    Outcome.NOT_ATTEMPTED: "not attempted",
-    Outcome.BLOCKED: "could not be looked at",
-    Outcome.GRADER_ERROR: "not graded",
-}
+from autograder.results import CheckResult, StageReport
 
 
 def released_notebook(lab: Lab, stage: StageFolders) -> str:
@@ -132,9 +121,11 @@ def _points(check: CheckResult) -> str:
 
 
 def _told(check: CheckResult) -> list[str]:
-    """Outcome, what, where and hint, as far as there are any."""
+    """What, where and hint, as far as there are any."""
+    if check.passed:
+        return ["passed"]
     hint = f"Hint: {check.hint}" if check.hint else ""
-    return [text for text in (_WORDS[check.outcome], check.what, check.where, hint) if text]
+    return [text for text in (check.what, check.where, hint) if text]
 
 
 def _module_cells(file: str, source: str) -> list[NotebookNode]:
