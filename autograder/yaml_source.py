@@ -52,7 +52,7 @@ class YamlSource:
         Raises:
             ConfigError: an unknown key, a value of the wrong type or out of bounds, or one that is missing.
         """
-        self._refuse_unknown_keys(self._data, kind, ())
+        self._check_keys(self._data, kind, ())
         try:
             return msgspec.convert(self._data, kind, strict=True)
         except msgspec.ValidationError as error:
@@ -82,16 +82,18 @@ class YamlSource:
                 return self.error(keys, problem + _quoted(value))
         return ConfigError(f"{self._name}: {'.'.join(pattern) or 'top level'}: {problem}")
 
-    def _refuse_unknown_keys(self, data: Any, expected: Any, keys: Keys) -> None:
+    def _check_keys(self, data: Any, expected: Any, keys: Keys) -> None:
         """Name the nearest key: "unknown" alone leaves an instructor searching for a typo."""
         if not isinstance(data, dict):
             return
         fields = _fields(expected)
         for key, value in data.items():
             here = (*keys, str(key))
+            if not isinstance(key, str):
+                raise self.error(here, f"YAML reads this key as {key!r}; put it in quotes")
             if fields is not None and key not in fields:
                 raise self.error(here, f"unknown key `{key}`{nearest(str(key), fields)}")
-            self._refuse_unknown_keys(value, _type_at(expected, (str(key),)), here)
+            self._check_keys(value, _type_at(expected, (str(key),)), here)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

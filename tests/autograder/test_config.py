@@ -78,7 +78,7 @@ def test_a_stage_may_build_on_an_earlier_one(tmp_path):
         ("max_days", "max_day", "policies.late.max_day: unknown key `max_day`; nearest: `max_days`"),
         ("max_examples", "examples", "stages.1_tiny.examples: unknown key `examples`; nearest: `max_examples`"),
         ("check_cpu_seconds", "seconds", "limits.seconds: unknown key `seconds`; nearest:"),
-        ("        minutes: 10", "        minuets: 10", "exercises.total.minuets: unknown key `minuets`; nearest: `minutes`"),
+        ("        minutes: 10", "        minuets: 10", "total.minuets: unknown key `minuets`; nearest: `minutes`"),
         ("points: 2", "pionts: 2", "questions.why_axes.pionts: unknown key `pionts`; nearest: `points`"),
         # Values
         ("format_version: 1", "format_version: 2", "format_version: 2 is not known; this program reads 1"),
@@ -86,9 +86,9 @@ def test_a_stage_may_build_on_an_earlier_one(tmp_path):
         ("course: tiny", 'course: ""', "course: Expected `str` of length >= 1 (found '')"),
         ("per_day: 0.1", "per_day: 10", "policies.late.per_day: Expected `float` <= 1.0 (found 10)"),
         ("max_days: 5", "max_days: -1", "policies.late.max_days: Expected `int` >= 0 (found -1)"),
-        ("        minutes: 10", "        minutes: ten", "exercises.total.minutes: Expected `int`, got `str` (found 'ten')"),
-        ("        minutes: 10", "        minutes: 0", "exercises.total.minutes: Expected `int` >= 1 (found 0)"),
-        ("        minutes: 10", "        minutes: 2.5", "exercises.total.minutes: Expected `int`, got `float` (found 2.5)"),
+        ("        minutes: 10", "        minutes: ten", "total.minutes: Expected `int`, got `str` (found 'ten')"),
+        ("        minutes: 10", "        minutes: 0", "total.minutes: Expected `int` >= 1 (found 0)"),
+        ("        minutes: 10", "        minutes: 2.5", "total.minutes: Expected `int`, got `float` (found 2.5)"),
         ("max_examples: 5", "max_examples: true", "max_examples: Expected `int`, got `bool` (found True)"),
         (
             "test_total_adds_along_the_axis: 3",
@@ -187,7 +187,7 @@ def test_stages_must_agree(tmp_path, added, says):
         ("{ada: {1_tinny: 3}}", "policies.extensions.ada.1_tinny: no stage named `1_tinny`; nearest: `1_tiny`"),
         ("{ada: {1_tiny: -3}}", "policies.extensions.ada.1_tiny: Expected `int` >= 0 (found -3)"),
         ("{ada: 3}", "policies.extensions.ada: Expected `object`, got `int` (found 3)"),
-        ("{1234: {1_tiny: 3}}", "policies.extensions: Expected `str`, got `int`"),
+        ("{1234: {1_tiny: 3}}", "policies.extensions.1234: YAML reads this key as 1234; put it in quotes"),
     ],
 )
 def test_extensions_must_name_stages(tmp_path, extensions, says):
