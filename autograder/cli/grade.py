@@ -72,6 +72,8 @@ def grade(
         sys.exit(WRONG_USE)
     reuse = Reuse(nothing=fresh, unchanged_submissions=only_changed)
     graded = grade_class(lab, submissions, reuse, workers, console, isolated=not unsafe_no_isolation)
+    # Stages that the ones asked for build on were graded for their sake only.
+    graded = [one for one in graded if not stage_ids or one.submission.stage in stage_ids]
     reports = [one.report for one in graded]
     if json_file is not None:
         isolation = lowest_level(report.isolation for report in reports)
