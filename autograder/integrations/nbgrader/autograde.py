@@ -23,7 +23,6 @@ from autograder.integrations.nbgrader.filing import file_scores, show, take_back
 from autograder.integrations.nbgrader.folders import TIME_STAMP
 from autograder.integrations.nbgrader.notebooks import answered_notebook
 from autograder.judge.lazy_pool import LazyPool
-from autograder.judge.trusted_code import needed_stages
 from autograder.lab import Lab
 
 
@@ -83,13 +82,13 @@ class JudgedNotebookExporter(NotebookExporter):
         notebook = answered_notebook(self._lab, graded.submission)
         with Gradebook(names["db_url"]) as gradebook:
             submitted = gradebook.find_submission(names["assignment"], names["student"])
-            file_scores(self._lab, gradebook, submitted, notebook, graded.report)
+            file_scores(self._lab, gradebook, submitted, graded.report, notebook)
         if not graded.report.graded:
             raise NotGradedError(
                 f"{names['student']} {names['assignment']}: the grader failed, not the student; no score is filed. "
                 "Run `autograder doctor`, then grade it again"
             )
-        return show(notebook, self._lab.stage(names["assignment"]), graded.report, graded.submission.source)
+        return show(notebook, self._lab.stage(names["assignment"]), graded.report, graded.submission)
 
     def _grade(self, names: dict[str, str]) -> Graded:
         """Grade one stage, on the student's own earlier stages where those passed."""
@@ -108,8 +107,8 @@ class JudgedNotebookExporter(NotebookExporter):
     def _student(self, names: dict[str, str]) -> list[StageSubmission]:
         """What the student handed in for this stage and those that it builds on."""
         folder = step_folder(self._lab, "submitted") / names["student"]
-        stages = [needed.id for needed in needed_stages(self._lab, self._lab.stage(names["assignment"]))]
-        return [replace(one, student=names["student"]) for one in take_in([folder], stage_files(self._lab, stages))]
+        wanted = stage_files(self._lab, [names["assignment"]])
+        return [replace(one, student=names["student"]) for one in take_in([folder], wanted)]
 
     def _take_back(self, names: dict[str, str]) -> None:
         """Remove the automatic scores of a submission that could not be graded again."""

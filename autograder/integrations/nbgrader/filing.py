@@ -65,8 +65,7 @@ def file_results(
     for one in graded:
         with open_gradebook(lab, lock_seconds) as gradebook:
             gradebook.update_or_create_student(one.submission.student)
-            if _has_entry(gradebook, one.submission) or not _never_handed_in(one.submission):
-                file_one(lab, gradebook, one.submission, one.report)
+            if _file(lab, gradebook, one.submission, one.report):
                 filed.append(one.report)
         on_done(one)
     withheld = [f"{one.student} {one.stage}: the grader failed, not the student" for one in filed if not one.graded]
@@ -74,8 +73,22 @@ def file_results(
     return FilingReport(len(filed) - len(withheld), tuple(withheld), tuple(differences))
 
 
-def file_one(lab: Lab, gradebook: Any, submission: StageSubmission, report: StageReport) -> None:
-    """File one result: scores in the gradebook, and the notebooks that nbgrader shows beside them.
+def _file(lab: Lab, gradebook: Any, submission: StageSubmission, report: StageReport) -> bool:
+    """File one result; whether there was one to file."""
+    entry = _find_entry(gradebook, submission)
+    an_earlier_one_stands = report.digest != submission.digest
+    if entry is not None and an_earlier_one_stands:
+        # The time, the answers and the notebook in the gradebook are those of that hand-in.
+        file_scores(lab, gradebook, entry, report)
+    elif entry is not None or an_earlier_one_stands or not _never_handed_in(submission):
+        _file_whole(lab, gradebook, submission, report)
+    else:
+        return False
+    return True
+
+
+def _file_whole(lab: Lab, gradebook: Any, submission: StageSubmission, report: StageReport) -> None:
+    """File scores in the gradebook, and the notebooks that nbgrader shows beside them.
 
     Where the grader failed, what an earlier grading left is taken back: nbgrader would show a
     missing score as 0, and an older one is of another hand-in.
@@ -84,22 +97,24 @@ def file_one(lab: Lab, gradebook: Any, submission: StageSubmission, report: Stag
     notebook = answered_notebook(lab, submission)
     write_submitted(lab, stage, submission, notebook)
     submitted = gradebook.update_or_create_submission(stage.id, submission.student, timestamp=submission.handed_in)
-    file_scores(lab, gradebook, submitted, notebook, report)
+    file_scores(lab, gradebook, submitted, report, notebook)
     if report.graded:
-        write_autograded(lab, stage, submission, show(notebook, stage, report, submission.source))
+        write_autograded(lab, stage, submission, show(notebook, stage, report, submission))
     else:
         remove_shown(lab, stage, submission.student)
 
 
-def file_scores(lab: Lab, gradebook: Any, submitted: Any, notebook: NotebookNode, report: StageReport) -> None:
-    """Write a report's scores and what is known of the answers into a submission's entry, in one transaction.
+def file_scores(
+    lab: Lab, gradebook: Any, submitted: Any, report: StageReport, notebook: NotebookNode | None = None
+) -> None:
+    """Write a report's scores into a submission's entry, in one transaction.
 
     Args:
         lab: the lab.
         gradebook: the open gradebook.
         submitted: its ``SubmittedAssignment``.
-        notebook: the released notebook with the student's answers.
         report: the result.
+        notebook: the released notebook with the student's answers; None leaves what is filed of them.
     """
     stage = lab.stage(report.stage)
     (entry,) = (one for one in submitted.notebooks if one.name == stage.stage.module)
@@ -110,19 +125,23 @@ def file_scores(lab: Lab, gradebook: Any, submitted: Any, notebook: NotebookNode
         _file_score(grade, automatic_score(report, name))
         if exercise.bonus:
             grade.extra_credit = extra_credit(lab, report, name)
-    answers, filed = answers_in(notebook), FiledAnswers(lab, stage, report.student)
+    answers = answers_in(notebook) if notebook is not None else {}
+    filed = FiledAnswers(lab, stage, report.student)
     changed = filed.differ(answers)
     for question, answer in answers.items():
         _file_question(grades[question], answered=answer is not None, changed=question in changed)
         comments[question].auto_comment = None if answer is not None else "No response."
     set_penalty(lab, entry)
     gradebook.db.commit()
-    filed.keep(answers)
+    if notebook is not None:
+        filed.keep(answers)
 
 
-def show(notebook: NotebookNode, stage: StageFolders, report: StageReport, source: str | None) -> NotebookNode:
+def show(
+    notebook: NotebookNode, stage: StageFolders, report: StageReport, submission: StageSubmission
+) -> NotebookNode:
     """Complete a notebook for graders and students: results, the module, and answers that are safe to render."""
-    add_results(notebook, stage, report, source)
+    add_results(notebook, stage, report, submission.source if report.digest == submission.digest else None)
     make_safe(notebook)
     return notebook
 
@@ -168,12 +187,11 @@ def _complete(gradebook: Any, entry: Any) -> tuple[dict[str, Any], dict[str, Any
     return grades, comments
 
 
-def _has_entry(gradebook: Any, submission: StageSubmission) -> bool:
+def _find_entry(gradebook: Any, submission: StageSubmission) -> Any:
     try:
-        gradebook.find_submission(submission.stage, submission.student)
+        return gradebook.find_submission(submission.stage, submission.student)
     except MissingEntry:
-        return False
-    return True
+        return None
 
 
 def _never_handed_in(submission: StageSubmission) -> bool:

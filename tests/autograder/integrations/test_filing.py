@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import nbformat
@@ -162,10 +163,22 @@ def test_a_stage_that_was_never_handed_in_is_no_entry_and_exports_as_zero(classr
     assert rows_of(classroom)["bob"]["score"] == "0.0"
 
 
-def test_a_stage_that_is_no_longer_there_loses_its_points(classroom):
-    classroom.file(classroom.graded(classroom.submission("ann")))
-    classroom.file(classroom.graded(classroom.missing("ann", MISSING), passes=(), outcome=Outcome.NOT_ATTEMPTED))
-    assert classroom.score("ann") == (0.0, 0.0)
+def test_an_earlier_hand_in_that_stands_keeps_its_time_answers_and_notebook(classroom):
+    first = classroom.graded(classroom.submission("ann", answer="Because.", at=IN_TIME + 3 * DAY))
+    classroom.file(first)
+    classroom.grade_by_hand("ann", QUESTION, 1.0)
+    grades, shown = classroom.grades("ann"), classroom.shown("ann")
+    for later in (classroom.missing("ann", MISSING), classroom.submission("ann", source="another", at=IN_TIME)):
+        assert classroom.file(replace(first, submission=later)).differences == ()
+        assert (classroom.grades("ann"), classroom.shown("ann")) == (grades, shown)
+        assert classroom.score("ann")[1] == 2.0
+
+
+def test_an_earlier_result_that_stands_is_filed_in_a_new_gradebook_too(classroom):
+    first = classroom.graded(classroom.submission("ann"))
+    classroom.file(replace(first, submission=classroom.missing("ann", MISSING)))
+    assert classroom.score("ann") == (8.0, 0.0)
+    assert "Handed in" not in str(classroom.shown("ann"))
 
 
 def test_a_refused_file_is_not_left_for_nbgrader_to_grade(classroom):
