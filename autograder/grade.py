@@ -15,8 +15,8 @@ import msgspec
 from autograder.fingerprint import course_secret, example_seed, result_key, stage_fingerprint
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.judge.messages import Broken, Job, Judged
-from autograder.judge.run import unrun_stage
 from autograder.judge.trusted_code import needed_stages
+from autograder.judge.unrun import unrun_stage
 from autograder.lab import Lab, StageFolders
 from autograder.results import CheckResult, IsolationLevel, Outcome, StageReport
 from autograder.stand_ins import modules_for

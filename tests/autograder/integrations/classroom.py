@@ -13,7 +13,7 @@ from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader import file_results
 from autograder.integrations.nbgrader.course import open_gradebook, step_folder
 from autograder.integrations.nbgrader.filing import FilingReport
-from autograder.judge.run import unrun_stage
+from autograder.judge.unrun import unrun_stage
 from autograder.lab import Lab
 from autograder.results import IsolationLevel, Outcome, StageReport
 from autograder.store import ResultStore
