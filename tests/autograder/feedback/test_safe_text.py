@@ -43,6 +43,11 @@ def test_one_line_is_one_short_line(text):
     assert len(line) <= LONGEST_LINE
 
 
+def test_a_cut_is_marked():
+    assert one_line("x" * (LONGEST_LINE + 1)).endswith("x…")
+    assert one_line("x" * LONGEST_LINE) == "x" * LONGEST_LINE
+
+
 @given(hostile_text)
 def test_a_log_line_holds_no_command_to_the_runner(text):
     line = log_line(text)

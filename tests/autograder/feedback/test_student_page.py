@@ -87,9 +87,34 @@ def test_where_leads_to_the_line_and_the_line_back_to_the_check():
     assert [number for number, line in enumerate(lines, 1) if "hit" in line.classes] == [11, 15, 17, 25]
 
 
-def test_the_source_is_shown_line_by_line_as_it_was_written():
-    root = page_of(make_report("ada", ATTENTION))
-    assert [line.text for line in root.find("figure", "source").find_all("li")] == SOURCE.rstrip("\n").split("\n")
+@pytest.mark.parametrize(
+    "source",
+    [
+        SOURCE,
+        'x = f"{a!r:>{width}} {{}}" + \'\'\'\n\n two\n\'\'\' # end\ny = 1_000',
+        "if a:\n        b\n    c  # a dedent that fits nowhere\nd = (",
+        "x = 'not closed\n\ty = $ ? `",
+        "",
+    ],
+    ids=["honest", "strings", "dedent", "not Python", "empty"],
+)
+def test_the_source_is_shown_line_by_line_as_it_was_written(source):
+    root = page_of(make_report("ada", ATTENTION), source=source)
+    shown = [line.text for figure in root.find_all("figure", "source") for line in figure.find_all("li")]
+    assert shown == (source.rstrip("\n").split("\n") if source else [])
+
+
+def test_line_ends_of_windows_are_no_text():
+    lines = page_of(make_report("ada", ATTENTION), source="a = 1\r\nb = 2\r\n").find("figure").find_all("li")
+    assert [line.text for line in lines][:2] == ["a = 1", "b = 2"]
+
+
+def test_the_source_is_coloured():
+    figure = page_of(make_report("ada", ATTENTION)).find("figure")
+    coloured = {(span.classes[0], span.text) for span in figure.find_all("span") if span.classes}
+    assert {("keyword", "def"), ("name", "softmax"), ("number", "1")} <= coloured
+    assert ("comment", "# one maximum for all rows") in coloured
+    assert ("string", '"""Positive weights that sum to one along `dim`."""') in coloured
 
 
 @pytest.mark.parametrize(
@@ -121,12 +146,20 @@ def test_an_ungraded_stage_has_no_number():
     assert "not graded" in stage.find("div", "stage-head").text
     assert "– / 4" in stage.find("section", "exercise").find("h3").text
     assert "the grader failed, not your code" in stage.text
+    assert "bonus" not in root.find("header").text
 
 
 def test_isolation_is_told_only_where_there_was_none():
     assert "without isolation" in page_of(make_report("ada", isolation=IsolationLevel.NONE)).text
     for level in set(IsolationLevel) - {IsolationLevel.NONE}:
         assert "isolation" not in page_of(make_report("ada", isolation=level)).text
+
+
+def test_what_was_not_attempted_is_said_once():
+    root = page_of(make_report("ada", ATTENTION, WRONG))
+    check = next(one for one in root.find_all("li", "check") if "blocks of any size" in one.text)
+    assert [part.text for part in check.find_all("dt")] == ["where"]
+    assert check.find(cls="label").text == "not attempted yet"
 
 
 def test_stand_ins_are_named():
