@@ -340,7 +340,10 @@ def _rebuild(meta: _Meta, raw: "np.ndarray[Any, Any]") -> "torch.Tensor | np.nda
         raw = (raw != 0).view(np.uint8)  # a bool of any other byte is undefined behaviour
     if meta.numpy:
         return raw.view(meta.dtype).reshape(stored).transpose(back)
-    tensor = torch.from_numpy(raw).view(getattr(torch, meta.dtype)).reshape(stored).permute(back)
+    dtype = getattr(torch, meta.dtype)
+    # torch cannot view no bytes as a wider dtype.
+    flat = torch.from_numpy(raw).view(dtype) if raw.size else torch.empty(0, dtype=dtype)
+    tensor = flat.reshape(stored).permute(back)
     return tensor.requires_grad_() if meta.leaf else tensor
 
 
