@@ -228,6 +228,9 @@ def _preload() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     torch.set_num_threads(1)
+    # What the processor can do is read from files, at the first use: without them torch falls back to code that is
+    # slower and rounds differently.
+    torch.backends.cpu.get_cpu_capability()
     # The first optimizer and the first fake tensor import half of torch.
     torch.optim.AdamW([torch.nn.Parameter(torch.empty(1))])
     with FakeTensorMode(allow_non_fake_inputs=True):

@@ -236,6 +236,11 @@ def test_what_a_submission_may_need_works(spawn, statement):
     assert load(spawn(), f"import torch\ndef f():\n    {statement}\n    return 1").f() == 1
 
 
+def test_torch_computes_with_the_same_code_as_outside(spawn):
+    student = load(spawn(), "import torch\ndef f(): return torch.backends.cpu.get_cpu_capability()")
+    assert student.f() == torch.backends.cpu.get_cpu_capability()
+
+
 def test_training_works(spawn):
     source = """
 import torch
