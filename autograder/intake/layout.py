@@ -50,8 +50,8 @@ def _expected(stages: Sequence[StageFiles]) -> str:
 
 
 def holds_work(tree: Tree, stages: Sequence[StageFiles]) -> bool:
-    """Whether the top of a tree holds a stage's folder or module."""
-    return any(f"{stage.module}.py" in tree or stage.stage in tree for stage in stages)
+    """Whether the top of a tree holds a stage's folder, module or notebook."""
+    return any(name in tree for stage in stages for name in stage.own_names)
 
 
 def _in_folder(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
@@ -118,7 +118,7 @@ def _is_clone_of_one(path: Path, students: Sequence[HandIn], stages: Sequence[St
 
 def _refuse_strangers(path: Path, students: Sequence[HandIn], stages: Sequence[StageFiles]) -> None:
     """A folder of anything else must not become a class of zeros."""
-    names = {name for stage in stages for name in (stage.stage, f"{stage.module}.py")}
+    names = frozenset[str]().union(*(stage.own_names for stage in stages))
     for student in students:
         try:
             tree = student.open()

@@ -162,11 +162,31 @@ def test_work_from_several_paths_is_put_together(tmp_path):
 def test_the_same_stage_from_two_paths_is_a_conflict_unless_it_is_the_same(tmp_path):
     lay_out(tmp_path, {f"{week}/ada/{ONE}/kernels.py": "a = 1\n" for week in ("one", "two")})
     assert sources(tmp_path / "one", tmp_path / "two") == {("ada", ONE): "a = 1\n"}
+    lay_out(tmp_path, {f"three/ada/{ONE}/": ""})
+    assert sources(tmp_path / "three", tmp_path / "one") == {("ada", ONE): "a = 1\n"}
     lay_out(tmp_path, {f"two/ada/{ONE}/kernels.py": "a = 2\n"})
     assert refusal(taken(tmp_path / "one", tmp_path / "two")[("ada", ONE)]) == (
         "AMBIGUOUS",
-        "1_kernels/kernels.py was handed in 2 times, each time different; your instructor has to choose one",
+        "1_kernels was handed in 2 times, each time different; your instructor has to choose one",
     )
+
+
+def test_an_archive_that_cannot_be_opened_does_not_cost_the_stages_that_came_another_way(tmp_path):
+    lay_out(
+        tmp_path, {f"one/ada/{ONE}/kernels.py": "a = 1\n", "two/ada.zip": b"nothing", f"two/bob/{TWO}/attention.py": ""}
+    )
+    found = taken(tmp_path / "one", tmp_path / "two")
+    assert found["ada", ONE].source == "a = 1\n"
+    assert refusal(found["ada", TWO])[0] == "ARCHIVE"
+
+
+def test_a_notebook_alone_is_work_begun(tmp_path):
+    lay_out(tmp_path, {"ada/attention.ipynb": b'{"cells": [{"id": "why", "source": "because"}]}', "bob/": ""})
+    found = taken(tmp_path)
+    assert set(found) == {("ada", TWO), ("bob", TWO)}
+    assert refusal(found["ada", TWO])[0] == "MISSING"
+    assert found["ada", TWO].answers.texts == {"why": ("because",)}
+    assert found["ada", TWO].handed_in is not None
 
 
 def test_a_stage_that_nobody_has_begun_is_owed_by_nobody(tmp_path):
@@ -222,6 +242,7 @@ def test_the_time_is_nbgraders_stamp_else_the_files_own_and_unknown_in_a_clone(t
             "cy/.git/HEAD": "x",
             "dan.tar.gz": tarred({f"{TWO}/attention.py": "", f"{TWO}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
             "eve.zip": zipped({f"{TWO}/attention.py": "", f"{TWO}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
+            "fay/fay.tar.gz": tarred({f"{TWO}/attention.py": "", f"{TWO}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
         },
     )
     moment = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -230,7 +251,7 @@ def test_the_time_is_nbgraders_stamp_else_the_files_own_and_unknown_in_a_clone(t
     assert times["ada"] == moment - timedelta(seconds=116.88)
     assert times["bob"] == moment
     assert times["cy"] is None, "a clone's files are as old as the cloning, and a stamp in it is the student's own"
-    assert times["dan"] == moment
+    assert times["dan"] == times["fay"] == moment
     assert times["eve"] is not None
     assert times["eve"].year > 2020
 
