@@ -100,10 +100,33 @@ def test_an_export_of_a_class_holds_folders_and_archives(tmp_path, top):
     assert sources(tmp_path / "export.zip") == {("ada", TWO): "a = 2\n", ("bob", TWO): "b = 2\n"}
 
 
+def test_an_export_of_a_whole_course_is_entered_at_submitted(tmp_path):
+    export = {f"course/submitted/ada/{TWO}/attention.py": "a = 2\n", f"course/release/{TWO}/attention.py": "stub = 0\n"}
+    lay_out(tmp_path, {"export.zip": zipped(export)})
+    assert sources(tmp_path / "export.zip") == {("ada", TWO): "a = 2\n"}
+
+
+def test_loose_files_beside_the_one_folder_make_no_class(tmp_path):
+    lay_out(tmp_path, {"ada.zip": zipped({"README.md": "", f"labs/{TWO}/attention.py": "a = 2\n"})})
+    assert sources(tmp_path / "ada.zip") == {("ada", TWO): "a = 2\n"}
+
+
 def test_an_archive_in_a_students_folder_is_looked_into(tmp_path):
     packed = zipped({f"labs/{TWO}/attention.py": "a = 2\n"})
     lay_out(tmp_path, {"Ada_17_assignsubmission_file/labs.zip": packed, f"bob/{TWO}/attention.py": "b = 2\n"})
     assert sources(tmp_path)[("Ada_17_assignsubmission_file", TWO)] == "a = 2\n"
+
+
+def test_an_archive_beside_a_students_stages_is_only_a_file(tmp_path):
+    lay_out(tmp_path, {f"ada/{TWO}/attention.py": "a = 2\n", "ada/backup.zip": zipped({"attention.py": "old = 1\n"})})
+    assert sources(tmp_path) == {("ada", TWO): "a = 2\n"}
+
+
+def test_an_export_too_large_for_memory_is_asked_for_unpacked(tmp_path):
+    with (tmp_path / "export.zip").open("wb") as file:
+        file.truncate(1024**3 + 1)  # takes no space on disk
+    with pytest.raises(IntakeError, match="is larger than 1 GB; unpack it and give the folder"):
+        take_in([tmp_path / "export.zip"], STAGES)
 
 
 def test_what_tools_leave_behind_is_nobodys(tmp_path):
