@@ -181,6 +181,17 @@ def test_a_missing_file_does_not_undo_what_was_handed_in_before(students):
         assert run.report("ada").notes == ("not in this hand-in: the earlier result stands",)
 
 
+def test_what_was_never_handed_in_follows_the_course(students):
+    students.hands_in("bob", GOOD)
+    (students.folder / "ada").mkdir()
+    students.grade()
+    replace_in(
+        students.lab.root / "grading.yml", "test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 3"
+    )
+    report = students.grade().report("ada")
+    assert (report.score, report.points, report.notes) == (0, 8, ())
+
+
 def test_a_file_that_is_refused_replaces_what_was_handed_in_before(students):
     path = students.hands_in("ada", GOOD)
     students.grade()
@@ -315,6 +326,17 @@ def test_a_pass_whose_file_is_not_there_any_more_gives_no_module(two_stages):
     run = two_stages.grade()
     assert run.report("ada").score == 7
     assert run.report("ada", SECOND).stand_ins == ("tiny",)
+
+
+def test_a_pass_of_an_earlier_attempt_is_no_pass_of_this_one(two_stages):
+    replace_in(two_stages.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 1\n")
+    hand_in_both(two_stages, "ada", GOOD)
+    two_stages.grade()
+    hand_in_both(two_stages, "ada", WRONG)
+    run = two_stages.grade()
+    assert run.report("ada").score == 7
+    assert run.judged == [(SECOND, GOOD)]
+    assert "as a stand-in" in first_module_of_second_stage(run)
 
 
 def test_asking_for_the_second_stage_gives_the_same_result_as_asking_for_both(two_stages, tmp_path):
