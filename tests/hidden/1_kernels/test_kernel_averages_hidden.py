@@ -95,6 +95,8 @@ def test_kernel_weights_far_away_go_to_the_nearest_key(student, seed, sizes, dis
     query, key = normal_array(sizes[0], 2, seed=seed), normal_array(sizes[1], 2, seed=seed + 1)
     query[0] += distance
     assume(separated(query, key))
+    alone = student.kernel_weights(query[:1], key, 1.0)
+    check_close(alone, gaussian_weights_of(query[:1], key, 1.0), axes="query, key")
     for bandwidth in (1.0, *TINY):
         expected = gaussian_weights_of(query, key, bandwidth)
         check_close(student.kernel_weights(query, key, bandwidth, student.gaussian), expected, axes="query, key")
@@ -147,16 +149,29 @@ def test_nadaraya_watson_is_the_weighted_average(student, seed, sizes, bandwidth
     check_close(boxed, means, axes="query, d_value")
 
 
-def test_nadaraya_watson_far_from_the_data(student):
-    """Far away the Gaussian average is the nearest value; where the window is empty, the prediction is 0.
+FAR = np.array([[0.0], [90.0], [-400.0]]), np.array([[1.0], [0.2], [2.5], [-1.5]])
 
-    Hint: are the weights those of `kernel_weights`, with its care for tiny sums?
+
+def test_nadaraya_watson_far_away_is_the_nearest_value(student):
+    """Far from the data the Gaussian average is the value of the nearest key.
+
+    Hint: are the weights those of `kernel_weights`, which works with logarithms?
     """
-    query, key = np.array([[0.0], [90.0], [-400.0]]), np.array([[1.0], [0.2], [2.5], [-1.5]])
     value = normal_array(4, 3, seed=5)
-    check_close(student.nadaraya_watson(query, key, value, 1.0)[1:], value[[2, 3]], axes="query, d_value")
-    boxed = student.nadaraya_watson(query, key, value, 1.1, kernels_of_ours(student).box)
-    check_close(boxed, np.stack([value[[0, 1]].mean(axis=0), np.zeros(3), np.zeros(3)]), axes="query, d_value")
+    prediction = student.nadaraya_watson(*FAR, value, 1.0)
+    check_shape(prediction, (3, 3), axes="query, d_value")
+    check_close(prediction[1:], value[[2, 3]], axes="query, d_value")
+
+
+def test_nadaraya_watson_of_an_empty_window_is_zero(student):
+    """Where the window holds no key, the prediction is 0.
+
+    Hint: are the weights those of `kernel_weights`, whose rows are then zero?
+    """
+    prediction = student.nadaraya_watson(*FAR, normal_array(4, 3, seed=5), 1.1, kernels_of_ours(student).box)
+    check_shape(prediction, (3, 3), axes="query, d_value")
+    check_close(prediction[1:], np.zeros((2, 3)), axes="query, d_value")
+    check_worked_out(prediction[:1], (1, 3), axes="query, d_value")
 
 
 def test_nadaraya_watson_keeps_the_dtype(student):
@@ -239,8 +254,8 @@ def test_choose_bandwidth_knows_the_nearest_neighbour(student):
     steps = np.array([5.0, 5.1, 9.0, 9.2, 2.0, 2.1, 7.0, 7.3])
     noise = np.array([5.0, 9.0, 8.0, 4.0, 4.5, 9.5, 8.5, 5.5])
     for tiny in (1e-4, 1e-100):
-        check_close(student.choose_bandwidth(x, steps, [3.0, tiny]), tiny)
         check_close(student.choose_bandwidth(x, noise, [tiny, 3.0]), 3.0)
+        check_close(student.choose_bandwidth(x, steps, [3.0, tiny]), tiny)
 
 
 def test_choose_bandwidth_leaves_its_inputs_alone(student):

@@ -15,7 +15,7 @@ from kernels_oracles import (
     weights_of,
 )
 
-from autograder.judge.compare import check_close, check_equal, check_shape, check_that
+from autograder.judge.compare import check_close, check_shape, check_that
 from autograder.judge.probes import check_inputs_unchanged
 from autograder.judge.strategies import distinct_sizes, normal_array, seeds
 
@@ -27,10 +27,10 @@ def column(x):
 
 
 def pair(result, shape):
-    """The result as prediction and slope, both of this shape and worked out."""
-    check_equal(type(result) in (tuple, list) and len(result) == 2, True, says="expected prediction and slope together")
-    for part in result:
-        check_worked_out(part, shape, axes="query")
+    """The result as prediction and slope, both of this shape, the prediction worked out."""
+    check_that(type(result) in (tuple, list) and len(result) == 2, "expected prediction and slope together")
+    check_worked_out(result[0], shape, axes="query")
+    check_shape(result[1], shape, axes="query")
     return result
 
 
@@ -44,11 +44,12 @@ def test_local_linear_is_weighted_least_squares(student, seed, sizes, bandwidth)
     query, key = normal_array(sizes[0], seed=seed, scale=1.5), normal_array(sizes[1], seed=seed + 1, scale=1.5) + 4.0
     query += 4.0
     value = np.sin(2 * key) + normal_array(sizes[1], seed=seed + 2)
+    inside = weights_of(column(query), column(key), 4 * bandwidth, biweight)
+    assume((inside > 0).sum(axis=1).min() >= 3)
     weights = gaussian_weights_of(column(query), column(key), bandwidth)
     check_close(student.local_linear(query, key, value, bandwidth), lines_at(query, key, value, weights), axes="query")
-    weights = weights_of(column(query), column(key), 3 * bandwidth, biweight)
-    lines = student.local_linear(query, key, value, 3 * bandwidth, kernels_of_ours(student).biweight)
-    check_close(lines, lines_at(query, key, value, weights), axes="query")
+    lines = student.local_linear(query, key, value, 4 * bandwidth, kernels_of_ours(student).biweight)
+    check_close(lines, lines_at(query, key, value, inside), axes="query")
 
 
 @given(seeds(), st.floats(-3.0, 3.0), st.sampled_from([0.0, 20.0]))
@@ -91,9 +92,9 @@ def test_local_linear_is_zero_in_an_empty_window(student):
     """
     query, key = np.array([-50.0, 0.2, 50.0, 0.9]), np.array([-1.0, 0.0, 0.5, 1.5])
     value = np.array([2.0, 3.0, 5.0, 1.0])
-    for result in pair(student.local_linear(query, key, value, 1.6, kernel=kernels_of_ours(student).biweight), (4,)):
-        check_close(result[[0, 2]], np.zeros(2))
-        check_worked_out(result[[1, 3]], (2,))
+    line = pair(student.local_linear(query, key, value, 1.6, kernel=kernels_of_ours(student).biweight), (4,))
+    check_close([part[[0, 2]] for part in line], [np.zeros(2), np.zeros(2)])
+    check_worked_out(line[0][[1, 3]], (2,))
 
 
 def test_local_linear_keeps_the_dtype(student):
@@ -199,16 +200,16 @@ def test_lowess_keeps_the_order_of_the_points(student):
     check_close(student.lowess(x[order], y[order], 0.6), fit[order], axes="n")
 
 
-@given(seeds(), st.integers(0, 2))
-def test_lowess_takes_equal_positions(student, seed, robust_steps):
+@given(seeds())
+def test_lowess_takes_equal_positions(student, seed):
     """Several points may share a position.
 
     Hint: the distance to the k-th nearest point counts points, not positions. All points of a position have one window.
     """
     x, y = scatter(seed, 9, 1.0)
-    fit = student.lowess(x, y, 6 / 9, robust_steps)
+    fit = student.lowess(x, y, 6 / 9, 0)
     check_worked_out(fit, (9,), axes="n")
-    twice = student.lowess(np.repeat(x, 2), np.repeat(y, 2), 12 / 18, robust_steps)
+    twice = student.lowess(np.repeat(x, 2), np.repeat(y, 2), 12 / 18, 0)
     check_close(twice, np.repeat(fit, 2), says="points that are given twice change the fit", axes="n")
     x = np.repeat(x, [1, 3, 1, 2, 1, 1, 4, 1, 2])
     shared = student.lowess(x, np.sin(x) + normal_array(16, seed=seed + 3), 8 / 16, 0)
