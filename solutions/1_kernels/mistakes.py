@@ -17,13 +17,16 @@ def mistake(exercise: str, name: str, says: str, replace: dict[str, str], *fails
 GAUSSIAN = "return np.exp(-(u**2) / 2) / math.sqrt(2 * math.pi)"
 EPANECHNIKOV = "return 0.75 * np.maximum(1 - u**2, 0)"
 TRICUBE = "return 70 / 81 * np.maximum(1 - np.abs(u) ** 3, 0) ** 3"
+TABLE = "u = np.abs(query[:, None] - data) / bandwidth"
 DENSITY = "return kernel(u).mean(axis=1) / bandwidth"
+DISTANCE = "distance = np.linalg.norm(query[:, None] - key, axis=2)"
 OTHER_SHARES = "return _normalise_rows(kernel(u))"
 LOGARITHMS = "return _normalise_rows(np.exp(logarithm - logarithm.max(axis=1, keepdims=True)))"
 EXPONENTIALS = "np.exp(logarithm - logarithm.max(axis=1, keepdims=True))"
 AVERAGE = "return kernel_weights(query, key, bandwidth, kernel) @ value"
 LINES = "return _fit_lines(query, key, value, weights)"
 LINE_WEIGHTS = "weights = kernel_weights(query[:, None], key[:, None], bandwidth, kernel)"
+ALL_DISTANCES = "distance = np.abs(x[:, None] - x)  # (n, n), from"
 NEIGHBOURS = "k = min(max(math.ceil(fraction * len(x) - 1e-9), 1), len(x))"
 WIDTH = "bandwidth = np.sort(distance, axis=1)[:, k - 1, None]"
 WINDOW = "u = np.where(bandwidth > 0, distance / np.where(bandwidth > 0, bandwidth, 1), distance > 0)"
@@ -56,7 +59,7 @@ MISTAKES = (
     mistake(
         "gaussian", "takes_rows_only", "a loop over the first axis takes each element for a number",
         {GAUSSIAN: "return np.array([math.exp(-(one**2) / 2) for one in u]) / math.sqrt(2 * math.pi)"},
-        "gaussian_takes_any_shape", "gaussian_keeps_the_dtype",
+        "gaussian_takes_any_shape", "gaussian_keeps_the_dtype", "kernel_density_is_gaussian_by_default",
     ),
     mistake(
         "gaussian", "squares_in_place", "u is squared in place",
@@ -133,7 +136,11 @@ MISTAKES = (
     ),
     mistake(
         "tricube", "is_made_wide", "the result is written into an array made by np.zeros, which is float64",
-        {TRICUBE: "out = np.zeros(u.shape)\n    out[...] = 70 / 81 * np.maximum(1 - np.abs(u) ** 3, 0) ** 3\n    return out"},
+        {
+            TRICUBE: "out = np.zeros(u.shape)\n"
+            "    out[...] = 70 / 81 * np.maximum(1 - np.abs(u) ** 3, 0) ** 3\n"
+            "    return out"
+        },
         "tricube_keeps_the_dtype", "lowess_keeps_the_dtype",
     ),
     mistake(
@@ -154,14 +161,14 @@ MISTAKES = (
     ),
     mistake(
         "kernel_density", "multiplies_by_the_bandwidth", "distances are multiplied by the bandwidth, not divided by it",
-        {"u = np.abs(query[:, None] - data) / bandwidth": "u = np.abs(query[:, None] - data) * bandwidth"},
+        {TABLE: "u = np.abs(query[:, None] - data) * bandwidth"},
         "kernel_density_averages_the_bumps", "kernel_density_integrates_to_one",
     ),
     mistake(
-        "kernel_density", "averages_over_the_queries", "the mean runs over the queries, and one number per data point is left",
+        "kernel_density", "averages_over_the_queries", "the mean runs over the queries, not over the data",
         {DENSITY: "return kernel(u).mean(axis=0) / bandwidth"},
-        "kernel_density_averages_the_bumps", "kernel_density_integrates_to_one", "kernel_density_is_gaussian_by_default",
-        "kernel_density_keeps_the_dtype", "kernel_density_leaves_its_inputs_alone",
+        "kernel_density_averages_the_bumps", "kernel_density_integrates_to_one",
+        "kernel_density_is_gaussian_by_default", "kernel_density_keeps_the_dtype", "kernel_density_leaves_its_inputs_alone",
     ),
     mistake(
         "kernel_density", "ignores_the_kernel", "the Gaussian kernel is used whatever `kernel` is",
@@ -169,8 +176,8 @@ MISTAKES = (
         "kernel_density_averages_the_bumps", "kernel_density_integrates_to_one",
     ),
     mistake(
-        "kernel_density", "has_another_default", "the Epanechnikov kernel is the default",
-        {"data: Array, bandwidth: float, kernel: Kernel = gaussian)": "data: Array, bandwidth: float, kernel: Kernel = epanechnikov)"},
+        "kernel_density", "has_another_default", "another kernel than the Gaussian is the default",
+        {"data: Array, bandwidth: float, kernel: Kernel = gaussian": "data: Array, bandwidth: float, kernel=epanechnikov"},
         "kernel_density_is_gaussian_by_default",
     ),
     mistake(
@@ -180,7 +187,7 @@ MISTAKES = (
     ),
     mistake(
         "kernel_density", "shifts_in_place", "query and data are shifted in place",
-        {"u = np.abs(query[:, None] - data) / bandwidth": "shift = data.min()\n    query -= shift\n    data -= shift\n    u = np.abs(query[:, None] - data) / bandwidth"},
+        {TABLE: f"shift = data.min()\n    query -= shift\n    data -= shift\n    {TABLE}"},
         "kernel_density_leaves_its_inputs_alone",
     ),
     # kernel_weights
@@ -191,6 +198,11 @@ MISTAKES = (
             LOGARITHMS: f"raw = {EXPONENTIALS}\n    return raw / raw.sum(axis=0, keepdims=True)",
         },
         "kernel_weights_are_shares_of_the_kernel", "kernel_weights_sum_to_one_over_the_keys",
+        "kernel_weights_of_an_empty_window_are_zero", "kernel_weights_are_gaussian_by_default",
+        "kernel_weights_far_away_go_to_the_nearest_key", "kernel_weights_leave_their_inputs_alone",
+        "nadaraya_watson_is_the_weighted_average", "nadaraya_watson_far_away_is_the_nearest_value",
+        "nadaraya_watson_of_an_empty_window_is_zero", "local_linear_is_weighted_least_squares",
+        "local_linear_falls_back_to_the_mean_of_one_position",
     ),
     mistake(
         "kernel_weights", "sum_over_everything", "all weights together sum to one",
@@ -199,6 +211,9 @@ MISTAKES = (
             LOGARITHMS: f"raw = {EXPONENTIALS}\n    return raw / raw.sum()",
         },
         "kernel_weights_are_shares_of_the_kernel", "kernel_weights_sum_to_one_over_the_keys",
+        "kernel_weights_of_an_empty_window_are_zero", "kernel_weights_are_gaussian_by_default",
+        "kernel_weights_far_away_go_to_the_nearest_key", "nadaraya_watson_is_the_weighted_average",
+        "nadaraya_watson_far_away_is_the_nearest_value",
     ),
     mistake(
         "kernel_weights", "divide_zero_by_zero", "a row without weight is divided by its sum: 0/0",
@@ -206,7 +221,8 @@ MISTAKES = (
             OTHER_SHARES: "raw = kernel(u)\n        return raw / raw.sum(axis=1, keepdims=True)",
             LOGARITHMS: f"raw = {EXPONENTIALS}\n    return raw / raw.sum(axis=1, keepdims=True)",
         },
-        "kernel_weights_of_an_empty_window_are_zero",
+        "kernel_weights_of_an_empty_window_are_zero", "nadaraya_watson_of_an_empty_window_is_zero",
+        "local_linear_is_zero_in_an_empty_window",
     ),
     mistake(
         "kernel_weights", "add_to_the_divisor", "a small number is added to the sum that a row is divided by",
@@ -219,37 +235,46 @@ MISTAKES = (
     mistake(
         "kernel_weights", "underflow", "the exponentials are taken without logarithms: far away they are all 0",
         {"if kernel is not gaussian:": "if True:"},
-        "kernel_weights_far_away_go_to_the_nearest_key",
+        "kernel_weights_far_away_go_to_the_nearest_key", "nadaraya_watson_far_away_is_the_nearest_value",
     ),
     mistake(
-        "kernel_weights", "shift_by_the_largest_of_all", "the largest exponent of all rows is subtracted, not each row's own",
+        "kernel_weights", "shift_by_the_largest_of_all", "the largest exponent of all is subtracted, not the row's own",
         {LOGARITHMS: "return _normalise_rows(np.exp(logarithm - logarithm.max()))"},
-        "kernel_weights_far_away_go_to_the_nearest_key",
+        "kernel_weights_far_away_go_to_the_nearest_key", "nadaraya_watson_far_away_is_the_nearest_value",
     ),
     mistake(
         "kernel_weights", "have_no_half", "u² is not halved in the exponent",
         {"logarithm = -(u**2) / 2\n    return": "logarithm = -(u**2)\n    return"},
-        "kernel_weights_are_gaussian_by_default",
+        "kernel_weights_are_gaussian_by_default", "kernel_weights_far_away_go_to_the_nearest_key",
+        "nadaraya_watson_is_the_weighted_average", "local_linear_is_weighted_least_squares",
     ),
     mistake(
-        "kernel_weights", "add_the_coordinates_up", "the distance is the sum of the differences along the axes, not Euclid's",
-        {"distance = np.linalg.norm(query[:, None] - key, axis=2)": "distance = np.abs(query[:, None] - key).sum(axis=2)"},
+        "kernel_weights", "add_the_coordinates_up", "the distance is the sum of differences, not Euclid's",
+        {DISTANCE: "distance = np.abs(query[:, None] - key).sum(axis=2)"},
         "kernel_weights_are_shares_of_the_kernel", "kernel_weights_are_gaussian_by_default",
+        "kernel_weights_far_away_go_to_the_nearest_key", "nadaraya_watson_is_the_weighted_average",
     ),
     mistake(
         "kernel_weights", "take_the_squared_distance", "the squared distance goes into the kernel",
         {"u = distance / bandwidth": "u = distance**2 / bandwidth"},
         "kernel_weights_are_shares_of_the_kernel", "kernel_weights_are_gaussian_by_default",
+        "kernel_weights_far_away_go_to_the_nearest_key", "nadaraya_watson_is_the_weighted_average",
+        "local_linear_is_weighted_least_squares",
     ),
     mistake(
         "kernel_weights", "multiply_by_the_bandwidth", "distances are multiplied by the bandwidth, not divided by it",
         {"u = distance / bandwidth": "u = distance * bandwidth"},
         "kernel_weights_are_shares_of_the_kernel", "kernel_weights_are_gaussian_by_default",
+        "kernel_weights_far_away_go_to_the_nearest_key", "nadaraya_watson_is_the_weighted_average",
+        "local_linear_is_weighted_least_squares", "local_linear_falls_back_to_the_mean_of_one_position",
     ),
     mistake(
         "kernel_weights", "ignore_the_kernel", "the Gaussian kernel is used whatever `kernel` is",
         {"if kernel is not gaussian:": "if False:"},
-        "kernel_weights_are_shares_of_the_kernel", "kernel_weights_of_an_empty_window_are_zero",
+        "kernel_weights_are_shares_of_the_kernel", "kernel_weights_sum_to_one_over_the_keys",
+        "kernel_weights_of_an_empty_window_are_zero", "nadaraya_watson_is_the_weighted_average",
+        "nadaraya_watson_of_an_empty_window_is_zero", "local_linear_is_weighted_least_squares",
+        "local_linear_falls_back_to_the_mean_of_one_position", "local_linear_is_zero_in_an_empty_window",
     ),
     mistake(
         "kernel_weights", "are_made_wide", "the weights are written into an array made by np.zeros, which is float64",
@@ -257,29 +282,38 @@ MISTAKES = (
             OTHER_SHARES: "out = np.zeros(u.shape)\n        out[...] = _normalise_rows(kernel(u))\n        return out",
             LOGARITHMS: f"out = np.zeros(u.shape)\n    out[...] = _normalise_rows({EXPONENTIALS})\n    return out",
         },
-        "kernel_weights_keep_the_dtype",
+        "kernel_weights_keep_the_dtype", "nadaraya_watson_keeps_the_dtype", "local_linear_keeps_the_dtype",
     ),
     mistake(
         "kernel_weights", "scale_in_place", "query and key are divided by the bandwidth in place",
-        {"distance = np.linalg.norm(query[:, None] - key, axis=2)  # (query, key)\n    u = distance / bandwidth": "query /= bandwidth\n    key /= bandwidth\n    u = np.linalg.norm(query[:, None] - key, axis=2)"},
-        "kernel_weights_leave_their_inputs_alone",
+        {
+            DISTANCE: f"query /= bandwidth\n    key /= bandwidth\n    {DISTANCE}",
+            "u = distance / bandwidth": "u = distance",
+        },
+        "kernel_weights_leave_their_inputs_alone", "nadaraya_watson_keeps_the_dtype",
+        "nadaraya_watson_leaves_its_inputs_alone", "local_linear_is_weighted_least_squares",
+        "local_linear_reproduces_straight_lines", "local_linear_keeps_the_dtype",
+        "local_linear_leaves_its_inputs_alone",
     ),
     # nadaraya_watson
     mistake(
         "nadaraya_watson", "forgets_the_kernel", "`kernel` is not passed on to the weights",
         {AVERAGE: "return kernel_weights(query, key, bandwidth) @ value"},
-        "nadaraya_watson_is_the_weighted_average",
+        "nadaraya_watson_is_the_weighted_average", "nadaraya_watson_of_an_empty_window_is_zero",
     ),
     mistake(
         "nadaraya_watson", "averages_without_weights", "every value in the window counts the same",
-        {AVERAGE: "return _normalise_rows((kernel_weights(query, key, bandwidth, kernel) > 0) * value.dtype.type(1)) @ value"},
-        "nadaraya_watson_is_the_weighted_average",
+        {
+            AVERAGE: "weights = kernel_weights(query, key, bandwidth, kernel)\n"
+            "    return _normalise_rows((weights > 0).astype(weights.dtype)) @ value"
+        },
+        "nadaraya_watson_is_the_weighted_average", "nadaraya_watson_far_away_is_the_nearest_value",
     ),
     mistake(
         "nadaraya_watson", "divides_zero_by_zero", "the kernel is summed up again without care for sums of 0",
         {AVERAGE: "raw = kernel(np.linalg.norm(query[:, None] - key, axis=2) / bandwidth)\n"
         "    return raw @ value / raw.sum(axis=1, keepdims=True)"},
-        "nadaraya_watson_far_away_is_the_nearest_value",
+        "nadaraya_watson_far_away_is_the_nearest_value", "nadaraya_watson_of_an_empty_window_is_zero",
     ),
     mistake(
         "nadaraya_watson", "truncates_whole_numbers", "the averages are written into an array of the values' dtype",
@@ -288,14 +322,17 @@ MISTAKES = (
     ),
     mistake(
         "nadaraya_watson", "centres_in_place", "the values are centred in place",
-        {AVERAGE: "mean = value.mean(axis=0)\n    value[...] = value - mean\n"
-        "    weights = kernel_weights(query, key, bandwidth, kernel)\n"
-        "    return weights @ value + mean * weights.sum(axis=1, keepdims=True)"},
-        "nadaraya_watson_leaves_its_inputs_alone",
+        {
+            AVERAGE: "mean = value.mean(axis=0)\n"
+            "    value[...] = value - mean\n"
+            "    weights = kernel_weights(query, key, bandwidth, kernel)\n"
+            "    return weights @ value + mean * weights.sum(axis=1, keepdims=True)"
+        },
+        "nadaraya_watson_keeps_the_dtype", "nadaraya_watson_leaves_its_inputs_alone",
     ),
     # local_linear
     mistake(
-        "local_linear", "squares_the_weights", "the weights multiply both sides of the equations, and so count twice",
+        "local_linear", "squares_the_weights", "the weights multiply both sides of the equations: they count twice",
         {LINES: "return _fit_lines(query, key, value, weights**2)"},
         "local_linear_is_weighted_least_squares",
     ),
@@ -306,13 +343,17 @@ MISTAKES = (
     ),
     mistake(
         "local_linear", "is_read_off_at_zero", "the line is read off at 0, not at the query",
-        {LINES: "prediction, slope = _fit_lines(query, key, value, weights)\n    return prediction - slope * query, slope"},
+        {
+            LINES: "prediction, slope = _fit_lines(query, key, value, weights)\n"
+            "    return prediction - slope * query, slope"
+        },
         "local_linear_is_weighted_least_squares", "local_linear_reproduces_straight_lines",
     ),
     mistake(
         "local_linear", "swaps_the_results", "the slope stands first, the prediction second",
         {LINES: "return _fit_lines(query, key, value, weights)[::-1]"},
         "local_linear_is_weighted_least_squares", "local_linear_reproduces_straight_lines",
+        "local_linear_falls_back_to_the_mean_of_one_position",
     ),
     mistake(
         "local_linear", "ignores_the_weights", "every key in the window counts the same",
@@ -331,7 +372,8 @@ MISTAKES = (
     mistake(
         "local_linear", "forgets_the_kernel", "`kernel` is not passed on to the weights",
         {LINE_WEIGHTS: "weights = kernel_weights(query[:, None], key[:, None], bandwidth)"},
-        "local_linear_is_weighted_least_squares",
+        "local_linear_is_weighted_least_squares", "local_linear_falls_back_to_the_mean_of_one_position",
+        "local_linear_is_zero_in_an_empty_window",
     ),
     mistake(
         "local_linear", "truncates_whole_numbers", "the results are written into arrays of the queries' dtype",
@@ -365,12 +407,14 @@ MISTAKES = (
     mistake(
         "lowess", "does_not_count_the_point_itself", "the k nearest points are counted without the point itself",
         {WIDTH: "bandwidth = np.sort(distance, axis=1)[:, min(k, len(x) - 1), None]"},
-        *LOWESS_VALUES,
+        "lowess_keeps_a_point_whose_window_has_no_weight", *LOWESS_VALUES,
     ),
     mistake(
         "lowess", "has_one_bandwidth_for_all", "every window has the same width, a fraction of the whole range",
         {WIDTH: "bandwidth = np.full((len(x), 1), fraction * np.ptp(x)).astype(distance.dtype)"},
-        *LOWESS_VALUES,
+        "lowess_takes_the_right_number_of_neighbours", "lowess_clips_the_number_of_neighbours",
+        "lowess_takes_a_window_without_width", "lowess_stops_when_the_median_residual_is_zero",
+        "lowess_keeps_the_dtype", *LOWESS_VALUES,
     ),
     mistake(
         "lowess", "fits_a_mean", "a weighted mean is fitted in each window, not a line",
@@ -380,12 +424,14 @@ MISTAKES = (
     mistake(
         "lowess", "is_not_robust", "the robust steps are left out",
         {STOP: "if True:"},
-        "lowess_is_not_bent_by_outliers", "lowess_equals_another_program",
+        "lowess_is_not_bent_by_outliers", "lowess_keeps_a_point_whose_window_has_no_weight",
+        "lowess_equals_another_program",
     ),
     mistake(
         "lowess", "makes_one_step_too_few", "the first fit is counted as a robust step",
         {"for step in range(robust_steps + 1):": "for step in range(max(robust_steps, 1)):"},
-        "lowess_is_not_bent_by_outliers", "lowess_equals_another_program",
+        "lowess_is_not_bent_by_outliers", "lowess_keeps_a_point_whose_window_has_no_weight",
+        "lowess_equals_another_program",
     ),
     mistake(
         "lowess", "has_no_six", "residuals are measured in units of the median, not of six times the median",
@@ -395,12 +441,14 @@ MISTAKES = (
     mistake(
         "lowess", "takes_the_mean_residual", "residuals are measured by their mean, not by their median",
         {"unit = 6 * np.median(residual)": "unit = 6 * np.mean(residual)"},
-        "lowess_is_not_bent_by_outliers", "lowess_equals_another_program",
+        "lowess_is_not_bent_by_outliers", "lowess_keeps_a_point_whose_window_has_no_weight",
+        "lowess_stops_when_the_median_residual_is_zero", "lowess_equals_another_program",
     ),
     mistake(
         "lowess", "takes_signed_residuals", "the median is taken of residuals with their sign",
         {"residual = np.abs(y - fit)": "residual = y - fit"},
-        "lowess_is_not_bent_by_outliers", "lowess_equals_another_program",
+        "lowess_is_not_bent_by_outliers", "lowess_keeps_the_order_of_the_points", "lowess_equals_another_program",
+        "lowess_keeps_the_dtype",
     ),
     mistake(
         "lowess", "squares_once", "the robust weight is 1 - r², not its square",
@@ -408,14 +456,15 @@ MISTAKES = (
         "lowess_is_not_bent_by_outliers", "lowess_equals_another_program",
     ),
     mistake(
-        "lowess", "multiplies_all_robust_weights", "the robust weights of all steps are multiplied, not only the latest",
+        "lowess", "multiplies_all_robust_weights", "the robust weights of all steps are multiplied",
         {BISQUARE: "weights = weights * np.maximum(1 - (residual / unit) ** 2, 0) ** 2"},
         "lowess_is_not_bent_by_outliers", "lowess_equals_another_program",
     ),
     mistake(
         "lowess", "forgets_the_window", "in robust steps the weights of the window are left out",
         {BISQUARE: "weights = np.ones_like(window) * np.maximum(1 - (residual / unit) ** 2, 0) ** 2"},
-        "lowess_is_not_bent_by_outliers", "lowess_equals_another_program",
+        "lowess_is_not_bent_by_outliers", "lowess_keeps_a_point_whose_window_has_no_weight",
+        "lowess_equals_another_program",
     ),
     mistake(
         "lowess", "goes_on_at_a_median_of_zero", "the fit is changed although the median residual is 0",
@@ -423,25 +472,26 @@ MISTAKES = (
         "lowess_stops_when_the_median_residual_is_zero",
     ),
     mistake(
-        "lowess", "squares_the_weights", "the weights multiply both sides of the equations, and so count twice",
+        "lowess", "squares_the_weights", "the weights multiply both sides of the equations: they count twice",
         {"fit, _ = _fit_lines(x, x, y, weights)": "fit, _ = _fit_lines(x, x, y, weights**2)"},
         *LOWESS_VALUES,
     ),
     mistake(
         "lowess", "returns_the_sorted_order", "the fit is returned in the order of sorted x",
-        {"distance = np.abs(x[:, None] - x)  # (n, n), from": "x, y = x[np.argsort(x)], y[np.argsort(x)]\n    distance = np.abs(x[:, None] - x)  # (n, n), from"},
+        {ALL_DISTANCES: f"x, y = x[np.argsort(x)], y[np.argsort(x)]\n    {ALL_DISTANCES}"},
         "lowess_keeps_the_order_of_the_points",
     ),
     mistake(
         "lowess", "counts_positions", "equal positions are counted once when the nearest points are counted",
         {WIDTH: "places = np.unique(x)\n"
         "    bandwidth = np.sort(np.abs(x[:, None] - places), axis=1)[:, min(k, len(places)) - 1, None]"},
-        "lowess_takes_equal_positions",
+        "lowess_takes_equal_positions", "lowess_keeps_a_point_whose_window_has_no_weight",
+        "lowess_equals_another_program",
     ),
     mistake(
         "lowess", "divides_by_a_width_of_zero", "distances are divided by a bandwidth of 0",
         {WINDOW: "u = distance / bandwidth", KEPT: "fit = np.where(weights.sum(axis=1) == 0, y, fit)"},
-        "lowess_takes_a_window_without_width",
+        "lowess_clips_the_number_of_neighbours", "lowess_takes_a_window_without_width",
     ),
     mistake(
         "lowess", "is_zero_without_weights", "the fit is 0 where all weights of a window vanish",
@@ -460,19 +510,22 @@ MISTAKES = (
     ),
     mistake(
         "lowess", "sorts_in_place", "x is sorted in place, and y is not",
-        {"distance = np.abs(x[:, None] - x)  # (n, n), from": "x.sort()\n    distance = np.abs(x[:, None] - x)  # (n, n), from"},
+        {ALL_DISTANCES: f"x.sort()\n    {ALL_DISTANCES}"},
         "lowess_keeps_the_order_of_the_points", "lowess_leaves_its_inputs_alone",
     ),
     # choose_bandwidth
     mistake(
         "choose_bandwidth", "leaves_nothing_out", "every point helps to predict itself",
         {LEFT_OUT: "pass"},
-        "choose_bandwidth_predicts_each_point_from_the_others",
+        "choose_bandwidth_predicts_each_point_from_the_others", "choose_bandwidth_knows_the_nearest_neighbour",
     ),
     mistake(
         "choose_bandwidth", "leaves_out_too_late", "a point is left out after the weights were made to sum to one",
-        {LEFT_OUT_SHARES + "\n": "np.fill_diagonal(logarithm, 0)\n        " + LEFT_OUT_SHARES + "\n        np.fill_diagonal(weights, 0)\n"},
-        "choose_bandwidth_predicts_each_point_from_the_others",
+        {
+            LEFT_OUT: "pass",
+            LEFT_OUT_SHARES: f"{LEFT_OUT_SHARES}\n        np.fill_diagonal(weights, 0)",
+        },
+        "choose_bandwidth_predicts_each_point_from_the_others", "choose_bandwidth_knows_the_nearest_neighbour",
     ),
     mistake(
         "choose_bandwidth", "takes_absolute_errors", "absolute errors are added up, not squared ones",
@@ -482,7 +535,9 @@ MISTAKES = (
     mistake(
         "choose_bandwidth", "returns_the_place", "the place of the best candidate is returned, not the candidate",
         {CHOICE: "return int(np.argmin([error(bandwidth) for bandwidth in bandwidths]))"},
-        "choose_bandwidth_predicts_each_point_from_the_others",
+        "choose_bandwidth_predicts_each_point_from_the_others", "choose_bandwidth_takes_the_first_on_ties",
+        "choose_bandwidth_takes_lists_and_arrays", "choose_bandwidth_knows_the_nearest_neighbour",
+        "choose_bandwidth_leaves_its_inputs_alone",
     ),
     mistake(
         "choose_bandwidth", "takes_the_last_on_ties", "the last of equally good candidates is taken",
@@ -492,7 +547,7 @@ MISTAKES = (
     mistake(
         "choose_bandwidth", "takes_lists_only", "an array of candidates is asked whether it is true",
         {CHOICE: "return min(bandwidths or [1.0], key=error)"},
-        "choose_bandwidth_takes_lists_and_arrays",
+        "choose_bandwidth_takes_lists_and_arrays", "choose_bandwidth_leaves_its_inputs_alone",
     ),
     mistake(
         "choose_bandwidth", "underflows", "the exponentials are taken without logarithms: far away they are all 0",

@@ -45,7 +45,7 @@ def nadaraya_watson(query, key, value, bandwidth, kernel=gaussian):
 def local_linear(query, key, value, bandwidth, kernel=gaussian):
     weights = kernel_weights(query[:, None], key[:, None], bandwidth, kernel)
     slopes, predictions = [], []
-    for q, w in zip(query, weights):
+    for q, w in zip(query, weights, strict=True):
         level = w @ value
         centre = w @ key
         places = key[w > 0]

@@ -10,7 +10,8 @@ def gaussian(u):
 
 def epanechnikov(u):
     u = np.asarray(u)
-    return np.where(np.abs(u) <= 1, 3 / 4 * (1 - u * u), 0).astype(np.result_type(u, np.float32) if u.dtype == np.float32 else float)
+    out = np.where(np.abs(u) <= 1, 3 / 4 * (1 - u * u), 0)
+    return out.astype(np.float32 if u.dtype == np.float32 else np.float64)
 
 
 def tricube(u):
@@ -53,9 +54,9 @@ def _weighted_line(q, key, value, weights):
 
 def local_linear(query, key, value, bandwidth, kernel=gaussian):
     weights = kernel_weights(query[:, None], key[:, None], bandwidth, kernel)
-    lines = [_weighted_line(q, key, value, row) for q, row in zip(query, weights)]
-    predictions, slopes = zip(*lines)
-    return np.array(predictions, dtype=weights.dtype), np.array(slopes, dtype=weights.dtype)
+    lines = [_weighted_line(q, key, value, row) for q, row in zip(query, weights, strict=True)]
+    predictions, slopes = np.transpose(lines)
+    return predictions.astype(weights.dtype), slopes.astype(weights.dtype)
 
 
 def lowess(x, y, fraction=2 / 3, robust_steps=3):

@@ -44,7 +44,7 @@ def kernel_density(query, data, bandwidth, kernel=gaussian):
 def kernel_weights(query, key, bandwidth, kernel=gaussian):
     rows = []
     for q in query:
-        distances = [math.sqrt(sum((float(a) - float(b)) ** 2 for a, b in zip(q, k))) for k in key]
+        distances = [math.sqrt(sum((float(a) - float(b)) ** 2 for a, b in zip(q, k, strict=True))) for k in key]
         if kernel is gaussian:
             nearest = min(distances)
             # (d² - m²) / 2h², factored so that it is exact where d and m are nearly the same
@@ -68,7 +68,7 @@ def nadaraya_watson(query, key, value, bandwidth, kernel=gaussian):
 
 def _line(q, key, value, weights):
     """Prediction and slope; None for the prediction when there is no weight."""
-    support = [(w, float(k), float(v)) for w, k, v in zip(weights, key, value) if w > 0]
+    support = [(w, float(k), float(v)) for w, k, v in zip(weights, key, value, strict=True) if w > 0]
     if not support:
         return None, 0.0
     total = sum(w for w, _, _ in support)
@@ -85,7 +85,7 @@ def _line(q, key, value, weights):
 
 def local_linear(query, key, value, bandwidth, kernel=gaussian):
     weights = kernel_weights(query.reshape(-1, 1), key.reshape(-1, 1), bandwidth, kernel)
-    lines = [_line(q, key, value, row) for q, row in zip(query, weights.tolist())]
+    lines = [_line(q, key, value, row) for q, row in zip(query, weights.tolist(), strict=True)]
     dtype = _float_type(query, key, value)
     return np.array([p or 0.0 for p, _ in lines], dtype=dtype), np.array([s for _, s in lines], dtype=dtype)
 

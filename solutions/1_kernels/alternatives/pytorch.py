@@ -38,7 +38,7 @@ def _weights(query, key, bandwidth, kernel):
 
 def _rows_to_one(weights):
     total = weights.sum(dim=-1, keepdim=True)
-    return torch.where(total > 0, weights / torch.where(total > 0, total, torch.ones_like(total)), torch.zeros_like(weights))
+    return weights / torch.where(total > 0, total, torch.ones_like(total))
 
 
 def kernel_weights(query, key, bandwidth, kernel=gaussian):

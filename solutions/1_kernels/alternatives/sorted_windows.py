@@ -25,7 +25,8 @@ def kernel_density(query, data, bandwidth, kernel=gaussian):
 
 def kernel_weights(query, key, bandwidth, kernel=gaussian):
     u = np.linalg.norm((query[:, None, :] - key[None, :, :]) / bandwidth, axis=-1)
-    raw = np.exp(-0.5 * (u - u.min(-1, keepdims=True)) * (u + u.min(-1, keepdims=True))) if kernel is gaussian else kernel(u)
+    nearest = u.min(-1, keepdims=True)
+    raw = np.exp(-0.5 * (u - nearest) * (u + nearest)) if kernel is gaussian else kernel(u)
     total = raw.sum(-1, keepdims=True)
     return np.divide(raw, total, out=np.zeros_like(raw), where=total != 0)
 
@@ -52,7 +53,7 @@ def _smoother_row(q, key, weights):
 
 def local_linear(query, key, value, bandwidth, kernel=gaussian):
     weights = kernel_weights(query[:, None], key[:, None], bandwidth, kernel)
-    rows = [_smoother_row(q, key, row) for q, row in zip(query, weights)]
+    rows = [_smoother_row(q, key, row) for q, row in zip(query, weights, strict=True)]
     return np.stack([row @ value for row, _ in rows]), np.stack([row @ value for _, row in rows])
 
 
@@ -60,7 +61,7 @@ def lowess(x, y, fraction=2 / 3, robust_steps=3):
     n = len(x)
     order = np.argsort(x, kind="stable")
     xs, ys = x[order], y[order]
-    k = max(min(int(math.ceil(fraction * n - 1e-9)), n), 1)
+    k = max(min(math.ceil(fraction * n - 1e-9), n), 1)
     robust = np.ones_like(xs, dtype=np.result_type(xs, ys, np.float32) if xs.dtype.kind == "f" else float)
     fit = robust.copy()
     for step in range(robust_steps + 1):

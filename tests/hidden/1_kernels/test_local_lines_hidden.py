@@ -52,17 +52,20 @@ def test_local_linear_is_weighted_least_squares(student, seed, sizes, bandwidth)
     check_close(lines, lines_at(query, key, value, inside), axes="query")
 
 
-@given(seeds(), st.floats(-3.0, 3.0), st.sampled_from([0.0, 20.0]))
-def test_local_linear_reproduces_straight_lines(student, seed, slope, offset):
+@given(seeds(), st.floats(-3.0, 3.0), st.sampled_from([(1.0, 0.0), (1.0, 20.0), (1e-3, 0.0), (1e3, 0.0)]))
+def test_local_linear_reproduces_straight_lines(student, seed, slope, units):
     """A straight line comes back exactly, with its slope, beyond the outermost keys too.
 
-    Hint: a weighted mean of the values leans inwards at the boundary. A line does not.
+    Hint: a weighted mean of the values leans inwards at the boundary. A line does not. Is anything added to what you
+    divide by?
     """
     key = np.random.default_rng(seed).uniform(-2.0, 2.0, 12)
     key[:2] = -2.0, 2.0
     query = np.array([-3.0, -2.0, -0.3, 1.1, 2.0, 2.8])
-    line = student.local_linear(query + offset, key + offset, 1.5 + slope * key, 1.3)
-    check_close(line, (1.5 + slope * query, np.full(6, slope)), says="a straight line is not reproduced", axes="query")
+    scale, offset = units
+    line = student.local_linear(query * scale + offset, key * scale + offset, 1.5 + slope * key, 1.3 * scale)
+    expected = (1.5 + slope * query, np.full(6, slope / scale))
+    check_close(line, expected, says="a straight line is not reproduced", axes="query")
 
 
 def test_local_linear_falls_back_to_the_mean_of_one_position(student):
@@ -140,18 +143,18 @@ def with_outliers(seed, n):
     return x, y
 
 
-@given(seeds(), st.integers(10, 16), st.integers(5, 10))
-def test_lowess_fits_a_line_in_each_window(student, seed, n, k):
+@given(seeds(), st.integers(10, 16), st.integers(5, 10), st.sampled_from([1.0, 1e-3]))
+def test_lowess_fits_a_line_in_each_window(student, seed, n, k, unit):
     """Without robust steps, the fit is a local line with tricube weights over the k nearest points.
 
     Hint: for one point: sort its distances. The k-th, its own 0 being the first, is the bandwidth.
     """
     x, y = scatter(seed, n, 1.0)
-    check_close(student.lowess(x, y, k / n, 0), lowess_of(x, y, k, 0), axes="n")
+    check_close(student.lowess(x * unit, y, k / n, 0), lowess_of(x, y, k, 0), axes="n")
 
 
-@given(seeds(), st.integers(10, 16), st.integers(1, 3))
-def test_lowess_is_not_bent_by_outliers(student, seed, n, robust_steps):
+@given(seeds(), st.integers(10, 16), st.integers(1, 3), st.sampled_from([1.0, 1e-5]))
+def test_lowess_is_not_bent_by_outliers(student, seed, n, robust_steps, unit):
     """Each robust step weighs the points down by the bisquare of their residuals, and fits again.
 
     Hint: residuals against the latest fit, in units of six times the median of their absolute values; both
@@ -159,7 +162,8 @@ def test_lowess_is_not_bent_by_outliers(student, seed, n, robust_steps):
     """
     x, y = with_outliers(seed, n)
     k = n // 2 + 2
-    check_close(student.lowess(x, y, k / n, robust_steps=robust_steps), lowess_of(x, y, k, robust_steps), axes="n")
+    fit = student.lowess(x, y * unit, k / n, robust_steps=robust_steps)
+    check_close(fit, lowess_of(x, y, k, robust_steps) * unit, axes="n")
 
 
 def test_lowess_takes_the_right_number_of_neighbours(student):
