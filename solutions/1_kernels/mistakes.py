@@ -168,7 +168,8 @@ MISTAKES = (
         "kernel_density", "averages_over_the_queries", "the mean runs over the queries, not over the data",
         {DENSITY: "return kernel(u).mean(axis=0) / bandwidth"},
         "kernel_density_averages_the_bumps", "kernel_density_integrates_to_one",
-        "kernel_density_is_gaussian_by_default", "kernel_density_keeps_the_dtype", "kernel_density_leaves_its_inputs_alone",
+        "kernel_density_is_gaussian_by_default", "kernel_density_keeps_the_dtype",
+        "kernel_density_leaves_its_inputs_alone",
     ),
     mistake(
         "kernel_density", "ignores_the_kernel", "the Gaussian kernel is used whatever `kernel` is",
@@ -177,7 +178,7 @@ MISTAKES = (
     ),
     mistake(
         "kernel_density", "has_another_default", "another kernel than the Gaussian is the default",
-        {"data: Array, bandwidth: float, kernel: Kernel = gaussian": "data: Array, bandwidth: float, kernel=epanechnikov"},
+        {"data: Array, bandwidth: float, kernel: Kernel = gaussian": "data: Array, bandwidth: float, kernel=tricube"},
         "kernel_density_is_gaussian_by_default",
     ),
     mistake(
@@ -260,13 +261,15 @@ MISTAKES = (
         "kernel_weights_are_shares_of_the_kernel", "kernel_weights_are_gaussian_by_default",
         "kernel_weights_far_away_go_to_the_nearest_key", "nadaraya_watson_is_the_weighted_average",
         "local_linear_is_weighted_least_squares",
+        "local_linear_reproduces_straight_lines",
     ),
     mistake(
         "kernel_weights", "multiply_by_the_bandwidth", "distances are multiplied by the bandwidth, not divided by it",
         {"u = distance / bandwidth": "u = distance * bandwidth"},
         "kernel_weights_are_shares_of_the_kernel", "kernel_weights_are_gaussian_by_default",
         "kernel_weights_far_away_go_to_the_nearest_key", "nadaraya_watson_is_the_weighted_average",
-        "local_linear_is_weighted_least_squares", "local_linear_falls_back_to_the_mean_of_one_position",
+        "local_linear_is_weighted_least_squares",
+        "local_linear_reproduces_straight_lines", "local_linear_falls_back_to_the_mean_of_one_position",
     ),
     mistake(
         "kernel_weights", "ignore_the_kernel", "the Gaussian kernel is used whatever `kernel` is",

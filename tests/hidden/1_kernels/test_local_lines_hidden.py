@@ -52,8 +52,8 @@ def test_local_linear_is_weighted_least_squares(student, seed, sizes, bandwidth)
     check_close(lines, lines_at(query, key, value, inside), axes="query")
 
 
-@given(seeds(), st.floats(-3.0, 3.0), st.sampled_from([(1.0, 0.0), (1.0, 20.0), (1e-3, 0.0), (1e3, 0.0)]))
-def test_local_linear_reproduces_straight_lines(student, seed, slope, units):
+@given(seeds(), st.floats(-3.0, 3.0))
+def test_local_linear_reproduces_straight_lines(student, seed, slope):
     """A straight line comes back exactly, with its slope, beyond the outermost keys too.
 
     Hint: a weighted mean of the values leans inwards at the boundary. A line does not. Is anything added to what you
@@ -62,10 +62,10 @@ def test_local_linear_reproduces_straight_lines(student, seed, slope, units):
     key = np.random.default_rng(seed).uniform(-2.0, 2.0, 12)
     key[:2] = -2.0, 2.0
     query = np.array([-3.0, -2.0, -0.3, 1.1, 2.0, 2.8])
-    scale, offset = units
-    line = student.local_linear(query * scale + offset, key * scale + offset, 1.5 + slope * key, 1.3 * scale)
-    expected = (1.5 + slope * query, np.full(6, slope / scale))
-    check_close(line, expected, says="a straight line is not reproduced", axes="query")
+    for unit, offset in [(1.0, 0.0), (1.0, 20.0), (1e-3, 0.0), (1e3, 0.0)]:
+        line = student.local_linear(query * unit + offset, key * unit + offset, 1.5 + slope * key, 1.3 * unit)
+        expected = (1.5 + slope * query, np.full(6, slope / unit))
+        check_close(line, expected, says="a straight line is not reproduced", axes="query")
 
 
 def test_local_linear_falls_back_to_the_mean_of_one_position(student):
