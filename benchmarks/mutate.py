@@ -25,7 +25,8 @@ from mutmut.mutation.file_mutation import create_mutations, deep_replace
 from rich.console import Console
 
 from autograder.isolation.trusted import TrustedSession
-from autograder.judge.run import collect_checks, judge_stage
+from autograder.judge.hidden_tests import collect_checks
+from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.lab import Lab, StageFolders
 

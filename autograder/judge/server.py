@@ -5,6 +5,7 @@ The fork judges and ends, so no state passes from one submission to the next, an
 costs its own job only.
 """
 
+import gc
 import os
 import select
 import signal
@@ -13,12 +14,15 @@ import sys
 import traceback
 from pathlib import Path
 
+import hypothesis
 import msgspec
 
-from autograder.isolation.process import Limits, Template
+from autograder.isolation.lockdown import die_with_parent
+from autograder.isolation.process import IsolationUnavailable, Limits, Template
 from autograder.isolation.selfcheck import self_check
+from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
-from autograder.judge.run import collect_checks, judge_stage
+from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.lab import Lab
 from autograder.results import IsolationLevel
@@ -49,11 +53,12 @@ class Server:
             trusted = self._warm(job.stage)
         except Exception:
             return Broken(traceback.format_exc())
+        if not self._template.alive:
+            self._restart_template()
         reply = self._in_fork(job, trusted)
         if isinstance(reply, Broken):
-            # A worker may have outlived the judge that was talking to it: start clean.
-            self._template.close()
-            self._template = self._start_template()
+            # No worker outlives its judge, but the template itself may be what failed: start clean.
+            self._restart_template()
         return reply
 
     def close(self) -> None:
@@ -63,19 +68,26 @@ class Server:
     def _start_template(self) -> Template:
         return Template.start() if self._isolated else Template.start_without_isolation()
 
+    def _restart_template(self) -> None:
+        self._template.close()
+        self._template = self._start_template()
+
     def _warm(self, stage_id: str) -> Trusted:
         """Import the stage's hidden tests and read the course's code, once."""
         if stage_id not in self._trusted:
             stage = self._lab.stage(stage_id)
             trusted = read_trusted(self._lab, stage)
             collect_checks(stage)
+            _spare_the_forks()
             self._trusted[stage_id] = trusted
         return self._trusted[stage_id]
 
     def _in_fork(self, job: Job, trusted: Trusted) -> Reply:
         reading, writing = os.pipe()
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
+            die_with_parent(parent)
             os.close(reading)
             self._judge_and_exit(job, trusted, writing)
         os.close(writing)
@@ -112,6 +124,14 @@ class Server:
         os._exit(0)
 
 
+def _spare_the_forks() -> None:
+    """Do once what each fork would do anew: the first example of Hypothesis collects all of torch's garbage."""
+    once = hypothesis.settings(max_examples=1, database=None)
+    once(hypothesis.given(hypothesis.strategies.none())(lambda nothing: None))()
+    gc.collect()
+    gc.freeze()  # a collection in a fork would otherwise copy the pages of everything imported
+
+
 def _read_all(pipe: int, seconds: float) -> bytes | None:
     """Everything until the other end closes, or None when that takes longer than ``seconds``."""
     raw = bytearray()
@@ -125,10 +145,14 @@ def _read_all(pipe: int, seconds: float) -> bytes | None:
 
 def main(descriptor: int, root: str, isolated: bool) -> None:
     """Serve jobs until the other side closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt at the terminal is for the pipeline, which closes us
     channel = Channel(socket.socket(fileno=descriptor))
     try:
         server = Server(Lab(Path(root)), isolated)
         channel.send(server.ready())
+    except IsolationUnavailable:
+        channel.send(Ready(IsolationLevel.NONE))
+        return
     except Exception:
         channel.send(Broken(traceback.format_exc()))
         return

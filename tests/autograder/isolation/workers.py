@@ -1,0 +1,38 @@
+"""Templates and workers for tests."""
+
+from collections.abc import Callable
+
+import pytest
+
+from autograder.isolation.launch import available_levels
+from autograder.isolation.process import Limits, Template, Worker
+from autograder.isolation.proxy import Student
+from autograder.results import IsolationLevel
+
+OpenWorker = Callable[..., Worker]
+
+# Small enough for tests to reach, large enough for torch.
+SMALL = Limits(call_cpu_seconds=5.0, worker_cpu_seconds=20.0, memory_mb=400, reply_mb=4)
+
+
+def require(level: IsolationLevel) -> None:
+    """Skip where this machine cannot lock workers this way."""
+    if level not in available_levels():
+        pytest.skip(f"this machine does not offer the isolation level {level.value}")
+
+
+def load(worker: Worker, source: str, name: str = "submission", **others: str) -> Student:
+    """Load a source text into a worker."""
+    worker.request("load", modules={name: source, **others}, main=name)
+    return Student(worker)
+
+
+def open_workers(template: Template) -> tuple[OpenWorker, list[Worker]]:
+    """A function that spawns workers, and the list of those that it has spawned."""
+    spawned: list[Worker] = []
+
+    def spawn(limits: Limits = SMALL) -> Worker:
+        spawned.append(template.spawn(limits))
+        return spawned[-1]
+
+    return spawn, spawned
