@@ -134,7 +134,7 @@ def test_kernel_weights_leave_their_inputs_alone(student):
 
 @given(seeds(), distinct_sizes(count=4), st.floats(0.8, 3.0))
 def test_nadaraya_watson_is_the_weighted_average(student, seed, sizes, bandwidth):
-    """A prediction is the average of the values, weighted by their keys, for each column of values.
+    """A prediction is the weighted average of the values, for each of their columns.
 
     Hint: (query, key) and (key, d_value) make (query, d_value). Is the kernel passed on?
     """
@@ -235,7 +235,7 @@ def test_choose_bandwidth_takes_the_first_on_ties(student):
 
 
 def test_choose_bandwidth_takes_lists_and_arrays(student):
-    """The candidates may be a list, a tuple or an array, even of one; one of them comes back, not its place.
+    """The candidates may be a list, a tuple or an array; one of them comes back, not its place.
 
     Hint: np.argmin gives a place; which candidate stands there?
     """
@@ -246,7 +246,7 @@ def test_choose_bandwidth_takes_lists_and_arrays(student):
 
 
 def test_choose_bandwidth_knows_the_nearest_neighbour(student):
-    """A tiny bandwidth predicts each point by its nearest neighbour, and can be the best or the worst.
+    """A tiny bandwidth predicts by the nearest neighbour, which can be best or worst.
 
     Hint: exp(-5000) is 0 and 0/0 is NaN, which np.argmin takes for the least. Work with logarithms here too.
     """
