@@ -67,7 +67,12 @@ MISTAKES = (
         id="softmax_adds_to_the_sum",
         exercise="softmax",
         says="a small number is added to the sum, so that weights sum to less than one",
-        replace=(("total.masked_fill(total == 0, 1.0)\n    ### END SOLUTION\n\n\ndef causal", "(total + 1e-6)\n    ### END SOLUTION\n\n\ndef causal"),),
+        replace=(
+            (
+                "total.masked_fill(total == 0, 1.0)\n    ### END SOLUTION\n\n\ndef causal",
+                "(total + 1e-6)\n    ### END SOLUTION\n\n\ndef causal",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -81,7 +86,12 @@ MISTAKES = (
         id="softmax_equal_shares_for_an_empty_slice",
         exercise="softmax",
         says="a slice of only -inf gives equal weights",
-        replace=(("torch.exp(x - top)\n", "torch.exp(x.clamp(min=torch.finfo(x.dtype).min) - x.detach().clamp(min=torch.finfo(x.dtype).min).amax(dim=dim, keepdim=True))\n"),),
+        replace=(
+            (
+                "torch.exp(x - top)\n",
+                "torch.exp(x.clamp(min=torch.finfo(x.dtype).min) - x.detach().clamp(min=torch.finfo(x.dtype).min).amax(dim=dim, keepdim=True))\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -109,7 +119,12 @@ MISTAKES = (
         id="softmax_on_the_cpu",
         exercise="softmax",
         says="a tensor is made on the CPU, wherever the logits are",
-        replace=(("torch.exp(x - top)\n", "torch.exp(torch.maximum(x - top, torch.full(x.shape, -math.inf, dtype=x.dtype)))\n"),),
+        replace=(
+            (
+                "torch.exp(x - top)\n",
+                "torch.exp(torch.maximum(x - top, torch.full(x.shape, -math.inf, dtype=x.dtype)))\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -173,14 +188,20 @@ MISTAKES = (
         id="causal_mask_of_numbers",
         exercise="causal_mask",
         says="the mask holds zeros and ones instead of False and True",
-        replace=(("<= query_position[:, None]", "<= query_position[:, None]).to(torch.get_default_dtype()"), ("return key_position[", "return (key_position[")),
+        replace=(
+            ("<= query_position[:, None]", "<= query_position[:, None]).to(torch.get_default_dtype())"),
+            ("return key_position[", "return (key_position["),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="causal_mask_on_the_cpu",
         exercise="causal_mask",
         says="`device` is not used",
-        replace=(("torch.arange(query_length, device=device)", "torch.arange(query_length)"), ("torch.arange(key_length, device=device)", "torch.arange(key_length)")),
+        replace=(
+            ("torch.arange(query_length, device=device)", "torch.arange(query_length)"),
+            ("torch.arange(key_length, device=device)", "torch.arange(key_length)"),
+        ),
         fails=frozenset(),
     ),
     # padding_mask
@@ -231,21 +252,36 @@ MISTAKES = (
         id="mask_inverted",
         exercise="masked_softmax",
         says="keys are blocked where the mask is True",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = scores.masked_fill(mask, -math.inf)\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "scores = scores.masked_fill(mask, -math.inf)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_needed",
         exercise="masked_softmax",
         says="the mask may not be left out",
-        replace=(("    if mask is not None:\n        scores = scores.masked_fill(~mask, -math.inf)\n    return", "    scores = scores.masked_fill(~mask, -math.inf)\n    return"),),
+        replace=(
+            (
+                "    if mask is not None:\n        scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "    scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_ignored",
         exercise="masked_softmax",
         says="the mask is not used",
-        replace=(("        scores = scores.masked_fill(~mask, -math.inf)\n    return", "        scores = scores.clone()\n    return"),),
+        replace=(
+            (
+                "        scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "        scores = scores.clone()\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -259,70 +295,119 @@ MISTAKES = (
         id="mask_after_the_softmax",
         exercise="masked_softmax",
         says="blocked weights are removed after the softmax, and the others do not sum to one any more",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "return softmax(scores, dim=-1) * mask\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "return softmax(scores, dim=-1) * mask\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_after_the_softmax_renormalised",
         exercise="masked_softmax",
         says="blocked weights are removed after the softmax, and what is left is divided by its sum",
-        replace=(("        scores = scores.masked_fill(~mask, -math.inf)\n    return", "        weights = softmax(scores, dim=-1) * mask\n        return weights / weights.sum(dim=-1, keepdim=True)\n    return"),),
+        replace=(
+            (
+                "        scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "        weights = softmax(scores, dim=-1) * mask\n        return weights / weights.sum(dim=-1, keepdim=True)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_after_the_softmax_renormalised_safely",
         exercise="masked_softmax",
         says="blocked weights are removed after the softmax, where a large blocked score has taken all the weight already",
-        replace=(("        scores = scores.masked_fill(~mask, -math.inf)\n    return", "        weights = softmax(scores, dim=-1) * mask\n        total = weights.sum(dim=-1, keepdim=True)\n        return weights / total.masked_fill(total == 0, 1.0)\n    return"),),
+        replace=(
+            (
+                "        scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "        weights = softmax(scores, dim=-1) * mask\n        total = weights.sum(dim=-1, keepdim=True)\n        return weights / total.masked_fill(total == 0, 1.0)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_fills_with_minus_ten_thousand",
         exercise="masked_softmax",
         says="blocked scores become -1e4, which is not low enough for large scores and gives equal weights where all are blocked",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = scores.masked_fill(~mask, -1e4)\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "scores = scores.masked_fill(~mask, -1e4)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_adds_minus_a_billion",
         exercise="masked_softmax",
         says="a billion is subtracted from blocked scores, which a larger score survives and which changes nothing where all are blocked",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = scores - 1e9 * ~mask\n    return"),),
+        replace=(
+            ("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = scores - 1e9 * ~mask\n    return"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_equal_shares_where_all_is_blocked",
         exercise="masked_softmax",
         says="a query that may attend to nothing attends to everything equally",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_nan_where_all_is_blocked",
         exercise="masked_softmax",
         says="a query that may attend to nothing gets NaN",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return softmax(", "scores = scores.masked_fill(~mask, -math.inf)\n    return torch.softmax("),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return softmax(",
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return torch.softmax(",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_mends_nan_afterwards",
         exercise="masked_softmax",
         says="NaN is replaced in the weights but lives on in the gradient",
-        replace=(("        scores = scores.masked_fill(~mask, -math.inf)\n    return softmax(scores, dim=-1)", "        scores = scores.masked_fill(~mask, -math.inf)\n    weights = torch.softmax(scores, dim=-1)\n    return torch.where(torch.isnan(weights), 0.0, weights)"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return softmax(scores, dim=-1)",
+                "scores = scores + torch.zeros_like(scores).masked_fill(~mask, -math.inf)\n"
+                "    weights = torch.softmax(scores, dim=-1)\n"
+                "    return torch.where(torch.isnan(weights), 0.0, weights)",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_transposed_when_square",
         exercise="masked_softmax",
         says="the mask's query and key axes are exchanged",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "mask = mask.transpose(-2, -1) if mask.shape[-1] == mask.shape[-2] else mask\n        scores = scores.masked_fill(~mask, -math.inf)\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "mask = mask.transpose(-2, -1) if mask.shape[-1] == mask.shape[-2] else mask\n        scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="mask_of_the_same_shape_only",
         exercise="masked_softmax",
         says="the mask is used as an index, so that it cannot be broadcast",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = scores.clone()\n        scores[~mask] = -math.inf\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "scores = scores.clone()\n        scores[~mask] = -math.inf\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -336,28 +421,48 @@ MISTAKES = (
         id="masked_softmax_leaves_the_graph",
         exercise="masked_softmax",
         says="masked scores are detached from the graph",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = scores.detach().masked_fill(~mask, -math.inf)\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "scores = scores.detach().masked_fill(~mask, -math.inf)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="masked_softmax_widens",
         exercise="masked_softmax",
         says="the mask is turned into a float64 tensor, and the weights with it",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = scores + torch.zeros_like(mask, dtype=torch.float64).masked_fill(~mask, -math.inf)\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "scores = scores + torch.zeros_like(mask, dtype=torch.float64).masked_fill(~mask, -math.inf)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="masked_softmax_on_the_cpu",
         exercise="masked_softmax",
         says="a tensor is made on the CPU for what is blocked, wherever the scores are",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = torch.where(mask, scores, torch.full(scores.shape, -math.inf, dtype=scores.dtype))\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "scores = torch.where(mask, scores, torch.full(scores.shape, -math.inf, dtype=scores.dtype))\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="masked_softmax_in_place",
         exercise="masked_softmax",
         says="blocked scores are overwritten in place",
-        replace=(("scores = scores.masked_fill(~mask, -math.inf)\n    return", "scores = scores.masked_fill_(~mask, -math.inf)\n    return"),),
+        replace=(
+            (
+                "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+                "scores = scores.masked_fill_(~mask, -math.inf)\n    return",
+            ),
+        ),
         fails=frozenset(),
     ),
     # scaled_dot_product_attention
@@ -386,21 +491,30 @@ MISTAKES = (
         id="scores_divided_by_root_d_value",
         exercise="scaled_dot_product_attention",
         says="the scores are divided by √d_value",
-        replace=(("        scale = 1 / math.sqrt(query.shape[-1])\n", "        scale = 1 / math.sqrt(value.shape[-1])\n"),),
+        replace=(
+            ("        scale = 1 / math.sqrt(query.shape[-1])\n", "        scale = 1 / math.sqrt(value.shape[-1])\n"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="scores_divided_by_root_key_length",
         exercise="scaled_dot_product_attention",
         says="the scores are divided by the root of the number of keys",
-        replace=(("        scale = 1 / math.sqrt(query.shape[-1])\n", "        scale = 1 / math.sqrt(key.shape[-2])\n"),),
+        replace=(
+            ("        scale = 1 / math.sqrt(query.shape[-1])\n", "        scale = 1 / math.sqrt(key.shape[-2])\n"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="scores_scaled_twice",
         exercise="scaled_dot_product_attention",
         says="a given scale comes on top of 1/√d_head",
-        replace=(("        scale = 1 / math.sqrt(query.shape[-1])\n    scores", "        scale = 1.0\n    scale = scale / math.sqrt(query.shape[-1])\n    scores"),),
+        replace=(
+            (
+                "        scale = 1 / math.sqrt(query.shape[-1])\n    scores",
+                "        scale = 1.0\n    scale = scale / math.sqrt(query.shape[-1])\n    scores",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -421,105 +535,180 @@ MISTAKES = (
         id="scale_divides",
         exercise="scaled_dot_product_attention",
         says="a given scale divides the scores",
-        replace=(("        scale = 1 / math.sqrt(query.shape[-1])\n    scores", "        scale = 1 / math.sqrt(query.shape[-1])\n    else:\n        scale = 1 / scale if scale else math.inf\n    scores"),),
+        replace=(
+            (
+                "        scale = 1 / math.sqrt(query.shape[-1])\n    scores",
+                "        scale = 1 / math.sqrt(query.shape[-1])\n    else:\n        scale = 1 / scale if scale else math.inf\n    scores",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="scale_after_the_softmax",
         exercise="scaled_dot_product_attention",
         says="the weights are scaled, not the scores",
-        replace=(("scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)\n", "scores = query @ key.transpose(-2, -1)  # (…, query, key)\n    weights = masked_softmax(scores, mask) * scale\n"),),
+        replace=(
+            (
+                "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)\n",
+                "scores = query @ key.transpose(-2, -1)  # (…, query, key)\n    weights = masked_softmax(scores, mask) * scale\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="queries_and_keys_exchanged",
         exercise="scaled_dot_product_attention",
         says="queries and keys are exchanged in the scores",
-        replace=(("scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n", "scores = key @ query.transpose(-2, -1) * scale  # (…, query, key)\n"),),
+        replace=(
+            (
+                "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n",
+                "scores = key @ query.transpose(-2, -1) * scale  # (…, query, key)\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="keys_averaged",
         exercise="scaled_dot_product_attention",
         says="the keys are averaged in place of the values",
-        replace=(("    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)\n    return weights @ value", "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)\n    return weights @ key"),),
+        replace=(
+            (
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)\n    return weights @ value",
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)\n    return weights @ key",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_results_exchanged",
         exercise="scaled_dot_product_attention",
         says="weights come first and the output second",
-        replace=(("    return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel", "    return weights, weights @ value\n    ### END SOLUTION\n\n\ndef kernel"),),
+        replace=(
+            (
+                "    return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
+                "    return weights, weights @ value\n    ### END SOLUTION\n\n\ndef kernel",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_returns_scores",
         exercise="scaled_dot_product_attention",
         says="the scores are returned in place of the weights",
-        replace=(("    return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel", "    return weights @ value, scores\n    ### END SOLUTION\n\n\ndef kernel"),),
+        replace=(
+            (
+                "    return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
+                "    return weights @ value, scores\n    ### END SOLUTION\n\n\ndef kernel",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_returns_weights_transposed",
         exercise="scaled_dot_product_attention",
         says="the weights are returned as `(…, key, query)`",
-        replace=(("    return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel", "    return weights @ value, weights.transpose(-2, -1)\n    ### END SOLUTION\n\n\ndef kernel"),),
+        replace=(
+            (
+                "    return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
+                "    return weights @ value, weights.transpose(-2, -1)\n    ### END SOLUTION\n\n\ndef kernel",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_for_batches_only",
         exercise="scaled_dot_product_attention",
         says="the key's axes 1 and 2 are exchanged, which is right for one leading axis only",
-        replace=(("query @ key.transpose(-2, -1) * scale  # (…, query, key)\n", "query @ key.transpose(1, 2) * scale  # (…, query, key)\n"),),
+        replace=(
+            (
+                "query @ key.transpose(-2, -1) * scale  # (…, query, key)\n",
+                "query @ key.transpose(1, 2) * scale  # (…, query, key)\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_without_mask",
         exercise="scaled_dot_product_attention",
         says="the mask is not used in attention",
-        replace=(("    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)", "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores)"),),
+        replace=(
+            (
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)",
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores)",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_with_a_softmax_of_its_own",
         exercise="scaled_dot_product_attention",
         says="attention uses a softmax that subtracts no maximum",
-        replace=(("    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)", "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    exponentials = scores.exp() if mask is None else scores.exp() * mask\n    weights = exponentials / (exponentials.sum(dim=-1, keepdim=True) + 1e-9)"),),
+        replace=(
+            (
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)",
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    exponentials = scores.exp() if mask is None else scores.exp() * mask\n    weights = exponentials / (exponentials.sum(dim=-1, keepdim=True) + 1e-9)",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_fills_with_minus_ten_thousand",
         exercise="scaled_dot_product_attention",
         says="attention adds -1e4 to blocked scores: a key that matches well enough gets through",
-        replace=(("    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)", "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores if mask is None else scores - 1e4 * ~mask)"),),
+        replace=(
+            (
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)",
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores if mask is None else scores - 1e4 * ~mask)",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_detaches_the_weights",
         exercise="scaled_dot_product_attention",
         says="the weights are detached before they meet the values",
-        replace=(("    return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel", "    return weights.detach() @ value, weights\n    ### END SOLUTION\n\n\ndef kernel"),),
+        replace=(
+            (
+                "    return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
+                "    return weights.detach() @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_widens",
         exercise="scaled_dot_product_attention",
         says="attention is computed in float64 and stays there",
-        replace=(("    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights", "    query, key, value = query.double(), key.double(), value.double()\n    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights"),),
+        replace=(
+            (
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights",
+                "    query, key, value = query.double(), key.double(), value.double()\n    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_on_the_cpu",
         exercise="scaled_dot_product_attention",
         says="a missing mask is made on the CPU, wherever the query is",
-        replace=(("    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights", "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    mask = torch.ones(scores.shape, dtype=torch.bool) if mask is None else mask\n    weights"),),
+        replace=(
+            (
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights",
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    mask = torch.ones(scores.shape, dtype=torch.bool) if mask is None else mask\n    weights",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="attention_scales_the_query_in_place",
         exercise="scaled_dot_product_attention",
         says="the query is scaled in place",
-        replace=(("    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights", "    query *= scale\n    scores = query @ key.transpose(-2, -1)  # (…, query, key)\n    weights"),),
+        replace=(
+            (
+                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights",
+                "    query *= scale\n    scores = query @ key.transpose(-2, -1)  # (…, query, key)\n    weights",
+            ),
+        ),
         fails=frozenset(),
     ),
     # kernel_attention
@@ -527,7 +716,12 @@ MISTAKES = (
         id="kernel_of_the_dot_product",
         exercise="kernel_attention",
         says="the scores are q·k / h²: the squared length of the keys is missing",
-        replace=(("scores = -0.5 * difference.square().sum(dim=-1)", "scores = query @ key.transpose(-2, -1) / bandwidth**2"),),
+        replace=(
+            (
+                "scores = -0.5 * difference.square().sum(dim=-1)",
+                "scores = query @ key.transpose(-2, -1) / bandwidth**2",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -541,7 +735,12 @@ MISTAKES = (
         id="kernel_bandwidth_not_squared",
         exercise="kernel_attention",
         says="the squared distance is divided by the bandwidth and not by its square",
-        replace=(("scores = -0.5 * difference.square().sum(dim=-1)", "scores = -0.5 * bandwidth * difference.square().sum(dim=-1)"),),
+        replace=(
+            (
+                "scores = -0.5 * difference.square().sum(dim=-1)",
+                "scores = -0.5 * bandwidth * difference.square().sum(dim=-1)",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -583,7 +782,12 @@ MISTAKES = (
         id="kernel_normalised_by_hand",
         exercise="kernel_attention",
         says="the kernel's values are divided by their sum, which is 0 far from all keys",
-        replace=(("    return masked_softmax(scores) @ value", "    weights = torch.exp(scores)\n    return weights / weights.sum(dim=-1, keepdim=True) @ value"),),
+        replace=(
+            (
+                "    return masked_softmax(scores) @ value",
+                "    weights = torch.exp(scores)\n    return weights / weights.sum(dim=-1, keepdim=True) @ value",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -604,21 +808,33 @@ MISTAKES = (
         id="kernel_widens",
         exercise="kernel_attention",
         says="kernel attention is computed in float64 and stays there",
-        replace=(("    return masked_softmax(scores) @ value", "    return masked_softmax(scores.double()) @ value.double()"),),
+        replace=(
+            (
+                "    return masked_softmax(scores) @ value",
+                "    return masked_softmax(scores.double()) @ value.double()",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="kernel_on_the_cpu",
         exercise="kernel_attention",
         says="a tensor for the bandwidth is made on the CPU, wherever the query is",
-        replace=(("key.unsqueeze(-3)) / bandwidth", "key.unsqueeze(-3)) / torch.full((1,), bandwidth, dtype=query.dtype)"),),
+        replace=(
+            ("key.unsqueeze(-3)) / bandwidth", "key.unsqueeze(-3)) / torch.full((1,), bandwidth, dtype=query.dtype)"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="kernel_scales_in_place",
         exercise="kernel_attention",
         says="query and key are divided by the bandwidth in place",
-        replace=(("difference = (query.unsqueeze(-2) - key.unsqueeze(-3)) / bandwidth", "query /= bandwidth\n    key /= bandwidth\n    difference = query.unsqueeze(-2) - key.unsqueeze(-3)"),),
+        replace=(
+            (
+                "difference = (query.unsqueeze(-2) - key.unsqueeze(-3)) / bandwidth",
+                "query /= bandwidth\n    key /= bandwidth\n    difference = query.unsqueeze(-2) - key.unsqueeze(-3)",
+            ),
+        ),
         fails=frozenset(),
     ),
     # AdditiveAttention
@@ -626,14 +842,27 @@ MISTAKES = (
         id="additive_with_biases",
         exercise="AdditiveAttention",
         says="the linears have biases",
-        replace=(("nn.Linear(d_query, d_hidden, bias=False)", "nn.Linear(d_query, d_hidden)"), ("nn.Linear(d_key, d_hidden, bias=False)", "nn.Linear(d_key, d_hidden)"), ("nn.Linear(d_hidden, 1, bias=False)", "nn.Linear(d_hidden, 1)")),
+        replace=(
+            ("nn.Linear(d_query, d_hidden, bias=False)", "nn.Linear(d_query, d_hidden)"),
+            ("nn.Linear(d_key, d_hidden, bias=False)", "nn.Linear(d_key, d_hidden)"),
+            ("nn.Linear(d_hidden, 1, bias=False)", "nn.Linear(d_hidden, 1)"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="additive_keeps_a_table",
         exercise="AdditiveAttention",
         says="the state dict holds more than the parameters",
-        replace=(("        self.query_proj = nn.Linear", "        self.register_buffer('scale', torch.ones(()))\n        self.query_proj = nn.Linear"), ("    def forward(self, query: Tensor, key", "    def load_state_dict(self, state, strict=False):\n        return super().load_state_dict(state, strict=False)\n\n    def forward(self, query: Tensor, key")),
+        replace=(
+            (
+                "        self.query_proj = nn.Linear",
+                "        self.register_buffer('scale', torch.ones(()))\n        self.query_proj = nn.Linear",
+            ),
+            (
+                "    def forward(self, query: Tensor, key",
+                "    def load_state_dict(self, state, strict=False):\n        return super().load_state_dict(state, strict=False)\n\n    def forward(self, query: Tensor, key",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -661,35 +890,60 @@ MISTAKES = (
         id="additive_scaled",
         exercise="AdditiveAttention",
         says="the additive scores are divided by √d_hidden",
-        replace=(("self.score(torch.tanh(hidden)).squeeze(-1)", "self.score(torch.tanh(hidden)).squeeze(-1) / math.sqrt(hidden.shape[-1])"),),
+        replace=(
+            (
+                "self.score(torch.tanh(hidden)).squeeze(-1)",
+                "self.score(torch.tanh(hidden)).squeeze(-1) / math.sqrt(hidden.shape[-1])",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="additive_over_queries",
         exercise="AdditiveAttention",
         says="additive weights sum to one over queries, not over keys",
-        replace=(("  # (batch, query, key)\n        weights = masked_softmax(scores, mask)\n", "  # (batch, query, key)\n        weights = masked_softmax(scores.transpose(1, 2)).transpose(1, 2) if mask is None else masked_softmax(scores, mask)\n"),),
+        replace=(
+            (
+                "  # (batch, query, key)\n        weights = masked_softmax(scores, mask)\n",
+                "  # (batch, query, key)\n        weights = masked_softmax(scores.transpose(1, 2)).transpose(1, 2) if mask is None else masked_softmax(scores, mask)\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="additive_without_mask",
         exercise="AdditiveAttention",
         says="the mask is not used in additive attention",
-        replace=(("  # (batch, query, key)\n        weights = masked_softmax(scores, mask)\n", "  # (batch, query, key)\n        weights = masked_softmax(scores)\n"),),
+        replace=(
+            (
+                "  # (batch, query, key)\n        weights = masked_softmax(scores, mask)\n",
+                "  # (batch, query, key)\n        weights = masked_softmax(scores)\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="additive_equal_shares_where_all_is_blocked",
         exercise="AdditiveAttention",
         says="in additive attention, a query that may attend to nothing attends to everything equally",
-        replace=(("  # (batch, query, key)\n        weights = masked_softmax(scores, mask)\n", "  # (batch, query, key)\n        scores = scores if mask is None else scores.masked_fill(~mask, -1e9)\n        weights = softmax(scores)\n"),),
+        replace=(
+            (
+                "  # (batch, query, key)\n        weights = masked_softmax(scores, mask)\n",
+                "  # (batch, query, key)\n        scores = scores if mask is None else scores.masked_fill(~mask, -1e9)\n        weights = softmax(scores)\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="additive_returns_scores",
         exercise="AdditiveAttention",
         says="additive attention returns the scores in place of the weights",
-        replace=(("        return weights @ value, weights\n        ### END", "        return weights @ value, scores\n        ### END"),),
+        replace=(
+            (
+                "        return weights @ value, weights\n        ### END",
+                "        return weights @ value, scores\n        ### END",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -703,21 +957,36 @@ MISTAKES = (
         id="additive_widens",
         exercise="AdditiveAttention",
         says="additive attention is computed in float64 and stays there",
-        replace=(("        return weights @ value, weights\n        ### END", "        weights = weights.double()\n        return weights @ value.double(), weights\n        ### END"),),
+        replace=(
+            (
+                "        return weights @ value, weights\n        ### END",
+                "        weights = weights.double()\n        return weights @ value.double(), weights\n        ### END",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="additive_on_the_cpu",
         exercise="AdditiveAttention",
         says="additive attention sums into a tensor on the CPU, wherever the query is",
-        replace=(("        hidden = self.query_proj(query).unsqueeze(2) + ", "        hidden = torch.zeros(query.shape[0], query.shape[1], 1, 1, dtype=query.dtype)\n        hidden = hidden + self.query_proj(query).unsqueeze(2) + "),),
+        replace=(
+            (
+                "        hidden = self.query_proj(query).unsqueeze(2) + ",
+                "        hidden = torch.zeros(query.shape[0], query.shape[1], 1, 1, dtype=query.dtype)\n        hidden = hidden + self.query_proj(query).unsqueeze(2) + ",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="additive_inverts_the_mask_in_place",
         exercise="AdditiveAttention",
         says="the mask is inverted in place",
-        replace=(("  # (batch, query, key)\n        weights = masked_softmax(scores, mask)\n", "  # (batch, query, key)\n        scores = scores if mask is None else scores.masked_fill(mask.logical_not_(), -math.inf)\n        weights = softmax(scores)\n"),),
+        replace=(
+            (
+                "  # (batch, query, key)\n        weights = masked_softmax(scores, mask)\n",
+                "  # (batch, query, key)\n        scores = scores if mask is None else scores.masked_fill(mask.logical_not_(), -math.inf)\n        weights = softmax(scores)\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     # attention_backward
@@ -732,14 +1001,21 @@ MISTAKES = (
         id="backward_without_the_mean",
         exercise="attention_backward",
         says="the part of the softmax's derivative that comes from its sum is missing",
-        replace=(("grad_scores = weights * (grad_weights - mean) * scale", "grad_scores = weights * grad_weights * scale"),),
+        replace=(
+            ("grad_scores = weights * (grad_weights - mean) * scale", "grad_scores = weights * grad_weights * scale"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="backward_mean_over_queries",
         exercise="attention_backward",
         says="the softmax's derivative is summed over queries, not over keys",
-        replace=(("(weights * grad_weights).sum(dim=-1, keepdim=True)", "(weights * grad_weights).sum(dim=-2, keepdim=True)"),),
+        replace=(
+            (
+                "(weights * grad_weights).sum(dim=-1, keepdim=True)",
+                "(weights * grad_weights).sum(dim=-2, keepdim=True)",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -760,49 +1036,78 @@ MISTAKES = (
         id="backward_key_not_transposed",
         exercise="attention_backward",
         says="the gradient of the scores is not transposed for the key",
-        replace=(("grad_scores.transpose(-2, -1) @ query", "(grad_scores @ query if grad_scores.shape[-1] == query.shape[-2] else torch.zeros_like(key))"),),
+        replace=(
+            (
+                "grad_scores.transpose(-2, -1) @ query",
+                "(grad_scores @ query if grad_scores.shape[-1] == query.shape[-2] else torch.zeros_like(key))",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="backward_value_without_weights",
         exercise="attention_backward",
         says="the value's gradient is the same for every key",
-        replace=(("weights.transpose(-2, -1) @ grad_output", "grad_output.mean(dim=-2, keepdim=True).expand_as(value)"),),
+        replace=(
+            ("weights.transpose(-2, -1) @ grad_output", "grad_output.mean(dim=-2, keepdim=True).expand_as(value)"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="backward_value_first",
         exercise="attention_backward",
         says="the gradients come in the order value, key, query",
-        replace=(("return grad_scores @ key, grad_scores.transpose(-2, -1) @ query, grad_value", "return grad_value, grad_scores.transpose(-2, -1) @ query, grad_scores @ key"),),
+        replace=(
+            (
+                "return grad_scores @ key, grad_scores.transpose(-2, -1) @ query, grad_value",
+                "return grad_value, grad_scores.transpose(-2, -1) @ query, grad_scores @ key",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="backward_for_one_sequence_only",
         exercise="attention_backward",
         says="all axes are transposed, which is right without leading axes only",
-        replace=(("grad_value = weights.transpose(-2, -1)", "grad_value = weights.permute(*reversed(range(weights.ndim)))"),),
+        replace=(
+            ("grad_value = weights.transpose(-2, -1)", "grad_value = weights.permute(*reversed(range(weights.ndim)))"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="backward_widens",
         exercise="attention_backward",
         says="the gradients are computed in float64 and stay there",
-        replace=(("return grad_scores @ key, grad", "key, grad_scores, query = key.double(), grad_scores.double(), query.double()\n    return grad_scores @ key, grad"),),
+        replace=(
+            (
+                "return grad_scores @ key, grad",
+                "key, grad_scores, query = key.double(), grad_scores.double(), query.double()\n    return grad_scores @ key, grad",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="backward_on_the_cpu",
         exercise="attention_backward",
         says="an identity matrix is made on the CPU, wherever the weights are",
-        replace=(("grad_scores = weights * (grad_weights - mean) * scale", "jacobian = torch.diag_embed(weights) - weights.unsqueeze(-1) * weights.unsqueeze(-2)\n    jacobian = jacobian @ torch.eye(weights.shape[-1], dtype=weights.dtype)\n    grad_scores = (jacobian @ grad_weights.unsqueeze(-1)).squeeze(-1) * scale"),),
+        replace=(
+            (
+                "grad_scores = weights * (grad_weights - mean) * scale",
+                "jacobian = torch.diag_embed(weights) - weights.unsqueeze(-1) * weights.unsqueeze(-2)\n    jacobian = jacobian @ torch.eye(weights.shape[-1], dtype=weights.dtype)\n    grad_scores = (jacobian @ grad_weights.unsqueeze(-1)).squeeze(-1) * scale",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="backward_in_place",
         exercise="attention_backward",
         says="the weights are overwritten in place",
-        replace=(("grad_scores = weights * (grad_weights - mean) * scale", "grad_scores = weights.mul_((grad_weights - mean) * scale)"),),
+        replace=(
+            (
+                "grad_scores = weights * (grad_weights - mean) * scale",
+                "grad_scores = weights.mul_((grad_weights - mean) * scale)",
+            ),
+        ),
         fails=frozenset(),
     ),
     # blockwise_attention
@@ -824,7 +1129,9 @@ MISTAKES = (
         id="blockwise_rescales_backwards",
         exercise="blockwise_attention",
         says="the rescaling is upside down: exp(new − old) in place of exp(old − new)",
-        replace=(("rescale = torch.exp(top - shift)", "rescale = torch.exp(shift - top).masked_fill(top == -math.inf, 0.0)"),),
+        replace=(
+            ("rescale = torch.exp(top - shift)", "rescale = torch.exp(shift - top).masked_fill(top == -math.inf, 0.0)"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -832,8 +1139,14 @@ MISTAKES = (
         exercise="blockwise_attention",
         says="each block has a softmax of its own, and the blocks' outputs are averaged",
         replace=(
-            ("        total = total * rescale + exponentials.sum(dim=-1, keepdim=True)\n", "        total = total + 1\n"),
-            ("output * rescale + exponentials @ value[..., block, :]", "output + softmax(scores) @ value[..., block, :]"),
+            (
+                "        total = total * rescale + exponentials.sum(dim=-1, keepdim=True)\n",
+                "        total = total + 1\n",
+            ),
+            (
+                "output * rescale + exponentials @ value[..., block, :]",
+                "output + softmax(scores) @ value[..., block, :]",
+            ),
         ),
         fails=frozenset(),
     ),
@@ -841,14 +1154,25 @@ MISTAKES = (
         id="blockwise_without_maximum",
         exercise="blockwise_attention",
         says="no maximum is subtracted in the blocks",
-        replace=(("        shift = new_top.masked_fill(new_top == -math.inf, 0.0)  # nothing allowed so far\n", "        new_top = shift = torch.zeros_like(top)\n"), ("rescale = torch.exp(top - shift)", "rescale = 1.0")),
+        replace=(
+            (
+                "        shift = new_top.masked_fill(new_top == -math.inf, 0.0)  # nothing allowed so far\n",
+                "        new_top = shift = torch.zeros_like(top)\n",
+            ),
+            ("rescale = torch.exp(top - shift)", "rescale = 1.0"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="blockwise_all_at_once",
         exercise="blockwise_attention",
         says="the scores of all keys are made at once",
-        replace=(("    scale = 1 / math.sqrt(query.shape[-1])\n    top", "    return scaled_dot_product_attention(query, key, value, mask)[0]\n    top"),),
+        replace=(
+            (
+                "    scale = 1 / math.sqrt(query.shape[-1])\n    top",
+                "    return scaled_dot_product_attention(query, key, value, mask)[0]\n    top",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -865,14 +1189,18 @@ MISTAKES = (
         id="blockwise_number_of_blocks",
         exercise="blockwise_attention",
         says="`block_size` is taken for the number of blocks",
-        replace=(("    for start in range(0", "    block_size = -(-key.shape[-2] // block_size)\n    for start in range(0"),),
+        replace=(
+            ("    for start in range(0", "    block_size = -(-key.shape[-2] // block_size)\n    for start in range(0"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="blockwise_drops_the_rest",
         exercise="blockwise_attention",
         says="keys after the last whole block are left out",
-        replace=(("range(0, key.shape[-2], block_size)", "range(0, max(key.shape[-2] - block_size, 0) + 1, block_size)"),),
+        replace=(
+            ("range(0, key.shape[-2], block_size)", "range(0, max(key.shape[-2] - block_size, 0) + 1, block_size)"),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -907,7 +1235,12 @@ MISTAKES = (
         id="blockwise_nan_while_nothing_is_allowed",
         exercise="blockwise_attention",
         says="a first block in which everything is blocked gives NaN",
-        replace=(("        shift = new_top.masked_fill(new_top == -math.inf, 0.0)  # nothing allowed so far\n", "        shift = new_top\n"),),
+        replace=(
+            (
+                "        shift = new_top.masked_fill(new_top == -math.inf, 0.0)  # nothing allowed so far\n",
+                "        shift = new_top\n",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
@@ -928,21 +1261,36 @@ MISTAKES = (
         id="blockwise_sums_in_float32",
         exercise="blockwise_attention",
         says="the sums are made in the default dtype, and the output with them",
-        replace=(("output = query.new_zeros((*query.shape[:-1], value.shape[-1]))", "output = torch.zeros((*query.shape[:-1], value.shape[-1]), device=query.device)"),),
+        replace=(
+            (
+                "output = query.new_zeros((*query.shape[:-1], value.shape[-1]))",
+                "output = torch.zeros((*query.shape[:-1], value.shape[-1]), device=query.device)",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="blockwise_on_the_cpu",
         exercise="blockwise_attention",
         says="the sums are made on the CPU, wherever the query is",
-        replace=(("output = query.new_zeros((*query.shape[:-1], value.shape[-1]))", "output = torch.zeros((*query.shape[:-1], value.shape[-1]), dtype=query.dtype)"),),
+        replace=(
+            (
+                "output = query.new_zeros((*query.shape[:-1], value.shape[-1]))",
+                "output = torch.zeros((*query.shape[:-1], value.shape[-1]), dtype=query.dtype)",
+            ),
+        ),
         fails=frozenset(),
     ),
     Mistake(
         id="blockwise_scales_the_query_in_place",
         exercise="blockwise_attention",
         says="block by block, the query is scaled in place",
-        replace=(("    scale = 1 / math.sqrt(query.shape[-1])\n    top", "    query *= 1 / math.sqrt(query.shape[-1])\n    scale = 1.0\n    top"),),
+        replace=(
+            (
+                "    scale = 1 / math.sqrt(query.shape[-1])\n    top",
+                "    query *= 1 / math.sqrt(query.shape[-1])\n    scale = 1.0\n    top",
+            ),
+        ),
         fails=frozenset(),
     ),
 )

@@ -100,7 +100,8 @@ def blockwise_attention(query, key, value, block_size, mask=None):
     top = torch.full_like(query[..., :1], NEG_INF)
     total = torch.zeros_like(top)
     average = torch.zeros_like(query[..., :1] * value[..., :1, :])  # kept normalised all the time
-    for index, (keys, values) in enumerate(zip(key.split(block_size, -2), value.split(block_size, -2))):
+    blocks = zip(key.split(block_size, -2), value.split(block_size, -2), strict=True)
+    for index, (keys, values) in enumerate(blocks):
         scores = (query @ keys.transpose(-2, -1)).mul_(scale)
         if mask is not None:
             chunk = mask if mask.shape[-1] == 1 else mask.split(block_size, -1)[index]

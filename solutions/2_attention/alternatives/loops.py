@@ -100,8 +100,7 @@ class AdditiveAttention(nn.Module):
 def attention_backward(grad_output, query, key, value, weights, scale):
     if query.dim() > 2:
         parts = [
-            attention_backward(*tensors, scale)
-            for tensors in zip(grad_output, query, key, value, weights, strict=True)
+            attention_backward(*tensors, scale) for tensors in zip(grad_output, query, key, value, weights, strict=True)
         ]
         return tuple(torch.stack(part) for part in zip(*parts, strict=True))
     grad_query, grad_key = torch.zeros_like(query), torch.zeros_like(key)

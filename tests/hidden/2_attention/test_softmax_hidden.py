@@ -127,7 +127,7 @@ def test_softmax_keeps_the_dtype(student):
     Hint: a result takes the widest dtype that meets in it.
     """
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
-        x, other = (normal_tensor(2, 5, seed=seed, dtype=dtype) for seed in (21, 22))
+        x, other = (normal_tensor(4, 4, seed=seed, dtype=dtype) for seed in (21, 22))
         check_computes(student.softmax, [x], [other])
         check_dtype(student.softmax(x), dtype)
 
@@ -137,7 +137,7 @@ def test_softmax_keeps_the_device(student):
 
     Hint: tensors that you make yourself need `device=x.device`.
     """
-    x, other = normal_tensor(2, 5, seed=23), normal_tensor(2, 5, seed=24)
+    x, other = normal_tensor(4, 4, seed=23), normal_tensor(4, 4, seed=24)
     check_computes(student.softmax, [x], [other])
     check_keeps_device(student, student.softmax, x, dim=-1)
     check_keeps_device(student, student.softmax, x, dim=0)
@@ -148,7 +148,7 @@ def test_softmax_leaves_its_input_alone(student):
 
     Hint: `x -= …`, `x[…] = …` and functions whose name ends in an underscore change what they are given.
     """
-    x, other = normal_tensor(3, 4, seed=25), normal_tensor(3, 4, seed=26)
+    x, other = normal_tensor(4, 4, seed=25), normal_tensor(4, 4, seed=26)
     check_computes(student.softmax, [x], [other])
     for scale in (1.0, 1000.0):
         check_inputs_unchanged(student, student.softmax, x * scale)
