@@ -50,7 +50,10 @@ def holdings(function, inputs, block_size):
 
 
 def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0):
-    """Query, key and value, each with a seed of its own."""
+    """Query, key and value, each with a seed of its own.
+
+    Where the scale is not the question, `d_head` is 1: √1 is 1, and a wrong scale costs its own checks alone.
+    """
     shapes = ((query, d_head), (key, d_head), (key, d_value))
     return [normal_tensor(*leading, *shape, seed=seed + number, scale=scale) for number, shape in enumerate(shapes)]
 
@@ -177,28 +180,28 @@ def test_blockwise_attention_equals_attention(student, seed, sizes):
         check_values(student.blockwise_attention(*inputs, block_size), expected, axes="batch, query, d_value")
 
 
-@given(seeds(), distinct_sizes(count=4, min_size=2))
+@given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_blockwise_attention_takes_blocks_that_do_not_divide(student, seed, sizes):
     """The last block may be shorter than the others.
 
     Hint: slices past the end are cut short by themselves; nothing may be counted twice or left out.
     """
-    query, _, d_head, d_value = sizes
+    query, d_value = sizes
     for key, block_size in ((7, 3), (5, 2), (9, 5)):
-        inputs = inputs_of(query, key, d_head, d_value, seed=seed)
+        inputs = inputs_of(query, key, 1, d_value, leading=(2,), seed=seed)
         expected = functional.scaled_dot_product_attention(*inputs)
         check_values(student.blockwise_attention(*inputs, block_size), expected)
 
 
-@given(seeds(), distinct_sizes(count=4, min_size=2))
+@given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_blockwise_attention_is_stable_for_large_scores(student, seed, sizes):
     """Long queries and keys overflow nowhere, whatever block they are in.
 
     Hint: the largest score so far is subtracted in every block.
     """
-    query, _, d_head, d_value = sizes
+    query, d_value = sizes
     for scale in (30.0, 1000.0):
-        inputs = inputs_of(query, 6, d_head, d_value, seed=seed, scale=scale)
+        inputs = inputs_of(query, 6, 1, d_value, leading=(2,), seed=seed, scale=scale)
         check_values(student.blockwise_attention(*inputs, 2), functional.scaled_dot_product_attention(*inputs))
     negative = [inputs[0].abs(), -inputs[1].abs(), inputs[2]]
     check_values(student.blockwise_attention(*negative, 2), functional.scaled_dot_product_attention(*negative))
@@ -210,37 +213,37 @@ def test_blockwise_attention_takes_any_leading_axes(student, seed, shape):
 
     Hint: count axes from the end, and make your sums with the leading axes of the query.
     """
-    *axes, query, d_head = shape
+    *axes, query, d_value = shape
     for leading in ((), axes[:1], axes):
-        inputs = inputs_of(query, 5, d_head, 3, leading=leading, seed=seed)
+        inputs = inputs_of(query, 5, 1, d_value, leading=leading, seed=seed)
         check_values(student.blockwise_attention(*inputs, 2), functional.scaled_dot_product_attention(*inputs))
 
 
-@given(seeds(), distinct_sizes(count=5, min_size=2, max_size=6))
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
 def test_blockwise_attention_obeys_the_mask(student, seed, shape):
     """Each block uses its own part of the mask.
 
     Hint: slice the mask's key axis as you slice the keys; the mask is broadcast over the axes it lacks.
     """
-    batch, heads, query, d_head, d_value = shape
+    batch, query, d_value = shape
     key = 7
-    inputs = inputs_of(query, key, d_head, d_value, leading=(batch, heads), seed=seed)
-    for mask_shape in ((query, key), (batch, 1, 1, key), (batch, heads, query, key)):
+    inputs = inputs_of(query, key, 1, d_value, leading=(batch,), seed=seed)
+    for mask_shape in ((query, key), (batch, 1, key), (batch, query, key)):
         mask = random_mask(*mask_shape, seed=seed + 9)
         mask[..., [0, 4]] = True  # a key in each block
         expected = functional.scaled_dot_product_attention(*inputs, mask)
         check_values(student.blockwise_attention(*inputs, 4, mask), expected)
 
 
-@given(seeds(), distinct_sizes(count=3, min_size=3))
+@given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_blockwise_attention_passes_over_blocks_without_allowed_keys(student, seed, shape):
     """A block in which everything is blocked changes nothing, be it the first.
 
     Hint: while nothing has been allowed yet, the largest score is -inf, and -inf minus -inf is NaN.
     """
-    query, d_head, d_value = shape
-    inputs = inputs_of(query, 8, d_head, d_value, seed=seed)
-    inputs[1][:2] *= 100.0
+    query, d_value = shape
+    inputs = inputs_of(query, 8, 1, d_value, leading=(2,), seed=seed)
+    inputs[1][:, :2] *= 100.0
     for blocked in (slice(0, 2), slice(0, 4), slice(2, 6), slice(6, 8)):
         mask = torch.ones(query, 8, dtype=torch.bool)
         mask[:, blocked] = False
@@ -248,14 +251,14 @@ def test_blockwise_attention_passes_over_blocks_without_allowed_keys(student, se
         check_values(student.blockwise_attention(*inputs, 2, mask), expected)
 
 
-@given(seeds(), distinct_sizes(count=3, min_size=3))
+@given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_blockwise_attention_takes_masks_with_a_key_axis_of_one(student, seed, shape):
     """A mask that says the same for every key has a key axis of size 1.
 
     Hint: such an axis cannot be sliced: what would its second block be?
     """
-    query, d_head, d_value = shape
-    inputs = inputs_of(query, 5, d_head, d_value, leading=(2,), seed=seed)
+    query, d_value = shape
+    inputs = inputs_of(query, 5, 1, d_value, leading=(2,), seed=seed)
     expected = functional.scaled_dot_product_attention(*inputs)
     for mask_shape in ((query, 1), (2, 1, 1)):
         mask = torch.ones(mask_shape, dtype=torch.bool)
@@ -271,12 +274,12 @@ def test_blockwise_attention_gives_zeros_where_everything_is_blocked(student, se
     Hint: at the end such a query has a total of 0, and 0 / 0 is NaN.
     """
     query, d_head, d_value = shape
-    inputs = inputs_of(query, 5, d_head, d_value, seed=seed)
+    inputs = inputs_of(query, 5, d_head, d_value, leading=(2,), seed=seed)
     mask = torch.ones(query, 5, dtype=torch.bool)
     mask[1] = False
     output = student.blockwise_attention(*inputs, 2, mask)
-    check_values(output[1], torch.zeros(d_value, dtype=torch.float64))
-    check_that(float(output[0].square().sum()) > 0, "the other queries get zeros too")
+    check_values(output[:, 1], torch.zeros(2, d_value, dtype=torch.float64))
+    check_that(float(output[:, 0].square().sum()) > 0, "the other queries get zeros too")
 
 
 def test_blockwise_attention_never_holds_more_than_a_block(student):
