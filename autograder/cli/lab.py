@@ -6,7 +6,9 @@ from rich.console import Console
 
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.config import schema as config_schema
+from autograder.integrations.nbgrader import register_release
 from autograder.release import release as make_release
+from autograder.scaffold import new_stage as write_stage
 
 
 @click.command()
@@ -19,6 +21,7 @@ def release(option: LabOption) -> None:
     console = Console(soft_wrap=True, highlight=False)
     made = make_release(option.lab)
     console.print(f"assignments: {made.files} files, {len(made.written)} new or changed, {len(made.removed)} removed")
+    register_release(option.lab)
     for name in made.strangers:
         console.print(f"  [yellow]kept, though no release made it:[/] {name}")
 
@@ -31,3 +34,19 @@ def schema(option: LabOption) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(config_schema()), indent=2) + b"\n")
     Console(soft_wrap=True, highlight=False).print(f"{path} is written")
+
+
+@click.command("new-stage")
+@click.argument("stage_id")
+@click.argument("module")
+@pass_lab
+def new_stage(option: LabOption, stage_id: str, module: str) -> None:
+    """Begin a stage: STAGE_ID is its folder, like 10_moe; MODULE the file students fill in, like moe.
+
+    Writes solutions/STAGE_ID, tests/hidden/STAGE_ID and the entry in grading.yml, with one tiny exercise
+    that `autograder verify` accepts; replace it piece by piece.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    for path in write_stage(option.lab, stage_id, module):
+        console.print(path.relative_to(option.lab.root).as_posix())
+    console.print(f"next: python -m autograder.judge.try_stage {stage_id}")

@@ -10,13 +10,14 @@ from rich.console import Console
 from autograder.cli.demo import demo
 from autograder.cli.doctor import doctor
 from autograder.cli.grade import grade
-from autograder.cli.lab import release, schema
+from autograder.cli.lab import new_stage, release, schema
 from autograder.cli.output import export, report
 from autograder.cli.shared import GRADER_ERROR, WRONG_USE, LabOption
 from autograder.cli.verify import verify
 from autograder.config import ConfigError
+from autograder.intake import IntakeError
+from autograder.judge.hidden_tests import HiddenTestsError
 from autograder.judge.pool import JudgeError
-from autograder.judge.run import HiddenTestsError
 from autograder.lab import LabError
 from autograder.results import ResultsFormatError
 
@@ -27,6 +28,7 @@ _EXPLAINED: dict[type[Exception], int] = {
     ResultsFormatError: WRONG_USE,
     HiddenTestsError: GRADER_ERROR,
     JudgeError: GRADER_ERROR,
+    IntakeError: WRONG_USE,
 }
 
 
@@ -56,5 +58,5 @@ def main(ctx: click.Context, folder: Path | None) -> None:
     ctx.obj = LabOption(folder)
 
 
-for command in (release, grade, report, export, verify, doctor, demo, schema):
+for command in (release, grade, report, export, verify, doctor, demo, new_stage, schema):
     main.add_command(command)
