@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from torch.nn import functional
 
-from autograder.judge.compare import CheckFailure, Symptom, check_dtype, check_that, check_values
+from autograder.judge.compare import check_dtype, check_results, check_that, check_values
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, define
 from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
 
@@ -76,10 +76,8 @@ def backward_case(seed, query, key, d_head, d_value, *, leading=(), scale=0.7):
 
 
 def gradient_of(reply, number):
-    """One of the three gradients that are returned together."""
-    if type(reply) not in (tuple, list) or len(reply) != 3:
-        raise CheckFailure(Symptom.WRONG_TYPE, "expected three gradients together, of query, key and value")
-    return reply[number]
+    """One of the gradients of query, key and value, which come together."""
+    return check_results(reply, 3)[number]
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from torch.nn import functional
 
-from autograder.judge.compare import CheckFailure, Symptom, check_dtype, check_finite, check_that, check_values
+from autograder.judge.compare import check_dtype, check_finite, check_results, check_that, check_values
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
 from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
 
@@ -21,13 +21,6 @@ def weights_by_definition(scores, mask):
         kept = row[allowed]
         out[allowed] = 1 / torch.exp(kept.unsqueeze(0) - kept.unsqueeze(1)).sum(dim=1)
     return weights
-
-
-def pair_of(reply):
-    """The output and the weights that attention returns together."""
-    if type(reply) not in (tuple, list) or len(reply) != 2:
-        raise CheckFailure(Symptom.WRONG_TYPE, "expected two results together, output and weights")
-    return reply
 
 
 def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0, requires_grad=False):
@@ -196,7 +189,7 @@ def test_attention_averages_the_values(student, seed, shape):
     batch, query, key, d_head, d_value = shape
     for sizes in ((query, key, d_head, d_value), (query, query, d_head, d_value), (query, key, d_head, d_head)):
         inputs = inputs_of(*sizes, leading=(batch,), seed=seed)
-        output = pair_of(student.scaled_dot_product_attention(*inputs))[0]
+        output = check_results(student.scaled_dot_product_attention(*inputs), 2)[0]
         check_values(output, functional.scaled_dot_product_attention(*inputs), axes="batch, query, d_value")
 
 
@@ -211,7 +204,9 @@ def test_attention_returns_the_weights(student, seed, shape):
         inputs = inputs_of(*sizes, leading=(batch,), seed=seed)
         scores = torch.einsum("bqd,bkd->bqk", inputs[0], inputs[1]) / d_head**0.5
         expected = weights_by_definition(scores, torch.ones_like(scores, dtype=torch.bool))
-        check_values(pair_of(student.scaled_dot_product_attention(*inputs))[1], expected, axes="batch, query, key")
+        check_values(
+            check_results(student.scaled_dot_product_attention(*inputs), 2)[1], expected, axes="batch, query, key"
+        )
 
 
 @given(seeds(), distinct_sizes(count=6, min_size=2, max_size=7))
@@ -223,7 +218,7 @@ def test_attention_takes_any_leading_axes(student, seed, shape):
     *axes, query, key, d_value = shape
     for leading in ((), axes[:2], axes):
         inputs = inputs_of(query, key, 1, d_value, leading=leading, seed=seed)
-        output, weights = pair_of(student.scaled_dot_product_attention(*inputs))
+        output, weights = check_results(student.scaled_dot_product_attention(*inputs), 2)
         check_values(output, functional.scaled_dot_product_attention(*inputs))
         check_values(weights.sum(dim=-1), torch.ones(*leading, query, dtype=torch.float64))
 
@@ -238,7 +233,7 @@ def test_attention_uses_the_scale_it_is_given(student, seed, shape):
     for scale in (1.0, 0.3, 2.5, 0.0):
         scores = torch.einsum("bqd,bkd->bqk", inputs[0], inputs[1]) * scale
         expected = weights_by_definition(scores, torch.ones_like(scores, dtype=torch.bool))
-        output, weights = pair_of(student.scaled_dot_product_attention(*inputs, scale=scale))
+        output, weights = check_results(student.scaled_dot_product_attention(*inputs, scale=scale), 2)
         check_values(weights, expected)
         check_values(output, torch.einsum("bqk,bkv->bqv", expected, inputs[2]))
 
@@ -252,7 +247,7 @@ def test_attention_is_stable_for_large_scores(student, seed, shape):
     query, key, d_value = shape
     for scale in (30.0, 1000.0):
         inputs = inputs_of(query, key, 1, d_value, leading=(2,), seed=seed, scale=scale)
-        output = pair_of(student.scaled_dot_product_attention(*inputs))[0]
+        output = check_results(student.scaled_dot_product_attention(*inputs), 2)[0]
         check_values(output, functional.scaled_dot_product_attention(*inputs))
 
 
@@ -266,7 +261,7 @@ def test_attention_obeys_the_mask(student, seed, shape):
     inputs = inputs_of(query, key, 1, d_value, leading=leading, seed=seed)
     for mask_shape in ((query, key), (leading[0], 1, 1, key), (leading[0], 1, query, key)):
         mask = random_mask(*mask_shape, seed=seed + 9)
-        output, weights = pair_of(student.scaled_dot_product_attention(*inputs, mask))
+        output, weights = check_results(student.scaled_dot_product_attention(*inputs, mask), 2)
         check_values(output, functional.scaled_dot_product_attention(*inputs, mask))
         check_values(weights.masked_fill(mask, 0.0), torch.zeros_like(weights, dtype=torch.float64))
 
@@ -284,7 +279,7 @@ def test_attention_is_not_touched_by_blocked_keys(student, seed, shape):
     mask[:, 1] = False
     before = functional.scaled_dot_product_attention(queries, keys, values, mask)
     keys[1], values[1] = 1e6, 1e4
-    check_values(pair_of(student.scaled_dot_product_attention(queries, keys, values, mask))[0], before)
+    check_values(check_results(student.scaled_dot_product_attention(queries, keys, values, mask), 2)[0], before)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=3))
@@ -297,7 +292,7 @@ def test_attention_gives_zeros_where_everything_is_blocked(student, seed, shape)
     inputs = inputs_of(*shape, seed=seed)
     mask = random_mask(query, key, seed=seed + 9)
     mask[1] = False
-    output, weights = pair_of(student.scaled_dot_product_attention(*inputs, mask=mask))
+    output, weights = check_results(student.scaled_dot_product_attention(*inputs, mask=mask), 2)
     check_values(output[1], torch.zeros(d_value, dtype=torch.float64))
     check_values(weights[1], torch.zeros(key, dtype=torch.float64))
     check_that(float(weights[0].sum()) > 0, "the other queries get no weights either")
@@ -312,7 +307,7 @@ def test_attention_has_the_right_gradients(student, seed, shape):
     query, key, d_value = shape
     inputs = inputs_of(query, key, 1, d_value, leading=(2,), seed=seed, requires_grad=True)
     mask = random_mask(query, key, seed=seed + 9)
-    output = pair_of(student.scaled_dot_product_attention(*inputs, mask))[0]
+    output = check_results(student.scaled_dot_product_attention(*inputs, mask), 2)[0]
     towards = normal_tensor(*output.shape, seed=seed + 10)
     found = torch.autograd.grad(output, inputs, towards)
     expected = torch.autograd.grad(functional.scaled_dot_product_attention(*inputs, mask), inputs, towards)
@@ -329,7 +324,7 @@ def test_attention_keeps_the_dtype(student):
         inputs = [tensor.to(dtype) for tensor in inputs_of(4, 4, 3, 2, leading=(1,), seed=52)]
         check_computes(student.scaled_dot_product_attention, [*inputs, mask], [*reversed_values(inputs), mask])
         for more in ([], [mask]):
-            for tensor in pair_of(student.scaled_dot_product_attention(*inputs, *more)):
+            for tensor in check_results(student.scaled_dot_product_attention(*inputs, *more), 2):
                 check_dtype(tensor, dtype)
 
 

@@ -7,20 +7,11 @@ score pair by pair; laws: a shift of queries and keys together changes nothing, 
 import torch
 from hypothesis import given
 
-from autograder.judge.compare import CheckFailure, Symptom, check_dtype, check_equal, check_that, check_values
-from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, define
+from autograder.judge.compare import check_dtype, check_equal, check_results, check_that, check_values
+from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, gradients
 from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
 
 D_QUERY, D_KEY, D_HIDDEN = 3, 5, 7
-
-GRADIENTS = """
-import torch
-
-def parameter_gradients(module, inputs, towards):
-    output, _ = module(*inputs)
-    output.backward(towards)
-    return {name: parameter.grad for name, parameter in module.named_parameters()}
-"""
 
 
 def regression(query, key, value, bandwidth):
@@ -164,15 +155,8 @@ def additive(parameters, query, key, value, mask=None):
     return torch.einsum("bqk,bkv->bqv", weights, value), weights
 
 
-def results_of(reply):
-    """The output and the weights that attention returns together."""
-    if type(reply) not in (tuple, list) or len(reply) != 2:
-        raise CheckFailure(Symptom.WRONG_TYPE, "expected two results together, output and weights")
-    return reply
-
-
 def test_additive_attention_has_the_parameters_listed(student):
-    """The parameters are `query_proj.weight`, `key_proj.weight` and `score.weight`, and no others.
+    """The parameters are the weights of `query_proj`, `key_proj` and `score`, and no others.
 
     Hint: three linears, all without bias; `nn.Linear(inputs, outputs)`.
     """
@@ -190,7 +174,7 @@ def test_additive_attention_averages_the_values(student, seed, sizes):
     Hint: bring each query together with each key before the tanh: one axis for queries, one for keys.
     """
     parameters, inputs = parameters_of(seed), sequences_of(*sizes, seed=seed)
-    output = results_of(module_of(student, parameters)(*inputs))[0]
+    output = check_results(module_of(student, parameters)(*inputs), 2)[0]
     check_values(output, additive(parameters, *inputs)[0], axes="batch, query, d_value")
 
 
@@ -201,7 +185,7 @@ def test_additive_attention_returns_the_weights(student, seed, sizes):
     Hint: weights are `(batch, query, key)`; the softmax goes over keys.
     """
     parameters, inputs = parameters_of(seed), sequences_of(*sizes, seed=seed)
-    weights = results_of(module_of(student, parameters)(*inputs))[1]
+    weights = check_results(module_of(student, parameters)(*inputs), 2)[1]
     check_values(weights, additive(parameters, *inputs)[1], axes="batch, query, key")
 
 
@@ -216,10 +200,10 @@ def test_additive_attention_obeys_the_mask(student, seed, sizes):
     module = module_of(student, parameters)
     for mask_shape in ((query, key), (batch, 1, key), (batch, query, key)):
         mask = random_mask(*mask_shape, seed=seed + 20)
-        check_values(results_of(module(*inputs, mask)), additive(parameters, *inputs, mask))
+        check_values(check_results(module(*inputs, mask), 2), additive(parameters, *inputs, mask))
     longer = [inputs[0], torch.cat([inputs[1]] * 2, dim=1), torch.cat([inputs[2], 1e4 * inputs[2]], dim=1)]
     real = (torch.arange(2 * key) < key).expand(batch, 1, 2 * key)
-    check_values(results_of(module(*longer, mask=real))[0], results_of(module(*inputs))[0])
+    check_values(check_results(module(*longer, mask=real), 2)[0], check_results(module(*inputs), 2)[0])
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
@@ -232,7 +216,7 @@ def test_additive_attention_gives_zeros_where_everything_is_blocked(student, see
     inputs = sequences_of(*sizes, seed=seed)
     mask = random_mask(query, key, seed=seed + 20)
     mask[1] = False
-    output, weights = results_of(module_of(student, parameters_of(seed))(*inputs, mask))
+    output, weights = check_results(module_of(student, parameters_of(seed))(*inputs, mask), 2)
     check_values(output[:, 1], torch.zeros(sizes[0], d_value, dtype=torch.float64))
     check_values(weights[:, 1], torch.zeros(sizes[0], key, dtype=torch.float64))
     check_that(float(weights[:, 0].sum()) > 0, "the other queries get no weights either")
@@ -246,11 +230,12 @@ def test_additive_attention_learns_all_its_parameters(student, seed):
     """
     parameters, inputs = parameters_of(seed), sequences_of(2, 4, 3, 6, seed=seed)
     towards = normal_tensor(2, 4, 6, seed=seed + 30)
-    found = define(student, GRADIENTS).parameter_gradients(module_of(student, parameters), inputs, towards)
+    module = module_of(student, parameters)
+    check_results(module(*inputs), 2)[0].backward(towards)
+    found = gradients(module)
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in parameters.items()}
     expected = torch.autograd.grad(additive(leaves, *inputs)[0], list(leaves.values()), towards)
-    for name, gradient in zip(leaves, expected, strict=True):
-        check_values(found.get(name), gradient)
+    check_values([found.get(name) for name in leaves], list(expected))
 
 
 def test_additive_attention_keeps_the_dtype(student):
@@ -264,7 +249,7 @@ def test_additive_attention_keeps_the_dtype(student):
         inputs = [tensor.to(dtype) for tensor in sequences_of(1, 4, 4, 6, seed=72)]
         check_computes(module, [*inputs, mask], [inputs[0], inputs[1], -inputs[2], mask])
         for more in ([], [mask]):
-            for tensor in results_of(module(*inputs, *more)):
+            for tensor in check_results(module(*inputs, *more), 2):
                 check_dtype(tensor, dtype)
 
 
