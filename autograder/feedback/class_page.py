@@ -117,5 +117,5 @@ def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> 
         return Cell("–", 0, None, False, late)
     if not report.graded:
         return Cell("not graded", 0, None, True, late)
-    shade = SHADES - 1 if report.score == report.points else (SHADES - 1) * report.score // report.points
+    shade = (SHADES - 1) * report.score // report.points if report.points else None
     return Cell(str(report.score), report.bonus, shade, False, late)

@@ -39,8 +39,7 @@ def _span(line: str) -> str:
 
 def _escape(text: str) -> str:
     whole = _REFERENCE.sub(lambda match: match.group() + ZERO_WIDTH_SPACE, text)
-    # A backslash before a backtick would not do: the next run of backticks could still pair with a later one.
-    return _ACTIVE.sub(lambda match: "&#96;" if match.group() == "`" else f"\\{match.group()}", whole)
+    return _ACTIVE.sub(r"\\\g<0>", whole)
 
 
 def _row(*cells: str) -> str:

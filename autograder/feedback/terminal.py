@@ -19,9 +19,8 @@ _STYLES = {"good": "green", "bad": "red", "open": "dim", "ours": "bold yellow"}
 def print_report(console: Console, report: StageReport) -> None:
     """Print one stage of one student: points per exercise, and what, where and hint of each failure."""
     view = stage_view(report)
-    width = min(console.width, WIDEST)
     for part in _parts(view):
-        console.print(part, width=width)
+        console.print(part, width=WIDEST)
 
 
 def _parts(view: StageView) -> Iterator[RenderableType]:

@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 from hostile_text import ATTACKS, hostile_text
 from hypothesis import given, settings
@@ -107,6 +108,24 @@ def test_an_empty_class_and_a_perfect_class_have_pages():
     perfect = read_html(class_page(class_statistics([make_report("bo", KERNELS)], CONFIG)))
     assert "Nobody" in perfect.text
     assert "No failure was explained" in perfect.text
+
+
+def test_a_stage_of_extensions_alone_has_no_points_and_still_a_page():
+    report = make_report("ada", ATTENTION)
+    bonus = msgspec.structs.replace(report, checks=tuple(check for check in report.checks if check.bonus))
+    page = class_page(class_statistics([bonus], CONFIG))
+    assert [squeezed(row) for row in part_of(page, "scores").find("tbody").find_all("tr")] == ["ada 0 +4 0 / 0"]
+
+
+def test_cells_are_shaded_by_their_share_of_the_points():
+    failed = {"outcome": Outcome.FAILED}
+    reports = [
+        make_report("all", KERNELS),
+        make_report("some", KERNELS, {"test_average_is_weighted": failed}),
+        make_report("none", KERNELS, dict.fromkeys(CONFIG.stages[KERNELS].checks, failed)),
+    ]
+    rows = part_of(class_page(class_statistics(reports, CONFIG)), "scores").find("tbody").find_all("tr")
+    assert [row.find("td").classes[-1] for row in rows] == ["shade-4", "shade-2", "shade-0"]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

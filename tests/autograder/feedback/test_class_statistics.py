@@ -140,6 +140,14 @@ def test_who_needs_help_and_why():
     }
 
 
+def test_half_the_points_are_not_few():
+    half = dict.fromkeys(("test_scores_are_scaled", "test_large_logits_stay_finite"), FAILED)
+    less = {**half, "test_slices_sum_to_one": FAILED}
+    statistics = class_statistics([make_report("half", ATTENTION, half), make_report("less", ATTENTION, less)], CONFIG)
+    assert statistics.stages[0].scores == (5, 3)
+    assert [one.student for one in statistics.needs_help] == ["less"]
+
+
 def test_those_with_fewest_points_come_first():
     students = [one.student for one in class_statistics(sample_class(), CONFIG).needs_help]
     assert students[0] == "dee"

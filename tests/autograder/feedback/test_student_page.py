@@ -104,6 +104,12 @@ def test_the_source_is_shown_line_by_line_as_it_was_written(source):
     assert shown == (source.rstrip("\n").split("\n") if source else [])
 
 
+def test_lines_are_numbered_as_python_numbers_them():
+    """A form feed and Unicode's line separators end no line of Python."""
+    lines = page_of(make_report("ada", ATTENTION), source="a = 1\x0c\u2028\x85\nb = 2").find("figure").find_all("li")
+    assert [line.text for line in lines] == [r"a = 1\x0c\u2028\x85", "b = 2"]
+
+
 def test_line_ends_of_windows_are_no_text():
     lines = page_of(make_report("ada", ATTENTION), source="a = 1\r\nb = 2\r\n").find("figure").find_all("li")
     assert [line.text for line in lines][:2] == ["a = 1", "b = 2"]
@@ -184,6 +190,20 @@ def test_a_stage_that_grading_yml_no_longer_has_is_shown_without_titles():
     root = read_html(student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: SOURCE}, config))
     assert "scores are scaled by the head size" in root.text
     assert_anchors(root)
+
+
+def test_a_line_is_marked_open_only_where_nothing_was_tried():
+    untried = WRONG["test_blocks_change_nothing"]
+    beside_a_failure = {**untried, "where": "attention.py, line 15"}
+    wrong = {**WRONG, "test_blocks_change_nothing": beside_a_failure, "test_slices_sum_to_one": untried}
+    hits = page_of(make_report("ada", ATTENTION, wrong)).find_all("li", "hit")
+    assert [line.classes[1] for line in hits] == ["bad", "bad", "bad", "open"]
+
+
+def test_the_bar_shows_every_point_that_counts_and_no_bonus():
+    bar = page_of(make_report("ada", ATTENTION, WRONG)).find("section", "stage").find("svg", "bar")
+    parts = [(rect.classes[0], float(rect.attributes["width"].rstrip("%"))) for rect in bar.find_all("rect")]
+    assert parts == [("good", 20), ("bad", 20), ("bad", 30), ("bad", 30)]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

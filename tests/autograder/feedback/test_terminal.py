@@ -133,6 +133,12 @@ def test_the_table_has_points_bonus_and_total():
     assert lines[-1] == "isolation: kernel (10 reports)"
 
 
+def test_markup_in_a_name_is_a_part_of_the_name():
+    name = "[red]x[/red] :boom:"
+    assert name in printed(print_report, make_report(name))
+    assert name in printed(print_class_report, class_statistics([make_report(name)], CONFIG))
+
+
 def test_a_missing_report_is_a_dash_and_lateness_is_told():
     reports = [make_report("ada", KERNELS), make_report("bo", ATTENTION)]
     statistics = class_statistics(reports, CONFIG, late_days={("bo", ATTENTION): 2})

@@ -75,10 +75,11 @@ def test_the_calls_that_matter_most_are_refused(target):
     program = seccomp_filter(target, PID)
     refused = (
         "socket connect bind sendto sendmsg socketpair clone fork vfork execve execveat kill tkill rt_sigqueueinfo "
-        "pidfd_open pidfd_send_signal chmod fchmod fchmodat chown fchownat utimensat setxattr truncate ftruncate unlink "
-        "unlinkat rename renameat2 mkdirat linkat symlinkat mknodat memfd_create shmget msgget semget mq_open setuid "
-        "setpriority sched_setaffinity setrlimit chroot pivot_root swapon reboot seccomp landlock_restrict_self "
-        "io_uring_enter name_to_handle_at open_by_handle_at fanotify_init inotify_init1 personality openat2 creat"
+        "pidfd_open pidfd_send_signal chmod fchmod fchmodat chown fchownat utimensat setxattr truncate ftruncate "
+        "unlink unlinkat rename renameat2 mkdirat linkat symlinkat mknodat memfd_create shmget msgget semget mq_open "
+        "setuid setpriority sched_setaffinity setrlimit chroot pivot_root swapon reboot seccomp "
+        "landlock_restrict_self io_uring_enter name_to_handle_at open_by_handle_at fanotify_init inotify_init1 "
+        "personality openat2 creat"
     ).split()
     for name in refused:
         if name in header:

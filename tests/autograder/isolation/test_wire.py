@@ -42,7 +42,8 @@ def same(one: object, other: object) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, torch.Tensor):
-        return one.dtype == other.dtype and one.shape == other.shape and _order(one) == _order(other) and _bits(one, other)
+        same_form = one.dtype == other.dtype and one.shape == other.shape and _order(one) == _order(other)
+        return same_form and _bits(one, other)
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
     if isinstance(one, (list, tuple)):

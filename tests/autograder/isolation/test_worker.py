@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from workers import SMALL, load, wait_until_gone
+from processes import wait_until_gone
+from workers import SMALL, load
 
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
 from autograder.isolation.process import Limits
@@ -236,6 +237,11 @@ def test_what_a_submission_may_need_works(spawn, statement):
     assert load(spawn(), f"import torch\ndef f():\n    {statement}\n    return 1").f() == 1
 
 
+def test_torch_computes_with_the_same_code_as_outside(spawn):
+    student = load(spawn(), "import torch\ndef f(): return torch.backends.cpu.get_cpu_capability()")
+    assert student.f() == torch.backends.cpu.get_cpu_capability()
+
+
 def test_training_works(spawn):
     source = """
 import torch
@@ -269,7 +275,7 @@ def texts(word): return sum(word in item for item in gc.get_objects() if isinsta
 """
     student = load(spawn(), source)
     room = "autograder.isolation"
-    ours = {"control", "executor", "lockdown", "readable", "serving", "syscalls", "template", "wire"}
+    ours = {"control", "executor", "lockdown", "preload", "readable", "serving", "syscalls", "template", "wire"}
     assert set(student.modules()) == {"autograder", room, *(f"{room}.{name}" for name in ours)}
     assert student.argv() == (["worker"], ["worker"], "/")
     assert not {"TOKEN", "SECRET", "USER", "PYTHONPATH"} & set(student.variables())
