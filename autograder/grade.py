@@ -163,8 +163,12 @@ def stand_in_source(stage: StageFolders) -> str:
 
 def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
     """What intake looks for: the stages asked for (all when none), in the order of ``grading.yml``."""
-    wanted = {lab.stage(stage_id).id for stage_id in stage_ids} or set(lab.config.stages)
-    return [StageFiles(stage.id, stage.stage.module) for stage in lab.stages() if stage.id in wanted]
+    asked = {lab.stage(stage_id).id for stage_id in stage_ids}
+    return [
+        StageFiles(stage.id, stage.stage.module, asked=bool(asked))
+        for stage in lab.stages()
+        if stage.id in asked or not asked
+    ]
 
 
 def grade_source(lab: Lab, stage_id: str, student: str, folder: Path) -> StageReport:

@@ -68,9 +68,14 @@ class StageFolders:
 
 @dataclass(frozen=True)
 class Lab:
-    """A checkout of the lab, rooted at the folder that holds ``grading.yml``."""
+    """A checkout of the lab, rooted at the folder that holds ``grading.yml``.
+
+    ``workspace`` is where a class's grades are kept: the root itself when None. A sample class is
+    graded in a workspace of its own, apart from the real one.
+    """
 
     root: Path
+    workspace: Path | None = None
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Lab":
@@ -92,8 +97,13 @@ class Lab:
 
     @property
     def build(self) -> Path:
-        """Everything that grading writes and git ignores."""
-        return self.root / "build"
+        """What grading writes and could write again; git ignores it."""
+        return (self.workspace or self.root) / "build"
+
+    @property
+    def gradebook(self) -> Path:
+        """nbgrader's database: holds what people graded by hand, so it is not part of ``build``."""
+        return (self.workspace or self.root) / "gradebook.db"
 
     def stage(self, stage_id: str) -> StageFolders:
         """The folders of one stage.

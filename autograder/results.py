@@ -36,6 +36,12 @@ class IsolationLevel(StrEnum):
     NONE = "none"
 
 
+def lowest_level(levels: Iterable[IsolationLevel]) -> IsolationLevel:
+    """The weakest of several levels; none when there are none."""
+    order = list(IsolationLevel)
+    return max(levels, key=order.index, default=IsolationLevel.NONE)
+
+
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """One scored hidden check of one submission.
 

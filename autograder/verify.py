@@ -82,6 +82,11 @@ def variants(stage: StageFolders, trusted: Trusted) -> Iterator[Variant]:
         yield Variant("mistake", mistake.id, mistake.apply(reference), mistake.fails, mistake.named)
 
 
+def count_variants(lab: Lab, stage: StageFolders) -> int:
+    """How many solutions ``verify_stage`` judges under each seed."""
+    return sum(1 for _ in variants(stage, read_trusted(lab, stage)))
+
+
 def released_problems(lab: Lab) -> list[str]:
     """Where ``assignments`` is not what a release would make."""
     return [f"assignments: {difference}" for difference in differences(lab)]

@@ -92,6 +92,23 @@ def check_close(
         raise TypeError(f"check_close compares tensors, arrays and numbers, not {type(expected).__name__}")
 
 
+def check_values(actual: Any, expected: Any, *, says: str | None = None, axes: str | None = None) -> None:
+    """Like ``check_close``, but floats of another precision are compared at the coarser of the two.
+
+    For checks of values where the dtype has a check of its own: one slip, one loss.
+    """
+    if isinstance(expected, (tuple, list)):
+        if type(actual) not in (tuple, list) or len(actual) != len(expected):
+            raise CheckFailure(Symptom.WRONG_TYPE, f"expected {len(expected)} results together")
+        for one, other in zip(actual, expected, strict=True):
+            check_values(one, other, says=says, axes=axes)
+    elif type(actual) is torch.Tensor and {actual.dtype, expected.dtype} <= TOLERANCES.keys():
+        rtol, atol = max(TOLERANCES[actual.dtype], TOLERANCES[expected.dtype])
+        check_close(actual.to(expected.dtype), expected, says=says, axes=axes, rtol=rtol, atol=atol)
+    else:
+        check_close(actual, expected, says=says, axes=axes)
+
+
 def check_tensor_type(actual: Any) -> None:
     """The result must be exactly a tensor."""
     if type(actual) is not torch.Tensor:

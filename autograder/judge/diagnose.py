@@ -5,7 +5,7 @@ explains the check when it gives the student's every reply, and it could be mean
 loses this check and no check that the student passed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,16 @@ from autograder.isolation.errors import SubmissionError
 from autograder.isolation.trusted import TrustedSession
 from autograder.isolation.wire import Handle
 from autograder.judge.recorder import Exchange
+from autograder.lab import LabError
 from autograder.mistakes import Mistake
+
+# Requests replayed for one submission, all mistakes together. Counted, not timed: the same
+# submission gets the same report on every machine.
+MOST_REPLAYED = 20_000
 
 
 def explain(
-    recorded: Mapping[str, Sequence[Exchange]],
+    failed: Mapping[str, Sequence[Exchange]],
     not_passed: frozenset[str],
     mistakes: Iterable[Mistake],
     modules: Mapping[str, str],
@@ -27,8 +32,11 @@ def explain(
 ) -> dict[str, str]:
     """Name the mistake behind each failed check, where outputs single one out.
 
+    A check that no mistake explains alone may still be explained by one on top of a mistake that
+    was found elsewhere in the submission.
+
     Args:
-        recorded: failed check → its exchanges with the student's code.
+        failed: failed check → its exchanges with the student's code; none when they were too many.
         not_passed: every check of the stage that the student did not pass, for whatever reason.
         mistakes: the stage's catalogue.
         modules: the trusted modules, by name; ``main`` is the one that mistakes change.
@@ -38,36 +46,99 @@ def explain(
         Check → mistake id. A check that no mistake, or more than one, explains is left out.
     """
     possible = [mistake for mistake in mistakes if mistake.named and mistake.fails <= not_passed]
-    explained: dict[str, set[str]] = {mistake.id: set() for mistake in possible}
-    for mistake in possible:
-        changed = {**modules, main: mistake.apply(modules[main])}
-        for check, exchanges in recorded.items():
-            if check in mistake.fails and exchanges and _replies_alike(exchanges, changed, main):
-                explained[mistake.id].add(check)
+    replays = _Replays(modules, main)
+    # What the reference answers as well is not what the check failed by.
+    telling = {
+        check: exchanges
+        for check, exchanges in failed.items()
+        if exchanges and not replays.alike(exchanges, modules[main])
+    }
+    alone = {check: _explaining(check, exchanges, possible, replays) for check, exchanges in telling.items()}
+    named = _most_telling(alone)
+    found = [mistake for mistake in possible if mistake.id in named.values()]
+    for check, exchanges in telling.items():
+        if not alone[check]:
+            besides = {
+                name
+                for first in found
+                for name in _explaining(check, exchanges, possible, replays, on_top_of=first)
+            }
+            if len(besides) == 1:
+                named[check] = besides.pop()
+    return {} if replays.exhausted else named
+
+
+def _explaining(
+    check: str,
+    exchanges: Sequence[Exchange],
+    possible: Iterable[Mistake],
+    replays: "_Replays",
+    on_top_of: Mistake | None = None,
+) -> set[str]:
+    """The mistakes that give the student's every reply in a check."""
+    candidates = [mistake for mistake in possible if check in mistake.fails and mistake is not on_top_of]
     return {
-        check: names[0]
-        for check in recorded
-        if len(names := _best(check, explained)) == 1
+        mistake.id
+        for mistake, source in replays.sources(candidates, on_top_of)
+        if replays.alike(exchanges, source)
     }
 
 
-def _best(check: str, explained: Mapping[str, set[str]]) -> list[str]:
-    """The mistakes that explain ``check`` and, of those, the most checks besides."""
-    able = {name: len(checks) for name, checks in explained.items() if check in checks}
-    return [name for name, count in able.items() if count == max(able.values())]
+def _most_telling(alone: Mapping[str, set[str]]) -> dict[str, str]:
+    """For each check the one mistake that explains it; of several, the one that explains most checks."""
+    counts: dict[str, int] = {}
+    for names in alone.values():
+        for name in names:
+            counts[name] = counts.get(name, 0) + 1
+    named = {}
+    for check, names in alone.items():
+        most = max((counts[name] for name in names), default=0)
+        best = [name for name in names if counts[name] == most]
+        if len(best) == 1:
+            named[check] = best[0]
+    return named
 
 
-def _replies_alike(exchanges: Sequence[Exchange], modules: Mapping[str, str], main: str) -> bool:
-    session = TrustedSession()
-    session.request("load", modules=dict(modules), main=main)
-    for exchange in exchanges:
+class _Replays:
+    """Replays exchanges against changed references, up to a number of requests in all."""
+
+    def __init__(self, modules: Mapping[str, str], main: str) -> None:
+        self._modules = modules
+        self._main = main
+        self._left = MOST_REPLAYED
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether some replay was not made, so that nothing can be said for certain."""
+        return self._left < 0
+
+    def sources(self, mistakes: Iterable[Mistake], on_top_of: Mistake | None) -> Iterator[tuple[Mistake, str]]:
+        """Each mistake with the module's text that makes it; two that change the same lines go together in none."""
+        for mistake in mistakes:
+            try:
+                reference = self._modules[self._main]
+                yield mistake, mistake.apply(on_top_of.apply(reference) if on_top_of else reference)
+            except LabError:
+                continue
+
+    def alike(self, exchanges: Sequence[Exchange], source: str) -> bool:
+        """Whether the module with this text gives every one of these replies."""
+        session = TrustedSession()
         try:
-            reply, error = session.request(exchange.op, **exchange.arguments), None
-        except SubmissionError as raised:
-            reply, error = None, raised.type_name
-        if error != exchange.error or not same_reply(reply, exchange.reply):
+            session.request("load", modules={**self._modules, self._main: source}, main=self._main)
+        except SubmissionError:
             return False
-    return True
+        return all(self._answers_alike(session, exchange) for exchange in exchanges)
+
+    def _answers_alike(self, session: TrustedSession, exchange: Exchange) -> bool:
+        self._left -= 1
+        if self.exhausted:
+            return False
+        try:
+            reply = session.request(exchange.op, **exchange.arguments)
+        except SubmissionError as error:
+            return exchange.error == (error.type_name, error.message)
+        return exchange.error is None and same_reply(reply, exchange.reply)
 
 
 def same_reply(one: Any, other: Any) -> bool:
@@ -84,16 +155,17 @@ def same_reply(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same_reply, one, other))
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same_reply(value, other[key]) for key, value in one.items())
-    if isinstance(one, float):
-        return _same_tensor(torch.tensor(one, dtype=torch.float64), torch.tensor(other, dtype=torch.float64))
+    if isinstance(one, (float, complex)):
+        return _same_tensor(torch.tensor(one, dtype=torch.complex128), torch.tensor(other, dtype=torch.complex128))
     return bool(one == other)
 
 
 def _same_tensor(one: torch.Tensor, other: torch.Tensor) -> bool:
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
-    if not one.dtype.is_floating_point:
+    if not (one.dtype.is_floating_point or one.dtype.is_complex):
         return torch.equal(one, other)
     # Narrow dtypes round differently in another order of operations; float64 hardly does.
-    rtol = {torch.float64: 1e-7, torch.float32: 1e-4}.get(one.dtype, 3e-2)
+    wide = {torch.float64: 1e-7, torch.complex128: 1e-7, torch.float32: 1e-4, torch.complex64: 1e-4}
+    rtol = wide.get(one.dtype, 3e-2)
     return bool(torch.isclose(one, other, rtol=rtol, atol=rtol * 1e-2, equal_nan=True).all())

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from autograder.judge.run import collect_checks
+from autograder.judge.hidden_tests import collect_checks
 from autograder.lab import StageFolders
 
 # Each of these lets wrong results through: empty tensors, broadcasting, NaN, an object of the

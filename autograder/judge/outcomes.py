@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import pytest
 
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
 from autograder.judge.compare import CheckFailure, Symptom
+from autograder.judge.recorder import SessionFault
 from autograder.results import Outcome
 
 _DEATHS = {
@@ -31,12 +35,21 @@ class Place:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a check ended. ``ours`` marks an exception of the judge's own code, still to be explained."""
+    """How a check ended.
+
+    ``doubtful`` marks an exception of the judge's own code: whether a result of the wrong kind upset
+    it, or whether it is the grader's error, is still to be found out.
+    """
 
     outcome: Outcome
     what: str = ""
     place: Place | None = None
-    ours: bool = False
+    doubtful: bool = False
+
+
+_GRADER_FAILED = "the grader failed, not your code; nothing was deducted"
+NO_RECORD = Ending(Outcome.GRADER_ERROR, _GRADER_FAILED)
+WRONG_KIND = Ending(Outcome.FAILED, Symptom.WRONG_TYPE.value)
 
 
 @dataclass(frozen=True)
@@ -48,16 +61,17 @@ class SourceMap:
     functions: Mapping[str, int]
 
     @classmethod
-    def believing(cls, file: str, source: str, table: Mapping[str, int]) -> "SourceMap":
+    def believing(cls, file: str, source: str, table: Any) -> "SourceMap":
         """The map of ``source``, given the table of functions that the student's process reports.
 
-        An entry is believed when the line it names does hold the name.
+        The table may be anything at all. An entry is believed when the line it names does hold the name.
         """
         lines = source.split("\n")
         functions = {
             name: line
-            for name, line in table.items()
-            if type(line) is int and 1 <= line <= len(lines) and name.rpartition(".")[2] in lines[line - 1]
+            for name, line in (table.items() if isinstance(table, dict) else ())
+            if isinstance(name, str) and type(line) is int and 1 <= line <= len(lines)
+            if name.rpartition(".")[2] in lines[line - 1]
         }
         return cls(file, len(lines), functions)
 
@@ -83,7 +97,10 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
     if error is None:
         return Ending(Outcome.PASSED)
     if isinstance(error, CheckFailure):
-        return Ending(Outcome.FAILED, error.what)
+        # A check of errors fails with the error it got instead of the one asked for.
+        cause = error.__cause__
+        place = source.of_error(cause) if isinstance(cause, SubmissionError) else None
+        return Ending(Outcome.FAILED, error.what, place)
     if isinstance(error, WorkerDied):
         return Ending(*_DEATHS[error.reason])
     if isinstance(error, NotImplementedError) and isinstance(error, SubmissionError):
@@ -92,9 +109,10 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
         return Ending(Outcome.OUT_OF_MEMORY, "it asked for more memory than there is", source.of_error(error))
     if isinstance(error, SubmissionError):
         return Ending(Outcome.ERROR, f"it raised {error_word(error)}", source.of_error(error))
-    if isinstance(error, AssertionError):
+    if isinstance(error, (AssertionError, pytest.fail.Exception)) and not isinstance(error, pytest.xfail.Exception):
         return Ending(Outcome.FAILED, Symptom.WRONG_VALUES.value)
-    return Ending(Outcome.GRADER_ERROR, Symptom.WRONG_TYPE.value, ours=isinstance(error, Exception))
+    doubtful = isinstance(error, Exception) and not isinstance(error, SessionFault)
+    return Ending(Outcome.GRADER_ERROR, _GRADER_FAILED, doubtful=doubtful)
 
 
 def error_word(error: SubmissionError) -> str:

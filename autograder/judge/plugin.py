@@ -1,35 +1,56 @@
 """The pytest plugin: one fresh session and one record per hidden check.
 
 pytest collects and runs; what counts is what this plugin writes down. Exit codes, reports and
-printed text are ignored, and a check without a record is a grader error.
+printed text are ignored. A check passes when every run of it that was collected came to its end
+without an error; a skip, an expected failure or a run that never happened is not that.
 """
 
 import functools
 import inspect
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import hypothesis
 import pytest
+from hypothesis.errors import StopTest, UnsatisfiedAssumption
 
+from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Student
-from autograder.judge.recorder import Exchange, Recorder, Session
+from autograder.judge.recorder import Exchange, Recorder, Session, SessionFault
 
 OpenSession = Callable[[], Session]
 
 
+class NothingChecked(Exception):
+    """A Hypothesis check rejected every example: it has looked at nothing."""
+
+
+class ReferenceFault(Exception):
+    """The reference raised, in a check that uses it as an oracle."""
+
+
 @dataclass
 class CheckRecord:
-    """What happened in one check."""
+    """What happened in one check.
+
+    A check has one run, or one per parameter set: ``due`` were collected, ``runs`` came to an end.
+    """
 
     title: str = ""
     hint: str = ""
-    ran: bool = False
+    due: int = 0
+    runs: int = 0
     error: BaseException | None = None
     seconds: float = 0.0
     exchanges: list[Exchange] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run that was collected came to its end."""
+        return 0 < self.due == self.runs
 
 
 class JudgePlugin:
@@ -40,6 +61,11 @@ class JudgePlugin:
         open_reference: the same for the reference, the fixture ``reference``.
         seed: what Hypothesis draws from.
         only: run these checks alone; all when None.
+
+    Attributes:
+        records: check → what happened in it.
+        problems: what is wrong with the hidden tests themselves.
+        interruption: what ended the run before its time, such as Ctrl-C.
     """
 
     def __init__(
@@ -54,114 +80,168 @@ class JudgePlugin:
         self._seed = seed
         self._only = only
         self.records: dict[str, CheckRecord] = {}
-        self.collection_errors: list[str] = []
+        self.problems: list[str] = []
+        self.interruption: BaseException | None = None
 
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
         """The submission under test."""
-        session = self._open_session()
+        record = self.records[_name(request.node)]
+        session = _opened(self._open_session)
         recorder = Recorder(session)
+        undecided = record.error is None
         try:
             yield Student(recorder)
         finally:
-            record = self.records[request.node.originalname]
-            record.exchanges = recorder.exchanges if recorder.complete else []
+            # Of several parameter sets, those exchanges count in which the check first failed.
+            if undecided:
+                record.exchanges = recorder.exchanges
             close(session)
 
     @pytest.fixture
     def reference(self) -> Student:
         """The instructor's solution, as a further oracle."""
-        return Student(self._open_reference())
+        return Student(_Oracle(_opened(self._open_reference)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Keep what went wrong while the hidden tests were imported."""
-        if report.failed:
-            self.collection_errors.append(str(report.longrepr))
+        """Keep what kept hidden tests from being collected: an error, or a skip of the whole file."""
+        if not report.passed:
+            self.problems.append(f"{report.nodeid}: {report.longrepr}")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Read each check's title and hint, and leave out what was not asked for."""
         chosen = [item for item in items if self._only is None or _name(item) in self._only]
+        places: dict[str, str] = {}
         for item in chosen:
-            title, hint = title_and_hint(getattr(item, "function", None))
-            self.records.setdefault(_name(item), CheckRecord(title, hint))
+            name, place = _name(item), item.nodeid.partition("[")[0]
+            if places.setdefault(name, place) != place:
+                self.problems.append(f"{place}: a check of this name is also at {places[name]}")
+            if name not in self.records:
+                self.records[name] = CheckRecord(*title_and_hint(getattr(item, "function", None)))
+            self.records[name].due += 1
         items[:] = chosen
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Pytest, or this plugin, failed."""
+        self.problems.append(f"pytest failed: {excinfo.exconly()}")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Someone pressed Ctrl-C, or a test called ``pytest.exit``."""
+        self.interruption = excinfo.value
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Time the check, and note an error in its set-up too."""
-        record = self.records[_name(item)]
+        """Time the check, its set-up included."""
         started = time.perf_counter()
         try:
             return (yield)
         finally:
-            record.seconds += time.perf_counter() - started
+            self.records[_name(item)].seconds += time.perf_counter() - started
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """A fixture that fails is recorded as the check's error."""
-        try:
+        """A fixture that fails is the check's error."""
+        with self._noting_errors(item):
             return (yield)
-        except BaseException as error:
-            self._note(item, error)
-            raise
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Run one check; the first error inside it is the one that counts."""
         assert isinstance(item, pytest.Function)
-        with _first_error(item, self._seed) as first:
-            try:
-                result = yield
-            except BaseException as error:
-                self._note(item, first.error or error)
-                raise
-        self._note(item, None)
+        with self._noting_errors(item), _Examples(item.function, self._seed).watched():
+            result = yield
+        self.records[_name(item)].runs += 1
         return result
 
-    def _note(self, item: pytest.Item, error: BaseException | None) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """A fixture that fails while it is taken down is the check's error too."""
+        with self._noting_errors(item):
+            return (yield)
+
+    @contextmanager
+    def _noting_errors(self, item: pytest.Item) -> Iterator[None]:
         """Several parameter sets make one check: the first error among them stays."""
         record = self.records[_name(item)]
-        record.ran = True
-        record.error = record.error or error
+        try:
+            yield
+        except BaseException as error:
+            if record.error is None:
+                record.error = error
+            raise
 
 
-class _first_error:
-    """Remember the first error of a Hypothesis test, and fail every later example with it.
+class _Examples:
+    """Watches the examples of a Hypothesis test; other tests are left alone.
 
     Hypothesis runs a failing example again to be sure of it. A worker that died or answers another
-    way the second time would turn a plain failure into a "flaky" one, and a slow one costs twice.
+    way the second time would turn a plain failure into a "flaky" one, and a slow one costs twice:
+    so the first error is remembered, and every later example fails with it at once.
     """
 
-    def __init__(self, item: pytest.Function, seed: int) -> None:
-        self.error: BaseException | None = None
-        self._handle = getattr(item.obj, "hypothesis", None)
-        if self._handle is not None:
-            hypothesis.seed(seed)(item.obj)
+    def __init__(self, function: Callable[..., Any], seed: int) -> None:
+        self._function = function
+        self._seed = seed
+        self._handle = getattr(function, "hypothesis", None)
+        self._error: BaseException | None = None
+        self._checked = 0
 
-    def __enter__(self) -> "_first_error":
-        if self._handle is not None:
-            self._inner = self._handle.inner_test
-            self._handle.inner_test = self._remember(self._inner)
-        return self
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Run the test inside.
 
-    def __exit__(self, *_: object) -> None:
-        if self._handle is not None:
-            self._handle.inner_test = self._inner
+        Raises:
+            NothingChecked: no example came to its end.
+            BaseException: the first error of any example, whatever Hypothesis made of it.
+        """
+        if self._handle is None:
+            yield
+            return
+        hypothesis.seed(self._seed)(self._function)
+        inner = self._handle.inner_test
+        self._handle.inner_test = self._watching(inner)
+        try:
+            yield
+        except BaseException as error:
+            if self._error is None or self._error is error:
+                raise
+            raise self._error from self._error.__cause__
+        finally:
+            self._handle.inner_test = inner
+        if self._error is not None:
+            raise self._error
+        if not self._checked:
+            raise NothingChecked
 
-    def _remember(self, test: Callable[..., Any]) -> Callable[..., Any]:
+    def _watching(self, test: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(test)
-        def remembering(*args: Any, **kwargs: Any) -> Any:
-            if self.error is not None:
-                raise self.error
+        def watching(*args: Any, **kwargs: Any) -> Any:
+            if self._error is not None:
+                raise self._error
             try:
-                return test(*args, **kwargs)
-            except hypothesis.errors.UnsatisfiedAssumption:
+                result = test(*args, **kwargs)
+            except (UnsatisfiedAssumption, StopTest):  # how Hypothesis gives an example up
                 raise
             except BaseException as error:
-                self.error = error
+                self._error = error
                 raise
+            self._checked += 1
+            return result
 
-        return remembering
+        return watching
+
+
+class _Oracle:
+    """The reference's session: what it raises is not the submission's error."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def request(self, op: str, **arguments: Any) -> Any:
+        try:
+            return self._session.request(op, **arguments)
+        except SubmissionError as error:
+            raise ReferenceFault(str(error)) from error
 
 
 def title_and_hint(function: Callable[..., Any] | None) -> tuple[str, str]:
@@ -173,27 +253,23 @@ def title_and_hint(function: Callable[..., Any] | None) -> tuple[str, str]:
     return title.strip().rstrip("."), " ".join(first_paragraph.split())
 
 
-def judge_profile(max_examples: int) -> hypothesis.settings:
-    """How Hypothesis runs while grading: no shrinking, no database, no deadline, no second bug."""
-    return hypothesis.settings(
-        max_examples=max_examples,
-        phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
-        database=None,
-        deadline=None,
-        derandomize=False,
-        report_multiple_bugs=False,
-        print_blob=False,
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
-
-
-def _name(item: pytest.Item) -> str:
-    """The check's id: the test function's name, without parameters."""
-    return getattr(item, "originalname", None) or item.name
-
-
 def close(session: Session) -> None:
     """End a worker; trusted sessions have nothing to end."""
     kill = getattr(session, "kill", None)
     if kill is not None:
         kill()
+
+
+def _opened(open_session: OpenSession) -> Session:
+    """A session, with errors of ours told from those of the submission."""
+    try:
+        return open_session()
+    except (SubmissionError, WorkerDied):
+        raise
+    except Exception as error:
+        raise SessionFault(f"a session could not be opened: {error}") from error
+
+
+def _name(item: pytest.Item) -> str:
+    """The check's id: the test function's name, without parameters."""
+    return getattr(item, "originalname", None) or item.name

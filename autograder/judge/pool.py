@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
-from autograder.results import IsolationLevel
+from autograder.results import IsolationLevel, lowest_level
 
 # One thread each: the pool is what uses the cores, and two OpenMP pools beside each other are
 # many times slower than none.
@@ -110,8 +110,7 @@ class JudgePool:
         except BaseException:
             self._close()
             raise
-        order = list(IsolationLevel)
-        self.level = max(levels, key=order.index)
+        self.level = lowest_level(levels)
         for process in self._processes:
             self._idle.put(process)
         return self

@@ -4,6 +4,7 @@ A probe is a few lines of ours that run beside the student's code and bring back
 student's process could lie about it, and would gain no more than the points of that one check.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,23 @@ def check_inputs_unchanged(student: Student, function: Callee, *args: Any, **kwa
         raise CheckFailure(Symptom.INPUT_CHANGED)
 
 
+def check_computes(function: Callee, args: Sequence[Any], other_args: Sequence[Any]) -> None:
+    """The result must depend on the arguments, and be none of them.
+
+    What a check of dtype, device or in-place edits needs besides: a function that returns zeros or
+    its own input keeps all three, and earns nothing for it.
+
+    Raises:
+        CheckFailure: with ``WRONG_VALUES``.
+    """
+    reply, other = (_tensors(function(*chosen))[:1] for chosen in (args, other_args))
+    check_equal(len(reply), 1, says=Symptom.WRONG_TYPE.value)
+    if same_reply(reply, other):
+        raise CheckFailure(Symptom.WRONG_VALUES, "the result does not depend on the input")
+    if any(same_reply(reply, [tensor]) for tensor in _tensors(list(args))):
+        raise CheckFailure(Symptom.WRONG_VALUES, "the result is one of the inputs")
+
+
 def check_keeps_device(student: Student, function: Callee, *args: Any, **kwargs: Any) -> None:
     """The call must work with inputs on another device, and return its results there.
 
@@ -83,7 +101,6 @@ def check_keeps_device(student: Student, function: Callee, *args: Any, **kwargs:
     check_equal(len(devices) > 0, True, says=Symptom.WRONG_TYPE.value)
     if any(device != "meta" for device in devices):
         raise CheckFailure(Symptom.WRONG_DEVICE)
-
 
 
 def _tensors(arguments: Any) -> list[Any]:

@@ -1,31 +1,22 @@
 """Judge one submission of one stage: run its hidden checks, name mistakes, fail closed."""
 
-import contextlib
-import io
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
-import hypothesis
 import msgspec
-import pytest
 
 from autograder.config import Exercise
 from autograder.isolation.errors import SubmissionError, WorkerDied
-from autograder.isolation.trusted import TrustedSession
 from autograder.judge.diagnose import explain
-from autograder.judge.outcomes import Ending, SourceMap, ending_of, error_word
-from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenSession, close, judge_profile
+from autograder.judge.hidden_tests import open_trusted, run_checks
+from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, SourceMap, ending_of, error_word
+from autograder.judge.plugin import CheckRecord, close
 from autograder.judge.recorder import Session
 from autograder.judge.trusted_code import Trusted
 from autograder.lab import StageFolders
+from autograder.mistakes import Mistake
 from autograder.results import CheckResult, Outcome
 
 _LOAD_FIRST = "mend this first: nothing else of the stage could be looked at"
-
-
-class HiddenTestsError(Exception):
-    """The hidden tests themselves cannot run, or do not match ``grading.yml``."""
 
 
 def judge_stage(
@@ -57,79 +48,23 @@ def judge_stage(
         ending = ending_of(error, SourceMap(f"{main}.py", 0, {}))
         return unrun_stage(stage, f"{main}.py cannot be loaded: {ending.what}", f"{main}.py", hint=_LOAD_FIRST)
 
-    def open_loaded() -> Session:
-        session = open_session()
-        session.request("load", modules=dict(modules), main=main)
-        return session
-
-    records = run_checks(stage, open_loaded, trusted, seed)
-    endings = {check: ending_of(record.error, source) for check, record in records.items() if record.ran}
+    records = run_checks(stage, lambda: _open_loaded(open_session, modules, main), trusted, seed)
+    endings = {check: _ending(record, source) for check, record in records.items()}
     endings = _explain_our_errors(stage, endings, trusted, seed)
     named = _name_mistakes(records, endings, stage, trusted)
-    says = {mistake.id: mistake.says for mistake in trusted.mistakes}
-    results = []
-    for check, (name, exercise) in stage.stage.checks.items():
-        result = _result(check, name, exercise, records.get(check), endings.get(check), source)
-        if (mistake := named.get(check)) is not None:
-            what = f"your output is what you get when {says[mistake]}"
-            result = msgspec.structs.replace(result, what=what, mistake=mistake)
-        results.append(result)
-    return tuple(results)
+    return tuple(
+        _result(check, name, exercise, records.get(check), endings.get(check), source, named.get(check))
+        for check, (name, exercise) in stage.stage.checks.items()
+    )
 
 
-def run_checks(
-    stage: StageFolders,
-    open_session: OpenSession,
-    trusted: Trusted,
-    seed: int,
-    only: frozenset[str] | None = None,
-) -> dict[str, CheckRecord]:
-    """Run the stage's hidden tests and return one record per test function.
-
-    Raises:
-        HiddenTestsError: the tests cannot be collected; the fault is the course's.
-    """
-    plugin = JudgePlugin(open_session, lambda: open_trusted(stage, trusted), seed, only)
-    _run_pytest(stage, plugin)
-    return plugin.records
-
-
-def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
-    """Import the stage's hidden tests without running them; title and hint of each check.
-
-    Raises:
-        HiddenTestsError: the tests cannot be collected.
-    """
-    plugin = JudgePlugin(TrustedSession, TrustedSession, seed=0)
-    _run_pytest(stage, plugin, "--collect-only")
-    return plugin.records
-
-
-def _run_pytest(stage: StageFolders, plugin: JudgePlugin, *more: str) -> None:
-    hypothesis.settings.register_profile("judge", judge_profile(stage.stage.max_examples))
-    hypothesis.settings.load_profile("judge")
-    arguments = [
-        str(stage.hidden_tests),
-        f"--rootdir={stage.hidden_tests}",
-        f"--config-file={os.devnull}",
-        "--noconftest",
-        "--assert=plain",
-        *("-p", "no:cacheprovider"),
-        *("-p", "no:terminal"),
-        *("-p", "no:logging"),
-        *("-W", "ignore"),
-        *more,
-    ]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        pytest.main(arguments, plugins=[plugin])
-    if plugin.collection_errors:
-        raise HiddenTestsError(f"{stage.hidden_tests}: {plugin.collection_errors[0]}")
-
-
-def open_trusted(stage: StageFolders, trusted: Trusted) -> TrustedSession:
-    """The reference, loaded in this process."""
-    session = TrustedSession()
-    session.request("load", modules=dict(trusted.modules), main=stage.stage.module)
+def _open_loaded(open_session: Callable[[], Session], modules: Mapping[str, str], main: str) -> Session:
+    session = open_session()
+    try:
+        session.request("load", modules=dict(modules), main=main)
+    except BaseException:
+        close(session)
+        raise
     return session
 
 
@@ -173,24 +108,26 @@ def check_title(check: str) -> str:
     return check.removeprefix("test_").replace("_", " ")
 
 
+def _ending(record: CheckRecord, source: SourceMap) -> Ending:
+    if record.error is None and not record.complete:
+        return NO_RECORD
+    return ending_of(record.error, source)
+
+
 def _explain_our_errors(
-    stage: StageFolders, endings: dict[str, Ending], trusted: Trusted, seed: int
+    stage: StageFolders, endings: Mapping[str, Ending], trusted: Trusted, seed: int
 ) -> dict[str, Ending]:
     """Decide whose fault an exception of the judge's own code is.
 
     The same checks run again on the reference: what it passes was upset by the student's result, a
     thing of the wrong kind; what it does not pass is the grader's error.
     """
-    doubtful = frozenset(check for check, ending in endings.items() if ending.ours)
+    doubtful = frozenset(check for check, ending in endings.items() if ending.doubtful)
     if not doubtful:
-        return endings
-
+        return dict(endings)
     again = run_checks(stage, lambda: open_trusted(stage, trusted), trusted, seed, doubtful)
-    explained = dict(endings)
-    for check in doubtful:
-        if again[check].ran and again[check].error is None:
-            explained[check] = replace(endings[check], outcome=Outcome.FAILED, ours=False)
-    return explained
+    upset = {check for check in doubtful if again[check].complete and again[check].error is None}
+    return {check: WRONG_KIND if check in upset else ending for check, ending in endings.items()}
 
 
 def _name_mistakes(
@@ -198,17 +135,18 @@ def _name_mistakes(
     endings: Mapping[str, Ending],
     stage: StageFolders,
     trusted: Trusted,
-) -> dict[str, str]:
-    passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
-    wrong = {
+) -> dict[str, Mistake]:
+    """The mistake behind each check that gave a wrong answer or raised, where one can be told."""
+    failed = {
         check: records[check].exchanges
         for check, ending in endings.items()
         if ending.outcome in (Outcome.FAILED, Outcome.ERROR)
     }
-    if not wrong:
-        return {}
+    passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
     not_passed = frozenset(stage.stage.checks) - passed
-    return explain(wrong, not_passed, trusted.mistakes, trusted.modules, stage.stage.module)
+    named = explain(failed, not_passed, trusted.mistakes, trusted.modules, stage.stage.module)
+    by_id = {mistake.id: mistake for mistake in trusted.mistakes}
+    return {check: by_id[name] for check, name in named.items()}
 
 
 def _result(
@@ -218,21 +156,29 @@ def _result(
     record: CheckRecord | None,
     ending: Ending | None,
     source: SourceMap,
+    mistake: Mistake | None,
 ) -> CheckResult:
-    if record is None or ending is None:
-        ending = Ending(Outcome.GRADER_ERROR, "the grader has no record of this check")
-    failed = ending.outcome is not Outcome.PASSED
-    grader_failed = ending.outcome is Outcome.GRADER_ERROR
-    place = ending.place or source.of_exercise(exercise_name)
-    return CheckResult(
+    record, ending = record or CheckRecord(), ending or NO_RECORD
+    result = CheckResult(
         id=check,
-        title=record.title if record else check_title(check),
+        title=record.title or check_title(check),
         exercise=exercise_name,
         outcome=ending.outcome,
         points=exercise.checks[check],
         bonus=exercise.bonus,
-        what="the grader failed, not your code; nothing was deducted" if grader_failed else ending.what,
-        where=str(place) if failed and not grader_failed else "",
-        hint=record.hint if record and failed and not grader_failed else "",
-        seconds=round(record.seconds, 4) if record else 0.0,
+        what=_what(ending, mistake),
+        mistake=mistake.id if mistake else None,
+        seconds=round(record.seconds, 4),
     )
+    if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
+        return result
+    place = ending.place or source.of_exercise(exercise_name)
+    return msgspec.structs.replace(result, where=str(place), hint=record.hint)
+
+
+def _what(ending: Ending, mistake: Mistake | None) -> str:
+    if mistake is None:
+        return ending.what
+    if ending.outcome is Outcome.ERROR:
+        return f"{ending.what}, as it does when {mistake.says}"
+    return f"your output is what you get when {mistake.says}"

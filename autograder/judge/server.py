@@ -17,8 +17,9 @@ import msgspec
 
 from autograder.isolation.process import Limits, Template
 from autograder.isolation.selfcheck import self_check
+from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
-from autograder.judge.run import collect_checks, judge_stage
+from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.lab import Lab
 from autograder.results import IsolationLevel

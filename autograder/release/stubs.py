@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from autograder.release.errors import ReleaseError
@@ -27,12 +27,13 @@ class _Block:
     indentation: str
 
 
-def strip_solutions(source: str, file: str) -> str:
+def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
     """The stub of a reference.
 
     Args:
         source: the reference's text.
         file: its path, for messages.
+        keep: functions and classes whose solution stays, without its markers: work half done.
 
     Returns:
         the text with each block between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` replaced by
@@ -50,7 +51,11 @@ def strip_solutions(source: str, file: str) -> str:
     stub: list[str] = []
     after = 0
     for block in blocks:
-        stub += [*lines[after : block.begin], f'{block.indentation}raise NotImplementedError("{block.name}")']
+        stub += lines[after : block.begin]
+        if block.name.split(".")[0] in keep:
+            stub += lines[block.begin + 1 : block.end]
+        else:
+            stub.append(f'{block.indentation}raise NotImplementedError("{block.name}")')
         after = block.end + 1
     text = "\n".join([*stub, *lines[after:]])
     _parse(text, f"the stub of {file}")

@@ -1,0 +1,5 @@
+"""``python -m autograder``: the command line, for environments whose scripts are not on the path."""
+
+from autograder.cli import main
+
+main(prog_name="autograder")

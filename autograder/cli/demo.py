@@ -1,0 +1,79 @@
+"""``autograder demo``: a sample class from hand-in to gradebook, held against its design."""
+
+import shutil
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+import click
+from rich.console import Console
+
+from autograder.cli.grade import grade_class
+from autograder.cli.shared import FAILURES, LabOption, pass_lab, unsafe_option, workers_option
+from autograder.feedback import print_class_table, write_class_page, write_student_pages
+from autograder.grade import Graded, Reuse, stage_files
+from autograder.intake import take_in
+from autograder.integrations.nbgrader import file_results
+from autograder.release import write_nbgrader_source
+from autograder.results import StageReport, lowest_level
+from autograder.sample_class import Sample, sample_class, write_class
+
+
+@click.command()
+@workers_option
+@unsafe_option
+@pass_lab
+def demo(option: LabOption, workers: int, unsafe_no_isolation: bool) -> None:
+    """Grade a sample class through nbgrader, in a workspace of its own, and compare with what each must earn."""
+    console = Console(highlight=False)
+    lab = replace(option.lab, workspace=option.lab.root / "build" / "demo")
+    assert lab.workspace is not None
+    shutil.rmtree(lab.workspace, ignore_errors=True)
+    samples = sample_class(lab)
+    class_folder = lab.workspace / "class"
+    write_class(samples, class_folder)
+    write_nbgrader_source(lab)
+    submissions = take_in([class_folder], stage_files(lab))
+    graded = grade_class(lab, submissions, Reuse(), workers, console, isolated=not unsafe_no_isolation)
+    filed = file_results(lab, graded)
+    pages = lab.build / "pages"
+    write_student_pages(pages, lab, graded)
+    write_class_page(pages / "class.html", lab, graded)
+    reports = [one.report for one in graded]
+    print_class_table(console, reports)
+    _summarise(console, graded)
+    console.print(filed.summary(), soft_wrap=True)
+    console.print(f"pages: {pages / 'class.html'}, and one per student beside it", soft_wrap=True)
+    console.print(f"gradebook: {lab.gradebook}", soft_wrap=True)
+    surprises = [*_surprises(samples, reports), *filed.differences]
+    for surprise in surprises:
+        console.print(f"[red]not as designed:[/] {surprise}", soft_wrap=True)
+    if surprises:
+        sys.exit(FAILURES)
+    console.print(f"[green]all {len(samples)} submissions scored exactly as designed[/]")
+
+
+def _summarise(console: Console, graded: Sequence[Graded]) -> None:
+    seconds = [one.report.seconds for one in graded if one.submission.source is not None]
+    level = lowest_level(one.report.isolation for one in graded)
+    console.print(
+        f"isolation: {level}; a submission and stage took {statistics.median(seconds):.2f} s (median), "
+        f"{max(seconds):.2f} s (longest)"
+    )
+
+
+def _surprises(samples: Sequence[Sample], reports: Sequence[StageReport]) -> list[str]:
+    """Where a report differs from its sample's design, one line each."""
+    found = {(report.student, report.stage): report for report in reports}
+    lines = []
+    for sample in samples:
+        report = found.get((sample.student, sample.stage))
+        if report is None:
+            lines.append(f"{sample.student} {sample.stage} ({sample.kind}): no report")
+            continue
+        lost = {check.id for check in report.checks if not check.passed}
+        for check in sorted(lost ^ sample.lost):
+            verb = "lost" if check in lost else "passed"
+            lines.append(f"{sample.student} {sample.stage} ({sample.kind}): {verb} {check}")
+    return lines

@@ -1,0 +1,85 @@
+"""``autograder doctor``: what this machine offers."""
+
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import click
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from autograder.cli.shared import FAILURES, LabOption, pass_lab
+from autograder.isolation.process import Template, TemplateError
+from autograder.isolation.selfcheck import Probe, self_check
+from autograder.judge.pool import refusal
+from autograder.lab import LabError
+
+_PACKAGES = ("torch", "numpy", "pytest", "hypothesis", "nbgrader")
+
+
+@click.command()
+@pass_lab
+def doctor(option: LabOption) -> None:
+    """Show what this machine offers: isolation and its probes, PyTorch, devices, nbgrader, the gradebook."""
+    console = Console(highlight=False)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in (*_facts(), *_lab_facts(option)):
+        table.add_row(name, value)
+    console.print(table)
+    problem = _isolation(console)
+    if problem:
+        console.print(problem, style="red", soft_wrap=True)
+        sys.exit(FAILURES)
+
+
+def _facts() -> Iterator[tuple[str, str]]:
+    yield "python", f"{platform.python_version()} on {platform.system()} {platform.release()} {platform.machine()}"
+    for package in _PACKAGES:
+        yield package, version(package)
+    yield "devices", ", ".join(_devices())
+    yield "bubblewrap", shutil.which("bwrap") or "not installed: `kernel+ns` is then out of reach, `kernel` is not"
+
+
+def _devices() -> Iterator[str]:
+    yield "cpu"
+    for index in range(torch.cuda.device_count()):
+        yield f"cuda:{index} ({torch.cuda.get_device_name(index)})"
+    if torch.backends.mps.is_available():
+        yield "mps"
+
+
+def _lab_facts(option: LabOption) -> Iterator[tuple[str, str]]:
+    try:
+        lab = option.lab
+        yield "lab", f"{lab.root}, {len(lab.config.stages)} stages"
+    except LabError as error:
+        yield "lab", str(error)
+        return
+    yield "gradebook", str(lab.gradebook) if lab.gradebook.exists() else f"{lab.gradebook} (none yet)"
+
+
+def _isolation(console: Console) -> str | None:
+    """Print the level and every probe; what to say when this machine cannot grade."""
+    try:
+        template = Template.start()
+    except TemplateError as error:
+        console.print("isolation none")
+        return str(error)
+    try:
+        probes = self_check(template)
+        console.print(f"isolation {template.level}")
+    finally:
+        template.close()
+    table = Table("a student's code tries to", "", "seen", box=None, pad_edge=False)
+    for probe in probes:
+        table.add_row(probe.name, "[green]stopped[/]" if probe.closed else "[red]GOT THROUGH[/]", probe.detail)
+    console.print(table)
+    return _verdict(probes)
+
+
+def _verdict(probes: list[Probe]) -> str | None:
+    through = tuple(probe.name for probe in probes if not probe.closed)
+    return refusal(through) if through else None

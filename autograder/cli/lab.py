@@ -1,0 +1,50 @@
+"""Commands for those who write the lab: ``release``, ``new-stage``, ``schema``."""
+
+import click
+import msgspec
+from rich.console import Console
+
+from autograder.cli.shared import LabOption, pass_lab
+from autograder.config import schema as config_schema
+from autograder.release import release as make_release
+from autograder.scaffold import new_stage as write_stage
+
+
+@click.command()
+@pass_lab
+def release(option: LabOption) -> None:
+    """Make ``assignments`` from ``solutions``, and register the stages in the gradebook.
+
+    What students receive is made, never edited by hand. Files there that no release made stay, and are named.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    made = make_release(option.lab)
+    console.print(f"assignments: {made.files} files, {len(made.written)} new or changed, {len(made.removed)} removed")
+    for name in made.strangers:
+        console.print(f"  [yellow]kept, though no release made it:[/] {name}")
+
+
+@click.command()
+@pass_lab
+def schema(option: LabOption) -> None:
+    """Write the JSON Schema of grading.yml, for editors, to docs/grading.schema.json."""
+    path = option.lab.root / "docs" / "grading.schema.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(config_schema()), indent=2) + b"\n")
+    Console(soft_wrap=True, highlight=False).print(f"{path} is written")
+
+
+@click.command("new-stage")
+@click.argument("stage_id")
+@click.argument("module")
+@pass_lab
+def new_stage(option: LabOption, stage_id: str, module: str) -> None:
+    """Begin a stage: STAGE_ID is its folder, like 10_moe; MODULE the file students fill in, like moe.
+
+    Writes solutions/STAGE_ID, tests/hidden/STAGE_ID and the entry in grading.yml, with one tiny exercise
+    that `autograder verify` accepts; replace it piece by piece.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    for path in write_stage(option.lab, stage_id, module):
+        console.print(path.relative_to(option.lab.root).as_posix())
+    console.print(f"next: python -m autograder.judge.try_stage {stage_id}")

@@ -1,0 +1,60 @@
+"""``autograder``: the group of all commands, and how their errors end."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from autograder.cli.demo import demo
+from autograder.cli.doctor import doctor
+from autograder.cli.grade import grade
+from autograder.cli.lab import new_stage, release, schema
+from autograder.cli.output import export, report
+from autograder.cli.shared import GRADER_ERROR, WRONG_USE, LabOption
+from autograder.cli.verify import verify
+from autograder.config import ConfigError
+from autograder.judge.hidden_tests import HiddenTestsError
+from autograder.judge.pool import JudgeError
+from autograder.lab import LabError
+from autograder.results import ResultsFormatError
+
+# Errors whose message is written for the person at the keyboard, with the code they end in.
+_EXPLAINED: dict[type[Exception], int] = {
+    ConfigError: WRONG_USE,
+    LabError: WRONG_USE,
+    ResultsFormatError: WRONG_USE,
+    HiddenTestsError: GRADER_ERROR,
+    JudgeError: GRADER_ERROR,
+}
+
+
+class _Commands(click.Group):
+    """Ends a command whose error explains itself with that explanation alone, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except tuple(_EXPLAINED) as error:
+            console = Console(stderr=True, soft_wrap=True)
+            console.print(f"autograder: {error}", style="red", markup=False, highlight=False)
+            sys.exit(next(code for kind, code in _EXPLAINED.items() if isinstance(error, kind)))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--lab",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The lab's folder. [the one around this folder]",
+)
+@click.version_option(package_name="transformer-lab-autograder")
+@click.pass_context
+def main(ctx: click.Context, folder: Path | None) -> None:
+    """Release a lab, grade a class in isolation, and keep its scores in nbgrader's gradebook."""
+    ctx.obj = LabOption(folder)
+
+
+for command in (release, grade, report, export, verify, doctor, demo, new_stage, schema):
+    main.add_command(command)

@@ -1,0 +1,57 @@
+"""``autograder verify``: the lab proves itself."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+
+import click
+from rich.console import Console
+
+from autograder.cli.shared import (
+    FAILURES,
+    LabOption,
+    pass_lab,
+    progress,
+    stage_option,
+    unsafe_option,
+    workers_option,
+)
+from autograder.judge.pool import JudgePool
+from autograder.verify import Verdict, count_variants, released_problems, verify_stage
+
+
+@click.command()
+@stage_option
+@click.option("--seeds", default=1, type=click.IntRange(1), show_default=True, help="Judge all under so many seeds.")
+@workers_option
+@unsafe_option
+@pass_lab
+def verify(option: LabOption, stage_ids: tuple[str, ...], seeds: int, workers: int, unsafe_no_isolation: bool) -> None:
+    """Prove the lab: what is right earns all, what is wrong loses exactly what it should.
+
+    Per stage: the reference and every alternative earn all points, the stub earns none, every named
+    mistake loses exactly the checks it lists and is named rightly or not at all, every check is lost
+    by some mistake, and no mistake costs more than 60 % of its stage. The hidden tests keep to their
+    rules, and ``assignments`` is what a release would make.
+    """
+    lab, console = option.lab, Console(highlight=False)
+    stages = [lab.stage(stage_id) for stage_id in stage_ids] or lab.stages()
+    problems = [] if stage_ids else released_problems(lab)
+    with JudgePool(lab.root, size=workers, isolated=not unsafe_no_isolation) as judges:
+        for stage in stages:
+            total = count_variants(lab, stage) * seeds
+            with progress(console, stage.id, total) as advance:
+                show = partial(_show, advance)
+                found = verify_stage(lab, stage, judges, seeds=range(seeds), workers=workers, on_done=show)
+            console.print(f"{stage.id}: {total} solutions judged, {len(found)} problems")
+            problems += found
+    for problem in problems:
+        console.print(problem, markup=False, soft_wrap=True)
+    if problems:
+        sys.exit(FAILURES)
+    console.print("[green]the lab holds[/]")
+
+
+def _show(advance: Callable[[str], None], verdict: Verdict) -> None:
+    mark = "; ".join(verdict.problems) or "ok"
+    advance(f"{verdict.variant.kind} {verdict.variant.name}: {mark}")

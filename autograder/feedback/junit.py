@@ -1,0 +1,49 @@
+"""Reports as JUnit XML, for the test tabs of build services."""
+
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from autograder.feedback.views import CheckView, stage_view
+from autograder.results import Outcome, StageReport
+
+# What stands in a build service as "the test could not say", as against "the test says no".
+_ERRORS = frozenset({Outcome.ERROR, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.GRADER_ERROR})
+
+
+def junit(reports: Sequence[StageReport]) -> bytes:
+    """One test suite per report, one test case per check, in UTF-8.
+
+    What was not attempted is a failure: services count a skipped test as success.
+    """
+    root = ElementTree.Element("testsuites")
+    for report in reports:
+        _suite(root, report)
+    ElementTree.indent(root)
+    body: str = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{body}\n'.encode()
+
+
+def _suite(root: ElementTree.Element, report: StageReport) -> None:
+    view = stage_view(report)
+    suite = ElementTree.SubElement(root, "testsuite", name=f"{view.student} · {view.stage}")
+    properties = ElementTree.SubElement(suite, "properties")
+    facts = {"score": view.score_text, **{f"remark {number}": text for number, text in enumerate(view.remarks, 1)}}
+    for name, value in facts.items():
+        ElementTree.SubElement(properties, "property", name=name, value=value)
+    counts = {"failure": 0, "error": 0}
+    for exercise in view.exercises:
+        for check in exercise.checks:
+            place = f"{view.stage}.{exercise.name}"
+            case = ElementTree.SubElement(suite, "testcase", classname=place, name=check.title)
+            if check.outcome is not Outcome.PASSED:
+                kind = "error" if check.outcome in _ERRORS else "failure"
+                counts[kind] += 1
+                _problem(case, kind, check)
+    suite.attrib.update(
+        tests=str(len(view.checks)), failures=str(counts["failure"]), errors=str(counts["error"]), skipped="0"
+    )
+
+
+def _problem(case: ElementTree.Element, kind: str, check: CheckView) -> None:
+    problem = ElementTree.SubElement(case, kind, type=check.outcome.value, message=check.what or check.label)
+    problem.text = "\n".join(f"{part}: {text}" for part, text in check.details)

@@ -1,0 +1,85 @@
+"""The student's own file as lines of HTML: coloured, numbered, with the checks that point at a line."""
+
+import io
+import keyword
+import tokenize
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from autograder.feedback.text import visible
+
+# Far more than any honest file of the lab has. The tokenizer's time grows with the square of a line's
+# length, so beyond these a file is shown without colours.
+LARGEST_COLOURED = 64 * 1024
+LONGEST_LINE_COLOURED = 1000
+
+# By name: newer Pythons split an f-string into several kinds of token.
+_KINDS = {
+    "COMMENT": "comment",
+    "STRING": "string",
+    "FSTRING_START": "string",
+    "FSTRING_MIDDLE": "string",
+    "FSTRING_END": "string",
+    "NUMBER": "number",
+}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A coloured stretch of one line: columns ``start`` up to ``end``, counted from 0."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def source_lines(source: str) -> list[Markup]:
+    """Each line of ``source`` as HTML, numbered as Python numbers them."""
+    lines = source.split("\n")
+    short = len(source) <= LARGEST_COLOURED and max(map(len, lines)) <= LONGEST_LINE_COLOURED
+    spans = _spans(source) if short else {}
+    return [_html(line, spans.get(number, [])) for number, line in enumerate(lines, 1)]
+
+
+def _html(line: str, spans: list[Span]) -> Markup:
+    parts, done = [], 0
+    for span in spans:
+        start, end = max(span.start, done), min(span.end, len(line))
+        if start >= end:
+            continue
+        parts.append(escape(visible(line[done:start])))
+        parts.append(Markup('<span class="{}">{}</span>').format(span.kind, visible(line[start:end])))
+        done = end
+    parts.append(escape(visible(line[done:].rstrip("\r"))))
+    return Markup("").join(parts)
+
+
+def _spans(source: str) -> Mapping[int, list[Span]]:
+    """Line → its coloured stretches. What follows a place that is not Python stays plain."""
+    spans: defaultdict[int, list[Span]] = defaultdict(list)
+    try:
+        for kind, token in _kinds(source):
+            for number in range(token.start[0], token.end[0] + 1):
+                start = token.start[1] if number == token.start[0] else 0
+                end = token.end[1] if number == token.end[0] else LONGEST_LINE_COLOURED
+                spans[number].append(Span(start, end, kind))
+    except (tokenize.TokenError, SyntaxError):
+        return spans  # a file that is not Python is shown all the same
+    return spans
+
+
+def _kinds(source: str) -> Iterator[tuple[str, tokenize.TokenInfo]]:
+    names = False  # whether the next name is being defined
+    for token in tokenize.generate_tokens(io.StringIO(source, newline="\n").readline):
+        kind = _KINDS.get(tokenize.tok_name[token.type])
+        if kind:
+            yield kind, token
+        elif token.type == tokenize.NAME and names:
+            yield "name", token
+        elif token.type == tokenize.NAME and keyword.iskeyword(token.string):
+            yield "keyword", token
+        if token.type == tokenize.NAME:
+            names = token.string in ("def", "class")

@@ -1,0 +1,162 @@
+"""The page a student reads: points, what to mend and where, and their own file beside it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from autograder.config import Config
+from autograder.feedback.html import render
+from autograder.feedback.source_view import source_lines
+from autograder.feedback.text import one_line
+from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
+from autograder.results import StageReport
+
+
+@dataclass(frozen=True)
+class ShownCheck:
+    """A check on the page: its anchor, and the anchor of the line it points at, if the file is shown."""
+
+    view: CheckView
+    anchor: str
+    line: int | None
+    line_anchor: str | None
+
+
+@dataclass(frozen=True)
+class ShownExercise:
+    """An exercise on the page."""
+
+    view: ExerciseView
+    checks: tuple[ShownCheck, ...]
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """One line of the file and the checks that point at it."""
+
+    html: Markup
+    anchor: str | None
+    checks: tuple[ShownCheck, ...]
+
+    @property
+    def tone(self) -> str:
+        """``bad`` where something is wrong, ``open`` where nothing was tried yet."""
+        return "open" if all(check.view.tone == "open" for check in self.checks) else "bad"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One check's part of the points bar, in per cent of its length."""
+
+    start: float
+    width: float
+    tone: str
+
+
+@dataclass(frozen=True)
+class StageSection:
+    """One stage's part of the page.
+
+    ``named`` lists what explains some failures, each with the checks it explains; ``common`` stands
+    for all checks where nothing could be run.
+    """
+
+    view: StageView
+    anchor: str
+    exercises: tuple[ShownExercise, ...]
+    named: tuple[tuple[str, tuple[ShownCheck, ...]], ...]
+    common: ShownCheck | None
+    bar: tuple[Segment, ...]
+    source: tuple[SourceLine, ...]
+
+
+def student_page(reports: Sequence[StageReport], sources: Mapping[str, str], config: Config) -> str:
+    """One self-contained HTML page about one student.
+
+    Args:
+        reports: the student's reports, in the order shown: one stage or several.
+        sources: stage id → the text that was graded; a stage without one is shown without it.
+        config: titles of course, stages and exercises.
+
+    Raises:
+        ValueError: there is no report, or they are not all of one student.
+    """
+    students = {report.student for report in reports}
+    if len(students) != 1:
+        raise ValueError(f"a student's page is about one student, not {len(students)}: {', '.join(sorted(students))}")
+    sections = [
+        _section(index, stage_view(report, config.stages.get(report.stage)), sources.get(report.stage))
+        for index, report in enumerate(reports, 1)
+    ]
+    graded = [section.view for section in sections if section.view.score is not None]
+    return render(
+        "student.html",
+        course=config.course,
+        student=one_line(reports[0].student),
+        sections=sections,
+        score=sum(view.score or 0 for view in graded),
+        points=sum(view.points for view in graded),
+        bonus=sum(view.bonus for view in graded),
+        ungraded=len(sections) - len(graded),
+    )
+
+
+def _section(index: int, view: StageView, source: str | None) -> StageSection:
+    anchor = f"stage-{index}"
+    text = (source or "").rstrip("\n")
+    lines = source_lines(text) if text else []
+    exercises, count = [], 0
+    for exercise in view.exercises:
+        shown = tuple(
+            _shown(check, f"{anchor}-check-{number}", anchor, view.file, len(lines))
+            for number, check in enumerate(exercise.checks, count + 1)
+        )
+        exercises.append(ShownExercise(exercise, shown))
+        count += len(shown)
+    checks = [check for exercise in exercises for check in exercise.checks]
+    common = checks[0] if view.common else None
+    return StageSection(
+        view=view,
+        anchor=anchor,
+        exercises=tuple(exercises),
+        named=tuple(_named(checks).items()),
+        common=common,
+        bar=tuple(_bar(view)),
+        source=tuple(_annotated(lines, [common] if common else checks)),
+    )
+
+
+def _shown(check: CheckView, anchor: str, stage: str, file: str, lines: int) -> ShownCheck:
+    line = check.line_in(file)
+    if line is None or not 1 <= line <= lines:
+        return ShownCheck(check, anchor, None, None)
+    return ShownCheck(check, anchor, line, f"{stage}-line-{line}")
+
+
+def _named(checks: Iterable[ShownCheck]) -> dict[str, tuple[ShownCheck, ...]]:
+    named: defaultdict[str, tuple[ShownCheck, ...]] = defaultdict(tuple)
+    for check in checks:
+        if check.view.named:
+            named[check.view.what] += (check,)
+    return named
+
+
+def _bar(view: StageView) -> Iterable[Segment]:
+    counted = [check for exercise in view.exercises if not exercise.bonus for check in exercise.checks]
+    start = 0.0
+    for check in counted:
+        width = 100 * check.points / view.points
+        yield Segment(round(start, 3), round(width, 3), check.tone)
+        start += width
+
+
+def _annotated(lines: Sequence[Markup], checks: Iterable[ShownCheck]) -> Iterable[SourceLine]:
+    pointing: defaultdict[int, list[ShownCheck]] = defaultdict(list)
+    for check in checks:
+        if check.line is not None:
+            pointing[check.line].append(check)
+    for number, html in enumerate(lines, 1):
+        here = tuple(pointing.get(number, ()))
+        yield SourceLine(html, here[0].line_anchor if here else None, here)

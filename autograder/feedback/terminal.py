@@ -1,0 +1,72 @@
+"""A student's report on the terminal."""
+
+from collections.abc import Iterator
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from autograder.feedback.text import log_line
+from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
+from autograder.results import StageReport
+
+WIDEST = 100  # beyond it, the points are too far from the words
+
+_STYLES = {"good": "green", "bad": "red", "open": "dim", "ours": "bold yellow"}
+
+
+def print_report(console: Console, report: StageReport) -> None:
+    """Print one stage of one student: points per exercise, and what, where and hint of each failure."""
+    view = stage_view(report)
+    width = min(console.width, WIDEST)
+    for part in _parts(view):
+        console.print(part, width=width)
+
+
+def _parts(view: StageView) -> Iterator[RenderableType]:
+    heading = Text.assemble((log_line(view.student), "bold"), " · ", (view.stage, "bold"))
+    yield _row(heading, Text(view.score_text, style="bold" if view.score is not None else _STYLES["ours"]))
+    for remark in view.remarks:
+        yield Padding(Text(f"! {log_line(remark)}", style="yellow"), (0, 0, 0, 2), expand=False)
+    if view.common:
+        yield Text("")
+        yield _line(view, view.common.label, view.common.mark, view.common.tone, view.score_text)
+        yield _details(view.common)
+    for exercise in view.exercises:
+        yield Text("")
+        yield _exercise_heading(exercise)
+        for check in exercise.checks:
+            yield _line(view, check.title, check.mark, check.tone, check.score_text)
+            if not view.common and check.details:
+                yield _details(check)
+    yield Text("")
+
+
+def _exercise_heading(exercise: ExerciseView) -> Table:
+    name = Text(log_line(exercise.name), style="bold")
+    return _row(name.append(" (bonus)" if exercise.bonus else "", style="dim"), Text(exercise.score_text))
+
+
+def _line(view: StageView, title: str, mark: str, tone: str, score: str) -> Table:
+    style = _STYLES[tone]
+    words = Text.assemble((f"{mark} ", style), (f"{log_line(view.stage)} · ", "dim"), log_line(title))
+    return _row(words, Text(score, style="" if tone == "good" else style))
+
+
+def _row(left: Text, right: Text) -> Table:
+    """Words on the left, points at the right edge; both wrap within their own column."""
+    row = Table.grid(expand=True, padding=(0, 2, 0, 0))
+    row.add_column(ratio=1, overflow="fold")
+    row.add_column(justify="right", no_wrap=True)
+    row.add_row(left, right)
+    return row
+
+
+def _details(check: CheckView) -> Padding:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for part, text in check.details:
+        table.add_row(part, Text(log_line(text), style="bold" if check.named and part == "what" else ""))
+    return Padding(table, (0, 0, 0, 4), expand=False)

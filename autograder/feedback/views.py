@@ -1,0 +1,190 @@
+"""What a student may see of a report: the only way from results to text for students.
+
+A view holds titles, points, symptoms, places and hints, all of them made visible. It has no check
+ids, mistake ids, notes, digests or times, so no renderer can show them.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from autograder.config import Stage
+from autograder.feedback.text import one_line
+from autograder.results import CheckResult, IsolationLevel, Outcome, StageReport
+
+NOT_ISOLATED = "graded without isolation: these points are provisional"
+NOT_GRADED = "no score yet: the grader failed, not your code"
+
+_PLACE = re.compile(r"(?P<file>[^,]+), line (?P<line>[0-9]{1,7})(?=,|$)")
+
+_LABELS = {
+    Outcome.PASSED: "passed",
+    Outcome.FAILED: "not right yet",
+    Outcome.ERROR: "stopped with an error",
+    Outcome.TIMEOUT: "took too long",
+    Outcome.OUT_OF_MEMORY: "out of memory",
+    Outcome.NOT_ATTEMPTED: "not attempted yet",
+    Outcome.BLOCKED: "could not be run",
+    Outcome.GRADER_ERROR: "not graded",
+}
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """One check as its student sees it.
+
+    ``named`` says that ``what`` names the very mistake; ``file`` and ``line`` are set where
+    ``where`` has them.
+    """
+
+    title: str
+    outcome: Outcome
+    points: int
+    score: int
+    what: str
+    where: str
+    hint: str
+    named: bool
+
+    @property
+    def mark(self) -> str:
+        """One character for the outcome, told apart without colour."""
+        marks = {Outcome.PASSED: "✓", Outcome.NOT_ATTEMPTED: "○", Outcome.GRADER_ERROR: "!"}
+        return marks.get(self.outcome, "✗")
+
+    @property
+    def label(self) -> str:
+        """The outcome in words."""
+        return _LABELS[self.outcome]
+
+    @property
+    def tone(self) -> str:
+        """How the outcome is coloured: ``good``, ``bad``, ``open`` or ``ours``."""
+        return {"✓": "good", "○": "open", "!": "ours"}.get(self.mark, "bad")
+
+    @property
+    def score_text(self) -> str:
+        """``3 / 3``; a check that the grader failed on has no score."""
+        return f"{'–' if self.outcome is Outcome.GRADER_ERROR else self.score} / {self.points}"
+
+    @property
+    def details(self) -> list[tuple[str, str]]:
+        """Symptom, place and hint, each with its name; those that are there."""
+        parts = [("what", self.what), ("where", self.where), ("hint", self.hint)]
+        return [(name, text) for name, text in parts if text and text != self.label]
+
+    def line_in(self, file: str) -> int | None:
+        """The line of ``file`` that the check points at."""
+        place = _PLACE.match(self.where)
+        return int(place["line"]) if place and place["file"] == file else None
+
+
+@dataclass(frozen=True)
+class ExerciseView:
+    """An exercise with its checks."""
+
+    name: str
+    title: str
+    bonus: bool
+    checks: tuple[CheckView, ...]
+
+    @property
+    def points(self) -> int:
+        """Points possible."""
+        return sum(check.points for check in self.checks)
+
+    @property
+    def score_text(self) -> str:
+        """``5 / 8``; no score while one of its checks has none."""
+        graded = all(check.outcome is not Outcome.GRADER_ERROR for check in self.checks)
+        return f"{sum(check.score for check in self.checks) if graded else '–'} / {self.points}"
+
+
+@dataclass(frozen=True)
+class StageView:
+    """One stage of one student. ``score`` is None while the stage is not graded."""
+
+    student: str
+    stage: str
+    title: str
+    file: str
+    score: int | None
+    points: int
+    bonus: int
+    bonus_points: int
+    exercises: tuple[ExerciseView, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def checks(self) -> tuple[CheckView, ...]:
+        """All checks, in the order of the exercises."""
+        return tuple(check for exercise in self.exercises for check in exercise.checks)
+
+    @cached_property
+    def common(self) -> CheckView | None:
+        """A failed check that stands for all, when nothing ran and every check says the same."""
+        if not self.checks:
+            return None
+        first, *others = self.checks
+        alike = all((one.outcome, one.details) == (first.outcome, first.details) for one in others)
+        return first if others and alike and first.outcome is not Outcome.PASSED else None
+
+    @property
+    def score_text(self) -> str:
+        """``31 / 40``, with the bonus where there is one; ``not graded``."""
+        if self.score is None:
+            return "not graded"
+        return f"{self.score} / {self.points}" + (f" + {self.bonus}" if self.bonus else "")
+
+
+def stage_view(report: StageReport, stage: Stage | None = None) -> StageView:
+    """Copy from ``report`` what its student may see; ``stage`` gives titles and the name of the file."""
+    return StageView(
+        student=one_line(report.student),
+        stage=one_line(report.stage),
+        title=one_line(stage.title) if stage else "",
+        file=f"{stage.module}.py" if stage else "",
+        score=report.score if report.graded else None,
+        points=report.points,
+        bonus=report.bonus if report.graded else 0,
+        bonus_points=report.bonus_points,
+        exercises=tuple(_exercises(report.checks, stage)),
+        remarks=tuple(_remarks(report)),
+    )
+
+
+def _exercises(checks: Iterable[CheckResult], stage: Stage | None) -> Iterable[ExerciseView]:
+    for name, group in groupby(checks, key=lambda check: check.exercise):
+        members = list(group)
+        known = stage.exercises.get(name) if stage else None
+        yield ExerciseView(
+            name=one_line(name),
+            title=one_line(known.title) if known else "",
+            bonus=members[0].bonus,
+            checks=tuple(_check(check) for check in members),
+        )
+
+
+def _check(check: CheckResult) -> CheckView:
+    return CheckView(
+        title=one_line(check.title),
+        outcome=check.outcome,
+        points=check.points,
+        score=check.score,
+        what=one_line(check.what),
+        where=one_line(check.where),
+        hint=one_line(check.hint),
+        named=check.mistake is not None,
+    )
+
+
+def _remarks(report: StageReport) -> Iterable[str]:
+    if not report.graded:
+        yield NOT_GRADED
+    if report.isolation is IsolationLevel.NONE:
+        yield NOT_ISOLATED
+    if report.stand_ins:
+        names = ", ".join(one_line(name) for name in report.stand_ins)
+        yield f"run on the course's own {names}, since yours did not pass everything"

@@ -1,0 +1,149 @@
+"""Paths → one checked submission per student and stage."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from autograder.intake.archives import HAND_IN, archive_name, read_archive
+from autograder.intake.git import commit_of
+from autograder.intake.layout import HandIn, find_hand_ins
+from autograder.intake.locate import locate
+from autograder.intake.notebooks import LARGEST_NOTEBOOK, NO_ANSWERS, Answers, read_answers
+from autograder.intake.sources import LARGEST_FILE, check_source
+from autograder.intake.students import student_ids
+from autograder.intake.submission import RefusalReason, RefusedError, StageFiles, StageSubmission, shown
+from autograder.intake.timestamps import stamped
+from autograder.intake.tree import Tree
+
+
+def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSubmission]:
+    """Take in the students' work in ``paths``.
+
+    Args:
+        paths: folders, clones and archives, one student's or a whole class's.
+        stages: what to look for, in the order in which it is graded.
+
+    Returns:
+        Student by student, one submission per stage that was asked for or that somebody handed in.
+        Whatever is wrong with a student's files is that student's refusal, and nobody else's.
+
+    Raises:
+        IntakeError: a path does not exist, or nothing in it looks like a hand-in.
+    """
+    by_name: dict[str, list[HandIn]] = defaultdict(list)
+    for path in paths:
+        for hand_in in find_hand_ins(path, stages):
+            by_name[hand_in.name].append(hand_in)
+    ids = student_ids(by_name)
+    works = {
+        name: _merge([_take(one, ids[name], stages) for one in hand_ins], stages) for name, hand_ins in by_name.items()
+    }
+    due = _due(works.values(), stages)
+    return [works[name].submissions[stage] for name in sorted(works, key=ids.__getitem__) for stage in due]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A student's submissions by stage, and the stages of which anything was handed in."""
+
+    submissions: Mapping[str, StageSubmission]
+    handed_in: frozenset[str]
+
+
+def _due(works: Iterable[_Work], stages: Sequence[StageFiles]) -> list[str]:
+    """The stages that every student owes, so that a stage nobody has begun is no zero for all."""
+    begun = frozenset[str]().union(*(work.handed_in for work in works))
+    due = [stage.stage for stage in stages if stage.asked or stage.stage in begun]
+    return due or [stage.stage for stage in stages]
+
+
+def _take(hand_in: HandIn, student: str, stages: Sequence[StageFiles]) -> _Work:
+    notes = _notes(hand_in, student)
+    try:
+        tree = _unpacked(hand_in.open(), stages)
+    except RefusedError as error:
+        refused = {stage.stage: StageSubmission(student, stage.stage, None, error.refusal, notes) for stage in stages}
+        return _Work(refused, frozenset())
+    submissions = {stage.stage: _submission(tree, hand_in, student, stage, notes) for stage in stages}
+    begun = [stage for stage, one in submissions.items() if stage in tree or not _is_missing(one)]
+    return _Work(submissions, frozenset(begun))
+
+
+def _is_missing(submission: StageSubmission) -> bool:
+    return submission.refusal is not None and submission.refusal.reason is RefusalReason.MISSING
+
+
+def _notes(hand_in: HandIn, student: str) -> tuple[str, ...]:
+    notes = [f"handed in under the name {shown(hand_in.name)}"] if hand_in.name != student else []
+    if hand_in.folder is not None and (commit := commit_of(hand_in.folder)) is not None:
+        notes.append(f"at commit {commit}")
+    return tuple(notes)
+
+
+def _unpacked(tree: Tree, stages: Sequence[StageFiles]) -> Tree:
+    """The tree of the one archive in a folder: learning platforms make a folder per student."""
+    modules = {f"{stage.module}.py" for stage in stages}
+    if any(path.rpartition("/")[2] in modules for path in tree):
+        return tree
+    archives = [path for path in tree if archive_name(path) is not None]
+    if len(archives) != 1:
+        return tree
+    return read_archive(archives[0], tree[archives[0]].read(HAND_IN.packed))
+
+
+def _submission(
+    tree: Tree, hand_in: HandIn, student: str, stage: StageFiles, notes: tuple[str, ...]
+) -> StageSubmission:
+    answers = _answers(tree, stage)
+    try:
+        path = locate(tree, stage)
+        source, found = check_source(tree[path].read(LARGEST_FILE), path)
+    except RefusedError as error:
+        return StageSubmission(student, stage.stage, None, error.refusal, notes, answers=answers)
+    if not f"/{path}".endswith(f"/{stage.file}") and "/" in path:
+        found = (f"found as {shown(path)}, not as {stage.file}", *found)
+    return StageSubmission(
+        student, stage.stage, source, None, (*notes, *found), _handed_in(tree, hand_in, path), answers
+    )
+
+
+def _answers(tree: Tree, stage: StageFiles) -> Answers:
+    try:
+        path = locate(tree, stage, suffix=".ipynb")
+        return read_answers(tree[path].read(LARGEST_NOTEBOOK))
+    except RefusedError as error:
+        if error.refusal.reason is RefusalReason.MISSING:
+            return NO_ANSWERS
+        return Answers(notes=(error.refusal.message,))
+
+
+def _handed_in(tree: Tree, hand_in: HandIn, path: str) -> datetime | None:
+    """The time that the hand-in tells; what a student could have written into an archive or a clone counts less."""
+    if hand_in.folder is None:
+        return tree[path].modified
+    if (hand_in.folder / ".git").exists():
+        return None  # the files' times are those of the cloning
+    return stamped(tree, path.rpartition("/")[0]) or tree[path].modified
+
+
+def _merge(works: Sequence[_Work], stages: Sequence[StageFiles]) -> _Work:
+    """One student's work from several paths, each stage from the one that has it."""
+    if len(works) == 1:
+        return works[0]
+    submissions = {}
+    for stage in stages:
+        all_of_stage = [work.submissions[stage.stage] for work in works]
+        present = [one for one in all_of_stage if not _is_missing(one)]
+        submissions[stage.stage] = present[0] if len(present) == 1 else _conflict(present or all_of_stage, stage)
+    return _Work(submissions, frozenset[str]().union(*(work.handed_in for work in works)))
+
+
+def _conflict(found: Sequence[StageSubmission], stage: StageFiles) -> StageSubmission:
+    """The same from everywhere is no conflict; otherwise nobody but the instructor can say which counts."""
+    if len({one.digest for one in found}) == 1:
+        return found[0]
+    what = f"was handed in {len(found)} times, each time different; your instructor has to choose one"
+    error = RefusedError(RefusalReason.AMBIGUOUS, stage.file, what)
+    return replace(found[0], source=None, refusal=error.refusal)

@@ -1,0 +1,63 @@
+"""Which of a student's files is a stage's module."""
+
+import difflib
+
+from autograder.intake.submission import RefusalReason, RefusedError, StageFiles, shown
+from autograder.intake.tree import Tree
+
+_CLOSE = 0.75
+
+
+def locate(tree: Tree, stage: StageFiles, suffix: str = ".py") -> str:
+    """The path of a stage's module in a student's tree, or of its notebook.
+
+    ``STAGE/MODULE.py`` at the top wins, then the same deeper down, then ``MODULE.py`` in any other
+    folder; the shallowest of each.
+
+    Raises:
+        RefusedError: there is none, or two that are equally good.
+    """
+    name = stage.module + suffix
+    candidates = [path for path in tree if path.rpartition("/")[2] == name]
+    if not candidates:
+        raise _missing(tree, stage)
+    best = min(_rank(path, f"{stage.stage}/{name}") for path in candidates)
+    paths = [path for path in candidates if _rank(path, f"{stage.stage}/{name}") == best]
+    if len(paths) > 1:
+        listed = " and ".join(shown(path) for path in sorted(paths)[:3])
+        what = f"was handed in {len(paths)} times, as {listed}; keep the one that counts"
+        raise RefusedError(RefusalReason.AMBIGUOUS, name, what)
+    return paths[0]
+
+
+def _rank(path: str, wanted: str) -> tuple[bool, int]:
+    return not f"/{path}".endswith(f"/{wanted}"), path.count("/")
+
+
+def _missing(tree: Tree, stage: StageFiles) -> RefusedError:
+    """Say what stands where the module should be: a wrong name is the most common reason."""
+    folder = tree.get(stage.stage)
+    if folder is not None and not folder.is_folder:
+        what = "is a link" if folder.is_link else "is no folder"
+        reason = RefusalReason.LINK if folder.is_link else RefusalReason.NOT_A_FILE
+        return RefusedError(reason, stage.stage, f"{what}; hand in the folder itself")
+    what = "was not handed in"
+    if (similar := _similar(tree, stage)) is not None:
+        what += f"; there is {shown(similar)}: if that is it, call it {stage.module}.py"
+    return RefusedError(RefusalReason.MISSING, stage.file, what)
+
+
+def _similar(tree: Tree, stage: StageFiles) -> str | None:
+    """A file that is probably meant, such as ``Attention.py``, ``attention (1).py`` or ``attention.py.txt``."""
+    wanted = f"{stage.module}.py"
+    files = {
+        path: name.lower()
+        for path, entry in tree.items()
+        if not entry.is_folder and (name := path.rpartition("/")[2]).lower().endswith((".py", ".txt"))
+    }
+    for path, name in files.items():
+        stem = name.removesuffix(".txt").removesuffix(".py")
+        if stem.startswith(stage.module) and not stem.startswith("test_"):
+            return path
+    close = difflib.get_close_matches(wanted, files.values(), n=1, cutoff=_CLOSE)
+    return next((path for path, name in files.items() if name in close), None)

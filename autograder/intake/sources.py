@@ -1,0 +1,101 @@
+"""Checks on a source file's bytes, made before anything else sees them.
+
+A syntax error is no reason to refuse: the judge reports it with its line. The text is never parsed
+here, because Python's parser can be made to run out of time or memory.
+"""
+
+import codecs
+import re
+import unicodedata
+from itertools import groupby
+
+from autograder.intake.submission import RefusalReason, RefusedError, shown, too_large
+
+LARGEST_FILE = 256 * 1024
+LONGEST_LINE = 5000
+
+# PEP 263. Python itself ignores the declaration in text, so it could only mislead whoever reads the file.
+_DECLARED_ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_BLANK_OR_COMMENT = re.compile(r"[ \t\f]*(#.*)?$")
+_UTF_8 = frozenset({"utf-8", "utf-8-sig", "ascii"})
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it starts with
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_MOST_PLACES = 5
+
+
+def check_source(raw: bytes, file: str) -> tuple[str, tuple[str, ...]]:
+    r"""The text of a source file, its line ends turned into ``\n``, and notes for the instructor.
+
+    Raises:
+        RefusedError: too large, not UTF-8, or lines that no editor shows.
+    """
+    if len(raw) > LARGEST_FILE:
+        raise too_large(file, LARGEST_FILE)
+    text = _decode(raw, file).replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if len(line) > LONGEST_LINE:
+            what = f"has {len(line)} characters in line {number}, {LONGEST_LINE} is the most; break the line up"
+            raise RefusedError(RefusalReason.LONG_LINE, file, what)
+    _refuse_other_encoding(lines, file)
+    return text, tuple(_unseen(lines, file))
+
+
+def _decode(raw: bytes, file: str) -> str:
+    for mark, name in _BYTE_ORDER_MARKS.items():
+        if raw.startswith(mark):
+            raise _not_text(file, f"is saved as {name}")
+    zero = raw.find(b"\0")
+    if zero >= 0:
+        is_utf_16 = raw.count(b"\0") * 3 > len(raw)
+        raise _not_text(file, "is saved as UTF-16" if is_utf_16 else f"holds a zero byte in line {_line(raw, zero)}")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _not_text(file, f"is not saved as UTF-8 (see line {_line(raw, error.start)})") from None
+
+
+def _not_text(file: str, what: str) -> RefusedError:
+    return RefusedError(RefusalReason.NOT_TEXT, file, f"{what}; save it as UTF-8 in your editor and hand it in again")
+
+
+def _line(raw: bytes, position: int) -> int:
+    before = raw[:position].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return before.count(b"\n") + 1
+
+
+def _refuse_other_encoding(lines: list[str], file: str) -> None:
+    for number, line in enumerate(lines[:2], 1):
+        declared = _DECLARED_ENCODING.match(line)
+        if declared is not None and _codec(declared[1]) not in _UTF_8:
+            raise _not_text(file, f"declares the encoding {declared[1][:40]} in line {number}; take that line out")
+        if not _BLANK_OR_COMMENT.match(line):
+            return
+
+
+def _codec(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return name
+
+
+def _unseen(lines: list[str], file: str) -> list[str]:
+    """Characters that a reader does not see or that reorder what is read, with their lines."""
+    found = [
+        (f"U+{ord(character):04X} {unicodedata.name(character, 'control')}", number)
+        for number, line in enumerate(lines, 1)
+        if not (line.isascii() and line.replace("\t", "").isprintable())
+        for character in sorted(set(line) - {"\t", "\f"})
+        if unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp")
+    ]
+    notes = []
+    for name, group in groupby(sorted(found), key=lambda pair: pair[0]):
+        places = [str(number) for _, number in group]
+        more = ", …" if len(places) > _MOST_PLACES else ""
+        notes.append(f"{shown(file)} holds {name} in line {', '.join(places[:_MOST_PLACES])}{more}")
+    return notes

@@ -1,0 +1,131 @@
+"""Run a stage's hidden tests with pytest inside this process, apart from everything around it."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from autograder.isolation.trusted import TrustedSession
+from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenSession
+from autograder.judge.trusted_code import Trusted
+from autograder.lab import StageFolders
+
+_PYTEST_ARGUMENTS = (
+    f"--config-file={os.devnull}",
+    "--noconftest",
+    "--assert=plain",
+    "--capture=no",
+    *("-W", "ignore"),
+    *(f"-pno:{plugin}" for plugin in ("cacheprovider", "terminal", "logging", "faulthandler", "doctest", "unittest")),
+)
+# Ways in which the surroundings could choose other tests, or other plugins.
+_PYTEST_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+_PROFILE = "judge"
+
+
+class HiddenTestsError(Exception):
+    """The hidden tests themselves cannot run; the fault is the course's."""
+
+
+def run_checks(
+    stage: StageFolders,
+    open_session: OpenSession,
+    trusted: Trusted,
+    seed: int,
+    only: frozenset[str] | None = None,
+) -> dict[str, CheckRecord]:
+    """Run the stage's hidden tests and return one record per test function.
+
+    Raises:
+        HiddenTestsError: the tests cannot be collected or run.
+    """
+    plugin = JudgePlugin(open_session, lambda: open_trusted(stage, trusted), seed, only)
+    _run_pytest(stage, plugin)
+    return plugin.records
+
+
+def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
+    """Import the stage's hidden tests without running them; title and hint of each check.
+
+    Raises:
+        HiddenTestsError: the tests cannot be collected.
+    """
+    plugin = JudgePlugin(TrustedSession, TrustedSession, seed=0)
+    _run_pytest(stage, plugin, "--collect-only")
+    return plugin.records
+
+
+def open_trusted(stage: StageFolders, trusted: Trusted) -> TrustedSession:
+    """The reference, loaded in this process."""
+    session = TrustedSession()
+    session.request("load", modules=dict(trusted.modules), main=stage.stage.module)
+    return session
+
+
+def _run_pytest(stage: StageFolders, plugin: JudgePlugin, *more: str) -> None:
+    folder = stage.hidden_tests
+    with _apart(folder), _judge_profile(stage.stage.max_examples), _silence():
+        pytest.main([str(folder), f"--rootdir={folder}", *_PYTEST_ARGUMENTS, *more], plugins=[plugin])
+    if plugin.interruption is not None:
+        raise plugin.interruption
+    if plugin.problems:
+        raise HiddenTestsError("\n".join([f"{folder}: the hidden tests cannot run:", *plugin.problems]))
+    if not plugin.records:
+        raise HiddenTestsError(f"{folder}: there are no hidden tests, or none of those asked for")
+
+
+@contextlib.contextmanager
+def _apart(folder: Path) -> Iterator[None]:
+    """Keep settings of this process out of the run, and what the run imports out of this process.
+
+    Two stages may have test files and helpers of the same name, and each has to get its own.
+    """
+    environment, path, modules = dict(os.environ), list(sys.path), set(sys.modules)
+    bytecode = sys.dont_write_bytecode
+    for name in _PYTEST_VARIABLES:
+        os.environ.pop(name, None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.path[:] = path
+        sys.dont_write_bytecode = bytecode
+        for name in sys.modules.keys() - modules:
+            if Path(getattr(sys.modules[name], "__file__", None) or "").is_relative_to(folder):
+                del sys.modules[name]
+
+
+@contextlib.contextmanager
+def _judge_profile(max_examples: int) -> Iterator[None]:
+    """How Hypothesis runs while grading: no shrinking, no database, no deadline, no second bug."""
+    before = hypothesis.settings.get_current_profile_name()
+    hypothesis.settings.register_profile(
+        _PROFILE,
+        max_examples=max_examples,
+        phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+        database=None,
+        deadline=None,
+        derandomize=False,
+        report_multiple_bugs=False,
+        print_blob=False,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    hypothesis.settings.load_profile(_PROFILE)
+    try:
+        yield
+    finally:
+        hypothesis.settings.load_profile(before)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield

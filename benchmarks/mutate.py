@@ -1,0 +1,168 @@
+"""Mutate a stage's reference and count what the hidden tests let through.
+
+    python -m benchmarks.mutate 1_kernels
+
+The mutants are mutmut's own (its operators, run through its library), made in the functions of the
+reference. Each one is judged like a submission, in a process forked from this one, so nothing is
+imported again. A survivor is fine when it is equivalent to the reference: `docs/mutation/STAGE.md`
+lists those with the reason. The command fails when there is a survivor that is not on that page.
+"""
+
+import ast
+import difflib
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import click
+import libcst
+import torch
+from mutmut.mutation.file_mutation import create_mutations, deep_replace
+from rich.console import Console
+
+from autograder.isolation.trusted import TrustedSession
+from autograder.judge.hidden_tests import collect_checks
+from autograder.judge.run import judge_stage
+from autograder.judge.trusted_code import Trusted, read_trusted
+from autograder.lab import Lab, StageFolders
+
+# A mutant that never ends is told from a slow machine by this much.
+SECONDS_PER_MUTANT = 120
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed reference, and what changed in it."""
+
+    function: str
+    source: str
+    diff: str
+
+
+@click.command()
+@click.argument("stage_id")
+@click.option("--seed", default=0, help="What Hypothesis draws from.")
+@click.option("--function", "only", help="Mutate this function or class alone.")
+@click.option("--jobs", default=os.cpu_count() or 1, help="Mutants judged at a time.")
+def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
+    """Judge every mutant of STAGE_ID's reference and print the survivors."""
+    torch.set_num_threads(1)  # threads do not survive a fork
+    lab, console = Lab.find(), Console(soft_wrap=True)
+    stage = lab.stage(stage_id)
+    trusted = replace(read_trusted(lab, stage), mistakes=())  # nobody reads which mistake a mutant is like
+    collect_checks(stage)  # imports the tests, once for all
+    mutants = [mutant for mutant in mutants_of(stage) if only in (None, *_names(mutant))]
+    page = lab.root / "docs" / "mutation" / f"{stage_id}.md"
+    known = page.read_text(encoding="utf-8") if page.is_file() else ""
+
+    started = time.perf_counter()
+    with click.progressbar(length=len(mutants), label="Judging", file=sys.stderr) as bar:
+        survivors = judge_all(mutants, lambda mutant: survives(stage, trusted, seed, mutant), jobs, bar.update)
+    strangers = [mutant for mutant in survivors if mutant.diff not in known]
+
+    for mutant in strangers:
+        console.print(f"{mutant.function}\n{mutant.diff}", markup=False, highlight=False)
+    _print_counts(console, mutants, survivors)
+    console.print(
+        f"{len(mutants)} mutants, {len(mutants) - len(survivors)} killed, {len(survivors)} survive, "
+        f"{len(strangers)} of them not in {page.relative_to(lab.root)} ({time.perf_counter() - started:.0f} s)"
+    )
+    sys.exit(1 if strangers else 0)
+
+
+def mutants_of(stage: StageFolders) -> Iterator[Mutant]:
+    """Every mutant that mutmut makes of the reference's functions and methods, docstrings apart."""
+    code = stage.reference_source()
+    module, mutations, _, _ = create_mutations(str(stage.reference), code, covered_lines=_lines_to_mutate(code))
+    for mutation in mutations:
+        owner = mutation.contained_by_top_level_function
+        if owner is None:
+            continue
+        changed = deep_replace(module, mutation.original_node, mutation.mutated_node).code  # type: ignore[union-attr]
+        if ast.dump(ast.parse(changed)) != ast.dump(ast.parse(code)):
+            yield Mutant(_qualified_name(module, owner), changed, _diff(code, changed))
+
+
+def _qualified_name(module: libcst.Module, function: libcst.FunctionDef) -> str:
+    """``function``, or ``Class.method``."""
+    for statement in module.body:
+        if isinstance(statement, libcst.ClassDef) and any(child is function for child in statement.body.body):
+            return f"{statement.name.value}.{function.name.value}"
+    return function.name.value
+
+
+def _names(mutant: Mutant) -> tuple[str, str]:
+    """What a mutant's function can be asked for by: its name and its class's."""
+    return mutant.function, mutant.function.partition(".")[0]
+
+
+def judge_all(
+    mutants: Iterable[Mutant], survives: Callable[[Mutant], bool], jobs: int, done: Callable[[int], object]
+) -> list[Mutant]:
+    """The mutants that survive, in the order given; ``jobs`` are judged at a time, each in a child."""
+    waiting, running, alive = list(mutants), dict[int, int](), set[int]()
+    for index, mutant in enumerate(waiting):
+        if len(running) == jobs:
+            _reap(running, alive, done)
+        child = os.fork()
+        if child == 0:
+            _judge_and_exit(mutant, survives)
+        running[child] = index
+    while running:
+        _reap(running, alive, done)
+    return [waiting[index] for index in sorted(alive)]
+
+
+def survives(stage: StageFolders, trusted: Trusted, seed: int, mutant: Mutant) -> bool:
+    """Whether the mutant passes every check."""
+    modules = {**trusted.modules, stage.stage.module: mutant.source}
+    return all(result.passed for result in judge_stage(stage, modules, TrustedSession, trusted, seed))
+
+
+def _judge_and_exit(mutant: Mutant, survives: Callable[[Mutant], bool]) -> None:
+    """The child's life. Exit status 0 is a survivor; a mutant that dies or never ends is none."""
+    signal.alarm(SECONDS_PER_MUTANT)  # nobody catches it: it ends the child
+    alive = False
+    try:
+        alive = survives(mutant)
+    finally:
+        os._exit(0 if alive else 1)
+
+
+def _reap(running: dict[int, int], alive: set[int], done: Callable[[int], object]) -> None:
+    child, status = os.wait()
+    index = running.pop(child)
+    if status == 0:
+        alive.add(index)
+    done(1)
+
+
+def _lines_to_mutate(code: str) -> set[int]:
+    """The lines of all functions and methods without their docstrings."""
+    lines: set[int] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            if ast.get_docstring(node) is not None:
+                lines.difference_update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return lines
+
+
+def _diff(code: str, changed: str) -> str:
+    """The lines that differ, marked `-` and `+`."""
+    lines = list(difflib.unified_diff(code.splitlines(), changed.splitlines(), n=0, lineterm=""))[2:]
+    return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[0] in "+-")
+
+
+def _print_counts(console: Console, mutants: list[Mutant], survivors: list[Mutant]) -> None:
+    made, alive = Counter(m.function for m in mutants), Counter(m.function for m in survivors)
+    for function, count in made.items():
+        console.print(f"{function}: {count - alive[function]} of {count} killed", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""A small class made by hand: every outcome, a named mistake, stand-ins, an ungraded stage."""
+
+from autograder.config import Config, Exercise, Stage
+from autograder.results import CheckResult, IsolationLevel, Outcome, StageReport
+
+KERNELS = "1_kernels"
+ATTENTION = "2_attention"
+_HINTS = ("Which axis?", "Think of one row.", "Weights sum to one.")
+
+CONFIG = Config(
+    format_version=1,
+    course="Transformers and modern LLMs",
+    stages={
+        KERNELS: Stage(
+            title="The regression that attention grew from",
+            module="kernels",
+            exercises={
+                "gaussian": Exercise(
+                    title="Kernel profiles", minutes=10, hints=_HINTS,
+                    checks={"test_gaussian_integrates_to_one": 2, "test_gaussian_is_even": 1},
+                ),
+                "nadaraya_watson": Exercise(
+                    title="A kernel-weighted average", minutes=20, hints=_HINTS,
+                    checks={"test_average_is_weighted": 3, "test_rows_sum_to_one": 2},
+                ),
+            },
+        ),
+        ATTENTION: Stage(
+            title="The average learns where to look",
+            module="attention",
+            needs=(KERNELS,),
+            exercises={
+                "softmax": Exercise(
+                    title="A stable softmax", minutes=15, hints=_HINTS,
+                    checks={"test_slices_sum_to_one": 2, "test_large_logits_stay_finite": 2},
+                ),
+                "scaled_dot_product_attention": Exercise(
+                    title="Attention", minutes=30, hints=_HINTS,
+                    checks={"test_scores_are_scaled": 3, "test_masked_keys_get_no_weight": 3},
+                ),
+                "blockwise_attention": Exercise(
+                    title="Attention in blocks", minutes=40, hints=_HINTS, bonus=True,
+                    checks={"test_blocks_change_nothing": 4},
+                ),
+            },
+        ),
+    },
+)
+
+SOURCE = '''\
+"""Attention: an average that learns where to look."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def softmax(x: Tensor, dim: int = -1) -> Tensor:
+    """Positive weights that sum to one along `dim`."""
+    exps = torch.exp(x - x.max())  # one maximum for all rows
+    return exps / exps.sum(dim, keepdim=True)
+
+
+def scaled_dot_product_attention(query, key, value, mask=None, scale=None):
+    """Average the values, weighted by how well each query matches each key."""
+    scores = query @ key.transpose(-2, -1)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -1e4)
+    weights = softmax(scores, dim=-1)
+    return weights @ value, weights
+
+
+def blockwise_attention(query, key, value, block_size, mask=None):
+    raise NotImplementedError("blockwise_attention")
+'''
+
+SCALE_SENTENCE = "your output is what you get when the scores are not divided by √d_head"
+
+WRONG = {
+    "test_large_logits_stay_finite": {
+        "outcome": Outcome.FAILED,
+        "what": "the result holds NaN or infinity",
+        "where": "attention.py, line 11, softmax",
+        "hint": "which maximum does each row need? `x.max()` is one number for all of them",
+    },
+    "test_scores_are_scaled": {
+        "outcome": Outcome.FAILED,
+        "what": SCALE_SENTENCE,
+        "where": "attention.py, line 17, scaled_dot_product_attention",
+        "hint": "how does the spread of qᵀk grow with d?",
+        "mistake": "scores_unscaled",
+    },
+    "test_masked_keys_get_no_weight": {
+        "outcome": Outcome.TIMEOUT,
+        "what": "it used up its computing time",
+        "where": "attention.py, line 15, scaled_dot_product_attention",
+        "hint": "no loop is needed: a mask is filled in at once",
+    },
+    "test_blocks_change_nothing": {
+        "outcome": Outcome.NOT_ATTEMPTED,
+        "what": "not attempted yet",
+        "where": "attention.py, line 25, blockwise_attention",
+    },
+}
+
+TITLES = {
+    "test_gaussian_integrates_to_one": "the profile integrates to one",
+    "test_gaussian_is_even": "the profile is even",
+    "test_average_is_weighted": "near points weigh more",
+    "test_rows_sum_to_one": "each query's weights sum to one",
+    "test_slices_sum_to_one": "every slice sums to one",
+    "test_large_logits_stay_finite": "huge logits give finite weights",
+    "test_scores_are_scaled": "scores are scaled by the head size",
+    "test_masked_keys_get_no_weight": "masked keys get no weight",
+    "test_blocks_change_nothing": "blocks of any size give the same output",
+}
+
+
+def make_report(
+    student: str,
+    stage: str = ATTENTION,
+    wrong: dict[str, dict[str, object]] | None = None,
+    *,
+    isolation: IsolationLevel = IsolationLevel.KERNEL,
+    stand_ins: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> StageReport:
+    """A report in which every check passed except those of ``wrong``, given as check → fields that differ."""
+    checks = [
+        CheckResult(
+            **{
+                "id": check,
+                "title": TITLES[check],
+                "exercise": name,
+                "outcome": Outcome.PASSED,
+                "points": exercise.checks[check],
+                "bonus": exercise.bonus,
+                "seconds": 0.25,
+                **(wrong or {}).get(check, {}),
+            }
+        )
+        for check, (name, exercise) in CONFIG.stages[stage].checks.items()
+    ]
+    return StageReport(
+        student=student, stage=stage, checks=tuple(checks), isolation=isolation,
+        stand_ins=stand_ins, notes=notes, digest=f"sha256-of-{student}",
+    )
+
+
+def all_alike(student: str, stage: str, outcome: Outcome, what: str, where: str = "", hint: str = "") -> StageReport:
+    """A report whose checks all ended the same way, as when a file was refused."""
+    fields = {"outcome": outcome, "what": what, "where": where, "hint": hint}
+    return make_report(student, stage, dict.fromkeys(CONFIG.stages[stage].checks, fields))
+
+
+def sample_class() -> list[StageReport]:
+    """Five students, both stages: half right, all right, not loading, nothing handed in, a grader error."""
+    grader = {"outcome": Outcome.GRADER_ERROR, "what": "the grader failed, not your code; nothing was deducted"}
+    only_scale = {"test_scores_are_scaled": WRONG["test_scores_are_scaled"]}
+    broken = ("kernels.py cannot be loaded: it raised SyntaxError", "kernels.py, line 3")
+    return [
+        make_report("ada", KERNELS),
+        make_report("ada", ATTENTION, WRONG, stand_ins=("kernels",)),
+        make_report("bo", KERNELS),
+        make_report("bo", ATTENTION),
+        all_alike("cy", KERNELS, Outcome.BLOCKED, *broken),
+        make_report("cy", ATTENTION, only_scale),
+        all_alike("dee", KERNELS, Outcome.NOT_ATTEMPTED, "nothing was handed in", "kernels.py"),
+        all_alike("dee", ATTENTION, Outcome.NOT_ATTEMPTED, "nothing was handed in", "attention.py"),
+        make_report("eve", KERNELS, {"test_rows_sum_to_one": {"outcome": Outcome.FAILED, "what": "wrong values"}}),
+        make_report("eve", ATTENTION, {**only_scale, "test_slices_sum_to_one": grader}),
+    ]

@@ -1,0 +1,60 @@
+"""Nothing that a student writes is invisible, moves its neighbours or gives orders."""
+
+import unicodedata
+
+import pytest
+from hostile_text import ATTACKS, hostile_text
+from hypothesis import given
+
+from autograder.feedback.text import LONGEST_LINE, code_parts, log_line, one_line, visible
+
+# Written from the Unicode standard's categories, apart from the rule in the code.
+INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def invisible(text: str) -> list[str]:
+    return [character for character in text if unicodedata.category(character) in INVISIBLE]
+
+
+@given(hostile_text)
+def test_visible_leaves_nothing_invisible_but_line_feeds_and_tabs(text):
+    assert set(invisible(visible(text))) <= {"\n", "\t"}
+
+
+@pytest.mark.parametrize("text", ["plain", "qᵀk ≤ √d, “né” – ñ", "שלום عليكم 你好", "a\n\tb"])
+def test_honest_text_stays_as_it_is(text):
+    assert visible(text) == text
+
+
+def test_a_bidi_control_is_spelt_out():
+    assert visible("abc\u202egnp") == "abc⟨U+202E⟩gnp"
+
+
+def test_a_pile_of_accents_is_spelt_out():
+    shown = visible("e" + "\u0301" * 50)
+    assert shown.count("\u0301") <= 8
+    assert "⟨U+0301⟩" in shown
+
+
+@given(hostile_text)
+def test_one_line_is_one_short_line(text):
+    line = one_line(text)
+    assert not invisible(line)
+    assert len(line) <= LONGEST_LINE
+
+
+@given(hostile_text)
+def test_a_log_line_holds_no_command_to_the_runner(text):
+    line = log_line(text)
+    assert "::" not in line
+    assert "##[" not in line
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_a_log_line_still_shows_what_one_line_shows(text):
+    assert log_line(text).replace("\u200b", "") == one_line(text)
+
+
+def test_code_parts_pairs_backticks():
+    assert list(code_parts("a `b` c")) == [("a ", False), ("b", True), (" c", False)]
+    assert list(code_parts("a ` b")) == [("a ` b", False)]

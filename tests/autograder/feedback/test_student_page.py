@@ -1,0 +1,214 @@
+"""The student's page: what it shows, what it must not, and that nothing in it can act."""
+
+import base64
+import hashlib
+import re
+from itertools import pairwise
+
+import pytest
+from hostile_text import ATTACKS, hostile_text
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from page_reader import Element, assert_anchors, assert_inert, read_html
+from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, SOURCE, WRONG, all_alike, make_report
+
+from autograder.feedback.student_page import student_page
+from autograder.results import IsolationLevel, Outcome
+
+
+def page_of(*reports, source: str = SOURCE) -> Element:
+    return read_html(student_page(reports, {ATTENTION: source}, CONFIG))
+
+
+def squeezed(element: Element) -> str:
+    return " ".join(element.text.split())
+
+
+def test_points_stand_at_page_stage_exercise_and_check():
+    root = page_of(make_report("ada", KERNELS), make_report("ada", ATTENTION, WRONG))
+    assert "10 / 18 points" in squeezed(root.find("header"))
+    attention = root.find_all("section", "stage")[1]
+    assert "2 / 10 points + 0 / 4 bonus" in squeezed(attention.find("div", "stage-head"))
+    assert [squeezed(exercise.find("h3")) for exercise in attention.find_all("section", "exercise")] == [
+        "softmax A stable softmax 2 / 4",
+        "scaled_dot_product_attention Attention 0 / 6",
+        "blockwise_attention Attention in blocks bonus 0 / 4",
+    ]
+    assert [squeezed(check.find(cls="score")) for check in attention.find_all("li", "check")] == [
+        "2 / 2", "0 / 2", "0 / 3", "0 / 3", "0 / 4",
+    ]
+
+
+def test_a_failed_check_says_what_where_and_hint():
+    root = page_of(make_report("ada", ATTENTION, WRONG))
+    check = next(one for one in root.find_all("li", "check") if "huge logits" in one.text)
+    parts = [squeezed(part) for part in check.find("dl").find_all() if part.tag in ("dt", "dd")]
+    wrong = WRONG["test_large_logits_stay_finite"]
+    assert parts == ["what", wrong["what"], "where", wrong["where"], "hint", wrong["hint"].replace("`", "")]
+    assert "not right yet" in check.text
+
+
+def test_a_passed_check_has_no_details():
+    root = page_of(make_report("ada", ATTENTION))
+    assert not root.find_all("dl")
+    assert not root.find_all(cls="callout")
+    assert not root.find_all(cls="hit")
+
+
+def test_a_named_mistake_comes_before_the_checks_and_lists_what_it_explains():
+    named = {"what": SCALE_SENTENCE, "mistake": "scores_unscaled", "outcome": Outcome.FAILED}
+    wrong = {"test_scores_are_scaled": named, "test_masked_keys_get_no_weight": named}
+    callout = page_of(make_report("ada", ATTENTION, wrong)).find("div", "callout")
+    assert squeezed(callout.find("p", "mistake")) == SCALE_SENTENCE
+    assert [squeezed(a) for a in callout.find_all("a")] == [
+        "scores are scaled by the head size", "masked keys get no weight",
+    ]
+
+
+def test_where_leads_to_the_line_and_the_line_back_to_the_check():
+    root = page_of(make_report("ada", ATTENTION, WRONG))
+    check = next(one for one in root.find_all("li", "check") if "scaled by the head size" in one.text)
+    target = check.find("dl").find("a").attributes["href"]
+    lines = root.find("figure", "source").find_all("li")
+    assert lines[16].attributes["id"] == target[1:]
+    assert "hit" in lines[16].classes
+    assert lines[16].find("a").attributes["href"] == "#" + check.attributes["id"]
+    assert [number for number, line in enumerate(lines, 1) if "hit" in line.classes] == [11, 15, 17, 25]
+
+
+def test_the_source_is_shown_line_by_line_as_it_was_written():
+    root = page_of(make_report("ada", ATTENTION))
+    assert [line.text for line in root.find("figure", "source").find_all("li")] == SOURCE.rstrip("\n").split("\n")
+
+
+@pytest.mark.parametrize(
+    "where", ["attention.py, line 9999", "attention.py, line 0", "other.py, line 3", "attention.py"]
+)
+def test_a_place_outside_the_file_is_no_link(where):
+    wrong = {"test_scores_are_scaled": {"outcome": Outcome.ERROR, "what": "it raised ValueError", "where": where}}
+    root = page_of(make_report("ada", ATTENTION, wrong))
+    assert where in root.text
+    assert not root.find_all(cls="hit")
+    assert_anchors(root)
+
+
+def test_a_stage_that_did_not_run_is_explained_once():
+    what = "attention.py cannot be loaded"
+    root = page_of(all_alike("cy", ATTENTION, Outcome.BLOCKED, what, "attention.py, line 3", "mend"))
+    assert root.text.count(what) == 1
+    assert "Could not be run" in root.find("div", "callout").text
+    assert len(root.find_all("li", "check")) == 5
+    assert_anchors(root)
+
+
+def test_an_ungraded_stage_has_no_number():
+    wrong = {"test_slices_sum_to_one": {"outcome": Outcome.GRADER_ERROR}}
+    root = page_of(make_report("eve", KERNELS), make_report("eve", ATTENTION, wrong))
+    assert "8 / 8 points 1 stage not graded" in squeezed(root.find("header"))
+    stage = root.find_all("section", "stage")[1]
+    assert "not graded" in stage.find("div", "stage-head").text
+    assert "– / 4" in stage.find("section", "exercise").find("h3").text
+    assert "the grader failed, not your code" in stage.text
+
+
+def test_isolation_is_told_only_where_there_was_none():
+    assert "without isolation" in page_of(make_report("ada", isolation=IsolationLevel.NONE)).text
+    for level in set(IsolationLevel) - {IsolationLevel.NONE}:
+        assert "isolation" not in page_of(make_report("ada", isolation=level)).text
+
+
+def test_stand_ins_are_named():
+    assert "run on the course's own kernels" in page_of(make_report("ada", stand_ins=("kernels",))).text
+
+
+def test_what_is_not_for_students_is_not_on_the_page():
+    """Only titles, points, symptoms, places and hints may come through."""
+    secret = "5ecret"
+    wrong = {check: {**fields, "id": secret, "mistake": secret, "seconds": 5151.515} for check, fields in WRONG.items()}
+    report = make_report("ada", ATTENTION, wrong, notes=(secret,))
+    page = student_page([report], {ATTENTION: SOURCE, "9_other": secret}, CONFIG)
+    for hidden in (secret, "5151", "sha256-of", *CONFIG.stages[ATTENTION].checks, "Which axis?"):
+        assert hidden not in page
+
+
+def test_one_page_is_about_one_student():
+    with pytest.raises(ValueError, match="one student, not 2: ada, bo"):
+        student_page([make_report("ada"), make_report("bo")], {}, CONFIG)
+    with pytest.raises(ValueError, match="not 0"):
+        student_page([], {}, CONFIG)
+
+
+def test_a_stage_that_grading_yml_no_longer_has_is_shown_without_titles():
+    config = CONFIG.__class__(format_version=1, course="c", stages={KERNELS: CONFIG.stages[KERNELS]})
+    root = read_html(student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: SOURCE}, config))
+    assert "scores are scaled by the head size" in root.text
+    assert_anchors(root)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks_are_shown_as_text(attack):
+    texts = dict.fromkeys(("title", "what", "where", "hint", "mistake"), attack)
+    fields = {"outcome": Outcome.FAILED, **texts}
+    report = make_report(attack, ATTENTION, {"test_scores_are_scaled": fields}, stand_ins=(attack,))
+    page = student_page([report], {ATTENTION: attack}, CONFIG)
+    root = read_html(page)
+    assert_inert(root)
+    assert_anchors(root)
+    page.encode()  # no lone surrogate is left
+
+
+@given(hostile_text, hostile_text, hostile_text)
+@settings(max_examples=60, deadline=None)
+def test_no_text_becomes_markup(name, words, source):
+    fields = {"outcome": Outcome.ERROR, "title": words, "what": words, "where": words, "hint": words, "exercise": words}
+    report = make_report(name, ATTENTION, {"test_scores_are_scaled": fields})
+    page = student_page([report], {ATTENTION: source}, CONFIG)
+    root = read_html(page)
+    assert_inert(root)
+    assert_anchors(root)
+    page.encode()
+
+
+@given(st.integers(min_value=-5, max_value=10**9), hostile_text)
+@settings(max_examples=60, deadline=None)
+def test_any_line_number_is_survived(line, function):
+    where = f"attention.py, line {line}, {function}"
+    fields = {"outcome": Outcome.ERROR, "what": "it raised ValueError", "where": where}
+    assert_anchors(page_of(make_report("ada", ATTENTION, {"test_scores_are_scaled": fields})))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["a = 1\n" * 43_000, "x" * 256_000, "'\\" * 128_000, "\n" * 256_000, "(" * 256_000, "\u202e" * 60_000],
+    ids=["lines", "one line", "quotes", "blank", "brackets", "bidi"],
+)
+def test_the_largest_file_still_makes_a_page(source):
+    page = student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: source}, CONFIG)
+    assert page.count("<li") >= source.rstrip("\n").count("\n") if source.strip() else "<ol>" not in page
+    assert "\u202e" not in page
+
+
+def test_the_policy_admits_our_style_and_nothing_else():
+    page = student_page([make_report("ada")], {}, CONFIG)
+    style = re.search("<style>(.*)</style>", page, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = read_html(page).find_all("meta")[1].attributes["content"]
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def test_nothing_is_loaded_from_anywhere():
+    page = student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: SOURCE}, CONFIG)
+    assert not re.search(r"https?:|//[a-z]|url\(|@import|<link|<script|<img|<iframe", page)
+
+
+def test_headings_descend_one_level_at_a_time_and_figures_have_names():
+    root = page_of(make_report("ada", KERNELS), make_report("ada", ATTENTION, WRONG))
+    levels = [int(element.tag[1]) for element in root.find_all() if re.fullmatch("h[1-6]", element.tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    for svg in root.find_all("svg"):
+        assert svg.attributes["role"] == "img"
+        assert "points" in svg.attributes["aria-label"] or "not graded" in svg.attributes["aria-label"]
+    assert root.find("html").attributes["lang"] == "en"
+    assert root.find("figure").attributes["aria-label"]

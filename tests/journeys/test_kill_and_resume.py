@@ -1,0 +1,82 @@
+"""A class run that is killed again and again ends with the gradebook of an undisturbed one."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
+
+from autograder.lab import Lab
+
+KILLS = 10
+BODIES = {
+    "double": ("return 2 * x", "return x + 2", "raise NotImplementedError"),
+    "total": ("return x.sum(axis)", "return x.sum()", "return x.sum(abs(axis) % x.ndim)"),
+    "halve": ("return x / 2", "return x"),
+}
+
+
+@pytest.fixture
+def class_folder(tmp_path: Path) -> Path:
+    """Eighteen students, each with another mix of right and wrong answers."""
+    folder = tmp_path / "class"
+    mixes = [
+        dict(zip(BODIES, mix, strict=True))
+        for mix in ((d, t, h) for d in BODIES["double"] for t in BODIES["total"] for h in BODIES["halve"])
+    ]
+    for number, bodies in enumerate(mixes):
+        place = folder / f"student{number:02}" / STAGE
+        place.mkdir(parents=True)
+        (place / f"{MODULE}.py").write_text(solution(**bodies), encoding="utf-8")
+    return folder
+
+
+def grades(gradebook: Path) -> list[tuple[object, ...]]:
+    """Every score in the gradebook, by student and cell."""
+    query = """
+        SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score, grade.manual_score, grade.extra_credit
+        FROM grade
+        JOIN base_cell ON base_cell.id = grade.cell_id
+        JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
+        JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+        ORDER BY 1, 2
+    """
+    with sqlite3.connect(gradebook) as database:
+        return list(database.execute(query))
+
+
+def start(lab: Lab, class_folder: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "autograder", "grade", str(class_folder)],
+        cwd=lab.root,
+        env={**os.environ, "AUTOGRADER_SECRET": "the same for both"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path, class_folder):
+    undisturbed = build_tiny_lab(tmp_path / "undisturbed")
+    began = time.monotonic()
+    assert start(undisturbed, class_folder).wait() == 0
+    whole_run = time.monotonic() - began
+
+    killed = build_tiny_lab(tmp_path / "killed")
+    moments = random.Random(11)
+    for _ in range(KILLS):
+        run = start(killed, class_folder)
+        time.sleep(moments.uniform(0.2, 1.1) * whole_run)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert start(killed, class_folder).wait() == 0
+
+    expected = grades(undisturbed.gradebook)
+    assert len(expected) > 18
+    assert grades(killed.gradebook) == expected
