@@ -49,8 +49,16 @@ def scattered(length, seed, most=200):
     return torch.randperm(most, generator=torch.Generator().manual_seed(seed))[:length]
 
 
+def check_varies(result):
+    """Zeros, ones or a constant input handed back keep every dtype and device, and deserve nothing for it."""
+    check_tensor_type(result)
+    check_that((result.max() - result.min()).item() > 0, "the result is the same number everywhere")
+
+
 def check_has_default_dtype(student, function, *args):
-    check_dtype(function(*args), torch.float32)
+    result = function(*args)
+    check_varies(result)
+    check_dtype(result, torch.float32)
     check_dtype(define(student, _UNDER_FLOAT64).call_under_float64(function, list(args)), torch.float64)
 
 
@@ -117,6 +125,7 @@ def test_sinusoids_are_made_on_the_device(student):
 
     Hint: what creates a tensor takes a `device`.
     """
+    check_varies(student.sinusoidal_encoding(5, 6))
     check_keeps_device(student, student.sinusoidal_encoding, 5, 6, device=META)
 
 
@@ -128,7 +137,9 @@ def test_sinusoids_refuse_an_odd_size(student):
     for d_model in (1, 7):
         with check_raises(ValueError):
             student.sinusoidal_encoding(4, d_model)
-    check_shape(student.sinusoidal_encoding(4, 8), (4, 8), axes="length, d_model")
+    even = student.sinusoidal_encoding(4, 8)
+    check_shape(even, (4, 8), axes="length, d_model")
+    check_varies(even)
 
 
 # --- LearnedPositions ------------------------------------------------------------------------------------------------
@@ -240,7 +251,9 @@ def test_learned_positions_keep_the_dtype(student):
     """
     for dtype in (*NARROW, torch.float64, torch.float32):
         module, _, _ = learned(student, 6, 4, seed=6, dtype=dtype)
-        check_dtype(module(normal_tensor(2, 3, 4, seed=7, dtype=dtype)), dtype)
+        result = module(torch.zeros(2, 3, 4, dtype=dtype))
+        check_varies(result)
+        check_dtype(result, dtype)
 
 
 def test_learned_positions_leave_the_input_alone(student):
@@ -249,6 +262,7 @@ def test_learned_positions_leave_the_input_alone(student):
     Hint: `+=` on a tensor writes into it.
     """
     module, _, _ = learned(student, 6, 4, seed=8)
+    check_varies(module(torch.zeros(2, 3, 4, dtype=torch.float64)))
     check_inputs_unchanged(student, module, normal_tensor(2, 3, 4, seed=9))
 
 
@@ -257,7 +271,9 @@ def test_learned_positions_work_on_any_device(student):
 
     Hint: a tensor made in forward needs the device of x.
     """
-    check_keeps_device(student, student.LearnedPositions(6, 4), torch.ones(2, 3, 4))
+    module, _, _ = learned(student, 6, 4, seed=10, dtype=torch.float32)
+    check_varies(module(torch.zeros(2, 3, 4)))
+    check_keeps_device(student, module, torch.ones(2, 3, 4))
 
 
 # --- rotary_angles ---------------------------------------------------------------------------------------------------
@@ -293,6 +309,7 @@ def test_angles_add_up(student, seed, pairs):
     (cos_p, sin_p), (cos_q, sin_q), (cos, sin) = [[as_float64(one) for one in result] for result in results]
     for one in (cos_p, sin_p, cos_q, sin_q, cos, sin):
         check_shape(one, (5, pairs))
+        check_varies(one)
     says = "the angle of p + q is not the sum of the angles of p and q"
     check_close(cos, cos_p * cos_q - sin_p * sin_q, says=says, **CLOSE)
     check_close(sin, sin_p * cos_q + cos_p * sin_q, says=says, **CLOSE)
@@ -339,8 +356,9 @@ def test_angles_are_float32(student):
     """
     for dtype in (torch.int64, torch.int32, torch.float32):
         cos, sin = student.rotary_angles(torch.tensor([3, 0, 7], dtype=dtype), 6)
-        check_dtype(cos, torch.float32)
-        check_dtype(sin, torch.float32)
+        for one in (cos, sin):
+            check_varies(one)
+            check_dtype(one, torch.float32)
 
 
 def test_angles_of_float64_positions_are_float64(student):
@@ -358,7 +376,9 @@ def test_angles_leave_the_positions_alone(student):
     Hint: names that end in an underscore and operators such as `*=` write into their tensor.
     """
     for dtype in (torch.float32, torch.float64, torch.int64):
-        check_inputs_unchanged(student, student.rotary_angles, torch.tensor([3, 0, 7], dtype=dtype), 6)
+        positions = torch.tensor([3, 0, 7], dtype=dtype)
+        check_varies(student.rotary_angles(positions, 6)[0])
+        check_inputs_unchanged(student, student.rotary_angles, positions, 6)
 
 
 def test_angles_are_made_where_the_positions_are(student):
@@ -366,6 +386,7 @@ def test_angles_are_made_where_the_positions_are(student):
 
     Hint: what creates a tensor takes a `device`.
     """
+    check_varies(student.rotary_angles(torch.arange(5), 6)[0])
     check_keeps_device(student, student.rotary_angles, torch.arange(5), 6)
 
 
@@ -379,6 +400,7 @@ def test_angles_refuse_an_odd_size(student):
             student.rotary_angles(torch.arange(4), d_head)
     cos, _ = student.rotary_angles(torch.arange(4), 8)
     check_shape(cos, (4, 4), axes="length, pairs")
+    check_varies(cos)
 
 
 # --- apply_rotary ----------------------------------------------------------------------------------------------------
@@ -408,14 +430,14 @@ def test_rotary_scores_depend_on_the_distance(student, seed, pairs):
 
     Hint: turn the query by m and the key by n: what is left of m and n in their dot product?
     """
-    query, key = (normal_tensor(4, 2 * pairs, seed=seed + offset) for offset in range(2))
+    query, key = (normal_tensor(2, 3, 4, 2 * pairs, seed=seed + offset) for offset in range(2))
     positions = scattered(4, seed, most=50)
 
     def scores(at):
         sides = [as_float64(student.apply_rotary(side, at)) for side in (query, key)]
         for side in sides:
-            check_shape(side, (4, 2 * pairs), axes="length, d_head")
-        return sides[0] @ sides[1].T
+            check_shape(side, tuple(query.shape), axes="batch, heads, length, d_head")
+        return sides[0] @ sides[1].mT
 
     found = scores(positions)
     says = "the score of a query and a key changes when both move by the same distance"
@@ -424,7 +446,7 @@ def test_rotary_scores_depend_on_the_distance(student, seed, pairs):
     check_that(moved > 1e-3, "the score of a query and a key does not depend on how far apart they are")
 
 
-@given(seeds(), distinct_sizes(count=3, max_size=6))
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
 def test_rotary_keeps_norms(student, seed, sizes):
     """No vector changes its norm.
 
@@ -434,6 +456,7 @@ def test_rotary_keeps_norms(student, seed, sizes):
     x = normal_tensor(2, heads, length, 2 * pairs, seed=seed)
     result = as_float64(student.apply_rotary(x, scattered(length, seed)))
     check_shape(result, tuple(x.shape))
+    check_that((result - x).abs().max().item() > 1e-3, "nothing turns")
     check_close(result.norm(dim=-1), x.norm(dim=-1), says="a vector has another norm after the turn", **CLOSE)
 
 
@@ -516,11 +539,12 @@ def test_rotary_keeps_the_dtype(student):
     Hint: a product of two dtypes has the wider one.
     """
     for dtype in (torch.float32, *NARROW, torch.float64):
-        x = normal_tensor(2, 3, 4, 6, seed=12, dtype=dtype)
-        check_dtype(student.apply_rotary(x, torch.tensor([3, 0, 7, 12])), dtype)
-    x = normal_tensor(2, 3, 4, 6, seed=12, dtype=torch.float32)
+        result = student.apply_rotary(torch.ones(2, 3, 4, 6, dtype=dtype), torch.tensor([3, 0, 7, 12]))
+        check_varies(result)
+        check_dtype(result, dtype)
     for dtype in (torch.int32, torch.float64):
-        check_dtype(student.apply_rotary(x, torch.tensor([3, 0, 7, 12], dtype=dtype)), torch.float32)
+        positions = torch.tensor([3, 0, 7, 12], dtype=dtype)
+        check_dtype(student.apply_rotary(torch.ones(2, 3, 4, 6), positions), torch.float32)
 
 
 def test_rotary_angles_of_narrow_inputs_are_float32(student):
@@ -530,7 +554,7 @@ def test_rotary_angles_of_narrow_inputs_are_float32(student):
     """
     positions = torch.tensor([2049, 257, 1001, 3333, 601])
     for dtype in NARROW:
-        x = normal_tensor(2, 5, 8, seed=13).sign().to(dtype)
+        x = normal_tensor(2, 3, 5, 8, seed=13).sign().to(dtype)
         result = as_float64(student.apply_rotary(x, positions))
         check_shape(result, tuple(x.shape))
         check_close(result, oracles.turned(x, positions), rtol=0.0, atol=5e-2)
@@ -541,7 +565,7 @@ def test_rotary_of_float64_is_float64(student):
 
     Hint: one narrow factor makes the whole product imprecise; the angles of a float64 x are float64 too.
     """
-    x = normal_tensor(2, 5, 8, seed=14)
+    x = normal_tensor(2, 3, 5, 8, seed=14)
     positions = torch.tensor([54321, 257, 100003, 3333, 12])
     check_close(student.apply_rotary(x, positions), oracles.turned(x, positions))
 
@@ -571,8 +595,10 @@ def test_rotary_leaves_its_inputs_alone(student):
     """
     positions = torch.tensor([3, 0, 7])
     for dtype in (torch.float32, torch.float64):
-        check_inputs_unchanged(student, student.apply_rotary, normal_tensor(2, 3, 6, seed=15, dtype=dtype), positions)
-        check_inputs_unchanged(student, student.apply_rotary, normal_tensor(3, 6, seed=16), positions.to(dtype))
+        check_varies(student.apply_rotary(torch.ones(2, 2, 3, 6, dtype=dtype), positions))
+        x = normal_tensor(2, 2, 3, 6, seed=15, dtype=dtype)
+        check_inputs_unchanged(student, student.apply_rotary, x, positions)
+        check_inputs_unchanged(student, student.apply_rotary, x, positions.to(dtype))
 
 
 def test_rotary_works_on_any_device(student):
@@ -580,7 +606,9 @@ def test_rotary_works_on_any_device(student):
 
     Hint: what creates a tensor takes a `device`.
     """
-    check_keeps_device(student, student.apply_rotary, torch.ones(2, 3, 4, 6), torch.arange(4))
+    x, positions = torch.ones(2, 3, 4, 6), torch.arange(4)
+    check_varies(student.apply_rotary(x, positions))
+    check_keeps_device(student, student.apply_rotary, x, positions)
 
 
 # --- alibi_bias ------------------------------------------------------------------------------------------------------
@@ -646,4 +674,5 @@ def test_alibi_is_made_on_the_device(student):
 
     Hint: what creates a tensor takes a `device`.
     """
+    check_varies(student.alibi_bias(4, 3, 5))
     check_keeps_device(student, student.alibi_bias, 4, 3, 5, device=META)
