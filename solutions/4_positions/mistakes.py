@@ -321,6 +321,20 @@ MISTAKES = (
         fails=ANGLE_VALUES | {"test_angles_add_up"} | ROTARY_VALUES,
     ),
     Mistake(
+        id="angles_clockwise",
+        exercise="rotary_angles",
+        says="the sine has the wrong sign",
+        replace=(("return angle.cos(), angle.sin()", "return angle.cos(), -angle.sin()"),),
+        fails=ANGLE_VALUES | ROTARY_VALUES,
+    ),
+    Mistake(
+        id="angles_spread_to_base",
+        exercise="rotary_angles",
+        says="the exponents are spread from 0 to 1, both included",
+        replace=((PAIRS, "exponent = torch.linspace(0, 1, d_head // 2, dtype=dtype, device=positions.device)"),),
+        fails=ANGLE_VALUES | ROTARY_VALUES,
+    ),
+    Mistake(
         id="angles_single_exponent",
         exercise="rotary_angles",
         says="the exponent of pair i is −i/d_head, where −2i/d_head is asked for",
@@ -599,7 +613,7 @@ MISTAKES = (
         fails=frozenset({"test_alibi_lines_up_the_last_query"}),
     ),
     Mistake(
-        id="alibi_key_lengths_off_by_one",
+        id="alibi_distance_from_one",
         exercise="alibi_bias",
         says="the distance of a query to itself counts as 1",
         replace=(("distance = query[:, None] - key", "distance = query[:, None] - key + 1"),),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from autograder.isolation.proxy import gradients
 from autograder.judge.compare import (
+    CheckFailure,
     check_close,
     check_dtype,
     check_equal,
@@ -21,8 +22,10 @@ from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds, si
 
 # Angles in float32 are off by this much at some hundred positions; the smallest real bug is off by more.
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
-OTHER_BASES = (100.0, 500.0, 500000.0)
+# None is a power of 10000: at some sizes that would look like another exponent.
+OTHER_BASES = (70.0, 650.0, 300000.0)
 NARROW = (torch.bfloat16, torch.float16)
+DTYPES = (*NARROW, torch.float32, torch.float64)
 META = torch.device("meta")
 
 _UNDER_FLOAT64 = """
@@ -55,25 +58,31 @@ def check_varies(result):
     check_that((result.max() - result.min()).item() > 0, "the result is the same number everywhere")
 
 
+def check_dtypes(results):
+    """Results by the dtype they should have: all are there before the first one is judged, which tells causes apart."""
+    for dtype, result in results.items():
+        check_varies(result)
+        check_dtype(result, dtype)
+
+
 def check_has_default_dtype(student, function, *args):
-    result = function(*args)
-    check_varies(result)
-    check_dtype(result, torch.float32)
+    check_dtype(function(*args), torch.float32)
     check_dtype(define(student, _UNDER_FLOAT64).call_under_float64(function, list(args)), torch.float64)
 
 
 # --- sinusoidal_encoding ---------------------------------------------------------------------------------------------
 
 
-@given(sizes(max_size=40), sizes(max_size=8))
+@given(sizes(min_size=3, max_size=40), sizes(min_size=2, max_size=8))
 def test_sinusoids_follow_the_formula(student, length, pairs):
     """Each column is the sine or cosine of its clock.
 
     Hint: write out row 1 for d_model = 4 by hand: which clock does each column read, and how fast is it?
     """
-    result = student.sinusoidal_encoding(length, 2 * pairs)
-    check_shape(result, (length, 2 * pairs), axes="length, d_model")
-    check_close(as_float64(result), oracles.sinusoids(length, 2 * pairs), **CLOSE)
+    for shape in ((length, 2 * pairs), (1, 2 * pairs), (length, 2)):
+        result = student.sinusoidal_encoding(*shape)
+        check_shape(result, shape, axes="length, d_model")
+        check_close(as_float64(result), oracles.sinusoids(*shape), **CLOSE)
 
 
 @given(sizes(min_size=3, max_size=12), sizes(min_size=2, max_size=8))
@@ -97,10 +106,10 @@ def test_sinusoids_use_the_base(student, base, pairs):
 
     Hint: which number in your formula is `base`?
     """
-    result = student.sinusoidal_encoding(9, 2 * pairs, base)
-    check_close(as_float64(result), oracles.sinusoids(9, 2 * pairs, base), **CLOSE)
-    result = student.sinusoidal_encoding(9, 2 * pairs, base=3 * base)
-    check_close(as_float64(result), oracles.sinusoids(9, 2 * pairs, 3 * base), **CLOSE)
+    one = student.sinusoidal_encoding(9, 2 * pairs, base)
+    other = student.sinusoidal_encoding(9, 2 * pairs, base=3 * base)
+    check_close(as_float64(one), oracles.sinusoids(9, 2 * pairs, base), **CLOSE)
+    check_close(as_float64(other), oracles.sinusoids(9, 2 * pairs, 3 * base), **CLOSE)
 
 
 def test_sinusoids_hold_far_out(student):
@@ -117,6 +126,7 @@ def test_sinusoids_have_the_default_dtype(student):
 
     Hint: torch.get_default_dtype() tells which one that is; most functions follow it unless told otherwise.
     """
+    check_varies(student.sinusoidal_encoding(5, 6))
     check_has_default_dtype(student, student.sinusoidal_encoding, 5, 6)
 
 
@@ -158,7 +168,7 @@ def learned(student, max_length, d_model, seed, dtype=torch.float64):
     return module, rows, name
 
 
-@given(seeds(), distinct_sizes(count=3))
+@given(seeds(), distinct_sizes(count=3, min_size=2))
 def test_learned_positions_add_the_first_rows(student, seed, sizes):
     """The first token gets the first row, the next one the second.
 
@@ -174,7 +184,7 @@ def test_learned_positions_add_the_first_rows(student, seed, sizes):
     check_close(as_float64(result), expected, **CLOSE)
 
 
-@given(seeds(), distinct_sizes(count=3), sizes(max_size=5))
+@given(seeds(), distinct_sizes(count=3, min_size=2), sizes(max_size=5))
 def test_learned_positions_start_where_told(student, seed, sizes, start):
     """With `start` the rows begin there.
 
@@ -206,9 +216,15 @@ def test_learned_positions_refuse_to_run_past_the_end(student):
     Hint: where does the last token stand, when the first one stands at `start`?
     """
     module, _, _ = learned(student, 6, 4, seed=4)
+    failures = []
     for length, start in ((7, 0), (3, 4), (1, 6)):
-        with check_raises(ValueError):
-            module(normal_tensor(2, length, 4, seed=length), start=start)
+        try:
+            with check_raises(ValueError):
+                module(normal_tensor(2, length, 4, seed=length), start=start)
+        except CheckFailure as failure:  # which of the three fail tells the causes apart
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     check_shape(module(normal_tensor(2, 3, 4, seed=5), start=2), (2, 3, 4), axes="batch, length, d_model")
 
 
@@ -222,7 +238,7 @@ def test_learned_positions_hold_one_parameter(student):
     check_shape(state["weight"], (7, 4), axes="max_length, d_model")
 
 
-@given(seeds(), distinct_sizes(count=3))
+@given(seeds(), distinct_sizes(count=3, min_size=2))
 def test_learned_positions_are_trained(student, seed, sizes):
     """Gradients reach the rows that were used, and the input.
 
@@ -249,11 +265,11 @@ def test_learned_positions_keep_the_dtype(student):
 
     Hint: adding two dtypes gives the wider one; does anything in your code turn into float32?
     """
-    for dtype in (*NARROW, torch.float64, torch.float32):
+    results = {}
+    for dtype in DTYPES:
         module, _, _ = learned(student, 6, 4, seed=6, dtype=dtype)
-        result = module(torch.zeros(2, 3, 4, dtype=dtype))
-        check_varies(result)
-        check_dtype(result, dtype)
+        results[dtype] = module(torch.zeros(2, 3, 4, dtype=dtype))
+    check_dtypes(results)
 
 
 def test_learned_positions_leave_the_input_alone(student):
@@ -285,6 +301,12 @@ def check_angles(result, positions, d_head, base=10000.0):
     for one, expected in zip(result, oracles.angles(positions, d_head, base), strict=True):
         check_shape(one, tuple(expected.shape))
         check_close(as_float64(one), expected, **CLOSE)
+
+
+def check_is_of_pairs(cos, positions):
+    """No constant, and not the positions handed back; all else about the angles is judged elsewhere."""
+    check_varies(cos)
+    check_that(cos.ndim > positions.ndim, "the result has no axis of pairs")
 
 
 @given(seeds(), distinct_sizes(count=2))
@@ -322,8 +344,10 @@ def test_angles_use_the_base(student, seed, base, pairs):
     Hint: which number in your formula is `base`?
     """
     positions = scattered(4, seed)
-    check_angles(student.rotary_angles(positions, 2 * pairs, base), positions, 2 * pairs, base)
-    check_angles(student.rotary_angles(positions, 2 * pairs, base=3 * base), positions, 2 * pairs, 3 * base)
+    one = student.rotary_angles(positions, 2 * pairs, base)
+    other = student.rotary_angles(positions, 2 * pairs, base=3 * base)
+    check_angles(one, positions, 2 * pairs, base)
+    check_angles(other, positions, 2 * pairs, 3 * base)
 
 
 @given(seeds(), distinct_sizes(count=3, max_size=5))
@@ -377,7 +401,7 @@ def test_angles_leave_the_positions_alone(student):
     """
     for dtype in (torch.float32, torch.float64, torch.int64):
         positions = torch.tensor([3, 0, 7], dtype=dtype)
-        check_varies(student.rotary_angles(positions, 6)[0])
+        check_is_of_pairs(student.rotary_angles(positions, 6)[0], positions)
         check_inputs_unchanged(student, student.rotary_angles, positions, 6)
 
 
@@ -386,7 +410,7 @@ def test_angles_are_made_where_the_positions_are(student):
 
     Hint: what creates a tensor takes a `device`.
     """
-    check_varies(student.rotary_angles(torch.arange(5), 6)[0])
+    check_is_of_pairs(student.rotary_angles(torch.arange(5), 6)[0], torch.arange(5))
     check_keeps_device(student, student.rotary_angles, torch.arange(5), 6)
 
 
@@ -482,14 +506,14 @@ def test_rotary_takes_positions_of_each_sequence(student, seed, sizes):
             check_turned(result[sequence].contiguous(), x[sequence], positions[sequence])
 
 
-@given(seeds(), distinct_sizes(count=3, max_size=5))
-def test_rotary_takes_positions_of_each_sequence_at_any_rank(student, seed, sizes):
+@given(seeds(), sizes(min_size=4), distinct_sizes(count=2, max_size=5))
+def test_rotary_takes_positions_of_each_sequence_at_any_rank(student, seed, batch, sizes):
     """Positions of each sequence also work when x has no axis of heads, or one more.
 
     Hint: how many axes stand between the first one of x and its length? There may be none.
     """
-    batch, length, pairs = sizes
-    for between in ((), (3, 2)):
+    length, pairs = sizes
+    for between in ((3, 2), ()):
         x = normal_tensor(batch, *between, length, 2 * pairs, seed=seed)
         positions = positions_by_sequence(batch, length, seed)
         result = student.apply_rotary(x, positions)
@@ -519,8 +543,10 @@ def test_rotary_uses_the_base(student, seed, base, pairs):
     """
     x = normal_tensor(2, 3, 4, 2 * pairs, seed=seed)
     positions = scattered(4, seed)
-    check_turned(student.apply_rotary(x, positions, base), x, positions, base)
-    check_turned(student.apply_rotary(x, positions, base=3 * base), x, positions, 3 * base)
+    one = student.apply_rotary(x, positions, base)
+    other = student.apply_rotary(x, positions, base=3 * base)
+    check_turned(one, x, positions, base)
+    check_turned(other, x, positions, 3 * base)
 
 
 def test_rotary_turns_back_for_negative_positions(student):
@@ -529,7 +555,7 @@ def test_rotary_turns_back_for_negative_positions(student):
     Hint: the formula holds for any position; what does your code ask of it besides?
     """
     x = normal_tensor(2, 3, 4, 6, seed=11)
-    positions = torch.tensor([-1, 5, -40, 0])
+    positions = torch.tensor([-7, 5, -40, 0])
     check_turned(student.apply_rotary(x, positions), x, positions)
 
 
@@ -538,13 +564,13 @@ def test_rotary_keeps_the_dtype(student):
 
     Hint: a product of two dtypes has the wider one.
     """
-    for dtype in (torch.float32, *NARROW, torch.float64):
-        result = student.apply_rotary(torch.ones(2, 3, 4, 6, dtype=dtype), torch.tensor([3, 0, 7, 12]))
-        check_varies(result)
-        check_dtype(result, dtype)
-    for dtype in (torch.int32, torch.float64):
-        positions = torch.tensor([3, 0, 7, 12], dtype=dtype)
-        check_dtype(student.apply_rotary(torch.ones(2, 3, 4, 6), positions), torch.float32)
+    positions = torch.tensor([3, 0, 7, 12])
+    x = torch.ones(2, 3, 4, 6)
+    results = {dtype: student.apply_rotary(x.to(dtype), positions) for dtype in DTYPES}
+    of_other_positions = [student.apply_rotary(x, positions.to(dtype)) for dtype in (torch.int32, torch.float64)]
+    check_dtypes(results)
+    for result in of_other_positions:
+        check_dtype(result, torch.float32)
 
 
 def test_rotary_angles_of_narrow_inputs_are_float32(student):
@@ -613,7 +639,7 @@ def test_rotary_works_on_any_device(student):
 
 # --- alibi_bias ------------------------------------------------------------------------------------------------------
 
-HEADS = (1, 2, 4, 8, 16)
+HEADS = (4, 8, 2, 16, 1)
 
 
 def past_bias(student, heads, query, key):
@@ -621,6 +647,7 @@ def past_bias(student, heads, query, key):
     result = student.alibi_bias(heads, query, key)
     check_shape(result, (heads, query, key), axes="heads, query, key")
     distance = torch.arange(key - query, key)[:, None] - torch.arange(key)
+    check_varies(result[:, distance >= 0])
     past = torch.where(distance >= 0, as_float64(result), 0.0)
     check_finite(past)
     return past, distance.clamp(min=0).double()
@@ -666,6 +693,7 @@ def test_alibi_has_the_default_dtype(student):
 
     Hint: torch.get_default_dtype() tells which one that is; most functions follow it unless told otherwise.
     """
+    past_bias(student, 4, 3, 5)
     check_has_default_dtype(student, student.alibi_bias, 4, 3, 5)
 
 
@@ -674,5 +702,5 @@ def test_alibi_is_made_on_the_device(student):
 
     Hint: what creates a tensor takes a `device`.
     """
-    check_varies(student.alibi_bias(4, 3, 5))
+    past_bias(student, 4, 3, 5)
     check_keeps_device(student, student.alibi_bias, 4, 3, 5, device=META)
