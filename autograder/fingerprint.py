@@ -3,40 +3,77 @@
 import hashlib
 import hmac
 import os
+import platform
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from autograder.config import Stage
 from autograder.judge.trusted_code import needed_stages
-from autograder.lab import Lab, StageFolders
+from autograder.lab import Lab, LabError, StageFolders
 from autograder.store import write_atomically
 
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "msgspec")
+# What shows, files or releases, and judges nothing.
+_PRESENTATION = frozenset({"cli", "feedback", "integrations", "release"})
 
 
 def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
-    """A digest of the hidden tests, references, mistakes, configuration, versions and this program."""
-    digest = hashlib.sha256()
+    """A digest of the hidden tests, references, mistakes, configuration, versions and this program.
+
+    Raises:
+        LabError: a file is missing that every stage needs.
+    """
+    digest = hashlib.sha256(f"python={platform.python_version()}\n".encode())
     for package in _PACKAGES:
         digest.update(f"{package}={version(package)}\n".encode())
-    digest.update(msgspec.json.encode(stage.stage, order="deterministic"))
-    # The late policy changes what a score is worth, not the score: it has no place here.
-    files = [*_python_files(Path(__file__).parent), *_python_files(stage.hidden_tests), stage.mistakes]
+    digest.update(msgspec.json.encode(_what_counts(stage.stage), order="deterministic"))
+    files = [*_own_program(), *_files(stage.hidden_tests), stage.mistakes]
     files += [file for needed in needed_stages(lab, stage) for file in (needed.reference, *needed.alternatives)]
+    files += [file for name in stage.stage.data for file in _files(lab.root / "data" / name)]
     for path in files:
-        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(_read(path)).digest())
     return digest.hexdigest()
 
 
-def result_key(fingerprint: str, student: str, modules: Mapping[str, str]) -> str:
-    """The identity of one result: who, what was handed in, and what judged it."""
-    digest = hashlib.sha256(f"{fingerprint}\0{student}\0".encode())
+def _what_counts(stage: Stage) -> Stage:
+    """The stage without what changes a score's worth or its looks, but not the score."""
+    return msgspec.structs.replace(stage, title="", due=None, questions={})
+
+
+def _own_program() -> list[Path]:
+    package = Path(__file__).parent
+    modules = [path for path in _files(package) if path.suffix == ".py"]
+    return [path for path in modules if path.relative_to(package).parts[0] not in _PRESENTATION]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise LabError(f"{path} is missing: every stage needs it (see CONTRIBUTING.md, adding a stage)") from None
+
+
+def result_key(fingerprint: str, student: str, digest: str, modules: Mapping[str, str]) -> str:
+    """The identity of one result: who, what was handed in, what it was judged with, and what judged it.
+
+    Args:
+        fingerprint: of the stage.
+        student: the student's id.
+        digest: of the submission, a refused one included.
+        modules: the texts it is judged with, stand-ins included.
+    """
+    key = hashlib.sha256(f"{fingerprint}\0{student}\0{digest}\0".encode())
     for name, source in sorted(modules.items()):
-        digest.update(f"{name}\0{hashlib.sha256(source.encode()).hexdigest()}\0".encode())
-    return digest.hexdigest()
+        key.update(f"{name}\0{hashlib.sha256(source.encode()).hexdigest()}\0".encode())
+    return key.hexdigest()
 
 
 def course_secret(lab: Lab) -> bytes:
@@ -50,8 +87,7 @@ def course_secret(lab: Lab) -> bytes:
         return given.encode()
     path = lab.root / ".course_secret"
     if not path.exists():
-        write_atomically(path, secrets.token_hex(32).encode() + b"\n")
-        path.chmod(0o600)
+        write_atomically(path, secrets.token_hex(32).encode() + b"\n")  # readable by its owner alone
     return path.read_bytes().strip()
 
 
@@ -61,7 +97,3 @@ def example_seed(secret: bytes, stage_id: str, modules: Mapping[str, str]) -> in
     for name, source in sorted(modules.items()):
         message.update(f"\0{name}\0{source}".encode())
     return int.from_bytes(hmac.digest(secret, message.digest(), "sha256")[:4], "big")
-
-
-def _python_files(folder: Path) -> Iterable[Path]:
-    return sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)

@@ -4,23 +4,27 @@ Students are independent of each other; a student's stages go in order, because 
 on the student's own earlier modules where those passed, and on the course's where they did not.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from itertools import groupby
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from autograder.fingerprint import course_secret, example_seed, result_key, stage_fingerprint
-from autograder.intake import RefusalReason, StageFiles, StageSubmission, take_in
+from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.judge.messages import Broken, Job, Judged
-from autograder.judge.pool import JudgePool
-from autograder.judge.run import unrun_stage
 from autograder.judge.trusted_code import needed_stages
-from autograder.lab import Lab, LabError, StageFolders
+from autograder.judge.unrun import unrun_stage
+from autograder.lab import Lab, StageFolders
 from autograder.results import CheckResult, IsolationLevel, Outcome, StageReport
-from autograder.store import ResultStore
+from autograder.stand_ins import modules_for
+from autograder.store import ResultStore, StoredResult
+from autograder.text import printable
+
+_GRADER_FAILED = "the grader failed, not your code; nothing was deducted"
+_LONGEST_REASON = 500
 
 
 class Judges(Protocol):
@@ -61,9 +65,9 @@ class Grader:
         self._lab = lab
         self._judges = judges
         self._reuse = reuse
-        self._store = ResultStore(lab.build / "results")
+        self._store = result_store(lab)
         self._secret = course_secret(lab)
-        self._fingerprints = {stage.id: stage_fingerprint(lab, stage) for stage in lab.stages()}
+        self._fingerprint = functools.cache(lambda stage_id: stage_fingerprint(lab, lab.stage(stage_id)))
 
     def grade_all(
         self,
@@ -72,152 +76,116 @@ class Grader:
         workers: int,
         on_done: Callable[[Graded], None] = lambda graded: None,
     ) -> list[Graded]:
-        """Grade a class, ``workers`` students at a time, in the order of ``submissions``.
+        """Grade a class, ``workers`` students at a time; the results student by student.
 
-        ``on_done`` is called from this thread as each report is ready.
+        ``on_done`` is called from this thread, with all of a student's reports as soon as they are ready.
         """
-        per_student = [list(group) for _, group in groupby(submissions, key=lambda one: one.student)]
+        by_student: dict[str, list[StageSubmission]] = {}
+        for submission in submissions:
+            by_student.setdefault(submission.student, []).append(submission)
         with ThreadPoolExecutor(workers) as pool:
-            futures: dict[Future[list[Graded]], int] = {}
+            futures = [pool.submit(self._grade_whole_student, stages) for stages in by_student.values()]
             try:
-                for index, stages in enumerate(per_student):
-                    futures[pool.submit(lambda stages=stages: list(self.grade_student(stages)))] = index
-                done: dict[int, list[Graded]] = {}
                 for future in as_completed(futures):
-                    done[futures[future]] = future.result()
-                    for graded in done[futures[future]]:
+                    for graded in future.result():
                         on_done(graded)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        return [graded for index in range(len(per_student)) for graded in done[index]]
+        return [graded for future in futures for graded in future.result()]
 
-    def grade_student(self, submissions: list[StageSubmission]) -> Iterator[Graded]:
-        """Grade one student's stages, in the order of ``grading.yml``."""
-        sources = {one.stage: one.source for one in submissions if one.source is not None}
-        passed: set[str] = set()
+    def _grade_whole_student(self, submissions: Iterable[StageSubmission]) -> list[Graded]:
+        return list(self.grade_student(submissions))
+
+    def grade_student(self, submissions: Iterable[StageSubmission]) -> Iterator[Graded]:
+        """Grade one student's stages, which come in the order of ``grading.yml``."""
+        passed: dict[str, str] = {}
         for submission in submissions:
-            graded = self._grade_stage(submission, sources, passed)
-            if graded.report.graded and graded.report.score == graded.report.points:
-                passed.add(submission.stage)
+            graded = self._grade_stage(submission, passed)
+            report = graded.report
+            is_about_it = report.digest == submission.digest
+            if submission.source is not None and is_about_it and report.graded and report.score == report.points:
+                passed[submission.stage] = submission.source
             yield graded
 
-    def _grade_stage(self, submission: StageSubmission, sources: Mapping[str, str], passed: set[str]) -> Graded:
+    def _grade_stage(self, submission: StageSubmission, passed: Mapping[str, str]) -> Graded:
         stage = self._lab.stage(submission.stage)
-        modules, stand_ins = self._modules(stage, sources, passed)
-        key = result_key(self._fingerprints[stage.id], submission.student, modules)
+        modules, stand_ins = modules_for(self._lab, stage, submission.source or "", passed)
+        key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, modules)
         stored = self._store.get(submission.student, stage.id)
-        if stored is not None and not self._reuse.nothing:
-            same_files = self._reuse.unchanged_submissions and stored.digest == submission.digest
-            if stored.key == key or same_files:
-                return Graded(submission, stored.report, cached=True)
-        if submission.source is None:
-            checks = _refused(stage, submission)
+        if stored is not None and (why := self._why_kept(stored, key, submission)) is not None:
+            report = msgspec.structs.replace(stored.report, notes=(*submission.notes, *why))
+            return Graded(submission, report, cached=True)
+        report = self._judged(stage, submission, modules)
+        report = msgspec.structs.replace(report, stand_ins=stand_ins, notes=(*submission.notes, *report.notes))
+        if report.graded:
+            self._store.put(key, report, is_attempt=submission.source is not None)
+        return Graded(submission, report, cached=False)
+
+    def _why_kept(self, stored: StoredResult, key: str, submission: StageSubmission) -> tuple[str, ...] | None:
+        """Notes on why a stored result stands, perhaps none; None where it does not."""
+        same_files = self._reuse.unchanged_submissions and stored.digest == submission.digest
+        if (stored.key == key or same_files) and not self._reuse.nothing and self._is_trusted(stored):
+            return ()
+        if _is_missing(submission) and stored.attempts:
+            # What somebody handed in before is not undone by a folder that does not hold it.
+            return ("not in this hand-in: the earlier result stands",)
+        most = self._lab.config.policies.attempts
+        if most and submission.digest not in stored.attempts and len(stored.attempts) >= most:
+            return (f"{most} attempts count, and were made: the earlier result stands",)
+        return None
+
+    def _is_trusted(self, stored: StoredResult) -> bool:
+        """Without isolation a submission could have changed its own result: a run with it judges again."""
+        return stored.report.isolation is not IsolationLevel.NONE or self._judges.level is IsolationLevel.NONE
+
+    def _judged(self, stage: StageFolders, submission: StageSubmission, modules: Mapping[str, str]) -> StageReport:
+        notes: tuple[str, ...] = ()
+        if submission.refusal is not None:
+            checks = _refused(stage, submission.refusal)
+            level = IsolationLevel.KERNEL_NAMESPACES  # nothing of it ran, so nothing weakens the level of the class
         else:
-            checks = self._judge(stage, modules)
-        report = StageReport(
+            job = Job(stage=stage.id, modules=dict(modules), seed=example_seed(self._secret, stage.id, modules))
+            reply = self._judges.judge(job)
+            level = self._judges.level
+            if isinstance(reply, Judged):
+                checks = reply.checks
+            else:
+                checks = unrun_stage(stage, _GRADER_FAILED, "", Outcome.GRADER_ERROR)
+                notes = (f"the judge failed: {printable(reply.reason.strip(), _LONGEST_REASON)}",)
+        return StageReport(
             student=submission.student,
             stage=stage.id,
             checks=checks,
-            isolation=self._judges.level,
-            stand_ins=tuple(stand_ins),
-            notes=submission.notes,
+            isolation=level,
+            notes=notes,
             digest=submission.digest,
         )
-        if report.graded:
-            self._store.put(key, report)
-        return Graded(submission, report, cached=False)
-
-    def _judge(self, stage: StageFolders, modules: Mapping[str, str]) -> tuple[CheckResult, ...]:
-        seed = example_seed(self._secret, stage.id, modules)
-        reply = self._judges.judge(Job(stage=stage.id, modules=dict(modules), seed=seed))
-        if isinstance(reply, Judged):
-            return reply.checks
-        return unrun_stage(stage, "the grader failed, not your code; nothing was deducted", "", Outcome.GRADER_ERROR)
-
-    def _modules(
-        self, stage: StageFolders, sources: Mapping[str, str], passed: set[str]
-    ) -> tuple[dict[str, str], list[str]]:
-        """The module texts for a stage: the student's own where they passed, else the course's."""
-        modules, stand_ins = {}, []
-        for needed in needed_stages(self._lab, stage):
-            if needed.id == stage.id or needed.id in passed:
-                modules[needed.stage.module] = sources.get(needed.id, "")
-            else:
-                modules[needed.stage.module] = stand_in_source(needed)
-                stand_ins.append(needed.stage.module)
-        return modules, stand_ins
 
 
-def stand_in_source(stage: StageFolders) -> str:
-    """The module that stands in for an earlier stage which did not pass: built on PyTorch's own.
+def _is_missing(submission: StageSubmission) -> bool:
+    return submission.refusal is not None and submission.refusal.reason is RefusalReason.MISSING
 
-    Raises:
-        LabError: the stage has no ``alternatives/pytorch.py``.
-    """
-    path = stage.folder / "alternatives" / "pytorch.py"
-    if not path.is_file():
-        raise LabError(f"{path} is missing: later stages run on it where a student's own {stage.stage.module}.py did not pass")
-    return path.read_text(encoding="utf-8")
+
+def _refused(stage: StageFolders, refusal: Refusal) -> tuple[CheckResult, ...]:
+    """The results of a submission that intake did not let through."""
+    missing = refusal.reason is RefusalReason.MISSING
+    return unrun_stage(stage, refusal.message, refusal.file, Outcome.NOT_ATTEMPTED if missing else Outcome.BLOCKED)
+
+
+def result_store(lab: Lab) -> ResultStore:
+    """Where a lab keeps its results."""
+    return ResultStore(lab.build / "results")
 
 
 def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
-    """What intake looks for: the stages asked for (all when none), in the order of ``grading.yml``."""
-    asked = {lab.stage(stage_id).id for stage_id in stage_ids}
-    return [
-        StageFiles(stage.id, stage.stage.module, asked=bool(asked))
-        for stage in lab.stages()
-        if stage.id in asked or not asked
-    ]
+    """What intake looks for: every stage.
 
-
-def grade_source(lab: Lab, stage_id: str, student: str, folder: Path) -> StageReport:
-    """Grade one student's folder of one stage, from the store where it can be.
-
-    For callers that hold a single submission, such as ``nbgrader autograde``.
-
-    Raises:
-        JudgeError: no judge could start, or this machine does not isolate student code.
+    When none is asked for, each is owed once somebody has begun it. Otherwise those asked for are owed
+    by all, and those that they build on are taken along where a student has them.
     """
-    with LazyPool(lab) as judges:
-        grader = Grader(lab, judges)
-        submissions = [
-            one for one in take_in([folder], stage_files(lab, [stage_id])) if one.stage == stage_id
-        ]
-        return next(grader.grade_student([replace(one, student=student) for one in submissions])).report
-
-
-class LazyPool:
-    """One judge process that starts with the first job: a stored result needs none.
-
-    Use as a context manager.
-    """
-
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-        self._open = ExitStack()
-        self._pool: JudgePool | None = None
-        self.level = IsolationLevel.NONE
-
-    def __enter__(self) -> "LazyPool":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._open.close()
-
-    def judge(self, job: Job) -> Judged | Broken:
-        """Judge one job, starting the process if this is the first."""
-        if self._pool is None:
-            self._pool = self._open.enter_context(JudgePool(self._lab.root, size=1))
-            self.level = self._pool.level
-        return self._pool.judge(job)
-
-
-def _refused(stage: StageFolders, submission: StageSubmission) -> tuple[CheckResult, ...]:
-    """The results of a submission that intake did not let through."""
-    refusal = submission.refusal
-    assert refusal is not None
-    missing = refusal.reason is RefusalReason.MISSING
-    return unrun_stage(
-        stage, refusal.message, refusal.file, Outcome.NOT_ATTEMPTED if missing else Outcome.BLOCKED
-    )
+    asked = [lab.stage(stage_id) for stage_id in stage_ids]
+    owed = {needed.id: Owed.WHO_HAS_IT for stage in asked for needed in needed_stages(lab, stage)}
+    owed |= {stage.id: Owed.ALL for stage in asked}
+    otherwise = Owed.NOBODY if asked else Owed.ALL_ONCE_BEGUN
+    return [StageFiles(stage.id, stage.stage.module, owed.get(stage.id, otherwise)) for stage in lab.stages()]

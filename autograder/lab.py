@@ -88,7 +88,7 @@ class Lab:
         for folder in (here, *here.parents):
             if (folder / "grading.yml").is_file():
                 return cls(folder)
-        raise LabError(f"no grading.yml in {here} or above it: run this inside the lab's repository, or pass --lab FOLDER")
+        raise LabError(f"no grading.yml in {here} or above it: run this in the lab's repository, or pass --lab FOLDER")
 
     @cached_property
     def config(self) -> Config:
@@ -102,7 +102,7 @@ class Lab:
 
     @property
     def gradebook(self) -> Path:
-        """nbgrader's database: holds what people graded by hand, so it is not part of ``build``."""
+        """The database of nbgrader: holds what people graded by hand, so it is not part of ``build``."""
         return (self.workspace or self.root) / "gradebook.db"
 
     def stage(self, stage_id: str) -> StageFolders:

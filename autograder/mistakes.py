@@ -46,11 +46,19 @@ def load_mistakes(stage: StageFolders) -> tuple[Mistake, ...]:
     """The catalogue of a stage, its ``MISTAKES``.
 
     Raises:
-        LabError: the file is missing, or two mistakes share an id, or an exercise is not known.
+        LabError: the file is missing or cannot be run, two mistakes share an id, or an exercise or a
+            check is not known.
     """
-    if not stage.mistakes.is_file():
-        raise LabError(f"{stage.mistakes} is missing: every stage needs its named mistakes")
-    return check_catalogue(stage.mistakes, runpy.run_path(str(stage.mistakes))["MISTAKES"], stage)
+    path = stage.mistakes
+    if not path.is_file():
+        raise LabError(f"{path} is missing: every stage needs its named mistakes")
+    try:
+        mistakes = runpy.run_path(str(path)).get("MISTAKES")
+    except Exception as error:
+        raise LabError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+    if not isinstance(mistakes, (tuple, list)) or not all(isinstance(one, Mistake) for one in mistakes):
+        raise LabError(f"{path}: MISTAKES must be a tuple of `Mistake`s")
+    return check_catalogue(path, tuple(mistakes), stage)
 
 
 def check_catalogue(path: Path, mistakes: tuple[Mistake, ...], stage: StageFolders) -> tuple[Mistake, ...]:
@@ -69,4 +77,4 @@ def check_catalogue(path: Path, mistakes: tuple[Mistake, ...], stage: StageFolde
         if unknown := mistake.fails - set(stage.stage.checks):
             raise LabError(f"{place}: grading.yml has no check named {', '.join(sorted(unknown))}")
         seen.add(mistake.id)
-    return tuple(mistakes)
+    return mistakes

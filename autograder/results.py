@@ -120,10 +120,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_builtins(self) -> dict[str, Any]:
         """The report as JSON-ready data, derived scores written out."""
-        checks = [
-            {**msgspec.to_builtins(check), "score": check.score}
-            for check in self.checks
-        ]
+        checks = [{**msgspec.to_builtins(check), "score": check.score} for check in self.checks]
         return {
             "student": self.student,
             "stage": self.stage,
@@ -143,18 +140,6 @@ class ResultsFormatError(ValueError):
     """A results file is not ours, or of a version this program does not read."""
 
 
-def report_from_builtins(data: dict[str, Any]) -> StageReport:
-    """Read one report back; the derived scores are recomputed, never believed.
-
-    Raises:
-        ResultsFormatError: a field is missing or has the wrong type.
-    """
-    try:
-        return msgspec.convert(data, StageReport)
-    except msgspec.ValidationError as error:
-        raise ResultsFormatError(f"a report cannot be read: {error}") from None
-
-
 def encode_results(reports: Iterable[StageReport], isolation: IsolationLevel) -> bytes:
     """The JSON that ``autograder grade --json`` writes."""
     document = {
@@ -166,16 +151,26 @@ def encode_results(reports: Iterable[StageReport], isolation: IsolationLevel) ->
 
 
 def decode_results(raw: bytes) -> tuple[IsolationLevel, list[StageReport]]:
-    """Read what ``encode_results`` wrote.
+    """Read what ``encode_results`` wrote; the derived scores are worked out again, never believed.
 
     Raises:
         ResultsFormatError: not JSON, another version, or a report that cannot be read.
     """
     try:
-        document = msgspec.json.decode(raw)
+        version = msgspec.json.decode(raw, type=_Version).format_version
+        if version != FORMAT_VERSION:
+            known = f"this program reads {FORMAT_VERSION}"
+            raise ResultsFormatError(f"results of format version {version}; {known}: grade again")
+        document = msgspec.json.decode(raw, type=_Document)
     except msgspec.DecodeError as error:
         raise ResultsFormatError(f"not a results file: {error}") from None
-    version = document.get("format_version") if isinstance(document, dict) else None
-    if version != FORMAT_VERSION:
-        raise ResultsFormatError(f"results of format version {version}, this program reads {FORMAT_VERSION}: grade again")
-    return IsolationLevel(document["isolation"]), [report_from_builtins(item) for item in document["reports"]]
+    return document.isolation, list(document.reports)
+
+
+class _Version(msgspec.Struct):
+    format_version: int
+
+
+class _Document(_Version):
+    isolation: IsolationLevel
+    reports: tuple[StageReport, ...]

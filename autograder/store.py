@@ -20,7 +20,7 @@ class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
     """A report with what it was made from.
 
     ``key`` covers submission, tests, references, configuration and versions; ``digest`` the
-    submission alone. ``attempts`` lists the digests graded so far, oldest first.
+    submission alone. ``attempts`` lists the digests of the submissions judged so far, oldest first.
     """
 
     format_version: int
@@ -48,11 +48,17 @@ class ResultStore:
             return None
         return stored if stored.format_version == FORMAT_VERSION else None
 
-    def put(self, key: str, report: StageReport) -> StoredResult:
-        """Keep a report, adding its submission to the student's attempts."""
+    def all(self) -> list[StageReport]:
+        """The last report of every student and stage, in the order of their names."""
+        paths = sorted(self._folder.glob("*/*.json"), key=lambda path: (path.stem, path.parent.name))
+        stored = [self.get(path.stem, path.parent.name) for path in paths]
+        return [one.report for one in stored if one is not None]
+
+    def put(self, key: str, report: StageReport, *, is_attempt: bool = True) -> StoredResult:
+        """Keep a report; its submission is one of the student's attempts, unless it was refused unjudged."""
         before = self.get(report.student, report.stage)
         attempts = before.attempts if before else ()
-        if report.digest not in attempts:
+        if is_attempt and report.digest not in attempts:
             attempts = (*attempts, report.digest)
         stored = StoredResult(
             format_version=FORMAT_VERSION, key=key, digest=report.digest, attempts=attempts, report=report

@@ -1,11 +1,13 @@
 """The lab's proof of itself: what every change to a stage has to leave true.
 
-The reference earns all, the stub nothing, every alternative all; every mistake loses exactly the
-checks it is listed for and is named rightly or not at all; every check is lost by some mistake;
-no mistake costs more than 60 % of its stage; ``assignments`` equals a fresh release.
+The reference earns all, on the course's stand-ins too; the stub nothing, nor does one that returns
+None everywhere; every alternative all. Every mistake loses exactly the checks it is listed for and is
+named rightly or not at all; every check is lost by some mistake; no mistake costs more than 60 % of
+its stage. The hidden tests keep to their rules, and ``assignments`` equals a fresh release.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,14 +15,17 @@ from autograder.grade import Judges
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Broken, Job
 from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.lab import Lab, StageFolders
+from autograder.lab import Lab, LabError, StageFolders
+from autograder.mistakes import Mistake
 from autograder.release import differences, strip_solutions
 from autograder.results import CheckResult, Outcome
+from autograder.stand_ins import modules_for
 
 # Of a stage's points, extensions included: what one misunderstanding may cost at most.
 LARGEST_COST = 0.6
 # Of the mistakes that outputs can identify: how many the diagnosis must name.
 NAMED_SHARE = 0.9
+_STUB_LINE = re.compile(r'raise NotImplementedError\(".*"\)')
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,8 @@ class Variant:
 
     kind: str  # reference, stub, alternative or mistake
     name: str
-    source: str
-    fails: frozenset[str]
+    modules: Mapping[str, str]
+    fails: frozenset[str] = frozenset()
     named: bool = False
 
 
@@ -55,12 +60,12 @@ def verify_stage(
 ) -> list[str]:
     """Judge all variants of a stage under each seed; every problem found, as one line each."""
     trusted = read_trusted(lab, stage)
-    problems = [f"{stage.id}: {problem}" for problem in (*_static_problems(stage, trusted), *lint_hidden_tests(stage))]
-    jobs = [(variant, seed) for seed in seeds for variant in variants(stage, trusted)]
+    static = (*_mistake_problems(stage, trusted), *_idle_checks(stage, trusted), *lint_hidden_tests(stage))
+    problems = [f"{stage.id}: {problem}" for problem in static]
+    jobs = [(variant, seed) for seed in seeds for variant in variants(lab, stage, trusted)]
     verdicts: list[Verdict] = []
     with ThreadPoolExecutor(workers) as pool:
-        judged = pool.map(lambda job: _judge(stage, trusted, judges, *job), jobs)
-        for verdict in judged:
+        for verdict in pool.map(lambda job: _judge(stage, judges, *job), jobs):
             verdicts.append(verdict)
             on_done(verdict)
     problems += [
@@ -71,20 +76,34 @@ def verify_stage(
     return [*problems, *_naming_problems(stage, verdicts)]
 
 
-def variants(stage: StageFolders, trusted: Trusted) -> Iterator[Variant]:
-    """Everything the stage says of itself: what must earn all, what must earn nothing, what must lose what."""
-    reference = trusted.modules[stage.stage.module]
-    yield Variant("reference", stage.stage.module, reference, frozenset())
-    yield Variant("stub", stage.stage.module, strip_solutions(reference, str(stage.reference)), frozenset(stage.stage.checks))
+def variants(lab: Lab, stage: StageFolders, trusted: Trusted) -> Iterator[Variant]:
+    """Everything the stage says of itself: what must earn all, what must earn nothing, what must lose what.
+
+    Raises:
+        LabError: the stage cannot be released, or a module that it needs has no stand-in.
+    """
+    main, every = stage.stage.module, frozenset(stage.stage.checks)
+    reference = trusted.modules[main]
+
+    def changed(source: str) -> dict[str, str]:
+        return {**trusted.modules, main: source}
+
+    yield Variant("reference", main, trusted.modules)
+    if stage.stage.needs:
+        yield Variant("reference", f"{main} on stand-ins", modules_for(lab, stage, reference, {})[0])
+    stub = strip_solutions(reference, str(stage.reference))
+    yield Variant("stub", main, changed(stub), every)
+    yield Variant("stub", f"{main} that returns None", changed(_STUB_LINE.sub("return None", stub)), every)
     for path in stage.alternatives:
-        yield Variant("alternative", path.stem, path.read_text(encoding="utf-8"), frozenset())
+        yield Variant("alternative", path.stem, changed(path.read_text(encoding="utf-8")))
     for mistake in trusted.mistakes:
-        yield Variant("mistake", mistake.id, mistake.apply(reference), mistake.fails, mistake.named)
+        if not _application_problem(mistake, reference):
+            yield Variant("mistake", mistake.id, changed(mistake.apply(reference)), mistake.fails, mistake.named)
 
 
 def count_variants(lab: Lab, stage: StageFolders) -> int:
     """How many solutions ``verify_stage`` judges under each seed."""
-    return sum(1 for _ in variants(stage, read_trusted(lab, stage)))
+    return sum(1 for _ in variants(lab, stage, read_trusted(lab, stage)))
 
 
 def released_problems(lab: Lab) -> list[str]:
@@ -92,9 +111,8 @@ def released_problems(lab: Lab) -> list[str]:
     return [f"assignments: {difference}" for difference in differences(lab)]
 
 
-def _judge(stage: StageFolders, trusted: Trusted, judges: Judges, variant: Variant, seed: int) -> Verdict:
-    modules = {**trusted.modules, stage.stage.module: variant.source}
-    reply = judges.judge(Job(stage=stage.id, modules=modules, seed=seed))
+def _judge(stage: StageFolders, judges: Judges, variant: Variant, seed: int) -> Verdict:
+    reply = judges.judge(Job(stage=stage.id, modules=dict(variant.modules), seed=seed))
     if isinstance(reply, Broken):
         return Verdict(stage.id, variant, (f"the judge failed: {reply.reason.strip()}",))
     named = {check.mistake for check in reply.checks if check.mistake}
@@ -114,15 +132,31 @@ def _problems(variant: Variant, checks: Sequence[CheckResult], named: set[str]) 
         yield f"is named {', '.join(sorted(named))}"
 
 
-def _static_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
-    """What can be seen without judging anything."""
+def _mistake_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
+    """What can be seen of the mistakes without judging anything."""
     points = {check: exercise.checks[check] for check, (_, exercise) in stage.stage.checks.items()}
+    total = sum(points.values())
     for mistake in trusted.mistakes:
+        if problem := _application_problem(mistake, trusted.modules[stage.stage.module]):
+            yield problem
         cost = sum(points[check] for check in mistake.fails)
-        if cost > LARGEST_COST * sum(points.values()):
-            yield f"mistake {mistake.id} costs {cost} of {sum(points.values())} points, more than {LARGEST_COST:.0%}"
+        if cost > LARGEST_COST * total:
+            yield f"mistake {mistake.id} costs {cost} of {total} points, more than {LARGEST_COST:.0%}"
         if not mistake.fails:
             yield f"mistake {mistake.id} loses no check: the hidden tests accept it"
+        if not mistake.says or mistake.says.endswith("."):
+            yield f"mistake {mistake.id}: `says` ends the sentence “your output is what you get when …”, without a stop"
+
+
+def _application_problem(mistake: Mistake, reference: str) -> str:
+    try:
+        mistake.apply(reference)
+    except LabError as error:
+        return str(error)
+    return ""
+
+
+def _idle_checks(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
     killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
     for check in stage.stage.checks:
         if check not in killed:

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from autograder.cli.grade import grade_class
 from autograder.cli.shared import FAILURES, LabOption, pass_lab, unsafe_option, workers_option
-from autograder.feedback import print_class_table, write_class_page, write_student_pages
+from autograder.feedback.class_terminal import print_class_table
+from autograder.feedback.pages import STUDENT_PAGES, statistics_of, write_class_page, write_student_pages
 from autograder.grade import Graded, Reuse, stage_files
 from autograder.intake import take_in
 from autograder.integrations.nbgrader import file_results
@@ -38,13 +39,13 @@ def demo(option: LabOption, workers: int, unsafe_no_isolation: bool) -> None:
     graded = grade_class(lab, submissions, Reuse(), workers, console, isolated=not unsafe_no_isolation)
     filed = file_results(lab, graded)
     pages = lab.build / "pages"
-    write_student_pages(pages, lab, graded)
-    write_class_page(pages / "class.html", lab, graded)
     reports = [one.report for one in graded]
-    print_class_table(console, reports)
+    statistics = statistics_of(lab, reports, graded)
+    class_page = write_class_page(pages, statistics, write_student_pages(pages, lab, graded))
+    print_class_table(console, statistics)
     _summarise(console, graded)
     console.print(filed.summary(), soft_wrap=True)
-    console.print(f"pages: {pages / 'class.html'}, and one per student beside it", soft_wrap=True)
+    console.print(f"pages: {class_page}, and one per student in {pages / STUDENT_PAGES}", soft_wrap=True)
     console.print(f"gradebook: {lab.gradebook}", soft_wrap=True)
     surprises = [*_surprises(samples, reports), *filed.differences]
     for surprise in surprises:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.cli.shared import FAILURES, LabOption, pass_lab
+from autograder.config import ConfigError
 from autograder.isolation.process import Template, TemplateError
 from autograder.isolation.selfcheck import Probe, self_check
 from autograder.judge.pool import refusal
@@ -55,7 +56,7 @@ def _lab_facts(option: LabOption) -> Iterator[tuple[str, str]]:
     try:
         lab = option.lab
         yield "lab", f"{lab.root}, {len(lab.config.stages)} stages"
-    except LabError as error:
+    except (LabError, ConfigError) as error:
         yield "lab", str(error)
         return
     yield "gradebook", str(lab.gradebook) if lab.gradebook.exists() else f"{lab.gradebook} (none yet)"

@@ -18,7 +18,9 @@ from autograder.cli.shared import (
     unsafe_option,
     workers_option,
 )
-from autograder.feedback import print_class_table, print_report, write_student_pages
+from autograder.feedback.class_terminal import print_class_table
+from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
+from autograder.feedback.terminal import print_report
 from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader import file_results
@@ -70,17 +72,20 @@ def grade(
         sys.exit(WRONG_USE)
     reuse = Reuse(nothing=fresh, unchanged_submissions=only_changed)
     graded = grade_class(lab, submissions, reuse, workers, console, isolated=not unsafe_no_isolation)
+    # Stages that the ones asked for build on were graded for their sake only.
+    graded = [one for one in graded if not stage_ids or one.submission.stage in stage_ids]
     reports = [one.report for one in graded]
     if json_file is not None:
         isolation = lowest_level(report.isolation for report in reports)
         write_atomically(json_file, encode_results(reports, isolation))
+    statistics = statistics_of(lab, reports, graded)
     if html_folder is not None:
-        write_student_pages(html_folder, lab, graded)
+        write_class_page(html_folder, statistics, write_student_pages(html_folder, lab, graded))
     filed = file_results(lab, graded) if gradebook else None
     if details:
         for report in reports:
             print_report(console, report)
-    print_class_table(console, reports)
+    print_class_table(console, statistics)
     if filed is not None:
         console.print(filed.summary(), soft_wrap=True)
     if not all(report.graded for report in reports) or (filed is not None and filed.differences):

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.config import schema as config_schema
+from autograder.integrations.nbgrader import register_release
 from autograder.release import release as make_release
 from autograder.scaffold import new_stage as write_stage
 
@@ -20,6 +21,7 @@ def release(option: LabOption) -> None:
     console = Console(soft_wrap=True, highlight=False)
     made = make_release(option.lab)
     console.print(f"assignments: {made.files} files, {len(made.written)} new or changed, {len(made.removed)} removed")
+    register_release(option.lab)
     for name in made.strangers:
         console.print(f"  [yellow]kept, though no release made it:[/] {name}")
 

@@ -15,6 +15,7 @@ from autograder.cli.output import export, report
 from autograder.cli.shared import GRADER_ERROR, WRONG_USE, LabOption
 from autograder.cli.verify import verify
 from autograder.config import ConfigError
+from autograder.intake import IntakeError
 from autograder.judge.hidden_tests import HiddenTestsError
 from autograder.judge.pool import JudgeError
 from autograder.lab import LabError
@@ -27,6 +28,7 @@ _EXPLAINED: dict[type[Exception], int] = {
     ResultsFormatError: WRONG_USE,
     HiddenTestsError: GRADER_ERROR,
     JudgeError: GRADER_ERROR,
+    IntakeError: WRONG_USE,
 }
 
 

@@ -6,25 +6,26 @@ import click
 from rich.console import Console
 
 from autograder.cli.shared import LabOption, pass_lab
-from autograder.feedback import print_class_report, write_class_page
-from autograder.grade import stored_results
+from autograder.feedback.class_terminal import print_class_report
+from autograder.feedback.pages import statistics_of, write_class_page
+from autograder.grade import result_store
 from autograder.integrations.nbgrader import export_csv
 
 
 @click.command()
-@click.option("--html", "html_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the class page here.")
+@click.option("--html", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write class.html here.")
 @pass_lab
-def report(option: LabOption, html_file: Path | None) -> None:
+def report(option: LabOption, folder: Path | None) -> None:
     """Show how the class is doing: scores, each check, common mistakes, who needs help. For instructors only."""
     lab, console = option.lab, Console(highlight=False)
-    graded = stored_results(lab)
-    if not graded:
+    reports = result_store(lab).all()
+    if not reports:
         console.print("nothing is graded yet: run `autograder grade PATH…` first")
         return
-    print_class_report(console, lab, graded)
-    if html_file is not None:
-        write_class_page(html_file, lab, graded)
-        console.print(f"the class page is {html_file}", soft_wrap=True)
+    statistics = statistics_of(lab, reports)
+    print_class_report(console, statistics)
+    if folder is not None:
+        console.print(f"the class page is {write_class_page(folder, statistics, {})}", soft_wrap=True)
 
 
 @click.group()

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from autograder.feedback.text import code_parts, log_line
+from autograder.feedback.text import ZERO_WIDTH_SPACE, code_parts, log_line
 from autograder.feedback.views import CheckView, StageView, stage_view
 from autograder.results import StageReport
 
 # What GitHub's Markdown acts upon inside a line; `:` and the dot of `www.` start links without brackets.
-_ACTIVE = re.compile(r"[\\`*_\[\]<>#!|~&:@$]|(?<=www)\.", re.IGNORECASE)
-# GitHub turns these into notifications and links, even where Markdown's own escapes stand before them.
-_REFERENCE = re.compile(r"([@#])(?=\w)")
+_ACTIVE = re.compile(r"[\\`*_\[\]<>#!~&:@$]|(?<=www)\.", re.IGNORECASE)
+# These become notifications and links after Markdown is done, so that its own escapes do not help.
+_REFERENCE = re.compile(r"[@#](?=\w)")
 
 
 def report_markdown(reports: Sequence[StageReport]) -> str:
@@ -23,23 +23,28 @@ def prose(text: str) -> str:
 
     Only `` `code` `` stays code.
     """
-    return "".join(code(part) if is_code else _escape(part) for part, is_code in code_parts(log_line(text)))
+    return "".join(_span(part) if is_code else _escape(part) for part, is_code in code_parts(log_line(text)))
 
 
 def code(text: str) -> str:
     """A code span that ``text`` cannot leave."""
-    line = log_line(text)
+    return _span(log_line(text))
+
+
+def _span(line: str) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
     space = " " if line.startswith("`") or line.endswith("`") or not line else ""
-    # A bar would end the cell of a table that holds the span.
-    return f"{fence}{space}{line}{space}{fence}".replace("|", "\\|")
+    return f"{fence}{space}{line}{space}{fence}"
 
 
 def _escape(text: str) -> str:
-    pieces = _REFERENCE.split(text)
-    return "".join(
-        f"`{piece}`" if index % 2 else _ACTIVE.sub(r"\\\g<0>", piece) for index, piece in enumerate(pieces)
-    )
+    whole = _REFERENCE.sub(lambda match: match.group() + ZERO_WIDTH_SPACE, text)
+    return _ACTIVE.sub(r"\\\g<0>", whole)
+
+
+def _row(*cells: str) -> str:
+    """A line of a table; tables take a bar for the end of a cell even within code."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _stage(view: StageView) -> Iterator[str]:
@@ -55,18 +60,15 @@ def _stage(view: StageView) -> Iterator[str]:
     for exercise in view.exercises:
         for check in exercise.checks:
             name = code(exercise.name) + (" (bonus)" if exercise.bonus else "")
-            yield f"| {check.mark} {check.label} | {prose(check.title)} | {name} | {check.score_text} |"
+            yield _row(f"{check.mark} {check.label}", prose(check.title), name, check.score_text)
     yield ""
-    if view.common:
-        yield from _details(view.common, view.common.label)
-    else:
-        for check in view.checks:
-            if check.details:
-                yield from _details(check, check.title)
+    for check in [view.common] if view.common else view.checks:
+        if check.details:
+            yield from _details(check)
 
 
-def _details(check: CheckView, title: str) -> Iterator[str]:
-    yield f"### {check.mark} {prose(title)}"
+def _details(check: CheckView) -> Iterator[str]:
+    yield f"### {check.mark} {prose(check.title)}"
     yield ""
     for part, text in check.details:
         shown = code(text) if part == "where" else prose(text)

@@ -47,11 +47,11 @@ def source_lines(source: str) -> list[Markup]:
 def _html(line: str, spans: list[Span]) -> Markup:
     parts, done = [], 0
     for span in spans:
-        start, end = max(span.start, done), min(span.end, len(line))
-        if start >= end:
+        end = min(span.end, len(line))
+        if span.start == end:  # an empty line within a string
             continue
-        parts.append(escape(visible(line[done:start])))
-        parts.append(Markup('<span class="{}">{}</span>').format(span.kind, visible(line[start:end])))
+        parts.append(escape(visible(line[done : span.start])))
+        parts.append(Markup('<span class="{}">{}</span>').format(span.kind, visible(line[span.start : end])))
         done = end
     parts.append(escape(visible(line[done:].rstrip("\r"))))
     return Markup("").join(parts)

@@ -116,7 +116,7 @@ def _section(index: int, view: StageView, source: str | None) -> StageSection:
         exercises.append(ShownExercise(exercise, shown))
         count += len(shown)
     checks = [check for exercise in exercises for check in exercise.checks]
-    common = checks[0] if view.common else None
+    common = _shown(view.common, f"{anchor}-all", anchor, view.file, len(lines)) if view.common else None
     return StageSection(
         view=view,
         anchor=anchor,

@@ -19,25 +19,24 @@ _STYLES = {"good": "green", "bad": "red", "open": "dim", "ours": "bold yellow"}
 def print_report(console: Console, report: StageReport) -> None:
     """Print one stage of one student: points per exercise, and what, where and hint of each failure."""
     view = stage_view(report)
-    width = min(console.width, WIDEST)
     for part in _parts(view):
-        console.print(part, width=width)
+        console.print(part, width=WIDEST)
 
 
 def _parts(view: StageView) -> Iterator[RenderableType]:
-    heading = Text.assemble((log_line(view.student), "bold"), " · ", (view.stage, "bold"))
+    heading = Text.assemble((log_line(view.student), "bold"), " · ", (log_line(view.stage), "bold"))
     yield _row(heading, Text(view.score_text, style="bold" if view.score is not None else _STYLES["ours"]))
     for remark in view.remarks:
         yield Padding(Text(f"! {log_line(remark)}", style="yellow"), (0, 0, 0, 2), expand=False)
     if view.common:
         yield Text("")
-        yield _line(view, view.common.label, view.common.mark, view.common.tone, view.score_text)
+        yield _line(view, view.common, view.score_text)
         yield _details(view.common)
     for exercise in view.exercises:
         yield Text("")
         yield _exercise_heading(exercise)
         for check in exercise.checks:
-            yield _line(view, check.title, check.mark, check.tone, check.score_text)
+            yield _line(view, check, check.score_text)
             if not view.common and check.details:
                 yield _details(check)
     yield Text("")
@@ -48,10 +47,10 @@ def _exercise_heading(exercise: ExerciseView) -> Table:
     return _row(name.append(" (bonus)" if exercise.bonus else "", style="dim"), Text(exercise.score_text))
 
 
-def _line(view: StageView, title: str, mark: str, tone: str, score: str) -> Table:
-    style = _STYLES[tone]
-    words = Text.assemble((f"{mark} ", style), (f"{log_line(view.stage)} · ", "dim"), log_line(title))
-    return _row(words, Text(score, style="" if tone == "good" else style))
+def _line(view: StageView, check: CheckView, score: str) -> Table:
+    style = _STYLES[check.tone]
+    words = Text.assemble((f"{check.mark} ", style), (f"{log_line(view.stage)} · ", "dim"), log_line(check.title))
+    return _row(words, Text(score, style="" if check.tone == "good" else style))
 
 
 def _row(left: Text, right: Text) -> Table:

@@ -6,7 +6,7 @@ ids, mistake ids, notes, digests or times, so no renderer can show them.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
@@ -18,6 +18,8 @@ NOT_ISOLATED = "graded without isolation: these points are provisional"
 NOT_GRADED = "no score yet: the grader failed, not your code"
 
 _PLACE = re.compile(r"(?P<file>[^,]+), line (?P<line>[0-9]{1,7})(?=,|$)")
+
+_NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED, Outcome.GRADER_ERROR)
 
 _LABELS = {
     Outcome.PASSED: "passed",
@@ -124,12 +126,12 @@ class StageView:
 
     @cached_property
     def common(self) -> CheckView | None:
-        """A failed check that stands for all, when nothing ran and every check says the same."""
-        if not self.checks:
+        """What stands for all checks when nothing was run and each says the same; its title is the label."""
+        first, *others = self.checks or (None,)
+        if first is None or not others or first.outcome not in _NOT_RUN:
             return None
-        first, *others = self.checks
         alike = all((one.outcome, one.details) == (first.outcome, first.details) for one in others)
-        return first if others and alike and first.outcome is not Outcome.PASSED else None
+        return replace(first, title=first.label) if alike else None
 
     @property
     def score_text(self) -> str:
@@ -148,7 +150,7 @@ def stage_view(report: StageReport, stage: Stage | None = None) -> StageView:
         file=f"{stage.module}.py" if stage else "",
         score=report.score if report.graded else None,
         points=report.points,
-        bonus=report.bonus if report.graded else 0,
+        bonus=report.bonus,
         bonus_points=report.bonus_points,
         exercises=tuple(_exercises(report.checks, stage)),
         remarks=tuple(_remarks(report)),

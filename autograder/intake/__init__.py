@@ -5,12 +5,13 @@ Nothing here runs, parses, extracts or follows what a student handed in.
 
 from autograder.intake.collect import take_in
 from autograder.intake.notebooks import Answers, Grafted, graft, graft_answers, read_answers
-from autograder.intake.submission import IntakeError, Refusal, RefusalReason, StageFiles, StageSubmission
+from autograder.intake.submission import IntakeError, Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 
 __all__ = [
     "Answers",
     "Grafted",
     "IntakeError",
+    "Owed",
     "Refusal",
     "RefusalReason",
     "StageFiles",

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from autograder.intake.archives import HAND_IN, archive_name, read_archive
 from autograder.intake.git import commit_of
-from autograder.intake.layout import HandIn, find_hand_ins
+from autograder.intake.layout import HandIn, find_hand_ins, holds_work
 from autograder.intake.locate import locate
 from autograder.intake.notebooks import LARGEST_NOTEBOOK, NO_ANSWERS, Answers, read_answers
 from autograder.intake.sources import LARGEST_FILE, check_source
 from autograder.intake.students import student_ids
-from autograder.intake.submission import RefusalReason, RefusedError, StageFiles, StageSubmission, shown
+from autograder.intake.submission import Owed, RefusalReason, RefusedError, StageFiles, StageSubmission, shown
 from autograder.intake.timestamps import stamped
-from autograder.intake.tree import Tree
+from autograder.intake.tree import Tree, top_level
 
 
 def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSubmission]:
@@ -23,11 +23,11 @@ def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSu
 
     Args:
         paths: folders, clones and archives, one student's or a whole class's.
-        stages: what to look for, in the order in which it is graded.
+        stages: all of the course's, in the order in which they are graded.
 
     Returns:
-        Student by student, one submission per stage that was asked for or that somebody handed in.
-        Whatever is wrong with a student's files is that student's refusal, and nobody else's.
+        Student by student, one submission per stage that is owed. Whatever is wrong with a student's
+        files is that student's refusal, and nobody else's.
 
     Raises:
         IntakeError: a path does not exist, or nothing in it looks like a hand-in.
@@ -40,8 +40,28 @@ def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSu
     works = {
         name: _merge([_take(one, ids[name], stages) for one in hand_ins], stages) for name, hand_ins in by_name.items()
     }
-    due = _due(works.values(), stages)
-    return [works[name].submissions[stage] for name in sorted(works, key=ids.__getitem__) for stage in due]
+    students = sorted(works, key=ids.__getitem__)
+    begun = frozenset[str]().union(*(work.handed_in for work in works.values()))
+    found = [
+        works[name].submissions[stage.stage]
+        for name in students
+        for stage in stages
+        if _is_owed(stage, works[name].handed_in, begun)
+    ]
+    return found or [works[name].submissions[stage.stage] for name in students for stage in stages]
+
+
+def _is_owed(stage: StageFiles, own: frozenset[str], begun: frozenset[str]) -> bool:
+    """Whether a student who handed in ``own``, in a class that has ``begun`` some stages, owes this one."""
+    match stage.owed:
+        case Owed.NOBODY:
+            return False
+        case Owed.WHO_HAS_IT:
+            return stage.stage in own
+        case Owed.ALL_ONCE_BEGUN:
+            return stage.stage in begun
+        case Owed.ALL:
+            return True
 
 
 @dataclass(frozen=True)
@@ -50,13 +70,6 @@ class _Work:
 
     submissions: Mapping[str, StageSubmission]
     handed_in: frozenset[str]
-
-
-def _due(works: Iterable[_Work], stages: Sequence[StageFiles]) -> list[str]:
-    """The stages that every student owes, so that a stage nobody has begun is no zero for all."""
-    begun = frozenset[str]().union(*(work.handed_in for work in works))
-    due = [stage.stage for stage in stages if stage.asked or stage.stage in begun]
-    return due or [stage.stage for stage in stages]
 
 
 def _take(hand_in: HandIn, student: str, stages: Sequence[StageFiles]) -> _Work:
@@ -83,12 +96,9 @@ def _notes(hand_in: HandIn, student: str) -> tuple[str, ...]:
 
 
 def _unpacked(tree: Tree, stages: Sequence[StageFiles]) -> Tree:
-    """The tree of the one archive in a folder: learning platforms make a folder per student."""
-    modules = {f"{stage.module}.py" for stage in stages}
-    if any(path.rpartition("/")[2] in modules for path in tree):
-        return tree
-    archives = [path for path in tree if archive_name(path) is not None]
-    if len(archives) != 1:
+    """What is in the one archive of a folder: learning platforms make a folder per student around it."""
+    archives = [name for name in top_level(tree) if archive_name(name) is not None]
+    if len(archives) != 1 or holds_work(tree, stages):
         return tree
     return read_archive(archives[0], tree[archives[0]].read(HAND_IN.packed))
 

@@ -49,7 +49,7 @@ def _expected(stages: Sequence[StageFiles]) -> str:
     return f"expected {stages[0].file}, STUDENT/{stages[0].file}, or archives of those"
 
 
-def _holds_work(tree: Tree, stages: Sequence[StageFiles]) -> bool:
+def holds_work(tree: Tree, stages: Sequence[StageFiles]) -> bool:
     """Whether the top of a tree holds a stage's folder or module."""
     return any(f"{stage.module}.py" in tree or stage.stage in tree for stage in stages)
 
@@ -62,7 +62,7 @@ def _in_folder(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
     except RefusedError as error:
         raise IntakeError(f"{path}: {error}") from None
     whole = HandIn(path.name, partial(read_folder, path), path)
-    if _holds_work(top, stages):
+    if holds_work(top, stages):
         return [whole]
     if _SUBMITTED in top:
         return _in_folder(path / _SUBMITTED, stages)
@@ -113,7 +113,7 @@ def _is_clone_of_one(path: Path, students: Sequence[HandIn], stages: Sequence[St
     if not (path / ".git").exists():
         return False
     folders = [student.folder for student in students if student.folder is not None]
-    return sum(_holds_work(read_folder(folder, depth=1), stages) for folder in folders) == 1
+    return sum(holds_work(read_folder(folder, depth=1), stages) for folder in folders) == 1
 
 
 def _refuse_strangers(path: Path, students: Sequence[HandIn], stages: Sequence[StageFiles]) -> None:
@@ -143,11 +143,11 @@ def _in_archive(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
         return [HandIn(name, partial(_refuse, error))]
     if _SUBMITTED in top_level(tree):
         tree = below(tree, _SUBMITTED)
-    elif _holds_work(tree, stages) or not (tree := _inside(tree)):
+    elif holds_work(tree, stages) or not (tree := _inside(tree)):
         # One student's: read again by the rules for those.
         return [HandIn(name, lambda: read_archive(path.name, raw))]
     students = _students(top_level(tree), lambda folder: HandIn(folder, partial(below, tree, folder)))
-    if _holds_work(tree, stages) or len(students) < 2:
+    if holds_work(tree, stages) or len(students) < 2:
         return [HandIn(name, lambda: read_archive(path.name, raw))]
     return students
 

@@ -1,11 +1,13 @@
 """Which of a student's files is a stage's module."""
 
 import difflib
+import re
 
 from autograder.intake.submission import RefusalReason, RefusedError, StageFiles, shown
 from autograder.intake.tree import Tree
 
 _CLOSE = 0.75
+_SOURCE_LIKE = re.compile(r".*\.(py|txt)", re.IGNORECASE | re.DOTALL)
 
 
 def locate(tree: Tree, stage: StageFiles, suffix: str = ".py") -> str:
@@ -53,11 +55,10 @@ def _similar(tree: Tree, stage: StageFiles) -> str | None:
     files = {
         path: name.lower()
         for path, entry in tree.items()
-        if not entry.is_folder and (name := path.rpartition("/")[2]).lower().endswith((".py", ".txt"))
+        if not entry.is_folder and _SOURCE_LIKE.fullmatch(name := path.rpartition("/")[2]) and name != f"test_{wanted}"
     }
     for path, name in files.items():
-        stem = name.removesuffix(".txt").removesuffix(".py")
-        if stem.startswith(stage.module) and not stem.startswith("test_"):
+        if name.startswith(stage.module):
             return path
     close = difflib.get_close_matches(wanted, files.values(), n=1, cutoff=_CLOSE)
     return next((path for path, name in files.items() if name in close), None)

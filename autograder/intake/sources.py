@@ -25,6 +25,7 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 _MOST_PLACES = 5
+_MOST_KINDS = 10
 
 
 def check_source(raw: bytes, file: str) -> tuple[str, tuple[str, ...]]:
@@ -98,4 +99,7 @@ def _unseen(lines: list[str], file: str) -> list[str]:
         places = [str(number) for _, number in group]
         more = ", …" if len(places) > _MOST_PLACES else ""
         notes.append(f"{shown(file)} holds {name} in line {', '.join(places[:_MOST_PLACES])}{more}")
-    return notes
+    hidden = len(notes) - _MOST_KINDS
+    return (
+        [*notes[:_MOST_KINDS], f"{shown(file)} holds {hidden} more kinds of such characters"] if hidden > 0 else notes
+    )

@@ -6,8 +6,9 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-_LONGEST = 64
-_ALLOWED_MARKS = frozenset("._-@+")
+# Bytes of UTF-8: a file name may have 255, and gets suffixes.
+_LONGEST = 120
+_ALLOWED = frozenset("._-@+")
 # Names that Windows gives to devices, whatever their suffix.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -15,8 +16,9 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 def student_ids(names: Iterable[str]) -> Mapping[str, str]:
     """A student id for each of the names, no two the same.
 
-    Letters and digits of any script, ``.``, ``_``, ``-``, ``@`` and ``+`` stay. Names that come out the same, or differ
-    in case only, get a suffix made from the name itself; the one that needed no change keeps it.
+    Letters, accents and digits of any script, ``.``, ``_``, ``-``, ``@`` and ``+`` stay. Names that come
+    out the same, or differ in case only, get a suffix made from the name itself; the one that needed
+    no change keeps it.
     """
     by_id: dict[str, list[str]] = defaultdict(list)
     for name in sorted(set(names), key=lambda name: (safe_id(name) != name, name)):
@@ -24,21 +26,26 @@ def student_ids(names: Iterable[str]) -> Mapping[str, str]:
     ids = {}
     for same in by_id.values():
         for index, name in enumerate(same):
-            ids[name] = safe_id(name) if index == 0 else f"{safe_id(name)[: _LONGEST - 9]}-{_short_hash(name)}"
+            ids[name] = safe_id(name) if index == 0 else f"{_cut(safe_id(name), _LONGEST - 9)}-{_short_hash(name)}"
     return ids
 
 
 def safe_id(name: str) -> str:
     """The name with everything replaced that a file name or a shell could take for something else."""
     kept = "".join(
-        character if character.isalnum() or character in _ALLOWED_MARKS else "_"
+        character if unicodedata.category(character)[0] in "LMN" or character in _ALLOWED else "_"
         for character in unicodedata.normalize("NFC", name)
     )
-    # A dot in front hides a file, a dash makes an option of it.
-    kept = re.sub(r"_+", "_", kept).lstrip(".-+@").rstrip(".")[:_LONGEST].strip("_").rstrip(".")
+    # A dot in front hides a file, a dash makes an option of it, and a spreadsheet takes + and @ for formulas.
+    kept = re.sub(r"_+", "_", kept).lstrip("._-@+")
+    kept = _cut(kept, _LONGEST).rstrip("._")
     if not kept or _DEVICES.fullmatch(kept):
         return f"student-{_short_hash(name)}"
     return kept
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    return text.encode()[:most_bytes].decode(errors="ignore")
 
 
 def _short_hash(name: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from autograder.intake.notebooks import NO_ANSWERS, Answers
 from autograder.text import printable
@@ -14,17 +14,22 @@ class IntakeError(Exception):
     """A path that was given cannot be taken in at all; the message says what was looked for."""
 
 
+class Owed(Enum):
+    """From whom a stage is expected."""
+
+    NOBODY = "nobody"  # known, so that folders can be told apart, but not graded now
+    WHO_HAS_IT = "who has it"  # graded for the sake of later stages; not missed where it is not there
+    ALL_ONCE_BEGUN = "all once begun"  # a stage that nobody has handed in yet is no zero for the whole class
+    ALL = "all"
+
+
 @dataclass(frozen=True)
 class StageFiles:
-    """What to look for: ``STAGE/MODULE.py``, and a notebook of the same name beside it.
-
-    ``asked`` says that the stage was named by whoever grades. It is then due from every student;
-    otherwise only once somebody in the class has handed it in.
-    """
+    """What to look for: ``STAGE/MODULE.py``, and a notebook of the same name beside it."""
 
     stage: str
     module: str
-    asked: bool = False
+    owed: Owed = Owed.ALL_ONCE_BEGUN
 
     @property
     def file(self) -> str:

@@ -4,8 +4,9 @@ import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from autograder.isolation.wire import ERROR_NAMES
+from autograder.isolation.wire import ERROR_NAMES, ProtocolError
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,28 @@ _BY_NAME: dict[str, type[SubmissionError]] = {
 }
 
 
+def value_of(answer: Any) -> Any:
+    """The value in an executor's answer.
+
+    Raises:
+        SubmissionError: the answer is an error.
+        ProtocolError: it is no answer. (Not a ValueError, which the submission may have raised.)
+    """
+    match answer:
+        case ["value", value]:
+            return value
+        case ["error", str(name), str(message), list(places)]:
+            raise SubmissionError.of(name, message, [_frame(place) for place in places])
+    raise ProtocolError("neither a value nor an error")
+
+
+def _frame(place: Any) -> Frame:
+    match place:
+        case (str(file), int(line), str(function)):
+            return Frame(file[:100], line, function[:100])
+    raise ProtocolError("a place that is none")
+
+
 class DeathReason(StrEnum):
     """Why a worker ended before its time."""
 
@@ -73,3 +96,11 @@ class WorkerDied(Exception):
         self.reason = reason
         self.detail = detail
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
+
+
+class TemplateError(ChildProcessError):
+    """The template could not start, or ended; the message says what to do. Never a submission's fault."""
+
+
+class IsolationUnavailable(TemplateError):
+    """This machine has no means to isolate student code."""

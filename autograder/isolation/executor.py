@@ -133,7 +133,8 @@ class Executor:
             if output.requires_grad and cotangent is not None
         ]
         if flowing:
-            torch.autograd.backward(*map(list, zip(*flowing, strict=True)), retain_graph=True)
+            roots, gradients = zip(*flowing, strict=True)
+            torch.autograd.backward(roots, gradients, retain_graph=True)
         return [leaf.grad for leaf in leaves]
 
     def _value(self, target: Handle | Reference) -> object:

@@ -178,7 +178,7 @@ def _call(session: Session, target: Handle | Reference, args: Sequence[Any], kwa
         leaves = [tensor for tensor in tensors_in([list(args), dict(kwargs)]) if tensor.requires_grad]
         # A call on parameters alone has no leaf here, yet its backward pass must be asked for.
         anchor = torch.zeros((), requires_grad=True)
-        joined = iter(_Join.apply(session, graph, flags, outputs, anchor, *leaves))
+        joined = iter(_Join.apply(session, graph, flags, outputs, anchor, *leaves))  # type: ignore[no-untyped-call]
         value = _rewrite(value, lambda item: next(joined) if isinstance(item, torch.Tensor) else item)
     return _adopt(session, value)
 
@@ -187,7 +187,7 @@ class _Join(torch.autograd.Function):
     """Makes the tensors of a reply the outputs of a node in the judge's graph."""
 
     @staticmethod
-    def forward(  # type: ignore[override]  # each Function has its own arguments
+    def forward(
         ctx: Any,
         session: Session,
         graph: int,
@@ -204,7 +204,7 @@ class _Join(torch.autograd.Function):
         return tuple(outputs)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch leaves it untyped
+    @once_differentiable
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         # Raises on a second pass unless the first one was told to retain the graph, as PyTorch does.
         _ = ctx.saved_tensors

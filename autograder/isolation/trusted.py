@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.isolation.errors import Frame, SubmissionError
+from autograder.isolation.errors import value_of
 from autograder.isolation.executor import Executor
 from autograder.isolation.wire import REPLIES, REQUESTS, Caps, decode, encode
 
@@ -67,28 +67,6 @@ class _Generators:
         random.setstate(self._python)
         np.random.set_state(self._numpy)
         torch.set_rng_state(self._torch)
-
-
-def value_of(answer: Any) -> Any:
-    """The value in an executor's answer.
-
-    Raises:
-        SubmissionError: the answer is an error.
-        ValueError: it is no answer.
-    """
-    match answer:
-        case ["value", value]:
-            return value
-        case ["error", str(name), str(message), list(places)]:
-            raise SubmissionError.of(name, message, [_frame(place) for place in places])
-    raise ValueError("neither a value nor an error")
-
-
-def _frame(place: Any) -> Frame:
-    match place:
-        case (str(file), int(line), str(function)):
-            return Frame(file[:100], line, function[:100])
-    raise ValueError("a place that is none")
 
 
 def _through_wire(body: Any, caps: Caps) -> Any:

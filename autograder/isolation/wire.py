@@ -245,7 +245,7 @@ class _Frame:
             order, turned = [], dense.contiguous()
         self.metas.append(_Meta(name, numpy, leaf, list(dense.shape), order))
         raw = turned.reshape(-1).view(torch.uint8).numpy() if turned.numel() else np.empty(0, np.uint8)
-        self.pieces.append(memoryview(raw))
+        self.pieces.append(raw.data)
         return len(self.metas) - 1
 
 
@@ -286,7 +286,7 @@ def decode(read: Callable[[memoryview], None], caps: Caps) -> tuple[int, Any]:
     for meta in header.tensors:
         buffer = np.empty(math.prod(meta.shape) * _ITEM_BYTES[meta.dtype], np.uint8)
         if buffer.size:
-            read(memoryview(buffer))
+            read(buffer.data)
         buffers.append(buffer)
 
     def body() -> Any:
@@ -297,13 +297,18 @@ def decode(read: Callable[[memoryview], None], caps: Caps) -> tuple[int, Any]:
     return header.id, _guarded(body)
 
 
+_PARSING_ERRORS = (
+    msgspec.MsgspecError, RecursionError, ValueError, TypeError, OverflowError, RuntimeError, struct.error,
+)  # fmt: skip
+
+
 def _guarded(parse: Callable[[], Any]) -> Any:
     """Run a step of parsing; whatever goes wrong in it is the sender's fault."""
     try:
         return parse()
     except ProtocolError:
         raise
-    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, OverflowError, RuntimeError, struct.error) as error:
+    except _PARSING_ERRORS as error:
         raise ProtocolError(f"{type(error).__name__}: {str(error)[:200]}") from None
 
 
@@ -335,7 +340,10 @@ def _rebuild(meta: _Meta, raw: "np.ndarray[Any, Any]") -> "torch.Tensor | np.nda
         raw = (raw != 0).view(np.uint8)  # a bool of any other byte is undefined behaviour
     if meta.numpy:
         return raw.view(meta.dtype).reshape(stored).transpose(back)
-    tensor = torch.from_numpy(raw).view(getattr(torch, meta.dtype)).reshape(stored).permute(back)
+    dtype = getattr(torch, meta.dtype)
+    # torch cannot view no bytes as a wider dtype.
+    flat = torch.from_numpy(raw).view(dtype) if raw.size else torch.empty(0, dtype=dtype)
+    tensor = flat.reshape(stored).permute(back)
     return tensor.requires_grad_() if meta.leaf else tensor
 
 

@@ -2,19 +2,20 @@
 
 Every check goes in the same order: exact type, then axes and sizes, dtype, finiteness, and only
 then values, so that the first thing wrong is the thing reported, and an oversized or broadcastable
-reply never meets an elementwise comparison. A failure carries a symptom from a closed list, or the
-author's own literal sentence (``says``); never a value, a size or a line of the test.
+reply never meets an elementwise comparison. A failure carries a symptom (``autograder.judge.symptoms``)
+or the author's own literal sentence (``says``); never a value, a size or a line of the test.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from autograder.isolation.errors import SubmissionError
+from autograder.judge.symptoms import CheckFailure, Symptom
 
 Array = NDArray[Any]
 
@@ -22,35 +23,12 @@ Array = NDArray[Any]
 # in float64; the narrow dtypes only have to show that the arithmetic was of that dtype.
 TOLERANCES = {
     torch.float64: (1e-7, 1e-9),
+    torch.complex128: (1e-7, 1e-9),
     torch.float32: (1e-4, 1e-5),
+    torch.complex64: (1e-4, 1e-5),
     torch.bfloat16: (3e-2, 3e-2),
     torch.float16: (5e-3, 5e-3),
 }
-
-
-class Symptom(StrEnum):
-    """What can be wrong with a result, in the words a student reads."""
-
-    WRONG_TYPE = "the result is not of the kind the exercise asks for"
-    WRONG_AXES = "the result has the wrong number of axes"
-    WRONG_SIZE = "one of the result's axes has the wrong size"
-    WRONG_DTYPE = "the result's dtype is not the one of the input"
-    WRONG_DEVICE = "the result is not on the input's device"
-    NOT_FINITE = "the result holds NaN or infinity"
-    WRONG_VALUES = "the result has the right shape but wrong values"
-    WRONG_GRADIENT = "the gradient is wrong"
-    INPUT_CHANGED = "an input was changed in place"
-    NO_ERROR = "no error was raised where one is asked for"
-    WRONG_ERROR = "an error of the wrong kind was raised"
-
-
-class CheckFailure(AssertionError):
-    """A check that did not hold; ``what`` is fit for a student's eyes."""
-
-    def __init__(self, symptom: Symptom, says: str | None = None) -> None:
-        self.symptom = symptom
-        self.what = says or symptom.value
-        super().__init__(self.what)
 
 
 def check_close(
@@ -65,9 +43,12 @@ def check_close(
     """Hold a student's result against what it should be.
 
     Args:
-        actual: what the student's code returned, at any depth of tuples and lists.
-        expected: a tensor, an array, a number, or a tuple or list of those. Tensors and arrays ask
-            for the same type, shape and dtype, and for finite values where ``expected`` has them.
+        actual: what the student's code returned, at any depth of tuples, lists and dicts.
+        expected: a tensor, an array, a number, or a tuple, list or dict of those. Tensors and arrays
+            ask for the same type, shape and dtype, and for finite values where ``expected`` has them;
+            where it has NaN or infinity the result must have the same. A number also asks for no more
+            than a number: a Python one, a NumPy scalar, or a tensor or array without axes. Booleans,
+            strings and None must be equal.
         says: a literal sentence for wrong values, in place of "… wrong values".
         axes: the names of the expected axes, ``"query, key"``, for the message about a wrong shape.
         rtol: relative tolerance; by dtype when None.
@@ -75,18 +56,16 @@ def check_close(
 
     Raises:
         CheckFailure: with the first symptom found.
+        TypeError: ``expected`` is something else.
     """
-    if isinstance(expected, (tuple, list)):
-        if type(actual) not in (tuple, list) or len(actual) != len(expected):
-            raise CheckFailure(Symptom.WRONG_TYPE, f"expected {len(expected)} results together")
-        for one, other in zip(actual, expected, strict=True):
+    if isinstance(expected, (tuple, list, dict)):
+        for one, other in _pairs(actual, expected):
             check_close(one, other, says=says, axes=axes, rtol=rtol, atol=atol)
-    elif isinstance(expected, torch.Tensor):
-        _check_tensor(actual, expected, says, axes, rtol, atol)
-    elif isinstance(expected, np.ndarray):
-        check_array_type(actual)
-        _check_tensor(torch.from_numpy(actual), torch.from_numpy(np.ascontiguousarray(expected)), says, axes, rtol, atol)
-    elif isinstance(expected, (bool, int, float)):
+    elif isinstance(expected, (torch.Tensor, np.ndarray)):
+        _check_array(actual, expected, says, axes, rtol, atol)
+    elif isinstance(expected, (bool, str, type(None))):
+        check_equal(actual, expected, says=says)
+    elif isinstance(expected, (int, float, complex, np.number)):
         _check_number(actual, expected, says, rtol, atol)
     else:
         raise TypeError(f"check_close compares tensors, arrays and numbers, not {type(expected).__name__}")
@@ -97,12 +76,10 @@ def check_values(actual: Any, expected: Any, *, says: str | None = None, axes: s
 
     For checks of values where the dtype has a check of its own: one slip, one loss.
     """
-    if isinstance(expected, (tuple, list)):
-        if type(actual) not in (tuple, list) or len(actual) != len(expected):
-            raise CheckFailure(Symptom.WRONG_TYPE, f"expected {len(expected)} results together")
-        for one, other in zip(actual, expected, strict=True):
+    if isinstance(expected, (tuple, list, dict)):
+        for one, other in _pairs(actual, expected):
             check_values(one, other, says=says, axes=axes)
-    elif type(actual) is torch.Tensor and {actual.dtype, expected.dtype} <= TOLERANCES.keys():
+    elif _both_float_tensors(actual, expected):
         rtol, atol = max(TOLERANCES[actual.dtype], TOLERANCES[expected.dtype])
         check_close(actual.to(expected.dtype), expected, says=says, axes=axes, rtol=rtol, atol=atol)
     else:
@@ -122,25 +99,27 @@ def check_array_type(actual: Any) -> None:
 
 
 def check_shape(actual: Any, shape: tuple[int, ...], *, axes: str | None = None) -> None:
-    """The result must be a tensor or an array of exactly this shape."""
+    """The result must be a tensor or an array of exactly this shape; ``axes`` names its axes."""
     if type(actual) not in (torch.Tensor, np.ndarray):
         raise CheckFailure(Symptom.WRONG_TYPE, f"expected a tensor or an array, got {_kind(actual)}")
-    named = f" ({axes})" if axes else ""
+    names = [name.strip() for name in axes.split(",")] if axes else []
+    if names and len(names) != len(shape):
+        raise ValueError(f"{len(names)} names for {len(shape)} axes: {axes}")
     if actual.ndim != len(shape):
-        raise CheckFailure(
-            Symptom.WRONG_AXES, f"expected {_count(len(shape), 'axis', 'axes')}{named}, got {actual.ndim}"
-        )
+        count = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
+        named = f" ({', '.join(names)})" if names else ""
+        raise CheckFailure(Symptom.WRONG_AXES, f"expected {count}{named}, got {actual.ndim}")
     for index, (one, other) in enumerate(zip(actual.shape, shape, strict=True)):
         if one != other:
-            name = axes.split(",")[index].strip() if axes else f"number {index} of {len(shape)}, counted from 0"
-            raise CheckFailure(Symptom.WRONG_SIZE, f"the axis `{name}` has the wrong size" if axes else f"axis {name}, has the wrong size")
+            axis = f"the axis `{names[index]}`" if names else f"axis {index} of {len(shape)}, counted from 0,"
+            raise CheckFailure(Symptom.WRONG_SIZE, f"{axis} has the wrong size")
 
 
 def check_dtype(actual: Any, dtype: torch.dtype) -> None:
     """The result must be a tensor of exactly this dtype."""
     check_tensor_type(actual)
     if actual.dtype != dtype:
-        raise CheckFailure(Symptom.WRONG_DTYPE, f"the result's dtype is {_name(actual.dtype)}, expected {_name(dtype)}")
+        raise _wrong_dtype(actual.dtype, dtype)
 
 
 def check_finite(actual: Any, *, says: str | None = None) -> None:
@@ -153,16 +132,19 @@ def check_finite(actual: Any, *, says: str | None = None) -> None:
 def check_equal(actual: Any, expected: Any, *, says: str | None = None) -> None:
     """The result must be exactly this plain value: same type, same value, at every depth.
 
-    For booleans, integers, strings, None and nestings of them; tensors go to ``check_close``.
+    For booleans, integers, strings, None and nestings of them; tensors go to ``check_close``. A
+    boolean or an integer may also come as a NumPy scalar or as a tensor or array without axes.
     """
     if isinstance(expected, (torch.Tensor, np.ndarray)):
         raise TypeError("check_equal is for plain values; tensors and arrays go to check_close")
+    if isinstance(expected, (bool, int)):
+        actual = _without_axes(actual)
     if type(actual) is not type(expected):
         raise CheckFailure(Symptom.WRONG_TYPE, f"expected {_kind(expected)}, got {_kind(actual)}")
-    if isinstance(expected, (tuple, list)):
+    if isinstance(expected, (tuple, list, dict)):
         if len(actual) != len(expected):
             raise CheckFailure(Symptom.WRONG_VALUES, says)
-        for one, other in zip(actual, expected, strict=True):
+        for one, other in _pairs(actual, expected):
             check_equal(one, other, says=says)
     elif actual != expected:
         raise CheckFailure(Symptom.WRONG_VALUES, says)
@@ -181,35 +163,69 @@ def check_that(condition: bool, says: str) -> None:
 
 @contextmanager
 def check_raises(*kinds: type[Exception], says: str | None = None) -> Iterator[None]:
-    """The block must raise one of these errors, from the submission."""
-    from autograder.isolation.errors import SubmissionError
+    """The block must raise one of these errors, from the submission.
 
+    ``says`` is a literal sentence for the case that nothing is raised.
+    """
     try:
         yield
     except SubmissionError as error:
-        # A stub raises too: that is not an attempt at this check.
-        if isinstance(error, kinds) and not isinstance(error, NotImplementedError):
-            return
         if isinstance(error, NotImplementedError):
-            raise
+            raise  # a stub raises too: that is not an attempt at this check
+        if isinstance(error, kinds):
+            return
         asked = " or ".join(kind.__name__ for kind in kinds)
-        raise CheckFailure(Symptom.WRONG_ERROR, f"expected {asked}, but another kind of error was raised") from None
+        raise CheckFailure(
+            Symptom.WRONG_ERROR, f"expected {asked}, but an error of another kind was raised"
+        ) from error
     raise CheckFailure(Symptom.NO_ERROR, says)
 
 
-def _check_tensor(
+def _pairs(actual: Any, expected: tuple[Any, ...] | list[Any] | dict[Any, Any]) -> list[tuple[Any, Any]]:
+    """What a container holds beside what it should hold; a tuple and a list are as good as each other."""
+    if isinstance(expected, dict):
+        if type(actual) is not dict or actual.keys() != expected.keys():
+            raise CheckFailure(Symptom.WRONG_TYPE, "expected a dict with other keys")
+        return [(actual[key], value) for key, value in expected.items()]
+    if type(actual) not in (tuple, list) or len(actual) != len(expected):
+        raise CheckFailure(Symptom.WRONG_TYPE, f"expected {len(expected)} results together")
+    return list(zip(actual, expected, strict=True))
+
+
+def _check_array(
     actual: Any,
-    expected: torch.Tensor,
+    expected: torch.Tensor | Array,
     says: str | None,
     axes: str | None,
     rtol: float | None,
     atol: float | None,
 ) -> None:
-    check_tensor_type(actual)
+    if isinstance(expected, torch.Tensor):
+        check_tensor_type(actual)
+    else:
+        check_array_type(actual)
     check_shape(actual, tuple(expected.shape), axes=axes)
-    check_dtype(actual, expected.dtype)
-    actual, expected = actual.detach(), expected.detach()
-    if not expected.dtype.is_floating_point:
+    if actual.dtype != expected.dtype:
+        raise _wrong_dtype(actual.dtype, expected.dtype)
+    _check_numbers(_as_tensor(actual), _as_tensor(expected), says, rtol, atol)
+
+
+def _check_number(actual: Any, expected: Any, says: str | None, rtol: float | None, atol: float | None) -> None:
+    actual, expected = _without_axes(actual), _without_axes(expected)
+    if type(actual) not in ((int, float, complex) if isinstance(expected, complex) else (int, float)):
+        raise CheckFailure(Symptom.WRONG_TYPE, f"expected a number, got {_kind(actual)}")
+    try:
+        number = torch.tensor(complex(actual), dtype=torch.complex128)
+    except OverflowError:  # an integer beyond every float
+        raise CheckFailure(Symptom.WRONG_VALUES, says) from None
+    _check_numbers(number, torch.tensor(complex(expected), dtype=torch.complex128), says, rtol, atol)
+
+
+def _check_numbers(
+    actual: torch.Tensor, expected: torch.Tensor, says: str | None, rtol: float | None, atol: float | None
+) -> None:
+    """Values of two tensors that agree in shape and dtype."""
+    if expected.dtype not in TOLERANCES:
         if not torch.equal(actual, expected):
             raise CheckFailure(Symptom.WRONG_VALUES, says)
         return
@@ -227,21 +243,25 @@ def _check_tensor(
         raise CheckFailure(Symptom.WRONG_VALUES, says)
 
 
-def _check_number(actual: Any, expected: float, says: str | None, rtol: float | None, atol: float | None) -> None:
-    if type(actual) in (torch.Tensor, np.ndarray) and actual.ndim == 0:
-        actual = actual.item()  # a 0-d result is a number written differently
-    if type(actual) not in (int, float):
-        raise CheckFailure(Symptom.WRONG_TYPE, f"expected a number, got {_kind(actual)}")
-    if math.isfinite(expected) and not math.isfinite(actual):
-        raise CheckFailure(Symptom.NOT_FINITE)
-    default_rtol, default_atol = TOLERANCES[torch.float64]
-    if not math.isclose(
-        actual,
-        expected,
-        rel_tol=default_rtol if rtol is None else rtol,
-        abs_tol=default_atol if atol is None else atol,
-    ):
-        raise CheckFailure(Symptom.WRONG_VALUES, says)
+def _both_float_tensors(actual: Any, expected: Any) -> bool:
+    return all(type(one) is torch.Tensor and one.dtype in TOLERANCES for one in (actual, expected))
+
+
+def _without_axes(value: Any) -> Any:
+    """A NumPy scalar, or a tensor or array without axes, as the number it holds."""
+    if isinstance(value, np.generic) or (type(value) in (torch.Tensor, np.ndarray) and value.ndim == 0):
+        return value.item()
+    return value
+
+
+def _as_tensor(array: torch.Tensor | Array) -> torch.Tensor:
+    if isinstance(array, torch.Tensor):
+        return array.detach()
+    return torch.from_numpy(np.array(array, order="C"))  # a copy: reversed views have no tensor
+
+
+def _wrong_dtype(actual: Any, expected: Any) -> CheckFailure:
+    return CheckFailure(Symptom.WRONG_DTYPE, f"the result's dtype is {_name(actual)}, expected {_name(expected)}")
 
 
 def _kind(value: Any) -> str:
@@ -253,6 +273,7 @@ def _kind(value: Any) -> str:
         bool: "a bool",
         int: "an int",
         float: "a float",
+        complex: "a complex number",
         str: "a str",
         list: "a list",
         tuple: "a tuple",
@@ -261,9 +282,5 @@ def _kind(value: Any) -> str:
     return words.get(type(value), "an object")
 
 
-def _name(dtype: torch.dtype) -> str:
+def _name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

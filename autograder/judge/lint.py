@@ -1,37 +1,192 @@
-"""What hidden tests may not do: compare by hand, assert nothing, or go without title and hint."""
+"""What hidden tests may not do: compare by hand, assert nothing, hide an error, or say what only the judge knows."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from autograder.judge.hidden_tests import collect_checks
+from autograder.judge.plugin import CheckRecord
 from autograder.lab import StageFolders
 
 # Each of these lets wrong results through: empty tensors, broadcasting, NaN, an object of the
 # student's own whose `==` is always true. `autograder.judge.compare` is the one comparison.
-_FORBIDDEN_CALLS = frozenset({"allclose", "isclose", "all", "any", "equal", "array_equal", "assert_allclose", "assert_close"})
+_COMPARISONS = frozenset({"all", "allclose", "any", "approx", "array_equal", "array_equiv", "equal", "isclose"})
+_TESTING_MODULES = ("numpy.testing", "torch.testing", "unittest")
+# What hidden tests may use of pytest: nothing that skips, expects failure or catches errors.
+_PYTEST = frozenset({"fixture", "mark", "mark.parametrize", "param"})
+# Hypothesis goes on to the next example: a student's result could have every hard one rejected.
+_REJECTIONS = frozenset({"assume", "reject"})
+_LONGEST_TITLE = 90
+
+Problem = tuple[int, str]
 
 
 def lint_hidden_tests(stage: StageFolders) -> Iterator[str]:
     """Every breach of the rules in the stage's hidden tests, as one line each."""
     for path in sorted(stage.hidden_tests.glob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        if path.name.startswith("test_"):
-            yield from (f"{path.name}:{line}: {problem}" for line, problem in _comparisons(tree))
+        for line, problem in sorted(_file_problems(path)):
+            yield f"{path.name}:{line}: {problem}"
     records = collect_checks(stage)
     for check in sorted(stage.stage.checks.keys() - records.keys()):
         yield f"grading.yml lists {check}, but no hidden test has that name"
     for check in sorted(records.keys() - stage.stage.checks.keys()):
         yield f"hidden test {check} has no points in grading.yml"
     for check, record in records.items():
-        if not record.title or not record.hint:
-            yield f"{check}: the docstring needs a title line and a paragraph that begins `Hint:`"
+        yield from (f"{check}: {problem}" for problem in _wording_problems(record))
 
 
-def _comparisons(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def _file_problems(path: Path) -> Iterator[Problem]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    yield from _says_problems(tree)
+    if not path.name.startswith("test_"):
+        return  # a helper may compute an oracle as it likes
+    yield from _test_problems(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FORBIDDEN_CALLS:
-            yield node.lineno, f"`.{node.func.attr}(…)` compares by hand: use the check_… helpers"
-        elif isinstance(node, ast.Assert):
+        yield from _node_problems(node)
+
+
+def _test_problems(tree: ast.Module) -> Iterator[Problem]:
+    """What is wrong with the test functions as such."""
+    names = Counter(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
+    for node in tree.body:
+        if isinstance(node, (ast.ClassDef, ast.AsyncFunctionDef)) and node.name.lower().startswith("test"):
+            yield node.lineno, f"`{node.name}`: a hidden test is a plain function"
+        if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
+            continue
+        if names[node.name] > 1:
+            yield node.lineno, f"`{node.name}` is defined {names[node.name]} times; the last one alone would run"
+        called = {_last_name(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+        if not any(name.startswith("check_") for name in called):
+            yield node.lineno, f"`{node.name}` calls no check_… helper: it asserts nothing"
+
+
+def _node_problems(node: ast.AST) -> Iterator[Problem]:
+    match node:
+        case ast.Assert():
             yield node.lineno, "a bare assert compares by hand: use the check_… helpers"
-        elif isinstance(node, ast.keyword) and node.arg == "says" and isinstance(node.value, ast.JoinedStr):
-            yield node.value.lineno, "`says` must be a literal: an f-string could show hidden values"
+        case ast.Try():
+            yield node.lineno, "`try` can hide the submission's errors: use check_raises"
+        case ast.Import(names=names):
+            yield from ((node.lineno, _import_problem(alias.name)) for alias in names if _import_problem(alias.name))
+        case ast.ImportFrom(module=str(module), names=names):
+            for name in (module, *(f"{module}.{alias.name}" for alias in names)):
+                if problem := _import_problem(name):
+                    yield node.lineno, problem
+                    break
+        case ast.Attribute() if (path := _dotted(node)).startswith("pytest."):
+            if path.removeprefix("pytest.") not in _PYTEST:
+                yield node.lineno, f"`{path}` has no place in a hidden test: every check runs, and check_… decides"
+        case ast.FunctionDef():
+            yield from _rejection_problems(node)
+        case ast.Call(func=function):
+            yield from _call_problems(node, _last_name(function))
+
+
+def _call_problems(call: ast.Call, name: str) -> Iterator[Problem]:
+    if name in _COMPARISONS or (name.startswith("assert") and len(name) > 6):
+        yield call.lineno, f"`{name}(…)` compares by hand: use the check_… helpers"
+    elif name == "check_that":
+        for node in ast.walk(call.args[0] if call.args else call):
+            if isinstance(node, ast.Compare) and _compares_by_hand(node):
+                yield node.lineno, "`==` in check_that compares by hand: use check_equal or check_close"
+            elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+                yield node.lineno, "`not` in check_that holds for NaN: say what must be true"
+
+
+def _rejection_problems(function: ast.FunctionDef) -> Iterator[Problem]:
+    students = [node.lineno for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == "student"]
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and (name := _last_name(node.func)) in _REJECTIONS:
+            if students and node.lineno >= min(students):
+                yield node.lineno, f"`{name}(…)` after the student's code was asked: a result could have it skipped"
+
+
+def _compares_by_hand(node: ast.Compare) -> bool:
+    """Whether ``==`` may meet a tensor: a length, a type or a shape is none."""
+    sides = [node.left, *node.comparators]
+    harmless = any(
+        (isinstance(side, ast.Call) and _last_name(side.func) in ("len", "type"))
+        or (isinstance(side, ast.Attribute) and side.attr in ("shape", "ndim", "dtype", "device"))
+        for side in sides
+    )
+    return not harmless and any(isinstance(op, (ast.Eq, ast.NotEq)) for op in node.ops)
+
+
+def _import_problem(name: str) -> str:
+    if any(name == module or name.startswith(f"{module}.") for module in _TESTING_MODULES):
+        return f"`{name}` compares in other ways: use the check_… helpers"
+    if name.startswith("pytest."):
+        return "import pytest itself: what is used of it is then seen"
+    return ""
+
+
+def _says_problems(tree: ast.Module) -> Iterator[Problem]:
+    """Sentences for students must be literal: any other expression could carry a hidden value."""
+    literals = _literal_names(tree)
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        said = [keyword.value for keyword in call.keywords if keyword.arg == "says"]
+        if _last_name(call.func) in ("check_that", "CheckFailure"):
+            said += call.args[1:2]
+        for value in said:
+            if not _is_literal(value, literals):
+                yield value.lineno, "`says` must be a literal sentence: anything else could show a hidden value"
+
+
+def _literal_names(tree: ast.Module) -> set[str]:
+    """Names that stand for literal sentences alone, ``says`` as a helper's parameter among them."""
+    bound: dict[str, list[ast.expr | None]] = {"says": []}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    for name in ast.walk(target):
+                        if isinstance(name, ast.Name):
+                            bound.setdefault(name.id, []).append(value if name is target else None)
+            case ast.Name(id=name, ctx=ast.Store()):
+                bound.setdefault(name, [])
+            case ast.arg(arg=name) if name != "says":
+                bound.setdefault(name, []).append(None)
+    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+    stores = Counter(name.id for name in names if isinstance(name.ctx, ast.Store))
+    return {
+        name
+        for name, values in bound.items()
+        if len(values) == stores[name] and all(value is not None and _is_literal(value, set()) for value in values)
+    }
+
+
+def _is_literal(value: ast.expr, names: set[str]) -> bool:
+    match value:
+        case ast.Constant(value=str() | None):
+            return True
+        case ast.Name(id=name):
+            return name in names
+        case ast.IfExp(body=body, orelse=orelse):
+            return _is_literal(body, names) and _is_literal(orelse, names)
+    return False
+
+
+def _wording_problems(record: CheckRecord) -> Iterator[str]:
+    if not record.title or not record.hint:
+        yield "the docstring needs a title line and a paragraph that begins `Hint:`"
+    if len(record.title) > _LONGEST_TITLE:
+        yield f"the title has {len(record.title)} characters; {_LONGEST_TITLE} fit a line of the report"
+
+
+def _last_name(function: ast.expr) -> str:
+    match function:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def _dotted(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=name):
+            return f"{_dotted(value)}.{name}"
+    return "?"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
-from autograder.judge.compare import CheckFailure, Symptom
 from autograder.judge.recorder import SessionFault
+from autograder.judge.symptoms import CheckFailure, Symptom
 from autograder.results import Outcome
 
 _DEATHS = {

@@ -17,6 +17,8 @@ from autograder.results import IsolationLevel, lowest_level
 # many times slower than none.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
+_CLOSING_SECONDS = 2.0
+
 
 class JudgeError(Exception):
     """A judge process could not start."""
@@ -78,18 +80,22 @@ class JudgeProcess:
         return reply
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and what it is doing."""
         self._channel.close()
-        self._process.wait()
+        try:
+            self._process.wait(_CLOSING_SECONDS)
+        except subprocess.TimeoutExpired:  # in the middle of a job, which nobody waits for any more
+            self._process.kill()
+            self._process.wait()
 
 
 def refusal(open_probes: tuple[str, ...]) -> str:
     """Why grading is refused on this machine, and what to do."""
     found = f"these got through: {', '.join(open_probes)}" if open_probes else "no isolation is available"
     return (
-        f"student code cannot be isolated on this machine ({found}). Grade on Linux with kernel 5.13 or newer; on macOS "
-        "or Windows use Docker or WSL2. `autograder doctor` shows each probe. To grade without isolation all the same, "
-        "pass --unsafe-no-isolation: the grades are marked, and student code can then read and change your files."
+        f"student code cannot be isolated on this machine ({found}). Grade on Linux with kernel 5.13 or newer; on "
+        "macOS or Windows use Docker or WSL2. `autograder doctor` shows each probe. To grade without isolation all the "
+        "same, pass --unsafe-no-isolation: the grades are marked, and student code can then read and change your files."
     )
 
 

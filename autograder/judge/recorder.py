@@ -63,7 +63,7 @@ class Recorder:
             self._keep(Exchange(op, asked, error=(error.type_name, error.message)))
             raise
         except WorkerDied:
-            self.complete = False
+            self._give_up()
             raise
         except OSError as error:
             raise SessionFault(f"the session failed: {error}") from error
@@ -71,11 +71,14 @@ class Recorder:
         return reply
 
     def _keep(self, exchange: Exchange) -> None:
-        if len(self.exchanges) < self._most and self._bytes_left >= 0:
+        if self.complete:
             self.exchanges.append(exchange)
-        else:
-            self.complete = False
-            self.exchanges.clear()
+        if len(self.exchanges) > self._most or self._bytes_left < 0:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.complete = False
+        self.exchanges.clear()
 
     def _copy(self, value: Any) -> Any:
         """The value with its tensors and arrays copied, once no more than can be kept."""

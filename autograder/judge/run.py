@@ -12,6 +12,7 @@ from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, SourceMap, 
 from autograder.judge.plugin import CheckRecord, close
 from autograder.judge.recorder import Session
 from autograder.judge.trusted_code import Trusted
+from autograder.judge.unrun import check_title, unrun_stage
 from autograder.lab import StageFolders
 from autograder.mistakes import Mistake
 from autograder.results import CheckResult, Outcome
@@ -81,31 +82,6 @@ def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], 
 def _place(error: SubmissionError, modules: Mapping[str, str], main: str) -> str:
     source = SourceMap(f"{main}.py", modules[main].count("\n") + 1, {})
     return str(source.of_error(error) or f"{main}.py")
-
-
-def unrun_stage(
-    stage: StageFolders, what: str, where: str, outcome: Outcome = Outcome.BLOCKED, hint: str = ""
-) -> tuple[CheckResult, ...]:
-    """The results of a submission that was not run: refused, missing, not loading, or the grader failed."""
-    return tuple(
-        CheckResult(
-            id=check,
-            title=check_title(check),
-            exercise=name,
-            outcome=outcome,
-            points=exercise.checks[check],
-            bonus=exercise.bonus,
-            what=what,
-            where=where,
-            hint=hint,
-        )
-        for check, (name, exercise) in stage.stage.checks.items()
-    )
-
-
-def check_title(check: str) -> str:
-    """A readable stand-in for a title where the hidden test was not looked at."""
-    return check.removeprefix("test_").replace("_", " ")
 
 
 def _ending(record: CheckRecord, source: SourceMap) -> Ending:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from autograder.isolation.process import Limits, Template
+from autograder.isolation.lockdown import die_with_parent
+from autograder.isolation.process import IsolationUnavailable, Limits, Template
 from autograder.isolation.selfcheck import self_check
 from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
@@ -51,8 +52,8 @@ class Server:
         except Exception:
             return Broken(traceback.format_exc())
         reply = self._in_fork(job, trusted)
-        if isinstance(reply, Broken):
-            # A worker may have outlived the judge that was talking to it: start clean.
+        if isinstance(reply, Broken) or not self._template.alive:
+            # No worker outlives its judge, but the template itself may be what failed: start clean.
             self._template.close()
             self._template = self._start_template()
         return reply
@@ -75,8 +76,10 @@ class Server:
 
     def _in_fork(self, job: Job, trusted: Trusted) -> Reply:
         reading, writing = os.pipe()
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
+            die_with_parent(parent)
             os.close(reading)
             self._judge_and_exit(job, trusted, writing)
         os.close(writing)
@@ -126,10 +129,14 @@ def _read_all(pipe: int, seconds: float) -> bytes | None:
 
 def main(descriptor: int, root: str, isolated: bool) -> None:
     """Serve jobs until the other side closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt at the terminal is for the pipeline, which closes us
     channel = Channel(socket.socket(fileno=descriptor))
     try:
         server = Server(Lab(Path(root)), isolated)
         channel.send(server.ready())
+    except IsolationUnavailable:
+        channel.send(Ready(IsolationLevel.NONE))
+        return
     except Exception:
         channel.send(Broken(traceback.format_exc()))
         return

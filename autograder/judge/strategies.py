@@ -35,7 +35,7 @@ def distinct_sizes(draw: st.DrawFn, *, count: int, min_size: int = 1, max_size: 
 
 @st.composite
 def leading_shapes(draw: st.DrawFn, *, max_axes: int = 3, max_size: int = 3) -> tuple[int, ...]:
-    """Zero to ``max_axes`` leading axes, ``()``, ``(batch,)``, ``(batch, heads)``, …"""
+    """Zero to ``max_axes`` leading axes: ``()``, ``(batch,)``, ``(batch, heads)`` and so on."""
     return tuple(draw(st.lists(st.integers(1, max_size), max_size=max_axes)))
 
 

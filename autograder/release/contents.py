@@ -9,7 +9,7 @@ from autograder.lab import Lab, StageFolders
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder
 from autograder.release.sheets import build_notebook
-from autograder.release.stubs import strip_solutions
+from autograder.release.stubs import refuse_leaks, strip_solutions
 
 # Lists the generated files with their digests: what an earlier release made may be taken away by a
 # later one, a file that somebody put there may not.
@@ -37,13 +37,17 @@ def assignments(lab: Lab) -> dict[str, FileContent]:
 def stage_files(stage: StageFolders) -> dict[str, FileContent]:
     """A stage's own files: stub, lab sheet and public tests."""
     module = stage.stage.module
-    stub = strip_solutions(stage.reference_source(), str(stage.reference))
+    reference = stage.reference_source()
+    stub = strip_solutions(reference, str(stage.reference))
+    notebook = build_notebook(stage)
     tests = stage.folder / f"test_{module}.py"
     if not tests.is_file():
         raise ReleaseError(f"{tests} is missing: every stage needs its public tests")
+    shown = {str(path): path.read_text(encoding="utf-8") for path in (stage.sheet, tests)}
+    refuse_leaks(reference, str(stage.reference), shown)
     return {
         f"{module}.py": FileContent(stub.encode()),
-        f"{module}.ipynb": FileContent(build_notebook(stage).encode()),
+        f"{module}.ipynb": FileContent(notebook.encode()),
         tests.name: FileContent.of(tests),
     }
 

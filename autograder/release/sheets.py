@@ -51,7 +51,8 @@ def _role(cell: NotebookNode, stage: StageFolders) -> dict[str, Any] | None:
     for key, kind in (("exercise", "code"), ("question", "markdown")):
         name = cell.metadata.get(key)
         if name is not None and cell.cell_type != kind:
-            raise ReleaseError(f'{stage.sheet}: {key}="{name}" marks a {cell.cell_type} cell; mark a {kind} cell with it')
+            found = f'{key}="{name}" marks a {cell.cell_type} cell'
+            raise ReleaseError(f"{stage.sheet}: {found}; mark a {kind} cell with it")
     if (name := cell.metadata.get("exercise")) is not None:
         _refuse_hidden_checks(cell.source, name, stage)
         return {"grade_id": check_id(name), "grade": True, "solution": False, "locked": True, **_points(stage, name)}

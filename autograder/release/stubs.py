@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from autograder.release.errors import ReleaseError
@@ -47,7 +47,8 @@ def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
     blocks = list(_blocks(lines, _parse(source, file), file))
     if not blocks:
         raise ReleaseError(f"{file}:1: there is no solution block: students would receive the whole reference")
-    _refuse_leaks(lines, blocks, file)
+    hidden = {index for block in blocks for index in range(block.begin, block.end + 1)}
+    _refuse_leaks(lines, blocks, [(f"{file}:{n + 1}", line) for n, line in enumerate(lines) if n not in hidden])
     stub: list[str] = []
     after = 0
     for block in blocks:
@@ -60,6 +61,26 @@ def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
     text = "\n".join([*stub, *lines[after:]])
     _parse(text, f"the stub of {file}")
     return text
+
+
+def refuse_leaks(source: str, file: str, shown: Mapping[str, str]) -> None:
+    """Refuse that students read a line of a solution anywhere else.
+
+    Args:
+        source: the reference's text.
+        file: its path, for messages.
+        shown: what else students receive: path → text.
+
+    Raises:
+        ReleaseError: one of those holds a telling line of a solution.
+    """
+    lines = source.split("\n")
+    blocks = list(_blocks(lines, _parse(source, file), file))
+    _refuse_leaks(
+        lines,
+        blocks,
+        [(f"{name}:{n + 1}", line) for name, text in shown.items() for n, line in enumerate(text.split("\n"))],
+    )
 
 
 def _parse(source: str, file: str) -> ast.Module:
@@ -79,7 +100,7 @@ def _blocks(lines: list[str], tree: ast.Module, file: str) -> Iterator[_Block]:
                 raise ReleaseError(f"{file}:{index + 1}: `{marker}` is no marker; write exactly `{BEGIN}` or `{END}`")
         elif marker == BEGIN:
             if begin is not None:
-                raise ReleaseError(f"{file}:{index + 1}: a block begins inside the one of line {begin + 1}; end that first")
+                raise ReleaseError(f"{file}:{index + 1}: a block inside that of line {begin + 1}; end that first")
             begin = index
         elif begin is None:
             raise ReleaseError(f"{file}:{index + 1}: this `{END}` has no `{BEGIN}` above it")
@@ -113,23 +134,24 @@ def _enclosing_function(node: ast.AST, line: int) -> str | None:
     return None
 
 
-def _refuse_leaks(lines: list[str], blocks: list[_Block], file: str) -> None:
-    """No line that students receive may hold a telling line of a solution, be it in a docstring."""
-    hidden = {index for block in blocks for index in range(block.begin, block.end + 1)}
-    shown = [(index, _normal(line)) for index, line in enumerate(lines) if index not in hidden]
+def _refuse_leaks(lines: list[str], blocks: list[_Block], shown: list[tuple[str, str]]) -> None:
+    """No line that students receive, given with its place, may hold a telling line of a solution."""
     for block in blocks:
-        for solution in filter(_tells, map(_normal, lines[block.begin + 1 : block.end])):
-            for index, line in shown:
-                if solution in line:
+        for solution in filter(_tells, map(_without_remark, lines[block.begin + 1 : block.end])):
+            for place, line in shown:
+                if solution in _single_spaced(line):
                     raise ReleaseError(
-                        f"{file}:{index + 1}: students would read a line of the solution of {block.name}: "
-                        f"`{solution}`; reword it, or move it between the markers"
+                        f"{place}: students would read a line of the solution of {block.name}: `{solution}`; "
+                        "reword it, or move it between the markers"
                     )
 
 
-def _normal(line: str) -> str:
-    """A line without its end-of-line comment, whitespace made single."""
-    return " ".join(line.split("  #")[0].split())
+def _without_remark(line: str) -> str:
+    return _single_spaced(line.split("  #")[0])
+
+
+def _single_spaced(line: str) -> str:
+    return " ".join(line.split())
 
 
 def _tells(line: str) -> bool:

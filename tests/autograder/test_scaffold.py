@@ -18,8 +18,8 @@ def test_every_solution_of_a_new_stage_is_judged_as_it_says(tiny_lab):
     stage = lab.stage("2_twice")
     trusted = read_trusted(lab, stage)
     kinds = []
-    for variant in variants(stage, trusted):
-        results = judge_stage(stage, {"twice": variant.source}, TrustedSession, trusted, seed=0)
+    for variant in variants(lab, stage, trusted):
+        results = judge_stage(stage, variant.modules, TrustedSession, trusted, seed=0)
         assert {result.id for result in results if not result.passed} == variant.fails, variant.name
         kinds.append(variant.kind)
     assert {"reference", "stub", "alternative", "mistake"} == set(kinds)

@@ -154,6 +154,16 @@ def all_alike(student: str, stage: str, outcome: Outcome, what: str, where: str 
     return make_report(student, stage, dict.fromkeys(CONFIG.stages[stage].checks, fields))
 
 
+SECRETS = ("5ecret", "51.5", "sha256-of", *CONFIG.stages[ATTENTION].checks, *_HINTS)
+
+
+def report_with_secrets() -> StageReport:
+    """A report in which everything that is not for students can be told by ``SECRETS``."""
+    fields = {"id": "5ecret", "mistake": "5ecret", "seconds": 51.51}
+    wrong = {check: {**shown, **fields} for check, shown in WRONG.items()}
+    return make_report("ada", ATTENTION, wrong, notes=("5ecret",))
+
+
 def sample_class() -> list[StageReport]:
     """Five students, both stages: half right, all right, not loading, nothing handed in, a grader error."""
     grader = {"outcome": Outcome.GRADER_ERROR, "what": "the grader failed, not your code; nothing was deducted"}

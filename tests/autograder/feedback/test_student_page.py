@@ -10,7 +10,18 @@ from hostile_text import ATTACKS, hostile_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_reader import Element, assert_anchors, assert_inert, read_html
-from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, SOURCE, WRONG, all_alike, make_report
+from sample_reports import (
+    ATTENTION,
+    CONFIG,
+    KERNELS,
+    SCALE_SENTENCE,
+    SECRETS,
+    SOURCE,
+    WRONG,
+    all_alike,
+    make_report,
+    report_with_secrets,
+)
 
 from autograder.feedback.student_page import student_page
 from autograder.results import IsolationLevel, Outcome
@@ -76,9 +87,40 @@ def test_where_leads_to_the_line_and_the_line_back_to_the_check():
     assert [number for number, line in enumerate(lines, 1) if "hit" in line.classes] == [11, 15, 17, 25]
 
 
-def test_the_source_is_shown_line_by_line_as_it_was_written():
-    root = page_of(make_report("ada", ATTENTION))
-    assert [line.text for line in root.find("figure", "source").find_all("li")] == SOURCE.rstrip("\n").split("\n")
+@pytest.mark.parametrize(
+    "source",
+    [
+        SOURCE,
+        'x = f"{a!r:>{width}} {{}}" + \'\'\'\n\n two\n\'\'\' # end\ny = 1_000',
+        "if a:\n        b\n    c  # a dedent that fits nowhere\nd = (",
+        "x = 'not closed\n\ty = $ ? `",
+        "",
+    ],
+    ids=["honest", "strings", "dedent", "not Python", "empty"],
+)
+def test_the_source_is_shown_line_by_line_as_it_was_written(source):
+    root = page_of(make_report("ada", ATTENTION), source=source)
+    shown = [line.text for figure in root.find_all("figure", "source") for line in figure.find_all("li")]
+    assert shown == (source.rstrip("\n").split("\n") if source else [])
+
+
+def test_lines_are_numbered_as_python_numbers_them():
+    """A form feed and Unicode's line separators end no line of Python."""
+    lines = page_of(make_report("ada", ATTENTION), source="a = 1\x0c\u2028\x85\nb = 2").find("figure").find_all("li")
+    assert [line.text for line in lines] == [r"a = 1\x0c\u2028\x85", "b = 2"]
+
+
+def test_line_ends_of_windows_are_no_text():
+    lines = page_of(make_report("ada", ATTENTION), source="a = 1\r\nb = 2\r\n").find("figure").find_all("li")
+    assert [line.text for line in lines][:2] == ["a = 1", "b = 2"]
+
+
+def test_the_source_is_coloured():
+    figure = page_of(make_report("ada", ATTENTION)).find("figure")
+    coloured = {(span.classes[0], span.text) for span in figure.find_all("span") if span.classes}
+    assert {("keyword", "def"), ("name", "softmax"), ("number", "1")} <= coloured
+    assert ("comment", "# one maximum for all rows") in coloured
+    assert ("string", '"""Positive weights that sum to one along `dim`."""') in coloured
 
 
 @pytest.mark.parametrize(
@@ -98,6 +140,7 @@ def test_a_stage_that_did_not_run_is_explained_once():
     assert root.text.count(what) == 1
     assert "Could not be run" in root.find("div", "callout").text
     assert len(root.find_all("li", "check")) == 5
+    assert "could not be run" in root.find("li", "hit").text
     assert_anchors(root)
 
 
@@ -109,6 +152,7 @@ def test_an_ungraded_stage_has_no_number():
     assert "not graded" in stage.find("div", "stage-head").text
     assert "– / 4" in stage.find("section", "exercise").find("h3").text
     assert "the grader failed, not your code" in stage.text
+    assert "bonus" not in root.find("header").text
 
 
 def test_isolation_is_told_only_where_there_was_none():
@@ -117,18 +161,21 @@ def test_isolation_is_told_only_where_there_was_none():
         assert "isolation" not in page_of(make_report("ada", isolation=level)).text
 
 
+def test_what_was_not_attempted_is_said_once():
+    root = page_of(make_report("ada", ATTENTION, WRONG))
+    check = next(one for one in root.find_all("li", "check") if "blocks of any size" in one.text)
+    assert [part.text for part in check.find_all("dt")] == ["where"]
+    assert check.find(cls="label").text == "not attempted yet"
+
+
 def test_stand_ins_are_named():
     assert "run on the course's own kernels" in page_of(make_report("ada", stand_ins=("kernels",))).text
 
 
 def test_what_is_not_for_students_is_not_on_the_page():
     """Only titles, points, symptoms, places and hints may come through."""
-    secret = "5ecret"
-    wrong = {check: {**fields, "id": secret, "mistake": secret, "seconds": 5151.515} for check, fields in WRONG.items()}
-    report = make_report("ada", ATTENTION, wrong, notes=(secret,))
-    page = student_page([report], {ATTENTION: SOURCE, "9_other": secret}, CONFIG)
-    for hidden in (secret, "5151", "sha256-of", *CONFIG.stages[ATTENTION].checks, "Which axis?"):
-        assert hidden not in page
+    page = student_page([report_with_secrets()], {ATTENTION: SOURCE, "9_other": "5ecret"}, CONFIG)
+    assert [secret for secret in SECRETS if secret in page] == []
 
 
 def test_one_page_is_about_one_student():
@@ -143,6 +190,20 @@ def test_a_stage_that_grading_yml_no_longer_has_is_shown_without_titles():
     root = read_html(student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: SOURCE}, config))
     assert "scores are scaled by the head size" in root.text
     assert_anchors(root)
+
+
+def test_a_line_is_marked_open_only_where_nothing_was_tried():
+    untried = WRONG["test_blocks_change_nothing"]
+    beside_a_failure = {**untried, "where": "attention.py, line 15"}
+    wrong = {**WRONG, "test_blocks_change_nothing": beside_a_failure, "test_slices_sum_to_one": untried}
+    hits = page_of(make_report("ada", ATTENTION, wrong)).find_all("li", "hit")
+    assert [line.classes[1] for line in hits] == ["bad", "bad", "bad", "open"]
+
+
+def test_the_bar_shows_every_point_that_counts_and_no_bonus():
+    bar = page_of(make_report("ada", ATTENTION, WRONG)).find("section", "stage").find("svg", "bar")
+    parts = [(rect.classes[0], float(rect.attributes["width"].rstrip("%"))) for rect in bar.find_all("rect")]
+    assert parts == [("good", 20), ("bad", 20), ("bad", 30), ("bad", 30)]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -1,0 +1,121 @@
+"""The page an instructor reads about a class. It names everybody: never for students."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from autograder.feedback.class_statistics import BINS, CheckStatistics, ClassStatistics, StageStatistics
+from autograder.feedback.html import render
+from autograder.results import IsolationLevel, Outcome
+
+SHADES = 5
+
+_KINDS = {
+    Outcome.PASSED: "good",
+    Outcome.FAILED: "bad",
+    Outcome.ERROR: "stop",
+    Outcome.TIMEOUT: "stop",
+    Outcome.OUT_OF_MEMORY: "stop",
+    Outcome.BLOCKED: "stop",
+    Outcome.NOT_ATTEMPTED: "open",
+}
+LEGEND = {"good": "passed", "bad": "wrong answer", "stop": "stopped: error, time or memory", "open": "not attempted"}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a figure; ``start`` and ``size`` are in per cent, ``kind`` is its colour."""
+
+    kind: str
+    start: float
+    size: float
+    count: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One student's stage in the table: the words, the shade of its share of points, and days late."""
+
+    words: str
+    bonus: int
+    shade: int | None
+    ungraded: bool
+    late: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One student's line; ``page`` is where their page is, if it was said."""
+
+    student: str
+    page: str | None
+    cells: tuple[Cell, ...]
+    total: str
+
+
+def class_page(statistics: ClassStatistics, pages: Mapping[str, str] = {}) -> str:
+    """One self-contained HTML page about a class.
+
+    Args:
+        statistics: what ``class_statistics`` worked out.
+        pages: student → path of their own page, relative to this one.
+    """
+    counts = [len(mistake.students) for mistake in statistics.mistakes]
+    return render(
+        "class.html",
+        course=statistics.course,
+        statistics=statistics,
+        stages=[
+            (stage, histogram(stage), [(check, outcome_bars(check)) for check in stage.checks])
+            for stage in statistics.stages
+        ],
+        rows=list(_rows(statistics, pages)),
+        legend=LEGEND,
+        most=max(counts, default=0),
+        unisolated=IsolationLevel.NONE in statistics.isolation,
+        pages={student: quote(path) for student, path in pages.items()},
+    )
+
+
+def histogram(stage: StageStatistics) -> list[Bar]:
+    """The distribution of scores; sizes are heights, the fullest bin being 100."""
+    counts = stage.histogram
+    most = max(counts) or 1
+    labels = [f"{10 * tenth}–{10 * tenth + 9} %" for tenth in range(BINS - 1)] + ["full marks"]
+    kinds = ["plain"] * (BINS - 1) + ["good"]
+    return [
+        Bar(kind, round(100 * place / BINS, 3), round(100 * count / most, 3), count, label)
+        for place, (kind, count, label) in enumerate(zip(kinds, counts, labels, strict=True))
+    ]
+
+
+def outcome_bars(check: CheckStatistics) -> list[Bar]:
+    """How the check ended over the class, as parts of one bar; sizes are widths."""
+    total = sum(check.outcomes.values())
+    bars, start = [], 0.0
+    for kind, label in LEGEND.items():
+        count = sum(number for outcome, number in check.outcomes.items() if _KINDS[outcome] == kind)
+        size = 100 * count / total
+        bars.append(Bar(kind, round(start, 3), round(size, 3), count, label))
+        start += size
+    return bars
+
+
+def _rows(statistics: ClassStatistics, pages: Mapping[str, str]) -> Iterator[Row]:
+    for student in statistics.students:
+        score, points = statistics.total(student)
+        cells = tuple(_cell(statistics, student, stage) for stage in statistics.stages)
+        page = pages.get(student)
+        yield Row(student, quote(page) if page else None, cells, f"{score} / {points}")
+
+
+def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> Cell:
+    report = statistics.reports.get((student, stage.id))
+    late = statistics.late_days.get((student, stage.id), 0)
+    if report is None:
+        return Cell("–", 0, None, False, late)
+    if not report.graded:
+        return Cell("not graded", 0, None, True, late)
+    shade = (SHADES - 1) * report.score // report.points if report.points else None
+    return Cell(str(report.score), report.bonus, shade, False, late)

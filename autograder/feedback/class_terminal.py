@@ -1,0 +1,162 @@
+"""A class on the terminal, for instructors: the table of scores, and the report."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from autograder.feedback.class_statistics import ClassStatistics, StageStatistics
+from autograder.feedback.text import log_line
+from autograder.results import IsolationLevel
+
+_WARNING = "bold yellow"
+_BETWEEN = 3  # columns from one cell to the next
+_NAMES = 24  # columns that a student's name may take before it wraps
+_HEADING = 12  # columns that a stage's name takes before it goes on in the next line
+
+
+def print_class_table(console: Console, statistics: ClassStatistics) -> None:
+    """Print student × stage points, what is not graded, and how student code was kept apart.
+
+    A table that is wider than the console is printed in parts, each with all students.
+    """
+    parts = list(_score_parts(statistics, console.width))
+    for part in parts:
+        console.print(_score_table(statistics, part, totals=part is parts[-1]))
+    for line in _warnings(statistics):
+        console.print(Text(log_line(line), style=_WARNING))
+    levels = ", ".join(f"{level.value} ({count} reports)" for level, count in statistics.isolation.items())
+    console.print(Text(f"isolation: {levels or 'nothing was graded'}"))
+
+
+def print_class_report(console: Console, statistics: ClassStatistics) -> None:
+    """Print distribution, checks, common mistakes, who may need help, and the table of scores."""
+    console.print(_stage_table(statistics.stages))
+    for stage in statistics.stages:
+        console.print(_check_table(stage))
+    if statistics.mistakes:
+        console.print(_mistake_table(statistics))
+    if statistics.needs_help:
+        console.print(_help_table(statistics))
+    print_class_table(console, statistics)
+
+
+def _score_parts(statistics: ClassStatistics, width: int) -> Iterator[list[StageStatistics]]:
+    """The stages in runs that fit beside the names and the totals."""
+    part: list[StageStatistics] = []
+    names = min(_NAMES, max((cell_len(log_line(student)) for student in statistics.students), default=0))
+    room = free = width - names - len("100 / 100") - 2 * _BETWEEN
+    for stage in statistics.stages:
+        cells = [_cell(statistics, student, stage) for student in statistics.students]
+        needed = max(text.cell_len for cell in [_heading(stage), *cells] for text in cell.split()) + _BETWEEN
+        if part and needed > free:
+            yield part
+            part, free = [], room
+        part.append(stage)
+        free -= needed
+    yield part
+
+
+def _score_table(statistics: ClassStatistics, stages: Sequence[StageStatistics], totals: bool) -> Table:
+    table = _table("Student")
+    for stage in stages:
+        table.add_column(_heading(stage), justify="right", no_wrap=True)
+    if totals:
+        table.add_column("Total", justify="right", no_wrap=True)
+    for student in statistics.students:
+        cells = [_cell(statistics, student, stage) for stage in stages]
+        if totals:
+            score, points = statistics.total(student)
+            cells.append(Text(f"{score} / {points}", style="bold"))
+        table.add_row(Text(log_line(student)), *cells)
+    return table
+
+
+def _heading(stage: StageStatistics) -> Text:
+    """The stage's id, broken after underscores where it is long, over its points."""
+    lines = [""]
+    for word in re.findall("[^_]*_|[^_]+", log_line(stage.id)):
+        if lines[-1] and len(lines[-1] + word) > _HEADING:
+            lines.append("")
+        lines[-1] += word
+    return Text("\n".join([*lines, f"/ {stage.points}"]))
+
+
+def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> Text:
+    report = statistics.reports.get((student, stage.id))
+    if report is None:
+        return Text("–", style="dim")
+    if not report.graded:
+        return Text("not graded", style=_WARNING)
+    style = "green" if report.score == report.points else "red" if report.score == 0 else ""
+    cell = Text(f"{report.score}" + (f" +{report.bonus}" if report.bonus else ""), style=style)
+    late = statistics.late_days.get((student, stage.id), 0)
+    return cell.append(f" {late} d late", style=_WARNING) if late else cell
+
+
+def _warnings(statistics: ClassStatistics) -> Iterator[str]:
+    for student in statistics.students:
+        stages = [report.stage for report in statistics.ungraded if report.student == student]
+        if stages:
+            yield f"! not graded: {student} in {', '.join(stages)} (grader error; grade again)"
+    if IsolationLevel.NONE in statistics.isolation:
+        yield "! isolation none: student code could have read or changed anything here, these grades included"
+
+
+def _stage_table(stages: Sequence[StageStatistics]) -> Table:
+    table = _table("Stage", title="Distribution")
+    for heading in ("Graded", "Not graded", "Mean", "Median", "Full marks", "Points"):
+        table.add_column(heading, justify="right")
+    for stage in stages:
+        ungraded = Text(str(stage.ungraded), style=_WARNING if stage.ungraded else "dim")
+        mean, median, full = _number(stage.mean), _number(stage.median), str(stage.histogram[-1])
+        table.add_row(Text(log_line(stage.id)), str(len(stage.scores)), ungraded, mean, median, full, str(stage.points))
+    return table
+
+
+def _check_table(stage: StageStatistics) -> Table:
+    table = _table("Check", title=f"Checks of {log_line(stage.id)}, {stage.ran} submissions")
+    for heading in ("Points", "Passed", "Discrimination"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for check in stage.checks:
+        passed = "–" if check.passed_share is None else f"{check.passed_share:.0%}"
+        flag = f"{check.flag} " if check.flag else ""
+        discrimination = Text.assemble((flag, _WARNING), _number(check.discrimination, 2))
+        table.add_row(Text(log_line(check.title)), str(check.points), passed, discrimination)
+    return table
+
+
+def _mistake_table(statistics: ClassStatistics) -> Table:
+    table = _table("Mistake", title="Common mistakes")
+    table.add_column("Stage", no_wrap=True)
+    table.add_column("Students", justify="right", no_wrap=True)
+    for mistake in statistics.mistakes:
+        table.add_row(Text(log_line(mistake.says)), Text(log_line(mistake.stage)), str(len(mistake.students)))
+    return table
+
+
+def _help_table(statistics: ClassStatistics) -> Table:
+    table = _table("Student", title="Who may need help")
+    table.add_column("Stage", no_wrap=True)
+    table.add_column("Why", overflow="fold")
+    for one in statistics.needs_help:
+        for index, (stage, reason) in enumerate(one.reasons.items()):
+            name = "" if index else log_line(one.student)
+            table.add_row(Text(name), Text(log_line(stage)), Text(log_line(reason)))
+    return table
+
+
+def _table(first: str, title: str | None = None) -> Table:
+    """A table whose first column takes the room there is, and folds rather than being cut."""
+    heading = Text(title, style="bold") if title else None
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, overflow="fold")
+    return table
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,55 @@
+"""Pages on disk: one per student, and the instructor's page of the class."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from autograder.feedback.class_page import class_page
+from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
+from autograder.feedback.student_page import student_page
+from autograder.grade import Graded
+from autograder.lab import Lab
+from autograder.policy import days_late
+from autograder.results import StageReport
+from autograder.store import write_atomically
+
+STUDENT_PAGES = "students"
+
+
+def write_student_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> dict[str, str]:
+    """Write each student's page to ``folder/students``; student → path of the page in ``folder``.
+
+    ``graded`` lists a student's stages next to each other, as grading does.
+    """
+    pages = {}
+    for student, ones in groupby(graded, key=lambda one: one.submission.student):
+        stages = list(ones)
+        sources = {one.submission.stage: one.submission.source for one in stages if one.submission.source is not None}
+        page = student_page([one.report for one in stages], sources, lab.config)
+        pages[student] = f"{STUDENT_PAGES}/{student}.html"
+        write_atomically(folder / pages[student], page.encode())
+    return pages
+
+
+def write_class_page(folder: Path, statistics: ClassStatistics, pages: dict[str, str]) -> Path:
+    """Write the class page into ``folder``, linked to the students' pages; its path."""
+    path = folder / "class.html"
+    write_atomically(path, class_page(statistics, pages).encode())
+    return path
+
+
+def statistics_of(lab: Lab, reports: Sequence[StageReport], graded: Sequence[Graded] = ()) -> ClassStatistics:
+    """A class's figures. Who was late is known where the hand-ins themselves are given too."""
+    late = {(one.submission.student, one.submission.stage): _days_late(lab, one) for one in graded}
+    late = {place: days for place, days in late.items() if days}
+    return class_statistics(reports, lab.config, sentences=mistake_sentences(lab), late_days=late)
+
+
+def _days_late(lab: Lab, one: Graded) -> int:
+    policies = lab.config.policies
+    return days_late(
+        policies.late,
+        due=lab.stage(one.submission.stage).stage.due,
+        handed_in=one.submission.handed_in,
+        extension_days=policies.extensions.get(one.submission.student, {}).get(one.submission.stage, 0),
+    )

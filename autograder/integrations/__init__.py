@@ -1,0 +1,1 @@
+"""Other programs that the grader works with, one module or package each."""

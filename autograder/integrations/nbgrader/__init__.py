@@ -1,0 +1,22 @@
+"""nbgrader as gradebook, formgrader, feedback and export; nothing is executed by it.
+
+Nothing else in the package imports nbgrader.
+"""
+
+from autograder.integrations.nbgrader.compare import compare_gradebook
+from autograder.integrations.nbgrader.course import GradebookError, configure
+from autograder.integrations.nbgrader.export import export_csv
+from autograder.integrations.nbgrader.feedback import generate_feedback
+from autograder.integrations.nbgrader.filing import FilingReport, file_results
+from autograder.integrations.nbgrader.register import register_release
+
+__all__ = [
+    "FilingReport",
+    "GradebookError",
+    "compare_gradebook",
+    "configure",
+    "export_csv",
+    "file_results",
+    "generate_feedback",
+    "register_release",
+]

@@ -1,0 +1,125 @@
+"""``nbgrader autograde``: our judge in place of a kernel that executes the notebook.
+
+nbgrader converts each submitted notebook twice, ``submitted`` → ``autograded`` → ``autograded``,
+with an exporter that can be chosen. Ours reads a submission as intake does, so that broken
+notebooks, links and doubled cells cost nobody else their grading; nothing of a student is executed
+or parsed in nbgrader's process.
+"""
+
+import weakref
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from traitlets import Instance, Unicode, default
+
+from autograder.grade import Graded, Grader, stage_files
+from autograder.intake import StageSubmission, take_in
+from autograder.integrations.nbgrader.course import step_folder
+from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
+from autograder.integrations.nbgrader.folders import TIME_STAMP
+from autograder.integrations.nbgrader.notebooks import answered_notebook
+from autograder.judge.lazy_pool import LazyPool
+from autograder.lab import Lab
+
+
+class NotGradedError(Exception):
+    """A submission has no grade, for a reason that is not the student's: no number may stand for it."""
+
+
+class JudgedNotebookExporter(NotebookExporter):
+    """Turns a submission into its graded notebook, and files its scores."""
+
+    lab = Unicode(help="The folder that holds grading.yml").tag(config=True)
+    workspace = Unicode(help="The folder that holds the gradebook and build").tag(config=True)
+
+    # One judge for a whole run of nbgrader; it ends with the exporter.
+    judges = Instance(LazyPool)
+
+    @default("judges")
+    def _start_judges(self) -> LazyPool:
+        judges = LazyPool(self._lab)
+        weakref.finalize(self, judges.__exit__)
+        return judges
+
+    @property
+    def _lab(self) -> Lab:
+        return Lab(Path(self.lab), Path(self.workspace))
+
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """The first pass yields the released notebook with the student's answers, the second its grades.
+
+        Raises:
+            NotGradedError: the grader failed; the submission's earlier scores are gone then.
+        """
+        assert resources is not None
+        names = resources["nbgrader"]
+        path = Path(filename)
+        resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
+        try:
+            if path.is_relative_to(step_folder(self._lab, "submitted")):
+                notebook = answered_notebook(self._lab, self._take_in(names))
+            else:
+                notebook = self._graded(names, path.parent)
+        except Exception:
+            self._take_back(names)
+            raise
+        converted: tuple[NotebookNode, dict[str, Any]]
+        converted = self.from_notebook_node(notebook, resources, **kw)  # type: ignore[no-untyped-call]
+        return converted
+
+    def _graded(self, names: dict[str, str], folder: Path) -> NotebookNode:
+        # nbgrader has copied every file of the submission here, through links too.
+        for path in folder.iterdir():
+            if path.name != TIME_STAMP:
+                path.unlink()
+        graded = self._grade(names)
+        notebook = answered_notebook(self._lab, graded.submission)
+        with Gradebook(names["db_url"]) as gradebook:
+            submitted = gradebook.find_submission(names["assignment"], names["student"])
+            file_scores(self._lab, gradebook, submitted, graded.report, notebook)
+        if not graded.report.graded:
+            raise NotGradedError(
+                f"{names['student']} {names['assignment']}: the grader failed, not the student; no score is filed. "
+                "Run `autograder doctor`, then grade it again"
+            )
+        return show(notebook, self._lab.stage(names["assignment"]), graded.report, graded.submission)
+
+    def _grade(self, names: dict[str, str]) -> Graded:
+        """Grade one stage, on the student's own earlier stages where those passed."""
+        grader = Grader(self._lab, self.judges)
+        for graded in grader.grade_student(self._student(names)):
+            if graded.submission.stage == names["assignment"]:
+                return graded
+        raise _not_found(names)
+
+    def _take_in(self, names: dict[str, str]) -> StageSubmission:
+        for submission in self._student(names):
+            if submission.stage == names["assignment"]:
+                return submission
+        raise _not_found(names)
+
+    def _student(self, names: dict[str, str]) -> list[StageSubmission]:
+        """What the student handed in for this stage and those that it builds on."""
+        folder = step_folder(self._lab, "submitted") / names["student"]
+        wanted = stage_files(self._lab, [names["assignment"]])
+        return [replace(one, student=names["student"]) for one in take_in([folder], wanted)]
+
+    def _take_back(self, names: dict[str, str]) -> None:
+        """Remove the automatic scores of a submission that could not be graded again."""
+        with Gradebook(names["db_url"]) as gradebook:
+            try:
+                entry = gradebook.find_submission_notebook(names["notebook"], names["assignment"], names["student"])
+            except MissingEntry:
+                return
+            take_back_scores(self._lab, entry)
+            gradebook.db.commit()
+
+
+def _not_found(names: dict[str, str]) -> NotGradedError:
+    return NotGradedError(f"{names['student']} {names['assignment']}: intake found no such submission")

@@ -1,0 +1,27 @@
+"""nbgrader's feedback pages, made in this process."""
+
+from collections.abc import Iterable
+
+from nbgrader.converters import GenerateFeedback
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import capture_log
+from traitlets.config import Config
+
+from autograder.integrations.nbgrader.course import GradebookError, configure
+from autograder.lab import Lab
+
+
+def generate_feedback(lab: Lab, stage_ids: Iterable[str]) -> None:
+    """Make the pages that ``nbgrader generate_feedback STAGE`` makes, for every student.
+
+    Raises:
+        GradebookError: nbgrader could not make them; the message ends with its log.
+    """
+    for stage_id in stage_ids:
+        config = Config()
+        configure(config, lab)
+        folders = CourseDirectory(config=config, assignment_id=stage_id)
+        result = capture_log(GenerateFeedback(coursedir=folders, config=config))
+        if not result["success"]:
+            details = f"{result.get('log', '')}{result.get('error', '')}"
+            raise GradebookError(f"nbgrader made no feedback for {stage_id}:\n{details}")

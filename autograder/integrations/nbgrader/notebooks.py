@@ -1,0 +1,135 @@
+"""The notebook that nbgrader shows: the released one, the student's answers, and what our judge found."""
+
+import html
+
+import nbformat
+from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbformat import NotebookNode
+from nbgrader.utils import compute_checksum, is_grade, is_solution
+
+from autograder.intake import StageSubmission, graft_answers
+from autograder.integrations.nbgrader.course import GradebookError, step_folder
+from autograder.integrations.nbgrader.scores import automatic_score, checks_of
+from autograder.lab import Lab, StageFolders
+from autograder.release import check_id
+from autograder.results import CheckResult, StageReport
+
+
+def released_notebook(lab: Lab, stage: StageFolders) -> str:
+    """The stage's notebook as students received it, as JSON.
+
+    Raises:
+        GradebookError: it has not been made yet.
+    """
+    path = step_folder(lab, "source") / stage.id / f"{stage.stage.module}.ipynb"
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise GradebookError(f"{path} is missing; run `autograder release`") from None
+
+
+def answered_notebook(lab: Lab, submission: StageSubmission) -> NotebookNode:
+    """The released notebook with the student's answers in it, whatever the submitted one looks like.
+
+    Raises:
+        GradebookError: the notebook has not been released.
+    """
+    released = released_notebook(lab, lab.stage(submission.stage))
+    return read_notebook(graft_answers(released, submission.answers).notebook)
+
+
+def read_notebook(text: str) -> NotebookNode:
+    """Parse a notebook of ours."""
+    notebook: NotebookNode = nbformat.reads(text, as_version=4)
+    return notebook
+
+
+def answers_in(notebook: NotebookNode) -> dict[str, str | None]:
+    """Question → the student's words; None where the released text still stands."""
+    return {
+        cell.metadata.nbgrader.grade_id: None if _is_untouched(cell) else cell.source
+        for cell in notebook.cells
+        if is_grade(cell) and is_solution(cell)
+    }
+
+
+def _is_untouched(cell: NotebookNode) -> bool:
+    return bool(cell.metadata.nbgrader.get("checksum") == compute_checksum(cell))
+
+
+def add_results(notebook: NotebookNode, stage: StageFolders, report: StageReport, source: str | None) -> None:
+    """Write a report into the notebook's graded cells, and the student's module below them.
+
+    Every such cell gets an explicit number as its result: nbgrader gives full points to one that
+    has none.
+
+    Args:
+        notebook: the released notebook, answered.
+        stage: its stage.
+        report: one that is graded.
+        source: the student's module; None when there is none to show.
+    """
+    for name in stage.stage.exercises:
+        cell = _graded_cell(notebook, name)
+        score = automatic_score(report, name)
+        assert score is not None
+        cell.outputs = [_shown(checks_of(report, name)), _result(score)]
+        cell.execution_count = None
+    if source is not None:
+        notebook.cells += _module_cells(f"{stage.stage.module}.py", source)
+
+
+def make_safe(notebook: NotebookNode) -> None:
+    """Escape markup in the student's answers: formgrader would render it in the instructor's own Jupyter."""
+    sanitizer = SanitizeHTML()
+    for cell in notebook.cells:
+        if is_grade(cell) and is_solution(cell):
+            cell.source = sanitizer.sanitize_html_tags(cell.source)
+
+
+def _graded_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:
+    cell: NotebookNode
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == check_id(exercise):
+            return cell
+    raise GradebookError(f"the released notebook has no cell for the exercise `{exercise}`; run `autograder release`")
+
+
+def _result(score: float) -> NotebookNode:
+    return NotebookNode(nbformat.v4.new_output("execute_result", data={"text/plain": repr(score)}))
+
+
+def _shown(checks: list[CheckResult]) -> NotebookNode:
+    """The checks as a table, and as text for whoever shows no HTML."""
+    rows = "".join(_row(check) for check in checks)
+    table = f"<table><thead><tr><th>check</th><th>points</th><th>result</th></tr></thead><tbody>{rows}</tbody></table>"
+    text = "\n".join(_line(check) for check in checks)
+    return NotebookNode(nbformat.v4.new_output("display_data", data={"text/html": table, "text/plain": text}))
+
+
+def _row(check: CheckResult) -> str:
+    cells = (check.title, _points(check), ". ".join(_told(check)))
+    return "<tr>" + "".join(f'<td style="text-align: left">{html.escape(text)}</td>' for text in cells) + "</tr>"
+
+
+def _line(check: CheckResult) -> str:
+    return f"[{_points(check)}] {check.title}: {'; '.join(_told(check))}"
+
+
+def _points(check: CheckResult) -> str:
+    return f"{check.score}/{check.points}{' extra' if check.bonus else ''}"
+
+
+def _told(check: CheckResult) -> list[str]:
+    """What, where and hint, as far as there are any."""
+    if check.passed:
+        return ["passed"]
+    hint = f"Hint: {check.hint}" if check.hint else ""
+    return [text for text in (check.what, check.where, hint) if text]
+
+
+def _module_cells(file: str, source: str) -> list[NotebookNode]:
+    """The module as handed in. The tag keeps whoever executes the notebook from running it."""
+    heading = nbformat.v4.new_markdown_cell(f"## Handed in: {file}", id="handed-in")
+    module = nbformat.v4.new_code_cell(source, id="handed-in-module", metadata={"tags": ["skip-execution"]})
+    return [heading, module]

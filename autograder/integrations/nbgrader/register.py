@@ -1,0 +1,114 @@
+"""Stages → assignments of the gradebook."""
+
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.api import MissingEntry
+from nbgrader.preprocessors import SaveCells
+from nbgrader.utils import is_grade, is_locked, is_solution
+
+from autograder.integrations.nbgrader.course import (
+    LOCK_SECONDS,
+    GradebookError,
+    database_url,
+    explained,
+    open_gradebook,
+)
+from autograder.integrations.nbgrader.notebooks import read_notebook, released_notebook
+from autograder.lab import Lab, StageFolders
+
+
+def register_release(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> None:
+    """Bring the gradebook's assignments up to date with the release: cells, points and due dates.
+
+    Exercises may be added and points changed at any time; submissions that are there get the new
+    cells when they are filed again.
+
+    Raises:
+        GradebookError: nothing is released yet, or a cell that submissions have is gone.
+    """
+    for stage in lab.stages():
+        notebook = read_notebook(released_notebook(lab, stage))
+        with open_gradebook(lab, lock_seconds) as gradebook:
+            gradebook.update_or_create_assignment(
+                stage.id, duedate=stage.stage.due, course_id=lab.config.course
+            )
+            if _is_current(gradebook, stage, notebook):
+                continue
+            _prepare_submitted(gradebook, stage, notebook)
+        resources = {
+            "nbgrader": {
+                "notebook": stage.stage.module,
+                "assignment": stage.id,
+                "db_url": database_url(lab, lock_seconds),
+            }
+        }
+        with explained(lab):
+            SaveCells().preprocess(notebook, resources)
+
+
+def _is_current(gradebook: Any, stage: StageFolders, notebook: NotebookNode) -> bool:
+    registered = _registered(gradebook, stage)
+    if registered is None:
+        return False
+    points = {cell.name: cell.max_score for cell in registered.grade_cells}
+    checksums = {cell.name: cell.checksum for cell in registered.source_cells}
+    cells = _marked_cells(notebook)
+    released = {name: cell.metadata.nbgrader.checksum for name, cell in cells.items()}
+    return points == _points(cells) and checksums == released
+
+
+def _registered(gradebook: Any, stage: StageFolders) -> Any:
+    try:
+        return gradebook.find_notebook(stage.stage.module, stage.id)
+    except MissingEntry:
+        return None
+
+
+def _marked_cells(notebook: NotebookNode) -> dict[str, NotebookNode]:
+    return {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+
+
+def _points(cells: dict[str, NotebookNode]) -> dict[str, float]:
+    return {name: float(cell.metadata.nbgrader.points) for name, cell in cells.items() if is_grade(cell)}
+
+
+def _prepare_submitted(gradebook: Any, stage: StageFolders, notebook: NotebookNode) -> None:
+    """Make the changes that nbgrader itself does not, or refuses to, once there are submissions."""
+    registered = _registered(gradebook, stage)
+    if registered is None or not registered.submissions:
+        return
+    cells = _marked_cells(notebook)
+    _refuse_gone(stage, registered, cells)
+    _add_cells(gradebook, stage, registered, cells)
+    points = _points(cells)
+    for cell in registered.grade_cells:
+        if not cell.max_score and points[cell.name]:
+            # Once an extension, now an exercise like others: its extra credit becomes its score.
+            for grade in cell.grades:
+                grade.extra_credit = None
+    gradebook.db.commit()
+
+
+def _refuse_gone(stage: StageFolders, registered: Any, cells: dict[str, NotebookNode]) -> None:
+    known = {cell.name for cell in registered.source_cells}
+    if gone := sorted(known - cells.keys()):
+        raise GradebookError(
+            f"the gradebook has submissions of {stage.id} with cells that the release no longer has: "
+            f"{', '.join(gone)}; give them back in grading.yml and lab.md, or remove the stage with all that "
+            f"people graded of it with `nbgrader db assignment remove {stage.id} --force`, and file again"
+        )
+
+
+def _add_cells(gradebook: Any, stage: StageFolders, registered: Any, cells: dict[str, NotebookNode]) -> None:
+    place = (stage.stage.module, stage.id)
+    for name in sorted(cells.keys() - {cell.name for cell in registered.source_cells}):
+        cell = cells[name]
+        marks = cell.metadata.nbgrader
+        if is_grade(cell):
+            gradebook.update_or_create_grade_cell(name, *place, max_score=float(marks.points), cell_type=cell.cell_type)
+        if is_solution(cell):
+            gradebook.update_or_create_solution_cell(name, *place)
+        gradebook.update_or_create_source_cell(
+            name, *place, cell_type=cell.cell_type, locked=is_locked(cell), source=cell.source, checksum=marks.checksum
+        )

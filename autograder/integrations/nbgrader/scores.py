@@ -1,0 +1,23 @@
+"""What a graded cell is worth, from the checks of its exercise."""
+
+from autograder.lab import Lab
+from autograder.results import CheckResult, StageReport
+
+
+def checks_of(report: StageReport, exercise: str) -> list[CheckResult]:
+    """The checks that a graded cell stands for."""
+    return [check for check in report.checks if check.exercise == exercise]
+
+
+def automatic_score(report: StageReport, exercise: str) -> float | None:
+    """The cell's automatic score: 0 for an extension, whose points are extra credit; None where the grader failed."""
+    if not report.graded:
+        return None
+    return float(sum(check.score for check in checks_of(report, exercise) if not check.bonus))
+
+
+def extra_credit(lab: Lab, report: StageReport, exercise: str) -> float | None:
+    """The extra credit of an extension's cell; None where there is none to give."""
+    if not (report.graded and lab.config.policies.count_bonus):
+        return None
+    return float(sum(check.score for check in checks_of(report, exercise) if check.bonus))

@@ -1,0 +1,287 @@
+"""The template: a warm process that has imported torch, and forks a locked worker per request.
+
+It is started as a program of its own, with a clean environment, so its memory, and with it every
+worker's, holds no test, no reference and no secret. It runs one thread and does no tensor work: what
+torch's thread pools know would not survive a fork.
+"""
+
+import contextlib
+import fcntl
+import gc
+import importlib
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import sysconfig
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+import autograder.isolation
+from autograder.isolation import lockdown
+from autograder.isolation.control import Control, End, Ended, Failed, Fork, Forked, Request, Started
+from autograder.isolation.executor import seed_all
+from autograder.isolation.lockdown import Layer
+from autograder.isolation.readable import readable_paths
+from autograder.isolation.serving import LOCKING_FAILED, SOCKET, serve
+
+# What submissions import besides torch: loaded once here, and there at all where no file may be opened.
+_PRELOADED = (
+    "abc", "argparse", "array", "bisect", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime",
+    "decimal", "difflib", "enum", "fractions", "functools", "gc", "graphlib", "hashlib", "heapq", "inspect", "io",
+    "itertools", "json", "logging", "math", "numbers", "operator", "pathlib", "pprint", "queue", "random", "re",
+    "statistics", "string", "struct", "tempfile", "textwrap", "threading", "time", "timeit", "traceback", "typing",
+    "types", "unicodedata", "warnings", "weakref",
+    "numpy", "numpy.testing", "torch.func", "torch.nn.functional", "torch.nn.utils.parametrize", "torch.optim",
+    "torch.testing", "torch.utils._pytree", "torch.utils.checkpoint", "torch.utils.data",
+)  # fmt: skip
+# What is not installed everywhere, or what some versions of torch import late: to show a tensor, to train, to save.
+_OPTIONAL = (
+    "safetensors.torch", "torch._subclasses.schema_check_mode", "torch.profiler._cupti_monitor",
+    "torch.utils.serialization.config",
+)  # fmt: skip
+_REAP_AGAIN_MS = 20
+# How long a worker that has closed its socket may take to end.
+_EXIT_SECONDS = 1.0
+
+
+@dataclass
+class _Child:
+    """A worker as the template keeps it.
+
+    ``lifeline`` is the template's copy of the writing end of the worker's output. It breaks when the judge
+    closes the reading end, or dies: no worker outlives the judge that asked for it.
+    """
+
+    pid: int
+    lifeline: int
+
+
+@dataclass
+class _Spare:
+    """A worker that waits to be asked for, with the judge's ends of its socket and output."""
+
+    child: _Child
+    asked: Fork
+    descriptors: list[int]
+
+
+class _Template:
+    def __init__(self, control: Control, layers: frozenset[Layer], sites: Iterable[str]) -> None:
+        self._control = control
+        self._layers = layers
+        self._ruleset = lockdown.landlock_ruleset(readable_paths(sites)) if Layer.LANDLOCK in layers else None
+        self._children: dict[int, _Child] = {}
+        self._ending: set[int] = set()
+        self._spare: _Spare | None = None
+        self._poll = select.poll()
+        self._poll.register(control.fileno(), select.POLLIN)
+
+    def run(self) -> None:
+        """Serve until the judge's side closes."""
+        while True:
+            for descriptor, _ in self._poll.poll(_REAP_AGAIN_MS if self._ending else None):
+                if descriptor == self._control.fileno():
+                    self._serve()
+                else:
+                    self._end_orphan(descriptor)
+            for pid in list(self._ending):
+                self._reap(pid, os.WNOHANG)
+
+    def _serve(self) -> None:
+        request, _ = self._control.receive(Request)
+        try:
+            if isinstance(request, Fork):
+                self._hand_out(request)
+            else:
+                self._control.send(Ended(request.number, self._end(request)))
+        except OSError as error:
+            self._control.send(Failed(request.number, str(error)))
+
+    def _hand_out(self, asked: Fork) -> None:
+        spare = self._take_spare(asked) or self._fork(asked)
+        self._control.send(Forked(asked.number, spare.child.pid), spare.descriptors)
+        for descriptor in spare.descriptors:
+            os.close(descriptor)
+        self._children[spare.child.pid] = spare.child
+        self._poll.register(spare.child.lifeline, 0)
+        with contextlib.suppress(OSError):  # then the next one is forked when it is asked for
+            self._spare = self._fork(asked)
+
+    def _take_spare(self, asked: Fork) -> _Spare | None:
+        """The spare, when it has the limits asked for and still lives."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return None
+        ended, _ = os.waitpid(spare.child.pid, os.WNOHANG)
+        if not ended and spare.asked.limits == asked.limits:
+            return spare
+        for descriptor in [*spare.descriptors, spare.child.lifeline]:
+            os.close(descriptor)
+        if not ended:
+            os.kill(spare.child.pid, signal.SIGKILL)
+            os.waitpid(spare.child.pid, 0)
+        return None
+
+    def _fork(self, asked: Fork) -> _Spare:
+        ours, workers = socket.socketpair()
+        reading, writing = os.pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(workers.fileno(), writing, asked, parent)
+        workers.close()
+        descriptors = [ours.detach(), reading]
+        if hasattr(os, "pidfd_open"):
+            descriptors.append(os.pidfd_open(pid))
+        return _Spare(_Child(pid, writing), asked, descriptors)
+
+    def _become_worker(self, channel: int, output: int, asked: Fork, parent: int) -> None:
+        """Never returns."""
+        status = LOCKING_FAILED
+        try:
+            _set_descriptors(channel, output)
+            self._lock(asked, parent)
+            status = 1
+            seed_all(0)
+            serve(asked.reply_mb << 20)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+
+    def _lock(self, asked: Fork, parent: int) -> None:
+        most_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if Layer.LIMITS in self._layers:
+            lockdown.limit_resources(asked.memory_mb, asked.cpu_seconds)
+        if Layer.PRIVILEGES in self._layers:
+            lockdown.drop_privileges()
+        lockdown.die_with_parent(parent)
+        if self._layers & {Layer.LANDLOCK, Layer.SECCOMP}:
+            lockdown.forbid_new_privileges()
+        if self._ruleset is not None:
+            lockdown.restrict_files(self._ruleset)
+        os.closerange(SOCKET + 1, most_descriptors)
+        if Layer.SECCOMP in self._layers:
+            lockdown.restrict_system_calls(open_files=Layer.NO_FILES not in self._layers)
+
+    def _end_orphan(self, lifeline: int) -> None:
+        child = next(child for child in self._children.values() if child.lifeline == lifeline)
+        self._forget(child)
+        self._ending.add(child.pid)
+        os.kill(child.pid, signal.SIGKILL)
+
+    def _end(self, request: End) -> int | None:
+        """The exit code of a worker that has closed its socket; None when it goes on all the same, and is killed."""
+        child = self._children.get(request.pid)
+        if child is None:
+            return None
+        self._forget(child)
+        deadline = time.monotonic() + _EXIT_SECONDS
+        while time.monotonic() < deadline:
+            if (code := self._reap(child.pid, os.WNOHANG)) is not None:
+                return code
+            time.sleep(0.005)
+        os.kill(child.pid, signal.SIGKILL)
+        self._reap(child.pid, 0)
+        return None
+
+    def _forget(self, child: _Child) -> None:
+        del self._children[child.pid]
+        self._poll.unregister(child.lifeline)
+        os.close(child.lifeline)
+
+    def _reap(self, pid: int, options: int) -> int | None:
+        found, status = os.waitpid(pid, options)
+        if found == 0:
+            return None
+        self._ending.discard(pid)
+        return os.waitstatus_to_exitcode(status)
+
+
+def _set_descriptors(channel: int, output: int) -> None:
+    """Nothing to read, output to the pipe, the judge on ``SOCKET``; the rest is closed while locking."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.dup2(channel, SOCKET)
+    sys.stdout = open(1, "w", errors="replace", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, errors="replace", closefd=False)
+
+
+def _preload() -> None:
+    """Import what workers use, so that none of them spends its time, or needs its files, on that."""
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    for name in _OPTIONAL:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    torch.set_num_threads(1)
+    # What the processor can do is read from files, at the first use: without them torch falls back to code that is
+    # slower and rounds differently.
+    torch.backends.cpu.get_cpu_capability()
+    # The first optimizer and the first fake tensor import half of torch.
+    torch.optim.AdamW([torch.nn.Parameter(torch.empty(1))])
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        torch.nn.functional.softmax(torch.empty(2, 2, device="meta"), -1)
+
+
+def _hide_origin() -> None:
+    """Leave nothing of the course's place in what student code can see or import from."""
+    autograder.__path__ = autograder.isolation.__path__ = []
+    sys.argv[:] = sys.orig_argv[:] = ["worker"]
+    os.chdir("/")
+    os.environ.pop("PWD", None)  # bubblewrap sets it
+
+
+def _remember_library() -> None:
+    """Let the import system list the standard library's folders, which workers cannot.
+
+    It forgets the folders of other packages: what is not in use is then not there, rather than forbidden.
+    """
+    importlib.invalidate_caches()
+    for name in ("stdlib", "platstdlib"):
+        folder = sysconfig.get_path(name)
+        PathFinder.find_spec("_", [folder, f"{folder}/lib-dynload"])
+
+
+def _threads() -> Iterator[str]:
+    folder = Path("/proc/self/task")
+    return (entry.name for entry in folder.iterdir()) if folder.is_dir() else iter(["main"])
+
+
+def main(descriptor: int, layers: str, sites: list[str]) -> None:
+    """Start, say so, and serve.
+
+    Args:
+        descriptor: the control socket.
+        layers: the layers to lock workers with, comma-separated.
+        sites: the folders that torch and its kin were imported from.
+    """
+    control = Control(socket.socket(fileno=descriptor))
+    fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+    try:
+        _preload()
+        _hide_origin()
+        _remember_library()
+        template = _Template(control, frozenset(map(Layer, filter(None, layers.split(",")))), sites)
+        threads = len(list(_threads()))
+    except Exception:
+        control.send(Failed(0, traceback.format_exc(limit=-3)))
+        return
+    gc.collect()
+    gc.freeze()  # a collection in a worker would otherwise copy the pages of everything imported
+    control.send(Started(threads))
+    with contextlib.suppress(EOFError):
+        template.run()

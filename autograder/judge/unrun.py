@@ -1,0 +1,32 @@
+"""The results of a submission that was not run.
+
+In a module of its own: the pipeline needs it, and needs neither torch nor pytest for it.
+"""
+
+from autograder.lab import StageFolders
+from autograder.results import CheckResult, Outcome
+
+
+def unrun_stage(
+    stage: StageFolders, what: str, where: str, outcome: Outcome = Outcome.BLOCKED, hint: str = ""
+) -> tuple[CheckResult, ...]:
+    """The results of a submission that was not run: refused, missing, not loading, or the grader failed."""
+    return tuple(
+        CheckResult(
+            id=check,
+            title=check_title(check),
+            exercise=name,
+            outcome=outcome,
+            points=exercise.checks[check],
+            bonus=exercise.bonus,
+            what=what,
+            where=where,
+            hint=hint,
+        )
+        for check, (name, exercise) in stage.stage.checks.items()
+    )
+
+
+def check_title(check: str) -> str:
+    """A readable stand-in for a title where the hidden test was not looked at."""
+    return check.removeprefix("test_").replace("_", " ")

@@ -1,0 +1,175 @@
+"""A YAML file read into frozen structures, with errors that name the line, the value and the nearest name."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+T = TypeVar("T")
+Keys = tuple[str, ...]
+
+_LONGEST_VALUE = 60
+# In msgspec's paths: `.key`, `[0]` in a list, `[...]` for any key of a table.
+_PATH_PART = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+class ConfigError(ValueError):
+    """The file cannot be used; the message names the line, the value and the fix."""
+
+
+class YamlSource:
+    """The text of a YAML file, and where each of its values stands.
+
+    Raises:
+        ConfigError: unreadable, not YAML, a key that appears twice, or no table at the top.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._name = path.name
+        try:
+            text = path.read_text(encoding="utf-8")
+            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._data = yaml.load(text, Loader=_UniqueKeyLoader)
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path.name}: is not UTF-8: {error.reason} at byte {error.start}") from None
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise ConfigError(f"{path.name}:{line}: {error.problem}") from None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path.name}: {error}") from None
+        if not isinstance(self._data, dict):
+            raise ConfigError(f"{path.name}:1: expected a table of settings, `key: value` in each line")
+
+    def convert(self, kind: type[T]) -> T:
+        """The whole file as one structure.
+
+        Raises:
+            ConfigError: an unknown key, a value of the wrong type or out of bounds, or one that is missing.
+        """
+        self._check_keys(self._data, kind, ())
+        try:
+            return msgspec.convert(self._data, kind, strict=True)
+        except msgspec.ValidationError as error:
+            raise self._error_from(error, kind) from None
+
+    def error(self, keys: Keys, problem: str) -> ConfigError:
+        """The error to raise about the value at ``keys``, with its line."""
+        return ConfigError(f"{self._name}:{self._line(keys)}: {'.'.join(keys)}: {problem}")
+
+    def _line(self, keys: Keys) -> int:
+        """The line (from 1) of the deepest part of ``keys`` that exists."""
+        node, line = self._root, 1
+        for key in keys:
+            found = next((child for child in _children(node) if child[0] == key), None)
+            if found is None:
+                break
+            _, line, node = found
+        return line
+
+    def _error_from(self, error: msgspec.ValidationError, kind: type) -> ConfigError:
+        """Turn msgspec's ``… - at `$.stages[...].title``` into a place in the file."""
+        problem, _, where = str(error).partition(" - at `")
+        pattern = [key or index or "*" for key, index in _PATH_PART.findall(where)]
+        for keys, value in _matches(self._data, pattern):
+            # Several entries match a pattern with `*`: the one that fails alone is the one meant.
+            if not _fits(value, _type_at(kind, keys)):
+                return self.error(keys, problem + _quoted(value))
+        return ConfigError(f"{self._name}: {'.'.join(pattern) or 'top level'}: {problem}")
+
+    def _check_keys(self, data: Any, expected: Any, keys: Keys) -> None:
+        """Name the nearest key: "unknown" alone leaves an instructor searching for a typo."""
+        if not isinstance(data, dict):
+            return
+        fields = _fields(expected)
+        for key, value in data.items():
+            here = (*keys, str(key))
+            if not isinstance(key, str):
+                raise self.error(here, f"YAML reads this key as {key!r}; put it in quotes")
+            if fields is not None and key not in fields:
+                raise self.error(here, f"unknown key `{key}`{nearest(str(key), fields)}")
+            self._check_keys(value, _type_at(expected, (str(key),)), here)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; nearest: `…``` when something close is known."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+    return f"; nearest: `{close[0]}`" if close else ""
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML lets a later key silently replace an earlier one: points would vanish without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in lines:
+                problem = f"`{key}` appears twice; the first is in line {lines[key]}"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            lines[key] = key_node.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+
+def _children(node: yaml.Node | None) -> Iterator[tuple[str, int, yaml.Node]]:
+    """Key, line and node of each entry of a table or a list."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield str(key.value), key.start_mark.line + 1, value
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield str(index), value.start_mark.line + 1, value
+
+
+def _matches(data: Any, pattern: list[str], done: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """Every value whose keys match ``pattern``, in which ``*`` is any key."""
+    if not pattern:
+        yield done, data
+        return
+    entries = data if isinstance(data, dict) else dict(enumerate(data)) if isinstance(data, list) else {}
+    for key, value in entries.items():
+        if pattern[0] in ("*", str(key)):
+            yield from _matches(value, pattern[1:], (*done, str(key)))
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _quoted(value: Any) -> str:
+    """`` (found …)`` for a value that fits in a line."""
+    text = repr(value)
+    return "" if isinstance(value, (dict, list)) or len(text) > _LONGEST_VALUE else f" (found {text})"
+
+
+def _fields(expected: Any) -> dict[str, Any] | None:
+    if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
+        return {field.name: field.type for field in msgspec.structs.fields(expected)}
+    return None
+
+
+def _type_at(expected: Any, keys: Keys) -> Any:
+    """The declared type of the value at ``keys``, with its bounds."""
+    for key in keys:
+        fields = _fields(expected)
+        expected = fields.get(key, Any) if fields is not None else _type_inside(expected)
+    return expected
+
+
+def _type_inside(expected: Any) -> Any:
+    """The type of the values of ``dict[str, X]`` or of ``tuple[X, ...]``, also when annotated."""
+    inner = getattr(expected, "__origin__", None)
+    if inner is dict:
+        return expected.__args__[1]
+    if inner is tuple:
+        return expected.__args__[0]
+    return _type_inside(inner) if inner is not None and hasattr(expected, "__metadata__") else Any

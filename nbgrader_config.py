@@ -1,0 +1,12 @@
+"""nbgrader's configuration: `nbgrader …` and formgrader work from this folder.
+
+Folders, gradebook, judge and late penalties are set by the lab; add settings of your own below.
+"""
+
+from pathlib import Path
+
+from autograder.integrations.nbgrader import configure
+from autograder.lab import Lab
+
+c = get_config()  # noqa: F821  (nbgrader defines it)
+configure(c, Lab(Path(__file__).parent.resolve()))

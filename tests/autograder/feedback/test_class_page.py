@@ -1,0 +1,154 @@
+"""The instructor's page: every figure as words too, whatever names the class has."""
+
+import re
+
+import msgspec
+import pytest
+from hostile_text import ATTACKS, hostile_text
+from hypothesis import given, settings
+from page_reader import Element, assert_anchors, assert_inert, read_html
+from sample_reports import ATTENTION, CONFIG, KERNELS, WRONG, make_report, sample_class
+
+from autograder.feedback.class_page import class_page, histogram, outcome_bars
+from autograder.feedback.class_statistics import StageStatistics, class_statistics
+from autograder.results import IsolationLevel, Outcome
+
+
+def squeezed(element: Element) -> str:
+    return " ".join(element.text.split())
+
+
+def cells_of(row: Element) -> list[str]:
+    return [squeezed(cell) for cell in row.find_all() if cell.tag in ("th", "td")]
+
+
+def part_of(page: str, name: str) -> Element:
+    return next(one for one in read_html(page).find_all("section") if one.attributes.get("id") == name)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    statistics = class_statistics(sample_class(), CONFIG, late_days={("bo", ATTENTION): 2})
+    return class_page(statistics, {"ada": "students/ada.html"})
+
+
+def test_the_page_is_sound(page):
+    root = read_html(page)
+    assert_inert(root)
+    assert_anchors(root)
+    assert "For instructors" in root.find("header").text
+
+
+def test_each_student_has_a_line_with_every_stage(page):
+    rows = part_of(page, "scores").find("tbody").find_all("tr")
+    assert [squeezed(row) for row in rows] == [
+        "ada 8 2 10 / 18",
+        "bo 8 2 d late 10 +4 18 / 18",
+        "cy 0 7 +4 7 / 18",
+        "dee 0 0 0 / 18",
+        "eve 6 not graded 6 / 8",
+    ]
+
+
+def test_only_students_with_a_page_have_a_link(page):
+    links = [a for a in read_html(page).find_all("a") if not a.attributes["href"].startswith("#")]
+    assert {(a.attributes["href"], a.text) for a in links} == {("students/ada.html", "ada")}
+
+
+@pytest.mark.parametrize("path", ["javascript:alert(1)", "a b/ü?.html#x", '"><script>'])
+def test_a_link_is_a_path_whatever_it_holds(path):
+    root = read_html(class_page(class_statistics(sample_class(), CONFIG), {"ada": path}))
+    assert_inert(root)
+
+
+def test_mistakes_help_and_checks_are_listed(page):
+    assert [squeezed(one.find("p")) for one in part_of(page, "mistakes").find_all("li")] == [
+        "3 your output is what you get when the scores are not divided by √d_head 2_attention"
+    ]
+    rows = [cells_of(row) for row in part_of(page, "help").find_all("tr")]
+    assert rows[1:3] == [["dee", "1_kernels", "nothing was handed in"], ["2_attention", "nothing was handed in"]]
+    scaled = next(row for row in part_of(page, "checks").find_all("tr") if "head size" in row.text)
+    assert squeezed(scaled) == "scores are scaled by the head size scaled_dot_product_attention 3 33 % –"
+
+
+def test_figures_say_in_words_what_they_show(page):
+    figures = [one.attributes["aria-label"] for one in read_html(page).find_all("svg") if "role" in one.attributes]
+    assert "Scores in tenths of 8 points: 2 at 0–9 %, 1 at 70–79 %, 2 at full marks" in figures
+    assert "1 passed, 2 wrong answer, 0 stopped: error, time or memory, 0 not attempted" in figures
+
+
+def test_outcome_bars_fill_the_line_in_proportion():
+    wrong = {"test_slices_sum_to_one": {"outcome": Outcome.TIMEOUT}}
+    reports = [make_report("a"), make_report("b"), make_report("c"), make_report("d", ATTENTION, wrong)]
+    check = class_statistics(reports, CONFIG).stages[0].checks[0]
+    bars = outcome_bars(check)
+    assert [(bar.kind, bar.start, bar.size) for bar in bars] == [
+        ("good", 0, 75), ("bad", 75, 0), ("stop", 75, 25), ("open", 100, 0),
+    ]
+
+
+def test_histogram_bars_are_as_high_as_their_counts():
+    bars = histogram(StageStatistics("s", "", 10, (0, 0, 0, 0, 10), ungraded=0, ran=0, checks=()))
+    assert (bars[0].count, bars[0].size) == (4, 100)
+    assert (bars[-1].count, bars[-1].size, bars[-1].label) == (1, 25, "full marks")
+
+
+def test_grades_without_isolation_are_marked():
+    alone = make_report("ada", isolation=IsolationLevel.NONE)
+    assert "All reports were made without isolation" in class_page(class_statistics([alone], CONFIG))
+    mixed = class_page(class_statistics([alone, make_report("bo")], CONFIG))
+    assert "Some reports were made without isolation" in mixed
+    assert "without isolation" not in class_page(class_statistics([make_report("bo")], CONFIG))
+
+
+def test_an_empty_class_and_a_perfect_class_have_pages():
+    empty = read_html(class_page(class_statistics([], CONFIG)))
+    assert "0 students" in squeezed(empty)
+    assert_anchors(empty)
+    perfect = read_html(class_page(class_statistics([make_report("bo", KERNELS)], CONFIG)))
+    assert "Nobody" in perfect.text
+    assert "No failure was explained" in perfect.text
+
+
+def test_a_stage_of_extensions_alone_has_no_points_and_still_a_page():
+    report = make_report("ada", ATTENTION)
+    bonus = msgspec.structs.replace(report, checks=tuple(check for check in report.checks if check.bonus))
+    page = class_page(class_statistics([bonus], CONFIG))
+    assert [squeezed(row) for row in part_of(page, "scores").find("tbody").find_all("tr")] == ["ada 0 +4 0 / 0"]
+
+
+def test_cells_are_shaded_by_their_share_of_the_points():
+    failed = {"outcome": Outcome.FAILED}
+    reports = [
+        make_report("all", KERNELS),
+        make_report("some", KERNELS, {"test_average_is_weighted": failed}),
+        make_report("none", KERNELS, dict.fromkeys(CONFIG.stages[KERNELS].checks, failed)),
+    ]
+    rows = part_of(class_page(class_statistics(reports, CONFIG)), "scores").find("tbody").find_all("tr")
+    assert [row.find("td").classes[-1] for row in rows] == ["shade-4", "shade-2", "shade-0"]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks_are_shown_as_text(attack):
+    texts = dict.fromkeys(("title", "what", "where", "hint", "mistake", "exercise"), attack)
+    wrong = {"test_scores_are_scaled": {"outcome": Outcome.FAILED, **texts}}
+    statistics = class_statistics([make_report(attack, ATTENTION, wrong)], CONFIG)
+    page = class_page(statistics, {attack: attack.replace("\ud800", "")})
+    root = read_html(page)
+    assert_inert(root)
+    assert_anchors(root)
+    page.encode()
+
+
+@given(hostile_text, hostile_text)
+@settings(max_examples=40, deadline=None)
+def test_no_name_becomes_markup(name, stage):
+    report = make_report(name, ATTENTION, WRONG)
+    other = report.__class__(student=name, stage=stage, checks=report.checks, isolation=report.isolation)
+    root = read_html(class_page(class_statistics([report, other], CONFIG)))
+    assert_inert(root)
+    assert_anchors(root)
+
+
+def test_nothing_is_loaded_from_anywhere(page):
+    assert not re.search(r"https?:|//[a-z]|url\(|@import|<link|<script|<img|<iframe", page)

@@ -1,0 +1,164 @@
+"""A class's figures, held against NumPy's and against a class counted by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, make_report, sample_class
+
+from autograder.feedback.class_statistics import (
+    BINS,
+    FEWEST_FOR_DISCRIMINATION,
+    CheckStatistics,
+    StageStatistics,
+    class_statistics,
+    mistake_sentences,
+)
+from autograder.lab import Lab
+from autograder.results import IsolationLevel, Outcome
+
+FAILED = {"outcome": Outcome.FAILED}
+CHECKS = list(CONFIG.stages[ATTENTION].checks)
+
+
+def class_of(*failures: set[str]):
+    """One student per set of failed checks."""
+    return [
+        make_report(f"student {number}", ATTENTION, dict.fromkeys(failed, FAILED))
+        for number, failed in enumerate(failures)
+    ]
+
+
+def test_scores_and_order_follow_grading_yml():
+    statistics = class_statistics(reversed(sample_class()), CONFIG)
+    assert [(stage.id, stage.points, stage.ungraded) for stage in statistics.stages] == [
+        (KERNELS, 8, 0), (ATTENTION, 10, 1),
+    ]
+    assert sorted(statistics.stages[0].scores) == [0, 0, 6, 8, 8]
+    assert statistics.stages[0].mean == pytest.approx(4.4)
+    assert statistics.stages[0].median == 6
+
+
+def test_an_ungraded_report_is_in_no_score():
+    statistics = class_statistics(sample_class(), CONFIG)
+    assert len(statistics.stages[1].scores) == 4
+    assert [(report.student, report.stage) for report in statistics.ungraded] == [("eve", ATTENTION)]
+    assert statistics.total("eve") == (6, 8)
+    assert statistics.total("ada") == (10, 18)
+
+
+def test_a_stage_without_a_report_earns_nothing():
+    statistics = class_statistics([make_report("ada", KERNELS), make_report("bo", ATTENTION)], CONFIG)
+    assert statistics.total("ada") == (8, 18)
+    assert statistics.total("bo") == (10, 18)
+
+
+def test_of_two_reports_the_last_counts():
+    first, second = make_report("ada", KERNELS, {"test_gaussian_is_even": FAILED}), make_report("ada", KERNELS)
+    assert class_statistics([first, second], CONFIG).stages[0].scores == (8,)
+
+
+@pytest.mark.parametrize(
+    ("scores", "bins"),
+    [((0, 1, 2), {0: 1, 1: 1, 2: 1}), ((9, 10, 10), {9: 1, 10: 2}), ((5,), {5: 1}), ((), {})],
+)
+def test_bins_are_tenths_and_full_marks_stand_apart(scores, bins):
+    stage = StageStatistics("s", "", 10, scores, ungraded=0, ran=0, checks=())
+    assert stage.histogram == tuple(bins.get(index, 0) for index in range(BINS))
+
+
+@given(st.lists(st.integers(0, 37), max_size=50))
+def test_every_score_is_in_one_bin(scores):
+    stage = StageStatistics("s", "", 37, tuple(scores), ungraded=0, ran=0, checks=())
+    assert sum(stage.histogram) == len(scores)
+    assert stage.histogram[-1] == scores.count(37)
+
+
+def test_checks_count_only_submissions_that_ran():
+    """Who handed nothing in says nothing about a check."""
+    kernels = class_statistics(sample_class(), CONFIG).stages[0]
+    assert kernels.ran == 3
+    sums = next(check for check in kernels.checks if check.title == "each query's weights sum to one")
+    assert sums.outcomes == {Outcome.PASSED: 2, Outcome.FAILED: 1}
+    assert sums.passed_share == pytest.approx(2 / 3)
+
+
+@given(st.lists(st.sets(st.sampled_from(CHECKS)), min_size=FEWEST_FOR_DISCRIMINATION, max_size=30))
+@settings(max_examples=50, deadline=None)
+def test_discrimination_is_the_item_rest_correlation(failures):
+    stage = class_statistics(class_of(*failures), CONFIG).stages[0]
+    points = {check: exercise.checks[check] for check, (_, exercise) in CONFIG.stages[ATTENTION].checks.items()}
+    counted = [check for check, (_, exercise) in CONFIG.stages[ATTENTION].checks.items() if not exercise.bonus]
+    for check, result in zip(CHECKS, stage.checks, strict=True):
+        passed = np.array([check not in failed for failed in failures], float)
+        rest = np.array([
+            sum(points[one] for one in counted if one != check and one not in failed) for failed in failures
+        ], float)
+        if passed.std() == 0 or rest.std() == 0:
+            assert result.discrimination is None
+        else:
+            assert result.discrimination == pytest.approx(np.corrcoef(passed, rest)[0, 1], abs=1e-12)
+
+
+def test_few_submissions_have_no_discrimination():
+    failures = [set(CHECKS[:1]), set()] * FEWEST_FOR_DISCRIMINATION
+    few = class_statistics(class_of(*failures[: FEWEST_FOR_DISCRIMINATION - 1]), CONFIG)
+    assert all(check.discrimination is None for check in few.stages[0].checks)
+
+
+@pytest.mark.parametrize(("value", "flag"), [(None, ""), (0.5, ""), (0.2, ""), (0.19, "weak"), (-0.1, "reversed")])
+def test_a_check_that_tells_little_is_flagged(value, flag):
+    assert CheckStatistics("t", "e", 1, False, {}, value).flag == flag
+
+
+def test_mistakes_are_counted_once_per_student_and_most_common_first():
+    rare = {"outcome": Outcome.FAILED, "what": "rare", "mistake": "rare"}
+    both = {"test_slices_sum_to_one": rare, "test_large_logits_stay_finite": rare}
+    statistics = class_statistics([*sample_class(), make_report("fay", ATTENTION, both)], CONFIG)
+    assert [(one.id, one.says, one.students) for one in statistics.mistakes] == [
+        ("scores_unscaled", SCALE_SENTENCE, ("ada", "cy", "eve")),
+        ("rare", "rare", ("fay",)),
+    ]
+
+
+def test_a_mistake_is_described_by_the_catalogue_where_it_is_given(tiny_lab: Lab):
+    sentences = mistake_sentences(tiny_lab)
+    assert sentences["1_tiny", "double_adds_two"] == "2 is added to each element"
+    statistics = class_statistics(sample_class(), CONFIG, sentences={(ATTENTION, "scores_unscaled"): "no scaling"})
+    assert statistics.mistakes[0].says == "no scaling"
+
+
+def test_who_needs_help_and_why():
+    reports = [report for report in sample_class() if (report.student, report.stage) != ("bo", KERNELS)]
+    listed = {one.student: one.reasons for one in class_statistics(reports, CONFIG).needs_help}
+    assert listed == {
+        "ada": {ATTENTION: "few points: 2 / 10; 1 check took too long"},
+        "bo": {KERNELS: "nothing handed in"},
+        "cy": {KERNELS: "kernels.py cannot be loaded: it raised SyntaxError"},
+        "dee": {KERNELS: "nothing was handed in", ATTENTION: "nothing was handed in"},
+        "eve": {ATTENTION: "not graded: 1 of 5 checks met a grader error"},
+    }
+
+
+def test_half_the_points_are_not_few():
+    half = dict.fromkeys(("test_scores_are_scaled", "test_large_logits_stay_finite"), FAILED)
+    less = {**half, "test_slices_sum_to_one": FAILED}
+    statistics = class_statistics([make_report("half", ATTENTION, half), make_report("less", ATTENTION, less)], CONFIG)
+    assert statistics.stages[0].scores == (5, 3)
+    assert [one.student for one in statistics.needs_help] == ["less"]
+
+
+def test_those_with_fewest_points_come_first():
+    students = [one.student for one in class_statistics(sample_class(), CONFIG).needs_help]
+    assert students[0] == "dee"
+    assert "bo" not in students
+
+
+def test_isolation_levels_are_counted():
+    reports = [make_report("ada"), make_report("bo", isolation=IsolationLevel.NONE)]
+    assert class_statistics(reports, CONFIG).isolation == {IsolationLevel.KERNEL: 1, IsolationLevel.NONE: 1}
+
+
+def test_an_empty_class_has_no_figures():
+    statistics = class_statistics([], CONFIG)
+    assert (statistics.students, statistics.stages, statistics.mistakes, statistics.needs_help) == ((), (), (), ())

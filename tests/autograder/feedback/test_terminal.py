@@ -1,0 +1,187 @@
+"""Reports on the terminal: complete and within the width, with colour and without, in a build log too."""
+
+import io
+import re
+
+import msgspec
+import pytest
+from hostile_text import ATTACKS, hostile_text
+from hypothesis import given, settings
+from rich.cells import cell_len
+from rich.console import Console
+from sample_reports import (
+    ATTENTION,
+    CONFIG,
+    KERNELS,
+    SECRETS,
+    WRONG,
+    all_alike,
+    make_report,
+    report_with_secrets,
+    sample_class,
+)
+
+from autograder.feedback.class_statistics import class_statistics
+from autograder.feedback.class_terminal import print_class_report, print_class_table
+from autograder.feedback.terminal import print_report
+from autograder.results import IsolationLevel, Outcome, StageReport
+
+WIDTHS = (80, 120)
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def printed(show, subject, width: int = 80, colour: bool = False) -> str:
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=colour, color_system="truecolor" if colour else None
+    )
+    show(console, subject)
+    return console.file.getvalue()
+
+
+def lines_of(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def test_a_failed_check_reads_like_the_template():
+    text = printed(print_report, make_report("ada", ATTENTION, WRONG))
+    start = text.index("✗ 2_attention · scores are scaled by the head size")
+    assert lines_of(text[start:])[:5] == [
+        "✗ 2_attention · scores are scaled by the head size 0 / 3",
+        "what your output is what you get when the scores are not divided by",
+        "√d_head",
+        "where attention.py, line 17, scaled_dot_product_attention",
+        "hint how does the spread of qᵀk grow with d?",
+    ]
+    assert "\n    what   your output" in text
+    assert "\n    where  attention.py" in text
+
+
+def test_points_stand_per_stage_exercise_and_check():
+    lines = lines_of(printed(print_report, make_report("ada", ATTENTION, WRONG)))
+    for line in ("ada · 2_attention 2 / 10", "softmax 2 / 4", "scaled_dot_product_attention 0 / 6",
+                 "✓ 2_attention · every slice sums to one 2 / 2", "blockwise_attention (bonus) 0 / 4",
+                 "○ 2_attention · blocks of any size give the same output 0 / 4"):
+        assert line in lines
+
+
+def test_remarks_name_stand_ins_and_missing_isolation():
+    report = make_report("ada", stand_ins=("kernels",), isolation=IsolationLevel.NONE)
+    text = " ".join(lines_of(printed(print_report, report)))
+    assert "run on the course's own kernels" in text
+    assert "graded without isolation" in text
+    assert "!" not in printed(print_report, make_report("ada"))
+
+
+def test_an_ungraded_report_has_no_number():
+    report = make_report("eve", ATTENTION, {"test_slices_sum_to_one": {"outcome": Outcome.GRADER_ERROR}})
+    lines = lines_of(printed(print_report, report))
+    assert lines[0] == "eve · 2_attention not graded"
+    assert "! 2_attention · every slice sums to one – / 2" in lines
+
+
+def test_a_stage_that_did_not_run_is_explained_once():
+    report = all_alike("cy", ATTENTION, Outcome.BLOCKED, "attention.py cannot be loaded", "attention.py, line 3")
+    assert printed(print_report, report).count("attention.py cannot be loaded") == 1
+
+
+def test_what_is_not_for_students_is_not_printed():
+    text = printed(print_report, report_with_secrets(), width=200)
+    assert [secret for secret in SECRETS if secret in text] == []
+
+
+@pytest.mark.parametrize("width", [40, *WIDTHS])
+@pytest.mark.parametrize("report", sample_class(), ids=lambda report: f"{report.student}-{report.stage}")
+def test_a_report_fits_and_colour_changes_no_word(report: StageReport, width: int):
+    plain = printed(print_report, report, width)
+    assert "\x1b" not in plain
+    assert max(map(cell_len, plain.splitlines())) <= width
+    coloured = printed(print_report, report, width, colour=True)
+    assert "\x1b[" in coloured
+    assert ESCAPE.sub("", coloured) == plain
+
+
+def big_class(stages: int):
+    reports = [
+        msgspec.structs.replace(one, stage=f"{number}_in_context_learning")
+        for number in range(1, stages + 1)
+        for one in sample_class()
+        if one.stage == ATTENTION
+    ]
+    return class_statistics(reports, CONFIG, late_days={("bo", "1_in_context_learning"): 12})
+
+
+@pytest.mark.parametrize("show", [print_class_table, print_class_report])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("stages", [1, 2, 12])
+def test_a_class_fits_and_nothing_is_cut(show, width: int, stages: int):
+    statistics = big_class(stages)
+    plain = printed(show, statistics, width)
+    assert "\x1b" not in plain
+    assert "…" not in plain
+    assert max(map(cell_len, plain.splitlines())) <= width
+    assert ESCAPE.sub("", printed(show, statistics, width, colour=True)) == plain
+    lines = [line.split() for line in plain.splitlines()]
+    assert sum(line.count("not") for line in lines if line[:1] == ["eve"]) >= stages
+    assert sum(line.count("late") for line in lines if line[:1] == ["bo"]) == 1
+
+
+def test_the_table_has_points_bonus_and_total():
+    lines = lines_of(printed(print_class_table, class_statistics(sample_class(), CONFIG)))
+    for line in ("Student / 8 / 10 Total", "ada 8 2 10 / 18", "bo 8 10 +4 18 / 18", "eve 6 not graded 6 / 8"):
+        assert line in lines
+    assert lines[-2] == "! not graded: eve in 2_attention (grader error; grade again)"
+    assert lines[-1] == "isolation: kernel (10 reports)"
+
+
+def test_markup_in_a_name_is_a_part_of_the_name():
+    name = "[red]x[/red] :boom:"
+    assert name in printed(print_report, make_report(name))
+    assert name in printed(print_class_report, class_statistics([make_report(name)], CONFIG))
+
+
+def test_a_missing_report_is_a_dash_and_lateness_is_told():
+    reports = [make_report("ada", KERNELS), make_report("bo", ATTENTION)]
+    statistics = class_statistics(reports, CONFIG, late_days={("bo", ATTENTION): 2})
+    lines = lines_of(printed(print_class_table, statistics))
+    assert "ada 8 – 8 / 18" in lines
+    assert "bo – 10 +4 2 d late 10 / 18" in lines
+
+
+def test_grades_without_isolation_are_marked():
+    statistics = class_statistics([make_report("ada", isolation=IsolationLevel.NONE)], CONFIG)
+    assert "! isolation none" in printed(print_class_table, statistics)
+
+
+def test_the_class_report_has_all_its_parts():
+    text = " ".join(lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG), 120)))
+    for words in ("Distribution", "1_kernels 5 0 4.4 6.0 2 8", "scores are scaled by the head size 3 33% –",
+                  "Common mistakes", "divided by √d_head 2_attention 3", "dee 1_kernels nothing was handed in"):
+        assert words in text
+
+
+def test_an_empty_class_is_said_to_be_empty():
+    assert "nothing was graded" in printed(print_class_report, class_statistics([], CONFIG))
+
+
+def assert_harmless(text: str) -> None:
+    assert "\x1b" not in text
+    assert "::" not in text
+    assert "##[" not in text
+    assert max(map(cell_len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks_reach_neither_the_terminal_nor_the_build(attack):
+    texts = dict.fromkeys(("title", "what", "where", "hint", "exercise"), attack)
+    report = make_report(attack, ATTENTION, {"test_scores_are_scaled": {"outcome": Outcome.ERROR, **texts}})
+    assert_harmless(printed(print_report, report))
+    assert_harmless(printed(print_class_report, class_statistics([report], CONFIG)))
+
+
+@given(hostile_text, hostile_text)
+@settings(max_examples=40, deadline=None)
+def test_no_text_gives_orders(name, words):
+    texts = dict.fromkeys(("title", "what", "where", "hint", "exercise"), words)
+    report = make_report(name, ATTENTION, {"test_scores_are_scaled": {"outcome": Outcome.ERROR, **texts}})
+    assert_harmless(printed(print_report, report))
+    assert_harmless(printed(print_class_report, class_statistics([report], CONFIG)))

@@ -1,0 +1,141 @@
+"""Student ids, time stamps and commits: small readings of text that a student may have written."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hand_ins import lay_out, sources
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.intake.git import commit_of
+from autograder.intake.students import safe_id, student_ids
+from autograder.intake.timestamps import parse_stamp
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+OTHER = "f" * 40
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("ada", "ada"),
+        ("ada.lovelace@example.org", "ada.lovelace@example.org"),
+        ("s1234567+resit", "s1234567+resit"),
+        ("Ödön von Horváth", "Ödön_von_Horváth"),
+        ("李小龙", "李小龙"),
+        ("हिन्दी", "हिन्दी"),
+        ("Ada (final)", "Ada_final"),
+        ("ada/../../root", "ada_.._.._root"),
+        (":-x", "x"),
+        ("..", "student-"),
+        ("", "student-"),
+        ("-rf", "rf"),
+        (".hidden", "hidden"),
+        ("=cmd|'/c calc'!A1", "cmd_c_calc_A1"),
+        ("con", "student-"),
+        ("LPT1.txt", "student-"),
+        ("a\x1b[2J\u202eb", "a_2J_b"),
+        ("x" * 300, "x" * 120),
+        ("𝔸" * 64, "𝔸" * 30),
+    ],
+)
+def test_a_name_becomes_an_id_that_nothing_takes_for_something_else(name, student):
+    assert safe_id(name).startswith(student)
+    assert len(safe_id(name)) == len(student) + (8 if student == "student-" else 0)
+
+
+@given(st.text(st.characters(codec=None)))
+def test_an_id_is_one_plain_path_component(name):
+    result = safe_id(name)
+    assert Path(result).name == result
+    assert 0 < len(result.encode()) <= 120
+    assert result[0] not in ".-+@="
+    assert result == result.strip(" .")
+    result.encode()
+    assert safe_id(result) == result, "a safe id stays what it is"
+
+
+@given(st.sets(st.text(st.sampled_from("aA b/ä._"), max_size=4)))
+def test_ids_differ_whatever_the_case_and_do_not_depend_on_the_order(names):
+    ids = student_ids(names)
+    assert len({value.casefold() for value in ids.values()}) == len(names)
+    assert ids == student_ids(sorted(names, reverse=True))
+
+
+def test_of_names_that_come_out_the_same_the_unchanged_one_keeps_its_id():
+    ids = student_ids(["ada b", "ada_b", "ada/b"])
+    assert ids["ada_b"] == "ada_b"
+    assert sorted(len(value) for value in ids.values()) == [5, 14, 14]
+
+
+def test_a_collision_is_reported_to_the_instructor(tmp_path):
+    lay_out(tmp_path, {"ada b/attention.py": "one = 1\n", "ada_b/attention.py": "two = 2\n"})
+    found = sources(tmp_path)
+    assert found["ada_b", "2_attention"] == "two = 2\n"
+    assert sorted(found.values()) == ["one = 1\n", "two = 2\n"]
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-03-01 11:58:03.120000 UTC\n", datetime(2026, 3, 1, 11, 58, 3, 120000, UTC)),
+        ("2026-03-01 11:58:03", datetime(2026, 3, 1, 11, 58, 3, tzinfo=UTC)),
+        ("2026-03-01T11:58:03Z", datetime(2026, 3, 1, 11, 58, 3, tzinfo=UTC)),
+        ("2026-03-01 11:58:03 +0100", datetime(2026, 3, 1, 11, 58, 3, tzinfo=timezone(timedelta(hours=1)))),
+        ("2026-03-01 11:58:03+01:00", datetime(2026, 3, 1, 11, 58, 3, tzinfo=timezone(timedelta(hours=1)))),
+        ("2026-07-01 11:58:03 Europe/Zurich", datetime(2026, 7, 1, 11, 58, 3, tzinfo=ZoneInfo("Europe/Zurich"))),
+        ("2026-03-01 11:58:03 ../../etc/passwd", None),
+        ("2026-03-01 11:58:03 Nowhere/Land", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_a_time_stamp_is_read_as_nbgrader_writes_it(text, moment):
+    assert parse_stamp(text) == moment
+
+
+@given(st.text(max_size=60))
+def test_any_stamp_gives_a_time_with_its_zone_or_none(text):
+    moment = parse_stamp(text)
+    assert moment is None or moment.utcoffset() is not None
+
+
+@pytest.mark.parametrize(
+    ("files", "commit"),
+    [
+        ({}, None),
+        ({"HEAD": COMMIT}, COMMIT),
+        ({"HEAD": "ref: refs/heads/main\n", "refs/heads/main": COMMIT + "\n"}, COMMIT),
+        (
+            {
+                "HEAD": "ref: refs/heads/a/b\n",
+                "packed-refs": f"# pack-refs\n{OTHER} refs/heads/a\n{COMMIT} refs/heads/a/b\n",
+            },
+            COMMIT,
+        ),
+        (
+            {"HEAD": "ref: refs/heads/main\n", "refs/heads/main": COMMIT, "packed-refs": f"{OTHER} refs/heads/main\n"},
+            COMMIT,
+        ),
+        ({"HEAD": "ref: refs/heads/new\n"}, None),
+        ({"HEAD": "ref: refs/heads/../../../secret\n"}, None),
+        ({"HEAD": "\x1b[2J"}, None),
+        ({"HEAD": "ref: refs/heads/main", "refs/heads/main": "no commit"}, None),
+        ({"HEAD": b"\xff"}, None),
+    ],
+)
+def test_a_commit_is_read_from_the_files(tmp_path, files, commit):
+    lay_out(tmp_path, {f".git/{name}": content for name, content in files.items()})
+    (tmp_path / "secret").write_text(OTHER)
+    assert commit_of(tmp_path) == commit
+
+
+def test_a_git_file_or_link_is_not_followed(tmp_path):
+    lay_out(tmp_path / "real", {".git/HEAD": COMMIT})
+    lay_out(tmp_path / "worktree", {".git": f"gitdir: {tmp_path / 'real' / '.git'}\n"})
+    lay_out(tmp_path / "linked", {})
+    (tmp_path / "linked" / ".git").symlink_to(tmp_path / "real" / ".git")
+    assert commit_of(tmp_path / "worktree") is None
+    assert commit_of(tmp_path / "linked") is None

@@ -1,0 +1,329 @@
+"""Grafting: whatever a student's notebook has become, the result has exactly the released cells."""
+
+import copy
+import json
+from typing import Any
+
+import nbformat
+import pytest
+from hand_ins import lay_out, taken
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tiny_lab import QUESTION, STAGE, build_tiny_lab
+
+from autograder.intake import graft, read_answers
+from autograder.intake.notebooks import LARGEST_ANSWER, LARGEST_NOTEBOOK
+from autograder.release.sheets import build_notebook
+
+ANSWER = "Because addition has to know which numbers belong together: √d."
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory) -> str:
+    """The tiny lab's released notebook: five code or text cells and one question."""
+    lab = build_tiny_lab(tmp_path_factory.mktemp("lab"))
+    return build_notebook(lab.stage(STAGE))
+
+
+@pytest.fixture
+def student(released) -> dict[str, Any]:
+    """The same with the question answered and the cells run, as Jupyter saves it."""
+    notebook = json.loads(released)
+    question(notebook)["source"] = [ANSWER]
+    for number, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = number
+            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "1 passed\n"}]
+    return notebook
+
+
+def question(notebook: dict[str, Any]) -> dict[str, Any]:
+    (cell,) = (cell for cell in notebook["cells"] if grade_id(cell) == QUESTION)
+    return cell
+
+
+def grade_id(cell: dict[str, Any]) -> str | None:
+    return cell["metadata"].get("nbgrader", {}).get("grade_id")
+
+
+def answered(released: str, answer: str) -> dict[str, Any]:
+    notebook = json.loads(released)
+    question(notebook)["source"] = answer.splitlines(keepends=True)
+    return notebook
+
+
+def raw(notebook: Any) -> bytes:
+    return json.dumps(notebook).encode()
+
+
+def test_an_answer_is_put_into_the_released_notebook_and_nothing_else_is(released, student):
+    grafted = graft(released, raw(student))
+    assert json.loads(grafted.notebook) == answered(released, ANSWER)
+    assert grafted.notes == ()
+
+
+def test_an_untouched_notebook_gives_the_released_one_to_the_byte(released):
+    assert graft(released, released.encode()).notebook == released
+
+
+def change_locked_cells(notebook):
+    for cell in notebook["cells"]:
+        if grade_id(cell) != QUESTION:
+            cell["source"] = ["import os; os._exit(0)"]
+
+
+def delete_everything_else(notebook):
+    notebook["cells"] = [question(notebook)]
+
+
+def reverse(notebook):
+    notebook["cells"].reverse()
+
+
+def raise_the_points(notebook):
+    for cell in notebook["cells"]:
+        if "nbgrader" in cell["metadata"]:
+            cell["metadata"]["nbgrader"] |= {"points": 1000, "grade": False, "solution": True, "schema_version": 1}
+
+
+def add_cells(notebook):
+    extra = {"cell_type": "code", "id": "x", "metadata": {}, "source": ["1"], "outputs": [], "execution_count": None}
+    notebook["cells"][1:1] = [extra, extra]
+
+
+def double_a_locked_cell(notebook):
+    notebook["cells"].append(notebook["cells"][2])
+
+
+def drop_the_metadata(notebook):
+    """As some editors do; the cell's id stays."""
+    question(notebook)["metadata"] = {}
+
+
+def change_the_ids(notebook):
+    """As other editors do; the metadata stays."""
+    for number, cell in enumerate(notebook["cells"]):
+        cell["id"] = f"new-{number}"
+
+
+def turn_the_answer_into_code(notebook):
+    question(notebook).update(cell_type="code", outputs=[], execution_count=None)
+
+
+def use_one_string(notebook):
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"])
+
+
+def break_the_other_cells(notebook):
+    kept = question(notebook)
+    notebook["cells"] = [None, 7, [], {}, {"source": 3}, {"metadata": []}, {"metadata": {"nbgrader": 5}}, kept, "x"]
+
+
+def older_format(notebook):
+    notebook |= {"nbformat": 4, "nbformat_minor": 2}
+    for cell in notebook["cells"]:
+        del cell["id"]
+
+
+def huge_output(notebook):
+    notebook["cells"][1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * 5_000_000}]
+
+
+def nan_in_an_output(notebook):
+    notebook["cells"][1]["outputs"] = [{"data": {"application/vnd.plotly.v1+json": [float("nan"), float("inf")]}}]
+
+
+def half_a_character_in_an_output(notebook):
+    notebook["cells"][1]["outputs"] = [{"text": "\ud800"}]
+
+
+def other_top_level(notebook):
+    notebook |= {"metadata": "none", "nbformat": "four", "extra": [[]]}
+
+
+CHANGES = [
+    change_locked_cells,
+    delete_everything_else,
+    reverse,
+    raise_the_points,
+    add_cells,
+    double_a_locked_cell,
+    drop_the_metadata,
+    change_the_ids,
+    turn_the_answer_into_code,
+    use_one_string,
+    break_the_other_cells,
+    older_format,
+    huge_output,
+    nan_in_an_output,
+    half_a_character_in_an_output,
+    other_top_level,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_answer_survives_and_the_change_does_not(released, student, change):
+    change(student)
+    assert json.loads(graft(released, raw(student)).notebook) == answered(released, ANSWER)
+
+
+def no_notebook(notebook):
+    return None
+
+
+def empty_file(notebook):
+    return b""
+
+
+def cut_off(notebook):
+    return raw(notebook)[:-20]
+
+
+def nested_too_deep(notebook):
+    return b'{"cells": [' + b"[" * 200_000 + b"]" * 200_000 + b"]}"
+
+
+def no_cells(notebook):
+    return b'{"nbformat": 4}'
+
+
+def cells_of_another_kind(notebook):
+    return b'{"cells": {"a": 1}}'
+
+
+def a_list(notebook):
+    return b"[1, 2]"
+
+
+def a_picture(notebook):
+    return b"\x89PNG\r\n\x1a\n\0\0"
+
+
+def too_large(notebook):
+    return raw(notebook) + b" " * LARGEST_NOTEBOOK
+
+
+@pytest.mark.parametrize(
+    "make",
+    [no_notebook, empty_file, cut_off, nested_too_deep, no_cells, cells_of_another_kind, a_list, a_picture, too_large],
+)
+def test_a_notebook_that_cannot_be_read_is_the_released_one_with_a_note(released, student, make):
+    grafted = graft(released, make(student))
+    assert grafted.notebook == released
+    assert "notebook" in grafted.notes[0]
+
+
+def test_bytes_that_are_no_utf_8_cost_their_own_cell_only(released, student):
+    student["cells"][0] |= {"source": "BROKEN"}
+    assert (
+        ANSWER
+        in json.loads(graft(released, raw(student).replace(b"BROKEN", b"\xff\xfe")).notebook)["cells"][-1]["source"]
+    )
+
+
+def test_a_deleted_answer_is_noted(released, student):
+    student["cells"].remove(question(student))
+    assert graft(released, raw(student)) == type(graft(released, None))(
+        released, (f"the cell of question `{QUESTION}` is missing from the notebook",)
+    )
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_a_doubled_cell_the_answered_one_counts(released, student, first):
+    copied = copy.deepcopy(question(student))
+    copied["source"] = question(json.loads(released))["source"]
+    student["cells"].insert(0 if first else len(student["cells"]), copied)
+    grafted = graft(released, raw(student))
+    assert json.loads(grafted.notebook) == answered(released, ANSWER)
+    assert grafted.notes == ()
+
+
+def test_an_answer_over_several_cells_is_put_together_for_the_grader(released, student):
+    student["cells"].append(question(student) | {"source": ["And more."]})
+    grafted = graft(released, raw(student))
+    assert json.loads(grafted.notebook) == answered(released, f"{ANSWER}\n\n---\n\nAnd more.")
+    assert grafted.notes == (f"question `{QUESTION}` is answered in 2 cells; their texts are put together",)
+
+
+def test_a_very_long_answer_is_cut(released, student):
+    question(student)["source"] = "x" * (LARGEST_ANSWER + 1)
+    grafted = graft(released, raw(student))
+    assert json.loads(grafted.notebook) == answered(released, "x" * LARGEST_ANSWER)
+    assert "50001 characters" in grafted.notes[0]
+
+
+def test_a_picture_in_an_answer_is_noted(released, student):
+    question(student)["attachments"] = {"map.png": {"image/png": "iVBORw0KGgo="}}
+    grafted = graft(released, raw(student))
+    assert "attachments" not in question(json.loads(grafted.notebook))
+    assert "pictures pasted into the answer are left out" in grafted.notes[0]
+
+
+def test_an_answer_that_is_no_text_is_noted(released, student):
+    question(student)["source"] = {"a": 1}
+    grafted = graft(released, raw(student))
+    assert grafted.notebook == released
+    assert grafted.notes[0] == f"cell {len(student['cells'])} of the notebook: its text is not a text"
+
+
+def test_thousands_of_cells_of_one_name_end_in_one_answer(released, student):
+    student["cells"] = [question(student) | {"source": f"answer {number}"} for number in range(20_000)]
+    grafted = graft(released, raw(student))
+    assert len("".join(question(json.loads(grafted.notebook))["source"])) == LARGEST_ANSWER
+    assert len(grafted.notes) == 1
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(
+    ["cells", "source", "metadata", "nbgrader", "grade_id", "cell_type", "id", "solution", "attachments"]
+)
+
+
+@st.composite
+def mangled(draw: st.DrawFn, value: Any) -> Any:
+    """A notebook in which some values were replaced by anything."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(JSON_VALUES)
+    if isinstance(value, dict):
+        changed = {key: draw(mangled(inner)) for key, inner in value.items() if draw(st.integers(0, 9))}
+        return changed | ({draw(KEYS): draw(JSON_VALUES)} if draw(st.integers(0, 9)) == 0 else {})
+    if isinstance(value, list):
+        return draw(st.permutations([draw(mangled(inner)) for inner in value if draw(st.integers(0, 9))]))
+    return value
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
+@given(data=st.data())
+def test_whatever_is_mangled_only_the_answer_can_differ(released, student, data):
+    submitted = json.dumps(data.draw(mangled(student))).encode("utf-8", "surrogatepass")
+    result = json.loads(graft(released, submitted).notebook)
+    nbformat.validate(nbformat.reads(json.dumps(result), as_version=4))
+    question(result)["source"] = question(json.loads(released))["source"]
+    assert result == json.loads(released)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_answers_or_a_note(submitted):
+    answers = read_answers(submitted)
+    assert answers.texts or answers.notes or b"cells" in submitted
+
+
+def test_intake_reads_the_notebook_beside_the_module(tmp_path, student):
+    lay_out(tmp_path, {"ada/2_attention/attention.ipynb": raw(student), "bob/2_attention/attention.py": ""})
+    found = taken(tmp_path)
+    assert found["ada", "2_attention"].answers.texts[QUESTION] == (ANSWER,)
+    assert found["bob", "2_attention"].answers.notes == ("no notebook was handed in",)
+
+
+def test_a_notebook_that_is_a_link_is_not_followed(tmp_path, student):
+    (tmp_path / "other.ipynb").write_bytes(raw(student))
+    lay_out(tmp_path / "class", {"ada/2_attention/attention.py": ""})
+    (tmp_path / "class/ada/2_attention/attention.ipynb").symlink_to(tmp_path / "other.ipynb")
+    answers = taken(tmp_path / "class")["ada", "2_attention"].answers
+    assert not answers.texts
+    assert answers.notes == ("2_attention/attention.ipynb is a link; hand in the file itself",)

@@ -1,0 +1,116 @@
+"""A class of the tiny lab: what students hand in, what the judge said, what the gradebook holds."""
+
+import json
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from tiny_lab import MODULE, QUESTION, STAGE, solution
+
+from autograder.grade import Graded
+from autograder.intake import StageSubmission, read_answers
+from autograder.intake.notebooks import NO_ANSWERS
+from autograder.integrations.nbgrader import file_results
+from autograder.integrations.nbgrader.course import open_gradebook, step_folder
+from autograder.integrations.nbgrader.filing import FilingReport
+from autograder.judge.unrun import unrun_stage
+from autograder.lab import Lab
+from autograder.results import IsolationLevel, Outcome, StageReport
+from autograder.store import ResultStore
+
+IN_TIME = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
+CHECKS = (
+    "test_double_multiplies_by_two",
+    "test_double_keeps_the_dtype",
+    "test_total_adds_along_the_axis",
+    "test_total_counts_axes_from_the_end",
+    "test_halve_divides_by_two",
+)
+
+
+class Classroom:
+    """The class of one lab with one stage."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def submission(
+        self, student: str, *, answer: str | None = None, at: datetime | None = IN_TIME, **more: Any
+    ) -> StageSubmission:
+        """What intake makes of a hand-in; without an answer, the notebook is the released one."""
+        fields = {"source": solution(double="return 2 * x"), "answers": read_answers(self.notebook(answer)), **more}
+        return StageSubmission(student, STAGE, handed_in=at, **fields)
+
+    def missing(self, student: str, refusal: Any) -> StageSubmission:
+        """What intake makes of a student who did not hand this stage in."""
+        return StageSubmission(student, STAGE, None, refusal, answers=NO_ANSWERS)
+
+    def notebook(self, answer: str | None = None) -> bytes:
+        """The released notebook with an answer to its question."""
+        notebook = json.loads(self.released())
+        for cell in notebook["cells"]:
+            if answer is not None and cell["metadata"].get("nbgrader", {}).get("grade_id") == QUESTION:
+                cell["source"] = answer
+        return json.dumps(notebook).encode()
+
+    def released(self) -> str:
+        return (step_folder(self.lab, "source") / STAGE / f"{MODULE}.ipynb").read_text(encoding="utf-8")
+
+    def graded(
+        self, submission: StageSubmission, passes: Collection[str] = CHECKS, outcome: Outcome = Outcome.FAILED
+    ) -> Graded:
+        """The submission with a report that passes some checks; kept in the store, as the pipeline does."""
+        stage = self.lab.stage(STAGE)
+        failed = unrun_stage(stage, "not the sum", "tiny.py:9", outcome, "which axis vanishes?")
+        passed = unrun_stage(stage, "", "", Outcome.PASSED)
+        checks = tuple(good if good.id in passes else bad for good, bad in zip(passed, failed, strict=True))
+        report = StageReport(
+            student=submission.student,
+            stage=STAGE,
+            checks=checks,
+            isolation=IsolationLevel.NONE,
+            digest=submission.digest,
+        )
+        if report.graded:
+            ResultStore(self.lab.build / "results").put("key", report)
+        return Graded(submission, report, cached=False)
+
+    def file(self, *graded: Graded, **more: Any) -> FilingReport:
+        """File these results."""
+        return file_results(self.lab, graded, **more)
+
+    def grades(self, student: str) -> dict[str, tuple[Any, ...]]:
+        """A student's cells in the gradebook: automatic, manual and extra points, and whether a person has to look."""
+        with open_gradebook(self.lab) as gradebook:
+            notebook = gradebook.find_submission_notebook(MODULE, STAGE, student)
+            return {
+                grade.name: (grade.auto_score, grade.manual_score, grade.extra_credit, grade.needs_manual_grade)
+                for grade in notebook.grades
+            }
+
+    def score(self, student: str) -> tuple[float, float]:
+        """The score and penalty that nbgrader itself computes."""
+        with open_gradebook(self.lab) as gradebook:
+            submission = gradebook.find_submission(STAGE, student)
+            return submission.score, submission.late_submission_penalty
+
+    def grade_by_hand(self, student: str, cell: str, points: float, comment: str | None = None) -> None:
+        """Do what formgrader does when a person enters points and a comment."""
+        with open_gradebook(self.lab) as gradebook:
+            grade = gradebook.find_grade(cell, MODULE, STAGE, student)
+            grade.manual_score, grade.needs_manual_grade = points, False
+            if comment is not None:
+                gradebook.find_comment(cell, MODULE, STAGE, student).manual_comment = comment
+            gradebook.db.commit()
+
+    def comment(self, student: str, cell: str = QUESTION) -> str | None:
+        """The comment that feedback shows."""
+        with open_gradebook(self.lab) as gradebook:
+            text: str | None = gradebook.find_comment(cell, MODULE, STAGE, student).comment
+            return text
+
+    def shown(self, student: str) -> dict[str, Any]:
+        """The notebook that formgrader shows."""
+        path = step_folder(self.lab, "autograded") / student / STAGE / f"{MODULE}.ipynb"
+        notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return notebook

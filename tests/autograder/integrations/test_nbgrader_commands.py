@@ -1,0 +1,225 @@
+"""nbgrader's own commands and formgrader, as programs, in a course that we graded."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from classroom import Classroom
+from tiny_lab import HIDDEN_TESTS, LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, solution
+
+from autograder.grade import Grader, stage_files
+from autograder.intake import take_in
+from autograder.integrations.nbgrader import file_results
+from autograder.integrations.nbgrader.course import step_folder
+from autograder.isolation.trusted import TrustedSession
+from autograder.judge.messages import Job, Judged
+from autograder.judge.run import judge_stage
+from autograder.judge.trusted_code import read_trusted
+from autograder.lab import Lab
+from autograder.release import release
+from autograder.results import IsolationLevel
+
+CONFIG = Path(__file__).parents[3] / "nbgrader_config.py"
+ADDS_TWO = solution(double="return 2 + x", total="return torch.sum(x, dim=axis)")
+NOT_FOR_STUDENTS = ("normal_tensor", "einsum", "hypothesis", "BEGIN SOLUTION")
+
+
+class InProcessJudges:
+    """Judges in this process: for code that the test itself wrote."""
+
+    level = IsolationLevel.NONE
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def judge(self, job: Job) -> Judged:
+        stage = self._lab.stage(job.stage)
+        return Judged(judge_stage(stage, job.modules, TrustedSession, read_trusted(self._lab, stage), job.seed))
+
+
+def nbgrader(lab: Lab, *arguments: str) -> str:
+    """Run one of nbgrader's commands in the lab's folder; its log."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=lab.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def hand_in(folder: Path, student: str, source: str, notebook: bytes) -> Path:
+    place = folder / student / STAGE
+    place.mkdir(parents=True)
+    (place / f"{MODULE}.py").write_text(source, encoding="utf-8")
+    (place / f"{MODULE}.ipynb").write_bytes(notebook)
+    return place
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Classroom:
+    """Two students whom our pipeline graded, one of them also a person."""
+    lab = build_tiny_lab(tmp_path_factory.mktemp("course") / "lab")
+    shutil.copy(CONFIG, lab.root)
+    release(lab)
+    classroom = Classroom(lab)
+    folder = lab.root / "class"
+    hand_in(folder, "ann", LOOP, classroom.notebook("It says which sizes vanish."))
+    hand_in(folder, "bob", ADDS_TWO, classroom.notebook("<script>alert(1)</script> Because."))
+    graded = Grader(lab, InProcessJudges(lab)).grade_all(take_in([folder], stage_files(lab)), workers=1)
+    assert file_results(lab, graded).differences == ()
+    classroom.grade_by_hand("ann", QUESTION, 1.5, "which axis?")
+    return classroom
+
+
+@dataclass(frozen=True)
+class Filed:
+    """What our own pass left, before nbgrader's command did it again."""
+
+    grades: dict[str, tuple[Any, ...]]
+    shown: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def autograded(course: Classroom) -> dict[str, Filed]:
+    """``nbgrader autograde`` over our two students, and over three that somebody put there raw.
+
+    These bring doubled cells, a link to the reference, and a notebook that is none.
+    """
+    filed = {student: Filed(course.grades(student), course.shown(student)) for student in ("ann", "bob")}
+    for student in filed:
+        shutil.rmtree(step_folder(course.lab, "autograded") / student)
+    submitted = step_folder(course.lab, "submitted")
+    notebook = json.loads(course.notebook("Because."))
+    notebook["cells"] += [cell for cell in notebook["cells"] if cell["metadata"].get("nbgrader")]
+    hand_in(submitted, "doubled", LOOP, json.dumps(notebook).encode())
+    link = hand_in(submitted, "linker", "", course.notebook()) / f"{MODULE}.py"
+    link.unlink()
+    link.symlink_to(course.lab.stage(STAGE).reference)
+    hand_in(submitted, "broken", ADDS_TWO, b"{ not json")
+    nbgrader(course.lab, "autograde", STAGE)
+    return filed
+
+
+def test_autograde_files_what_our_own_pass_files(course, autograded):
+    for student, filed in autograded.items():
+        assert course.grades(student) == filed.grades
+        assert course.shown(student) == filed.shown
+    assert course.comment("ann") == "which axis?"
+
+
+def test_autograde_judges_in_isolation_what_it_finds_raw(course, autograded):
+    scores = {student: course.score(student)[0] for student in ("doubled", "linker", "broken")}
+    assert scores == {"doubled": 8.0, "linker": 0.0, "broken": 5.0}
+    assert "is a link" in json.dumps(course.shown("linker"))
+    for student in scores:
+        left = {path.name for path in (step_folder(course.lab, "autograded") / student / STAGE).iterdir()}
+        assert left == {f"{MODULE}.ipynb"}
+
+
+def test_feedback_tells_what_where_and_hint_and_nothing_hidden(course, autograded):
+    nbgrader(course.lab, "generate_feedback", STAGE)
+    pages = {
+        student: (step_folder(course.lab, "feedback") / student / STAGE / f"{MODULE}.html").read_text(encoding="utf-8")
+        for student in ("ann", "bob", "linker")
+    }
+    assert "your output is what you get when 2 is added to each element" in pages["bob"]
+    assert "tiny.py, line 4" in pages["bob"]
+    assert "Hint: think of one element first." in pages["bob"]
+    assert "<script>alert(1)" not in pages["bob"]
+    assert "which axis?" in pages["ann"]
+    for page in pages.values():
+        assert not [word for word in NOT_FOR_STUDENTS if word in page]
+        assert not [line for line in HIDDEN_TESTS.splitlines() if len(line) > 60 and line.strip() in page]
+
+
+def test_export_has_the_scores_of_judge_and_person(course, autograded):
+    nbgrader(course.lab, "export", "--to", "all.csv")
+    with (course.lab.root / "all.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert (rows["ann"]["raw_score"], rows["ann"]["max_score"]) == ("9.5", "9.0")
+    assert (rows["bob"]["raw_score"], rows["bob"]["needs_manual_grade"]) == ("5.0", "True")
+
+
+def test_generate_assignment_gives_what_the_release_gave_and_keeps_what_is_graded(course):
+    before = {student: course.grades(student) for student in ("ann", "bob")}
+    nbgrader(course.lab, "generate_assignment", STAGE)
+    folder = step_folder(course.lab, "release") / STAGE
+    released = json.loads((folder / f"{MODULE}.ipynb").read_text(encoding="utf-8"))
+    ours = json.loads(course.released())
+    assert [cell["source"] for cell in released["cells"]] == [cell["source"] for cell in ours["cells"]]
+    assert checksums(released) == checksums(ours)
+    assert {path.name for path in folder.iterdir()} == {f"{MODULE}.py", f"{MODULE}.ipynb", f"test_{MODULE}.py"}
+    assert {student: course.grades(student) for student in ("ann", "bob")} == before
+
+
+def checksums(notebook: dict[str, Any]) -> list[str | None]:
+    return [cell["metadata"].get("nbgrader", {}).get("checksum") for cell in notebook["cells"]]
+
+
+class Formgrader:
+    """A Jupyter server in the lab's folder."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        directories = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("RUNTIME", "CONFIG")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.port=0"],
+            cwd=lab.root,
+            env={**os.environ, **directories, "JUPYTER_TOKEN": "open"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._url = self._wait_for_url(folder / "RUNTIME")
+
+    def _wait_for_url(self, runtime: Path) -> str:
+        while self._process.poll() is None:
+            for path in runtime.glob("jpserver-*.json"):
+                if text := path.read_text(encoding="utf-8"):
+                    return str(json.loads(text)["url"])
+            time.sleep(0.1)
+        raise AssertionError("the Jupyter server ended while starting")
+
+    def get(self, path: str) -> str:
+        request = urllib.request.Request(f"{self._url}formgrader/{path}", headers={"Authorization": "token open"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+@pytest.fixture(scope="module")
+def formgrader(course: Classroom, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Formgrader]:
+    server = Formgrader(course.lab, tmp_path_factory.mktemp("jupyter"))
+    yield server
+    server.close()
+
+
+def test_formgrader_lists_the_class_and_shows_each_submission_with_its_results(autograded, formgrader):
+    (assignment,) = json.loads(formgrader.get("api/assignments"))
+    assert (assignment["name"], assignment["max_score"]) == (STAGE, 9.0)
+    listed = json.loads(formgrader.get(f"api/submitted_notebooks/{STAGE}/{MODULE}"))
+    entries: dict[str, Any] = {entry["student"]: entry for entry in listed}
+    assert (entries["ann"]["score"], entries["bob"]["score"]) == (9.5, 5.0)
+    page = formgrader.get(f"submissions/{entries['bob']['id']}/")
+    assert "your output is what you get when 2 is added to each element" in page
+    assert "Because." in page
+    assert "<script>alert(1)" not in page
+    assert "NotImplementedError" in page  # the module as handed in
+    cells = json.loads(formgrader.get(f"api/grades?submission_id={entries['bob']['id']}"))
+    grades = {grade["name"]: grade for grade in cells}
+    assert (grades["check_double"]["auto_score"], grades["check_double"]["failed_tests"]) == (1.0, True)

@@ -1,0 +1,26 @@
+"""Fixtures for tests of the isolation: one template for all, fresh workers for each."""
+
+from collections.abc import Iterator
+
+import pytest
+from workers import OpenWorker, open_workers, require
+
+from autograder.isolation.process import Template
+from autograder.results import IsolationLevel
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[Template]:
+    """A warm template whose workers are locked by the kernel."""
+    require(IsolationLevel.KERNEL)
+    with Template.start(level=IsolationLevel.KERNEL) as started:
+        yield started
+
+
+@pytest.fixture
+def spawn(template: Template) -> Iterator[OpenWorker]:
+    """Spawns workers that end with the test."""
+    opener, spawned = open_workers(template)
+    yield opener
+    for worker in spawned:
+        worker.kill()

@@ -1,0 +1,120 @@
+"""Deadlines count a worker's own computing time, and a sleeper's time on the clock on the wall."""
+
+import math
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from workers import load
+
+from autograder.isolation.errors import DeathReason, WorkerDied
+from autograder.isolation.process import Limits
+from autograder.isolation.stream import Deadline
+from autograder.isolation.watch import WatchedProcess
+
+SHORT = Limits(call_cpu_seconds=0.3, worker_cpu_seconds=0.8, memory_mb=400)
+
+
+def death_after(call, calls: int) -> WorkerDied:
+    """How a worker ends that dies in one of so many calls."""
+    for _ in range(calls):
+        try:
+            call()
+        except WorkerDied as death:
+            return death
+    raise AssertionError(f"it lived through {calls} calls")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "while True: pass",
+        "return 7 ** 10 ** 9",
+        "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')",
+        "import time; time.sleep(1e6)",
+        "import signal; signal.pause()",
+        "try:\n        while True: pass\n    except BaseException:\n        while True: pass",
+    ],
+    ids=["loop", "number", "regex", "sleep", "pause", "catch"],
+)
+def test_a_call_that_does_not_end_is_ended(spawn, body):
+    student = load(spawn(SHORT), f"def f():\n    {body}\n")
+    with pytest.raises(WorkerDied) as caught:
+        student.f()
+    assert caught.value.reason is DeathReason.TIMEOUT
+
+
+def test_loading_has_a_deadline_too(spawn):
+    with pytest.raises(WorkerDied) as caught:
+        load(spawn(SHORT), "while True: pass")
+    assert caught.value.reason is DeathReason.TIMEOUT
+
+
+def test_so_has_the_text_of_an_error(spawn):
+    source = "class Slow(Exception):\n    def __str__(self):\n        while True: pass\ndef f(): raise Slow"
+    with pytest.raises(WorkerDied) as caught:
+        load(spawn(SHORT), source).f()
+    assert caught.value.reason is DeathReason.TIMEOUT
+
+
+def test_a_worker_that_takes_no_requests_is_ended(spawn):
+    """A request too large for the socket waits for a reader."""
+    worker = spawn(SHORT)
+    stop = "def stop(): os.read = os.readv = lambda *_: time.sleep(1e6)"
+    student = load(worker, f"import os, time\ndef f(x): pass\n{stop}")
+    student.stop()
+    with pytest.raises(WorkerDied) as caught:
+        student.f(torch.zeros(1 << 22))
+    assert caught.value.reason is DeathReason.TIMEOUT
+
+
+def test_many_short_calls_share_one_budget(spawn):
+    source = """
+import time
+def f():
+    start = time.process_time()
+    while time.process_time() - start < 0.15: pass
+"""
+    student = load(spawn(SHORT), source)
+    assert death_after(student.f, calls=20).reason is DeathReason.TIMEOUT
+
+
+def test_many_short_sleeps_share_one_budget(spawn):
+    student = load(spawn(Limits(0.1, 0.2, 400)), "import time\ndef f(): time.sleep(0.3)")
+    assert death_after(student.f, calls=20).reason is DeathReason.TIMEOUT
+
+
+def test_time_between_calls_does_not_count(spawn):
+    student = load(spawn(Limits(0.2, 0.2, 400)), "def f(): return 1")
+    time.sleep(1.0)  # longer than all the time the worker has
+    assert student.f() == 1
+
+
+def test_computing_time_decides_however_long_it_takes():
+    clock = iter([0.0, 1.0, 1.9, 2.0])
+    deadline = Deadline(cpu=2.0, wall=math.inf, cpu_clock=lambda: next(clock))
+    assert [deadline.left() for _ in range(4)] == pytest.approx([2.0, 1.0, 0.1, 0.0])
+
+
+def test_the_wall_decides_for_those_who_do_not_compute():
+    passed = Deadline(cpu=math.inf, wall=time.monotonic(), cpu_clock=lambda: 0.0)
+    assert passed.left() == 0.0
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="processes are watched by pidfd on Linux alone")
+def test_computing_time_is_read_from_outside():
+    with subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) as busy:
+        watched = WatchedProcess(busy.pid, os.pidfd_open(busy.pid))
+        while watched.cpu_seconds() < 0.1:
+            assert busy.poll() is None
+        watched.kill()
+        watched.kill()
+        busy.wait()
+        used = watched.cpu_seconds()
+        assert used >= 0.1
+        watched.close()
+        watched.close()
+        assert watched.cpu_seconds() == used

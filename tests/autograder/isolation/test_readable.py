@@ -1,0 +1,55 @@
+"""What a worker may read holds torch and Python, and no folder in which a course could lie."""
+
+import sysconfig
+from pathlib import Path
+
+import pytest
+import torch
+
+import autograder
+from autograder.isolation import readable
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="/proc is Linux's")
+
+
+@pytest.fixture(scope="module")
+def paths() -> set[Path]:
+    site = Path(torch.__file__).parents[1]
+    return {Path(path) for path in readable.readable_paths([str(site)])}
+
+
+def covered(paths: set[Path], path: Path) -> bool:
+    return any(path.resolve().is_relative_to(one) for one in paths)
+
+
+def test_torch_and_the_library_are_readable(paths):
+    assert covered(paths, Path(torch.__file__))
+    assert covered(paths, Path(sysconfig.get_path("stdlib")) / "json" / "decoder.py")
+
+
+def test_the_course_and_the_grader_are_not(paths):
+    package = Path(autograder.__file__).parent
+    assert not covered(paths, package / "config.py")
+    assert not covered(paths, package.parent / "tests" / "hidden" / "test_anything.py")
+
+
+def test_folders_that_hold_packages_are_not_readable_as_a_whole(paths):
+    site = Path(torch.__file__).parents[1]
+    library = Path(sysconfig.get_path("stdlib"))
+    for folder in (site, library, library / "site-packages", library.parent, Path.home(), Path("/"), Path("/tmp")):
+        assert not covered(paths, folder), folder
+
+
+def test_a_grader_that_is_installed_beside_torch_is_not_readable(monkeypatch, tmp_path):
+    """Its modules are in use, which is what makes other packages readable."""
+    (tmp_path / "autograder").mkdir()
+    module = type(torch)("autograder.isolation.example")
+    module.__file__ = str(tmp_path / "autograder" / "example.py")
+    other = type(torch)("other")
+    other.__file__ = str(tmp_path / "other.py")
+    Path(other.__file__).touch()
+    monkeypatch.setitem(readable.sys.modules, module.__name__, module)
+    monkeypatch.setitem(readable.sys.modules, other.__name__, other)
+    paths = {Path(path) for path in readable.readable_paths([str(tmp_path)])}
+    assert covered(paths, tmp_path / "other.py")
+    assert not covered(paths, tmp_path / "autograder" / "config.py")

@@ -1,0 +1,50 @@
+"""Judging pieces of code and hidden tests in this process, for tests of the judge."""
+
+from pathlib import Path
+
+from autograder.isolation.trusted import TrustedSession
+from autograder.judge.run import judge_stage
+from autograder.judge.trusted_code import Trusted, read_trusted
+from autograder.lab import Lab
+from autograder.results import CheckResult
+
+CHECK_HEADER = '''\
+"""Hidden tests made by a test."""
+
+import pytest
+import torch
+from hypothesis import assume, given, strategies as st
+
+from autograder.judge.compare import check_close, check_equal, check_raises, check_that
+
+'''
+
+
+def judge(lab: Lab, source: str, seed: int = 0, trusted: Trusted | None = None) -> dict[str, CheckResult]:
+    """The results of a submission of the lab's first stage, by check."""
+    stage = lab.stages()[0]
+    trusted = trusted or read_trusted(lab, stage)
+    modules = {**trusted.modules, stage.stage.module: source}
+    return {result.id: result for result in judge_stage(stage, modules, TrustedSession, trusted, seed)}
+
+
+def write_checks(lab: Lab, tests: str, *names: str) -> None:
+    """Make ``tests`` the only hidden tests of the first stage, and ``names`` the checks of exercise ``double``.
+
+    The catalogue of mistakes becomes empty: its checks are gone.
+    """
+    stage = lab.stages()[0]
+    for path in stage.hidden_tests.glob("test_*.py"):
+        path.unlink()
+    (stage.hidden_tests / "test_made.py").write_text(CHECK_HEADER + tests, encoding="utf-8")
+    (stage.folder / "mistakes.py").write_text("MISTAKES = ()\n", encoding="utf-8")
+    _list_checks(lab.root / "grading.yml", names)
+    vars(lab).pop("config", None)  # read again
+
+
+def _list_checks(path: Path, names: tuple[str, ...]) -> None:
+    text = path.read_text(encoding="utf-8")
+    marker = "        checks:\n"
+    start = text.index(marker, text.index("      double:")) + len(marker)
+    checks = "".join(f"          {name}: 1\n" for name in names)
+    path.write_text(text[:start] + checks + text[text.index("      total:") :], encoding="utf-8")

@@ -1,0 +1,57 @@
+"""What the plugin reads of a hidden test before it runs."""
+
+import pytest
+from judging import write_checks
+from tiny_lab import STAGE
+
+from autograder.judge.hidden_tests import HiddenTestsError, collect_checks
+from autograder.judge.plugin import title_and_hint
+
+
+def documented(text):
+    def made():
+        pass
+
+    made.__doc__ = text
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "hint"),
+    [
+        ("A title.\n\n    Hint: some advice.\n    ", "A title", "some advice."),
+        ("A title\n\nHint:\n  advice over\n  two lines\n", "A title", "advice over two lines"),
+        ("A title.\n\nA remark.\n\nHint: advice.\n\nAnother remark.\n", "A title", "advice."),
+        ("A title.", "A title", ""),
+        ("  A title.  \n", "A title", ""),
+        ("", "", ""),
+        (None, "", ""),
+    ],
+)
+def test_title_and_hint_come_from_the_docstring(text, title, hint):
+    assert title_and_hint(documented(text)) == (title, hint)
+
+
+def test_nothing_has_neither_title_nor_hint():
+    assert title_and_hint(None) == ("", "")
+
+
+def test_checks_are_collected_without_being_run(tiny_lab):
+    check = 'def test_made(student):\n    """A title.\n\n    Hint: a hint.\n    """\n    1 / 0\n'
+    write_checks(tiny_lab, check, "test_made")
+    records = collect_checks(tiny_lab.stage(STAGE))
+    assert list(records) == ["test_made"]
+    assert (records["test_made"].title, records["test_made"].hint) == ("A title", "a hint.")
+    assert not records["test_made"].complete
+
+
+def test_parameter_sets_are_runs_of_one_check(tiny_lab):
+    check = "@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_made(student, n):\n    pass\n"
+    write_checks(tiny_lab, check, "test_made")
+    assert collect_checks(tiny_lab.stage(STAGE))["test_made"].due == 3
+
+
+def test_tests_that_cannot_be_imported_are_named(tiny_lab):
+    write_checks(tiny_lab, "1 / 0\n", "test_made")
+    with pytest.raises(HiddenTestsError, match=r"test_made\.py"):
+        collect_checks(tiny_lab.stage(STAGE))
