@@ -140,7 +140,12 @@ MISTAKES = (
         id="sinusoids_limited_table",
         exercise="sinusoidal_encoding",
         says="positions stop at 511, and later ones repeat the last row",
-        replace=(("position = torch.arange(length, device=device)", "position = torch.arange(length, device=device).clamp(max=511)"),),
+        replace=(
+            (
+                "position = torch.arange(length, device=device)",
+                "position = torch.arange(length, device=device).clamp(max=511)",
+            ),
+        ),
         fails=frozenset({"test_sinusoids_hold_far_out"}),
     ),
     Mistake(
@@ -247,7 +252,10 @@ MISTAKES = (
         exercise="LearnedPositions",
         says="the parameter has another name than `weight`",
         replace=(
-            ("self.weight = nn.Parameter(torch.empty(max_length, d_model))", "self.embedding = nn.Embedding(max_length, d_model)"),
+            (
+                "self.weight = nn.Parameter(torch.empty(max_length, d_model))",
+                "self.embedding = nn.Embedding(max_length, d_model)",
+            ),
             ("nn.init.normal_(self.weight, std=0.02)", "nn.init.normal_(self.embedding.weight, std=0.02)"),
             ("if end > self.weight.shape[0]:", "if end > self.embedding.weight.shape[0]:"),
             ("there are only {self.weight.shape[0]}", "there are only {self.embedding.weight.shape[0]}"),
@@ -262,7 +270,8 @@ MISTAKES = (
         replace=(
             (
                 "nn.init.normal_(self.weight, std=0.02)",
-                'nn.init.normal_(self.weight, std=0.02)\n        self.register_buffer("positions", torch.arange(max_length))',
+                "nn.init.normal_(self.weight, std=0.02)\n"
+                '        self.register_buffer("positions", torch.arange(max_length))',
             ),
         ),
         fails=frozenset({"test_learned_positions_hold_one_parameter"}),
@@ -381,7 +390,10 @@ MISTAKES = (
         exercise="rotary_angles",
         says="each angle is given twice, once for either number of its pair",
         replace=(
-            ("return angle.cos(), angle.sin()", "angle = angle.repeat_interleave(2, dim=-1)\n    return angle.cos(), angle.sin()"),
+            (
+                "return angle.cos(), angle.sin()",
+                "angle = angle.repeat_interleave(2, dim=-1)\n    return angle.cos(), angle.sin()",
+            ),
             (ANGLES_OF_X, f"(one[..., ::2] for one in {ANGLES_OF_X})"),
         ),
         fails=ANGLE_VALUES | {"test_angles_add_up", "test_angles_refuse_an_odd_size"},
@@ -404,14 +416,18 @@ MISTAKES = (
         id="angles_always_float32",
         exercise="rotary_angles",
         says="angles are float32 even for float64 positions",
-        replace=(("dtype = torch.float64 if positions.dtype == torch.float64 else torch.float32", "dtype = torch.float32"),),
+        replace=(
+            ("dtype = torch.float64 if positions.dtype == torch.float64 else torch.float32", "dtype = torch.float32"),
+        ),
         fails=frozenset({"test_angles_of_float64_positions_are_float64", "test_rotary_of_float64_is_float64"}),
     ),
     Mistake(
         id="angles_always_float64",
         exercise="rotary_angles",
         says="angles are float64 whatever the positions are",
-        replace=(("dtype = torch.float64 if positions.dtype == torch.float64 else torch.float32", "dtype = torch.float64"),),
+        replace=(
+            ("dtype = torch.float64 if positions.dtype == torch.float64 else torch.float32", "dtype = torch.float64"),
+        ),
         fails=frozenset({"test_angles_are_float32"}),
     ),
     Mistake(
@@ -504,7 +520,13 @@ MISTAKES = (
         id="rotary_first_sequence_for_all",
         exercise="apply_rotary",
         says="all sequences get the positions of the first one",
-        replace=((ANGLES_OF_X, "rotary_angles(positions.to(dtype)[0] if positions.ndim == 2 else positions.to(dtype), x.shape[-1], base)"), ("if positions.ndim == 2:", "if False:")),
+        replace=(
+            (
+                ANGLES_OF_X,
+                "rotary_angles((positions if positions.ndim == 1 else positions[0]).to(dtype), x.shape[-1], base)",
+            ),
+            ("if positions.ndim == 2:", "if False:"),
+        ),
         fails=ROTARY_PLACES,
     ),
     Mistake(
@@ -559,9 +581,8 @@ MISTAKES = (
             (ROTARY_DTYPE, "dtype = x.dtype"),
             (
                 "cos, sin = " + ANGLES_OF_X,
-                "angle = positions.to(dtype).unsqueeze(-1) * rotary_angles(positions.to(dtype), x.shape[-1], base)[0][:1].new_tensor(\n"
-                "        [base ** (-2 * pair / x.shape[-1]) for pair in range(x.shape[-1] // 2)]\n"
-                "    ).to(dtype)\n"
+                "exponent = torch.arange(0, x.shape[-1], 2, device=x.device) / x.shape[-1]\n"
+                "    angle = positions.to(dtype).unsqueeze(-1) * (base**-exponent).to(dtype)\n"
                 "    cos, sin = angle.cos(), angle.sin()",
             ),
         ),
@@ -592,7 +613,9 @@ MISTAKES = (
         id="rotary_on_the_cpu",
         exercise="apply_rotary",
         says="the positions are copied to the CPU",
-        replace=((ANGLES_OF_X, "rotary_angles(torch.zeros(positions.shape, dtype=dtype) + positions, x.shape[-1], base)"),),
+        replace=(
+            (ANGLES_OF_X, "rotary_angles(torch.zeros(positions.shape, dtype=dtype) + positions, x.shape[-1], base)"),
+        ),
         fails=frozenset({"test_rotary_works_on_any_device"}),
     ),
     # alibi_bias
@@ -608,7 +631,10 @@ MISTAKES = (
         exercise="alibi_bias",
         says="the first query stands at the first key, however many keys came before",
         replace=(
-            ("query = torch.arange(key_length - query_length, key_length, device", "query = torch.arange(query_length, device"),
+            (
+                "query = torch.arange(key_length - query_length, key_length, device",
+                "query = torch.arange(query_length, device",
+            ),
         ),
         fails=frozenset({"test_alibi_lines_up_the_last_query"}),
     ),
@@ -630,7 +656,9 @@ MISTAKES = (
         id="alibi_slopes_of_eight_heads",
         exercise="alibi_bias",
         says="the slopes are those of eight heads, however many there are",
-        replace=((SLOPE, "slope = 2.0 ** -torch.arange(1, num_heads + 1, device=device).to(torch.get_default_dtype())"),),
+        replace=(
+            (SLOPE, "slope = 2.0 ** -torch.arange(1, num_heads + 1, device=device).to(torch.get_default_dtype())"),
+        ),
         fails=frozenset({"test_alibi_slopes_follow_the_formula"}),
     ),
     Mistake(
@@ -644,7 +672,12 @@ MISTAKES = (
         id="alibi_one_slope",
         exercise="alibi_bias",
         says="all heads have the same slope",
-        replace=(("return -slope[:, None, None] * distance", "return -slope[-1].expand(num_heads)[:, None, None] * distance"),),
+        replace=(
+            (
+                "return -slope[:, None, None] * distance",
+                "return -slope[-1].expand(num_heads)[:, None, None] * distance",
+            ),
+        ),
         fails=frozenset({"test_alibi_slopes_follow_the_formula"}),
     ),
     Mistake(
@@ -658,7 +691,12 @@ MISTAKES = (
         id="alibi_on_the_cpu",
         exercise="alibi_bias",
         says="`device` is not used",
-        replace=(("return -slope[:, None, None] * distance", "return (-slope[:, None, None] * distance).to(torch.zeros(0).device)"),),
+        replace=(
+            (
+                "return -slope[:, None, None] * distance",
+                "return (-slope[:, None, None] * distance).to(torch.zeros(0).device)",
+            ),
+        ),
         fails=frozenset({"test_alibi_is_made_on_the_device"}),
     ),
 )

@@ -151,9 +151,7 @@ def apply_rotary(x: Tensor, positions: Tensor, base: float = 10000.0) -> Tensor:
     ### END SOLUTION
 
 
-def alibi_bias(
-    num_heads: int, query_length: int, key_length: int, device: torch.device | str | None = None
-) -> Tensor:
+def alibi_bias(num_heads: int, query_length: int, key_length: int, device: torch.device | str | None = None) -> Tensor:
     """A penalty for scores, which grows with the distance from query back to key.
 
     The last query stands at the last key, as in a cached step. Head `h`, counted from 0, has slope

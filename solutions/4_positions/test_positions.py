@@ -59,7 +59,9 @@ def test_learned_positions_end():
 def test_rotary_angles_by_hand():
     cos, sin = positions.rotary_angles(torch.tensor([0, 3]), 4, base=100.0)
     assert cos.shape == sin.shape == (2, 2), "positions first, then one column per pair"
-    assert close(cos, [[1, 1], [math.cos(3), math.cos(0.3)]]), "the first result is the cosine, pair 1 is ten times slower"
+    assert close(cos, [[1, 1], [math.cos(3), math.cos(0.3)]]), (
+        "the first result is the cosine, pair 1 is ten times slower"
+    )
     assert close(sin, [[0, 0], [math.sin(3), math.sin(0.3)]]), "the second result is the sine"
 
 

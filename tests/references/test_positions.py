@@ -1,4 +1,4 @@
-"""Stage 4's reference against formulas that share nothing with it: complex numbers, PyTorch's embedding, ALiBi's own words."""
+"""Stage 4's reference against what shares nothing with it: complex numbers, PyTorch's embedding, the papers' laws."""
 
 import math
 from types import SimpleNamespace

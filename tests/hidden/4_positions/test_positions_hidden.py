@@ -1,4 +1,8 @@
-"""Hidden tests of stage 4. Values are held in float64 to a tolerance that float32 angles keep; dtypes have checks of their own."""
+"""Hidden tests of stage 4.
+
+Inputs are float64 and values are held to a tolerance that float32 angles keep; precision and dtype
+have checks of their own.
+"""
 
 import positions_oracles as oracles
 import torch
