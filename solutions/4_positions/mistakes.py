@@ -581,7 +581,7 @@ MISTAKES = (
             (ROTARY_DTYPE, "dtype = x.dtype"),
             (
                 "cos, sin = " + ANGLES_OF_X,
-                "exponent = torch.arange(0, x.shape[-1], 2, device=x.device) / x.shape[-1]\n"
+                "exponent = torch.arange(0, x.shape[-1], 2, dtype=torch.float64, device=x.device) / x.shape[-1]\n"
                 "    angle = positions.to(dtype).unsqueeze(-1) * (base**-exponent).to(dtype)\n"
                 "    cos, sin = angle.cos(), angle.sin()",
             ),
