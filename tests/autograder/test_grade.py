@@ -225,8 +225,11 @@ def test_of_limited_attempts_the_last_that_counts_stands(students):
     assert third.judged == []
     assert third.scores == {("ada", STAGE): 7}
     assert third.report("ada").notes == ("2 attempts count, and were made: the earlier result stands",)
+    assert third.graded[0].judged_source is None, "the report's lines are not those of this source"
     students.hands_in("ada", WRONG)
-    assert students.grade().scores == {("ada", STAGE): 0}, "an attempt that counted may be handed in again"
+    again = students.grade()
+    assert again.scores == {("ada", STAGE): 0}, "an attempt that counted may be handed in again"
+    assert again.graded[0].judged_source == WRONG
 
 
 # ---- when the judge fails
@@ -349,6 +352,12 @@ def test_asking_for_the_second_stage_gives_the_same_result_as_asking_for_both(tw
     assert both.jobs == []
     for student in ("ada", "bob", "cy"):
         assert asked.report(student, SECOND) == both.report(student, SECOND)
+
+
+def test_nothing_stands_in_where_nothing_is_judged(two_stages):
+    two_stages.hands_in("ada", WRONG)
+    two_stages.hands_in("ada", GOOD, SECOND, SECOND_MODULE).write_bytes(b"\xff")
+    assert two_stages.grade().report("ada", SECOND).stand_ins == ()
 
 
 def test_without_a_stand_in_the_lab_is_told(two_stages):
