@@ -255,7 +255,7 @@ def test_choose_bandwidth_knows_the_nearest_neighbour(student):
     noise = np.array([5.0, 9.0, 8.0, 4.0, 4.5, 9.5, 8.5, 5.5])
     for tiny in (1e-4, 1e-100):
         check_close(student.choose_bandwidth(x, noise, [tiny, 3.0]), 3.0)
-        check_close(student.choose_bandwidth(x, steps, [3.0, tiny]), tiny)
+        check_close(student.choose_bandwidth(x, steps, [tiny, 3.0]), tiny)
 
 
 def test_choose_bandwidth_leaves_its_inputs_alone(student):

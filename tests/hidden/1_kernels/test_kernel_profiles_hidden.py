@@ -161,6 +161,12 @@ def test_tricube_leaves_its_input_alone(student):
     check_leaves_alone(student, student.tricube)
 
 
+def check_density(result):
+    """One number per query, for five queries: worked out, and none negative."""
+    check_worked_out(result, (5,), axes="query")
+    check_that(float(result.min()) >= 0, "a density is nowhere below 0")
+
+
 @given(seeds(), distinct_sizes(count=2), st.floats(0.2, 5.0))
 def test_kernel_density_averages_the_bumps(student, seed, sizes, bandwidth):
     """The density is the mean of one bump per data point, each divided by the bandwidth.
@@ -192,7 +198,7 @@ def test_kernel_density_is_gaussian_by_default(student):
     """
     query, data = normal_array(5, seed=3), normal_array(4, seed=4)
     given_no_kernel = student.kernel_density(query, data, 0.7)
-    check_worked_out(given_no_kernel, (5,), axes="query")
+    check_density(given_no_kernel)
     check_close(given_no_kernel, student.kernel_density(query, data, 0.7, student.gaussian))
     check_close(given_no_kernel, student.kernel_density(query, data, bandwidth=0.7, kernel=student.gaussian))
 
@@ -204,7 +210,7 @@ def test_kernel_density_keeps_the_dtype(student):
     """
     query, data, kernel = normal_array(5, seed=3), normal_array(4, seed=4), kernels_of_ours(student).biweight
     wide = student.kernel_density(query, data, 1.7, kernel)
-    check_worked_out(wide, (5,), axes="query")
+    check_density(wide)
     narrow = student.kernel_density(query.astype(np.float32), data.astype(np.float32), 1.7, kernel)
     check_close(narrow, wide.astype(np.float32), axes="query")
     query, data = np.array([0, 1, 4]), np.array([-1, 0, 0, 3])
@@ -220,4 +226,4 @@ def test_kernel_density_leaves_its_inputs_alone(student):
     query, data = normal_array(5, seed=3), normal_array(4, seed=4)
     kernel = kernels_of_ours(student).biweight
     check_inputs_unchanged(student, student.kernel_density, query, data, 1.7, kernel)
-    check_worked_out(student.kernel_density(query, data, 1.7, kernel), (5,), axes="query")
+    check_density(student.kernel_density(query, data, 1.7, kernel))
