@@ -5,14 +5,17 @@ The fork judges and ends, so no state passes from one submission to the next, an
 costs its own job only.
 """
 
+import gc
 import os
 import select
 import signal
 import socket
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
+import hypothesis
 import msgspec
 
 from autograder.isolation.lockdown import die_with_parent
@@ -51,11 +54,12 @@ class Server:
             trusted = self._warm(job.stage)
         except Exception:
             return Broken(traceback.format_exc())
+        if not self._template.alive:
+            self._restart_template()
         reply = self._in_fork(job, trusted)
-        if isinstance(reply, Broken) or not self._template.alive:
+        if isinstance(reply, Broken):
             # No worker outlives its judge, but the template itself may be what failed: start clean.
-            self._template.close()
-            self._template = self._start_template()
+            self._restart_template()
         return reply
 
     def close(self) -> None:
@@ -65,12 +69,17 @@ class Server:
     def _start_template(self) -> Template:
         return Template.start() if self._isolated else Template.start_without_isolation()
 
+    def _restart_template(self) -> None:
+        self._template.close()
+        self._template = self._start_template()
+
     def _warm(self, stage_id: str) -> Trusted:
         """Import the stage's hidden tests and read the course's code, once."""
         if stage_id not in self._trusted:
             stage = self._lab.stage(stage_id)
             trusted = read_trusted(self._lab, stage)
             collect_checks(stage)
+            _spare_the_forks()
             self._trusted[stage_id] = trusted
         return self._trusted[stage_id]
 
@@ -116,6 +125,14 @@ class Server:
         os._exit(0)
 
 
+def _spare_the_forks() -> None:
+    """Do once what each fork would do anew: the first example of Hypothesis collects all of torch's garbage."""
+    once = hypothesis.settings(max_examples=1, database=None)
+    once(hypothesis.given(hypothesis.strategies.none())(lambda nothing: None))()
+    gc.collect()
+    gc.freeze()  # a collection in a fork would otherwise copy the pages of everything imported
+
+
 def _read_all(pipe: int, seconds: float) -> bytes | None:
     """Everything until the other end closes, or None when that takes longer than ``seconds``."""
     raw = bytearray()
@@ -129,6 +146,8 @@ def _read_all(pipe: int, seconds: float) -> bytes | None:
 
 def main(descriptor: int, root: str, isolated: bool) -> None:
     """Serve jobs until the other side closes."""
+    # Wrong variants of the course's own code run here to name mistakes: that they divide by zero is no news.
+    warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt at the terminal is for the pipeline, which closes us
     channel = Channel(socket.socket(fileno=descriptor))
     try:

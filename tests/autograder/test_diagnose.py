@@ -7,9 +7,10 @@ from tiny_lab import MODULE, REFERENCE, STAGE, solution
 
 from autograder.isolation.trusted import TrustedSession
 from autograder.isolation.wire import Reference
-from autograder.judge import diagnose
-from autograder.judge.diagnose import explain, same_reply
+from autograder.judge import replay
+from autograder.judge.diagnose import explain
 from autograder.judge.recorder import Recorder
+from autograder.judge.replay import same_reply
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.mistakes import Mistake
@@ -193,6 +194,38 @@ def test_a_mistake_is_named_on_top_of_one_found_elsewhere(tiny_lab):
     assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
 
 
+def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
+    """Were it left out here, a harmless change on top of it would be named."""
+    write_checks(tiny_lab, CHAIN, "test_made", "test_both")
+    adds = mistake("adds", "2 * x", "2 + x", "test_made")
+    harmless = mistake("harmless", "dim=axis", "dim=(axis,)", "test_both")
+    trusted = Trusted({MODULE: CHAINED}, (adds, harmless))
+    results = judge(tiny_lab, adds.apply(CHAINED), trusted=trusted)
+    assert names(results) == {"test_made": "adds", "test_both": "adds"}
+
+
+def test_what_fits_several_mistakes_is_named_only_when_nothing_else_could_have_hidden_the_rest(tiny_lab):
+    """`inner` would lose `test_third` too, had another mistake not saved it: `outer` must not take the blame."""
+    third = f"""
+def test_third(student):
+{DOC}    check_close(student.quadruple(torch.tensor([3.0])), torch.tensor([12.0]))
+
+
+def test_fourth(student):
+{DOC}    check_close(student.halve(torch.tensor([3.0])), torch.tensor([1.5]))
+"""
+    reference = CHAINED + "\n\ndef quadruple(x):\n    return double(double(x))\n\n\ndef halve(x):\n    return x / 2\n"
+    write_checks(tiny_lab, TWO_CHECKS + third, "test_made", "test_other", "test_third", "test_fourth")
+    inner = mistake("inner", "2 * x", "2 + x", "test_made", "test_other", "test_third")
+    outer = mistake("outer", "2 * x", "x + 2", "test_made", "test_other")
+    halves = mistake("halves", "x / 2", "x", "test_fourth")
+    trusted = Trusted({MODULE: reference}, (inner, outer, halves))
+    saved = halves.apply(inner.apply(reference)).replace("double(double(x))", "4 * x")
+    assert names(judge(tiny_lab, saved, trusted=trusted)) == {"test_fourth": "halves"}
+    alone = inner.apply(reference).replace("double(double(x))", "4 * x")
+    assert names(judge(tiny_lab, alone, trusted=trusted)) == dict.fromkeys(("test_made", "test_other"), "outer")
+
+
 def test_a_check_that_changes_its_tensors_afterwards_is_diagnosed_by_what_was_sent(tiny_lab):
     tests = f"""
 def test_made(student):
@@ -250,7 +283,7 @@ def test_made(student):
 
 
 def test_too_many_requests_name_nothing(tiny_lab, monkeypatch):
-    monkeypatch.setattr(diagnose, "MOST_REPLAYED", 3)
+    monkeypatch.setattr(replay, "MOST_REPLAYED", 3)
     assert names(judge(tiny_lab, right(double="return 2 + x", total="return torch.sum(x)"))) == {}
 
 
@@ -264,7 +297,7 @@ def test_a_replay_ends_with_the_first_reply_that_differs(tiny_lab, stage, monkey
 
     trusted = read_trusted(tiny_lab, stage)
     source = right(double="return 7 * x")
-    monkeypatch.setattr(diagnose, "TrustedSession", Counting)
+    monkeypatch.setattr(replay, "TrustedSession", Counting)
     judge_stage(stage, {MODULE: source}, TrustedSession, trusted, seed=0)
     # The reference and the one mistake that loses this check, and no other, up to their first reply.
     assert asked == ["load", "call", "load", "call"]

@@ -4,7 +4,7 @@ Nothing else in the package imports nbgrader.
 """
 
 from autograder.integrations.nbgrader.compare import compare_gradebook
-from autograder.integrations.nbgrader.course import GradebookError, configure
+from autograder.integrations.nbgrader.course import GradebookError, configure, write_workspace_config
 from autograder.integrations.nbgrader.export import export_csv
 from autograder.integrations.nbgrader.feedback import generate_feedback
 from autograder.integrations.nbgrader.filing import FilingReport, file_results
@@ -19,4 +19,5 @@ __all__ = [
     "file_results",
     "generate_feedback",
     "register_release",
+    "write_workspace_config",
 ]

@@ -20,7 +20,7 @@ from autograder.grade import Graded, Grader, stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
-from autograder.integrations.nbgrader.folders import TIME_STAMP
+from autograder.integrations.nbgrader.folders import TIME_STAMP, remove_all_but
 from autograder.integrations.nbgrader.notebooks import answered_notebook
 from autograder.judge.lazy_pool import LazyPool
 from autograder.lab import Lab
@@ -75,19 +75,17 @@ class JudgedNotebookExporter(NotebookExporter):
 
     def _graded(self, names: dict[str, str], folder: Path) -> NotebookNode:
         # nbgrader has copied every file of the submission here, through links too.
-        for path in folder.iterdir():
-            if path.name != TIME_STAMP:
-                path.unlink()
+        remove_all_but(TIME_STAMP, folder)
         graded = self._grade(names)
-        notebook = answered_notebook(self._lab, graded.submission)
-        with Gradebook(names["db_url"]) as gradebook:
-            submitted = gradebook.find_submission(names["assignment"], names["student"])
-            file_scores(self._lab, gradebook, submitted, graded.report, notebook)
         if not graded.report.graded:
             raise NotGradedError(
                 f"{names['student']} {names['assignment']}: the grader failed, not the student; no score is filed. "
                 "Run `autograder doctor`, then grade it again"
             )
+        notebook = answered_notebook(self._lab, graded.submission)
+        with Gradebook(names["db_url"]) as gradebook:
+            submitted = gradebook.find_submission(names["assignment"], names["student"])
+            file_scores(self._lab, gradebook, submitted, graded.report, notebook)
         return show(notebook, self._lab.stage(names["assignment"]), graded.report, graded.submission)
 
     def _grade(self, names: dict[str, str]) -> Graded:

@@ -13,6 +13,7 @@ from nbgrader.api import Gradebook
 from sqlalchemy.exc import OperationalError, SAWarning
 
 from autograder.lab import Lab, LabError
+from autograder.store import write_atomically
 
 # How long to wait while another program, such as formgrader, writes to the gradebook.
 LOCK_SECONDS = 60
@@ -135,6 +136,20 @@ def configure(config: Any, lab: Lab) -> None:
     # nbgrader skips what it finds done, also what a killed run left half done.
     for converter in ("GenerateAssignment", "Autograde", "GenerateFeedback"):
         config[converter].force = True
+
+
+def write_workspace_config(lab: Lab) -> None:
+    """Let nbgrader's commands and formgrader work from a workspace that is not the lab's own folder."""
+    text = f'''"""Made by the grader: nbgrader works from this folder."""
+
+from pathlib import Path
+
+from autograder.integrations.nbgrader import configure
+from autograder.lab import Lab
+
+configure(get_config(), Lab(Path({str(lab.root)!r}), Path(__file__).parent.resolve()))
+'''
+    write_atomically(course_root(lab) / "nbgrader_config.py", text.encode())
 
 
 _STEPS = ("source", "release", "submitted", "autograded", "feedback")

@@ -13,11 +13,18 @@ from nbformat import NotebookNode
 from nbgrader.api import Comment, Grade, MissingEntry
 
 from autograder.grade import Graded
-from autograder.intake import RefusalReason, StageSubmission
+from autograder.intake import RefusalReason, StageSubmission, graft_answers
+from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader.compare import compare_gradebook
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.folders import FiledAnswers, remove_shown, write_autograded, write_submitted
-from autograder.integrations.nbgrader.notebooks import add_results, answered_notebook, answers_in, make_safe
+from autograder.integrations.nbgrader.notebooks import (
+    add_results,
+    answered_notebook,
+    answers_in,
+    make_safe,
+    released_notebook,
+)
 from autograder.integrations.nbgrader.penalties import grant_extension, set_penalty
 from autograder.integrations.nbgrader.register import register_release
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
@@ -31,18 +38,21 @@ class FilingReport:
     """What came of a filing pass.
 
     ``withheld`` are submissions without a number, because the grader failed on them; ``differences``
-    are places where the gradebook does not say what the results say. One line each.
+    are places where the gradebook does not say what the results say; ``notes`` are about notebooks
+    that did not look as they should. One line each.
     """
 
     filed: int
     withheld: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """The whole report in words."""
         lines = [f"gradebook: {self.filed} filed, {len(self.withheld)} withheld, {len(self.differences)} differences"]
         lines += [f"  no number: {line}" for line in self.withheld]
         lines += [f"  differs: {line}" for line in self.differences]
+        lines += [f"  notebook: {line}" for line in self.notes]
         return "\n".join(lines)
 
 
@@ -61,16 +71,34 @@ def file_results(
         GradebookError: the gradebook or the release cannot be used. What was filed stays filed.
     """
     register_release(lab, lock_seconds)
-    filed: list[StageReport] = []
+    filed: list[Graded] = []
     for one in graded:
         with open_gradebook(lab, lock_seconds) as gradebook:
             gradebook.update_or_create_student(one.submission.student)
             if _file(lab, gradebook, one.submission, one.report):
-                filed.append(one.report)
+                filed.append(one)
         on_done(one)
-    withheld = [f"{one.student} {one.stage}: the grader failed, not the student" for one in filed if not one.graded]
-    differences = compare_gradebook(lab, filed, lock_seconds)
-    return FilingReport(len(filed) - len(withheld), tuple(withheld), tuple(differences))
+    reports = [one.report for one in filed]
+    withheld = tuple(_why_withheld(report) for report in reports if not report.graded)
+    return FilingReport(
+        filed=len(filed) - len(withheld),
+        withheld=withheld,
+        differences=tuple(compare_gradebook(lab, reports, lock_seconds)),
+        notes=tuple(note for one in filed for note in _notes(lab, one.submission)),
+    )
+
+
+def _why_withheld(report: StageReport) -> str:
+    notes = f" ({'; '.join(report.notes)})" if report.notes else ""
+    return f"{report.student} {report.stage}: the grader failed, not the student{notes}"
+
+
+def _notes(lab: Lab, submission: StageSubmission) -> list[str]:
+    """What is odd about a notebook that was handed in."""
+    if submission.answers == NO_ANSWERS:
+        return []
+    grafted = graft_answers(released_notebook(lab, lab.stage(submission.stage)), submission.answers)
+    return [f"{submission.student} {submission.stage}: {note}" for note in grafted.notes]
 
 
 def _file(lab: Lab, gradebook: Any, submission: StageSubmission, report: StageReport) -> bool:

@@ -46,6 +46,15 @@ def remove_shown(lab: Lab, stage: StageFolders, student: str) -> None:
         shutil.rmtree(step_folder(lab, step) / student / stage.id, ignore_errors=True)
 
 
+def remove_all_but(name: str, folder: Path) -> None:
+    """Empty a folder, its folders included, of everything but one file."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != name:
+            path.unlink()
+
+
 def _notebook(notebook: NotebookNode) -> FileContent:
     return FileContent(nbformat.writes(notebook).encode())
 

@@ -7,24 +7,32 @@ import sqlite3
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+import msgspec
 import nbformat
 import pytest
 from classroom import CHECKS, IN_TIME, Classroom
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import determine_grade, is_grade, is_solution
 from tiny_lab import MODULE, QUESTION, STAGE, replace_in
+from traitlets.config import PyFileConfigLoader
 
-from autograder.intake import Refusal, RefusalReason
+from autograder.intake import Refusal, RefusalReason, read_answers
+from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader import (
     GradebookError,
     compare_gradebook,
     export_csv,
     file_results,
+    generate_feedback,
     register_release,
+    write_workspace_config,
 )
 from autograder.integrations.nbgrader.course import open_gradebook, step_folder
 from autograder.lab import Lab
-from autograder.release import release
+from autograder.release import release, write_nbgrader_source
 from autograder.results import Outcome
 
 MISSING = Refusal(RefusalReason.MISSING, "there is no 1_tiny/tiny.py", "1_tiny/tiny.py")
@@ -93,6 +101,15 @@ def test_what_students_typed_is_shown_and_never_rendered(classroom):
     assert cells[-1]["cell_type"] == "code"
 
 
+def test_words_about_a_check_are_escaped(classroom):
+    graded = classroom.graded(classroom.submission("ann"), passes=())
+    checks = tuple(msgspec.structs.replace(check, what="x<y & <b>bold</b>") for check in graded.report.checks)
+    classroom.file(replace(graded, report=msgspec.structs.replace(graded.report, checks=checks)))
+    (cell,) = (cell for cell in classroom.shown("ann")["cells"] if cell["id"] == "check_double")
+    shown = "".join(cell["outputs"][0]["data"]["text/html"])
+    assert "x&lt;y &amp; &lt;b&gt;bold&lt;/b&gt;" in shown
+
+
 @pytest.mark.parametrize("answer", ["\x00", "\ud800", "</pre>\n```\n", "x" * 200_000, "\r\n\x1b[2J", "𝛼\u202e"])
 def test_odd_answers_are_filed_like_any_other(classroom, answer):
     classroom.file(classroom.graded(classroom.submission("odd", answer=f"because {answer}")))
@@ -109,11 +126,17 @@ def test_points_and_comments_by_hand_survive_every_regrade(classroom):
     assert classroom.score("ann") == (4.5, 0.0)
 
 
+def test_an_answer_that_was_wiped_is_none(classroom):
+    classroom.file(classroom.graded(classroom.submission("ann", answer=" \n")))
+    assert classroom.grades("ann")[QUESTION] == (0.0, None, None, False)
+
+
 def test_another_answer_keeps_its_points_and_asks_for_a_look(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because.")))
     classroom.grade_by_hand("ann", QUESTION, 1.5)
-    classroom.file(classroom.graded(classroom.submission("ann", answer="Because it says which one.")))
-    assert classroom.grades("ann")[QUESTION] == (None, 1.5, None, True)
+    for _ in range(2):
+        classroom.file(classroom.graded(classroom.submission("ann", answer="Because it says which one.")))
+        assert classroom.grades("ann")[QUESTION] == (None, 1.5, None, True)
     classroom.grade_by_hand("ann", QUESTION, 2.0)
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because it says which one.")))
     assert classroom.grades("ann")[QUESTION] == (None, 2.0, None, False)
@@ -175,10 +198,23 @@ def test_an_earlier_hand_in_that_stands_keeps_its_time_answers_and_notebook(clas
 
 
 def test_an_earlier_result_that_stands_is_filed_in_a_new_gradebook_too(classroom):
-    first = classroom.graded(classroom.submission("ann"))
-    classroom.file(replace(first, submission=classroom.missing("ann", MISSING)))
-    assert classroom.score("ann") == (8.0, 0.0)
-    assert "Handed in" not in str(classroom.shown("ann"))
+    ann, bob = (classroom.graded(classroom.submission(student)) for student in ("ann", "bob"))
+    classroom.file(
+        replace(ann, submission=classroom.missing("ann", MISSING)),
+        replace(bob, submission=classroom.submission("bob", source="another, one attempt too many")),
+    )
+    for student in ("ann", "bob"):
+        assert classroom.score(student) == (8.0, 0.0)
+        assert "Handed in" not in str(classroom.shown(student))
+
+
+def test_a_notebook_without_a_module_is_handed_in_and_left_for_nbgrader(classroom):
+    answers = read_answers(classroom.notebook("Because."))
+    only_answers = replace(classroom.missing("ann", MISSING), answers=answers)
+    classroom.file(classroom.graded(only_answers, passes=(), outcome=Outcome.NOT_ATTEMPTED))
+    assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
+    left = {path.name for path in (step_folder(classroom.lab, "submitted") / "ann" / STAGE).iterdir()}
+    assert left == {f"{MODULE}.ipynb"}
 
 
 def test_a_refused_file_is_not_left_for_nbgrader_to_grade(classroom):
@@ -216,6 +252,19 @@ def test_a_late_hand_in_loses_its_share_of_points_that_a_person_gives_later(clas
     assert (row["raw_score"], row["late_submission_penalty"], row["score"]) == ("10.0", "3.0", "7.0")
 
 
+def test_after_the_last_day_not_even_half_a_point_is_left(classroom):
+    classroom.file(classroom.graded(classroom.submission("ann", answer="Because.", at=IN_TIME + 7 * DAY)))
+    classroom.grade_by_hand("ann", QUESTION, 1.5)
+    row = rows_of(classroom)["ann"]
+    assert (row["raw_score"], row["late_submission_penalty"], row["score"]) == ("9.5", "9.5", "0.0")
+
+
+def test_an_answer_that_waits_for_a_person_counts_nothing_yet_and_says_so(classroom):
+    classroom.file(classroom.graded(classroom.submission("ann", answer="Because.")))
+    row = rows_of(classroom)["ann"]
+    assert (row["score"], row["needs_manual_grade"]) == ("8.0", "True")
+
+
 def test_names_with_commas_stay_in_their_column(classroom):
     classroom.file(classroom.graded(classroom.submission("ann")))
     with open_gradebook(classroom.lab) as gradebook:
@@ -229,11 +278,13 @@ def test_a_score_changed_behind_the_graders_back_is_reported(classroom):
     classroom.file(graded)
     database = sqlite3.connect(classroom.lab.gradebook)
     database.execute("UPDATE grade SET auto_score = 3.0, extra_credit = 9.0 WHERE auto_score = 0.0")
+    database.execute("UPDATE submitted_notebook SET late_submission_penalty = -5.0")
     database.commit()
     database.close()
     lines = compare_gradebook(classroom.lab, [graded.report])
     assert "mal 1_tiny double: score 3 in the gradebook, 0 by the results" in lines
     assert "mal 1_tiny halve: extra credit 9 in the gradebook, 0 by the results" in lines
+    assert "mal 1_tiny: late penalty -5 in the gradebook, none by the results" in lines
     assert classroom.file(graded).differences == ()
 
 
@@ -343,3 +394,40 @@ def test_registering_a_release_twice_changes_nothing(classroom):
     with open_gradebook(classroom.lab) as gradebook:
         assert {cell.id for cell in gradebook.find_notebook(MODULE, STAGE).source_cells} == before
         assert gradebook.find_assignment(STAGE).max_score == 9.0
+
+
+def test_a_notebook_that_cannot_be_read_is_told_to_the_instructor(classroom):
+    submission = classroom.submission("ann", answers=read_answers(b"{ not json"))
+    (note,) = [note for note in classroom.file(classroom.graded(submission)).notes if "cannot be read" in note]
+    assert note.startswith("ann 1_tiny: the notebook cannot be read")
+    assert classroom.file(classroom.graded(classroom.submission("bob", answers=NO_ANSWERS))).notes == ()
+
+
+def test_feedback_shows_the_penalty_on_points_that_a_person_gave_later(classroom):
+    classroom.file(classroom.graded(classroom.submission("ann", answer="Because.", at=IN_TIME + 3 * DAY)))
+    classroom.grade_by_hand("ann", QUESTION, 2.0)
+    generate_feedback(classroom.lab, [STAGE])
+    page = (step_folder(classroom.lab, "feedback") / "ann" / STAGE / f"{MODULE}.html").read_text(encoding="utf-8")
+    assert "(Score: 7.0 / 9.0)" in page
+    assert "(Score: -3.0)" in page
+
+
+def test_feedback_that_cannot_be_made_is_an_error_with_nbgraders_words(classroom):
+    with pytest.raises(GradebookError, match="No notebooks were matched"):
+        generate_feedback(classroom.lab, [STAGE])
+
+
+def test_a_workspace_has_a_gradebook_and_a_configuration_of_its_own(classroom, tmp_path):
+    lab = Lab(classroom.lab.root, tmp_path)
+    write_nbgrader_source(lab)
+    shutil.copy(classroom.lab.gradebook, lab.gradebook)  # an empty one: nbgrader takes seconds to make it
+    write_workspace_config(lab)
+    assert Classroom(lab).file(Classroom(lab).graded(Classroom(lab).submission("ann"))).filed == 1
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(lab.workspace)).load_config()
+    folders = CourseDirectory(config=config)
+    autograded = folders.format_path(folders.autograded_directory, "ann", STAGE)
+    assert (Path(autograded) / f"{MODULE}.ipynb").is_file()
+    with Gradebook(folders.db_url, folders.course_id) as gradebook:
+        assert [student.id for student in gradebook.students] == ["ann"]
+    with open_gradebook(classroom.lab) as gradebook:
+        assert gradebook.students == []
