@@ -284,7 +284,7 @@ def test_a_lie_about_the_functions_harms_nothing(tiny_lab, reply):
     class Liar(TrustedSession):
         def request(self, op, **arguments):
             answer = super().request(op, **arguments)
-            return reply if op == "load" else answer
+            return reply if op == "definitions" else answer
 
     assert outcomes_with(tiny_lab, Liar) == {Outcome.PASSED}
 
