@@ -86,6 +86,13 @@ def check_values(actual: Any, expected: Any, *, says: str | None = None, axes: s
         check_close(actual, expected, says=says, axes=axes)
 
 
+def check_results(actual: Any, count: int) -> tuple[Any, ...]:
+    """The reply must be ``count`` results together, as a tuple or a list; returns them."""
+    if type(actual) not in (tuple, list) or len(actual) != count:
+        raise CheckFailure(Symptom.WRONG_TYPE, f"expected {count} results together")
+    return tuple(actual)
+
+
 def check_tensor_type(actual: Any) -> None:
     """The result must be exactly a tensor."""
     if type(actual) is not torch.Tensor:
@@ -187,9 +194,7 @@ def _pairs(actual: Any, expected: tuple[Any, ...] | list[Any] | dict[Any, Any]) 
         if type(actual) is not dict or actual.keys() != expected.keys():
             raise CheckFailure(Symptom.WRONG_TYPE, "expected a dict with other keys")
         return [(actual[key], value) for key, value in expected.items()]
-    if type(actual) not in (tuple, list) or len(actual) != len(expected):
-        raise CheckFailure(Symptom.WRONG_TYPE, f"expected {len(expected)} results together")
-    return list(zip(actual, expected, strict=True))
+    return list(zip(check_results(actual, len(expected)), expected, strict=True))
 
 
 def _check_array(
