@@ -65,7 +65,7 @@ passed = {{check for check, record in records.items() if record.error is None an
 
 
 @click.command()
-@click.argument("stage_id")
+@click.argument("stage_id", default="2_attention")
 @click.option("--copies", default=20, show_default=True, help="Submissions in the class.")
 @click.option("--rounds", default=1, show_default=True, help="How often each is measured, by turns; the best counts.")
 def main(stage_id: str, copies: int, rounds: int) -> None:

@@ -51,11 +51,12 @@ class Server:
             trusted = self._warm(job.stage)
         except Exception:
             return Broken(traceback.format_exc())
+        if not self._template.alive:
+            self._restart_template()
         reply = self._in_fork(job, trusted)
-        if isinstance(reply, Broken) or not self._template.alive:
+        if isinstance(reply, Broken):
             # No worker outlives its judge, but the template itself may be what failed: start clean.
-            self._template.close()
-            self._template = self._start_template()
+            self._restart_template()
         return reply
 
     def close(self) -> None:
@@ -64,6 +65,10 @@ class Server:
 
     def _start_template(self) -> Template:
         return Template.start() if self._isolated else Template.start_without_isolation()
+
+    def _restart_template(self) -> None:
+        self._template.close()
+        self._template = self._start_template()
 
     def _warm(self, stage_id: str) -> Trusted:
         """Import the stage's hidden tests and read the course's code, once."""

@@ -77,15 +77,15 @@ class JudgedNotebookExporter(NotebookExporter):
         # nbgrader has copied every file of the submission here, through links too.
         remove_all_but(TIME_STAMP, folder)
         graded = self._grade(names)
-        notebook = answered_notebook(self._lab, graded.submission)
-        with Gradebook(names["db_url"]) as gradebook:
-            submitted = gradebook.find_submission(names["assignment"], names["student"])
-            file_scores(self._lab, gradebook, submitted, graded.report, notebook)
         if not graded.report.graded:
             raise NotGradedError(
                 f"{names['student']} {names['assignment']}: the grader failed, not the student; no score is filed. "
                 "Run `autograder doctor`, then grade it again"
             )
+        notebook = answered_notebook(self._lab, graded.submission)
+        with Gradebook(names["db_url"]) as gradebook:
+            submitted = gradebook.find_submission(names["assignment"], names["student"])
+            file_scores(self._lab, gradebook, submitted, graded.report, notebook)
         return show(notebook, self._lab.stage(names["assignment"]), graded.report, graded.submission)
 
     def _grade(self, names: dict[str, str]) -> Graded:

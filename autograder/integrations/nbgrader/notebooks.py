@@ -45,9 +45,9 @@ def read_notebook(text: str) -> NotebookNode:
 
 
 def answers_in(notebook: NotebookNode) -> dict[str, str | None]:
-    """Question → the student's words; None where the released text still stands."""
+    """Question → the student's words; None where the released text still stands, or nothing at all."""
     return {
-        cell.metadata.nbgrader.grade_id: None if _is_untouched(cell) else cell.source
+        cell.metadata.nbgrader.grade_id: None if _is_untouched(cell) or not cell.source.strip() else cell.source
         for cell in notebook.cells
         if is_grade(cell) and is_solution(cell)
     }

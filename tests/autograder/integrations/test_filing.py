@@ -116,6 +116,11 @@ def test_points_and_comments_by_hand_survive_every_regrade(classroom):
     assert classroom.score("ann") == (4.5, 0.0)
 
 
+def test_an_answer_that_was_wiped_is_none(classroom):
+    classroom.file(classroom.graded(classroom.submission("ann", answer=" \n")))
+    assert classroom.grades("ann")[QUESTION] == (0.0, None, None, False)
+
+
 def test_another_answer_keeps_its_points_and_asks_for_a_look(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because.")))
     classroom.grade_by_hand("ann", QUESTION, 1.5)

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from workers import SMALL, children_of, load, wait_until_gone
+from processes import children_of, wait_until_gone
+from workers import SMALL, load
 
 from autograder.isolation.control import Fork
 from autograder.isolation.launch import available_levels

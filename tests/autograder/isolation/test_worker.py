@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from workers import SMALL, load, wait_until_gone
+from processes import wait_until_gone
+from workers import SMALL, load
 
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
 from autograder.isolation.process import Limits

@@ -1,8 +1,6 @@
-"""Templates and workers for tests, and waiting for processes to be gone."""
+"""Templates and workers for tests."""
 
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -38,31 +36,3 @@ def open_workers(template: Template) -> tuple[OpenWorker, list[Worker]]:
         return spawned[-1]
 
     return spawn, spawned
-
-
-def wait_until_gone(pid: int, seconds: float = 30.0) -> bool:
-    """Whether a process ends; a zombie has ended."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state in "ZX":
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def children_of(pid: int) -> set[int]:
-    """The processes that a process has started and that have not ended."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid and fields[0] not in "ZX":
-                found.add(int(entry.name))
-    return found

@@ -1,0 +1,156 @@
+"""A class in which everybody but two hands in something broken or hostile, graded by the real command.
+
+Each gets its own clear line and the points for what is right; nobody costs another anything.
+"""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+import pytest
+from tiny_lab import LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, replace_in
+
+from autograder.integrations.nbgrader.course import open_gradebook
+from autograder.lab import Lab
+from autograder.release.sheets import build_notebook
+from autograder.results import IsolationLevel, StageReport, decode_results
+
+FULL = 7
+ANSWER = "Without an axis, everything would be added up."
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """One student's hand-in, the points it must earn, and words of the line that every lost check must get."""
+
+    points: int
+    says: str = ""
+    module: str | bytes | None = LOOP
+    notebook: bytes | None = None
+    archive: bytes | None = None
+    lost: frozenset[str] = field(default_factory=frozenset)
+
+
+def archive_of(name: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, LOOP)
+    return buffer.getvalue()
+
+
+def with_double(body: str) -> str:
+    """A right module but for ``double``, whose three points are lost."""
+    return LOOP.replace("return x + x", body)
+
+
+HAND_INS = {
+    "ada-right": HandIn(FULL),
+    "archive-right": HandIn(FULL, archive=archive_of(f"labs-main/{STAGE}/{MODULE}.py")),
+    "archive-slip": HandIn(0, "leads out of the archive", archive=archive_of(f"../../{STAGE}/{MODULE}.py")),
+    "archive-damaged": HandIn(0, "is damaged or no zip at all", archive=b"PK\x03\x04 nothing"),
+    "empty-folder": HandIn(0, "was not handed in", module=None),
+    "syntax-error": HandIn(0, "SyntaxError", module=LOOP + "\ndef broken(:\n"),
+    "wrong-encoding": HandIn(0, "is saved as UTF-16", module=LOOP.encode("utf-16")),
+    "long-line": HandIn(0, "is larger than 256 KB", module="x = " + "1+" * 5 * 2**20 + "1\n"),
+    "nested-parser-bomb": HandIn(0, "cannot be loaded", module="x = " + "(" * 4000 + "\n"),
+    "infinite-loop": HandIn(4, "", module=with_double("while True: pass")),
+    "hard-exit": HandIn(4, "", module=with_double("__import__('os')._exit(0)")),
+    "eight-gigabytes": HandIn(4, "", module=with_double("return torch.ones(2**30, dtype=torch.float64)")),
+    "exit-when-loaded": HandIn(0, "cannot be loaded", module="import os\nos._exit(0)\n" + LOOP),
+    "notebook-broken": HandIn(FULL, notebook=b'{"cells": [{"sour'),
+    "notebook-nested": HandIn(FULL, notebook=b'{"cells": ' + b"[" * 100_000),
+    "zz-right": HandIn(FULL),
+}
+NOTEBOOKS = {"notebook-cells-deleted", "notebook-cells-doubled"}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    lab = build_tiny_lab(tmp_path / "lab")
+    replace_in(lab.root / "grading.yml", "call_cpu_seconds: 2.0", "call_cpu_seconds: 0.5")
+    return lab
+
+
+@pytest.fixture
+def class_folder(tmp_path: Path, lab: Lab) -> Path:
+    folder = tmp_path / "class"
+    for student, hand_in in HAND_INS.items():
+        place = folder / student / STAGE
+        if hand_in.archive is not None:
+            folder.mkdir(exist_ok=True)
+            (folder / f"{student}.zip").write_bytes(hand_in.archive)
+            continue
+        place.mkdir(parents=True)
+        write(place / f"{MODULE}.py", hand_in.module)
+        write(place / f"{MODULE}.ipynb", hand_in.notebook)
+    (folder / "link-to-reference" / STAGE).mkdir(parents=True)
+    (folder / "link-to-reference" / STAGE / f"{MODULE}.py").symlink_to(lab.stage(STAGE).reference)
+    for student, notebook in answered_notebooks(lab).items():
+        (folder / student / STAGE).mkdir(parents=True)
+        write(folder / student / STAGE / f"{MODULE}.py", LOOP)
+        write(folder / student / STAGE / f"{MODULE}.ipynb", notebook)
+    return folder
+
+
+def write(path: Path, content: str | bytes | None) -> None:
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def answered_notebooks(lab: Lab) -> dict[str, bytes]:
+    """The question answered, and the cells around it deleted, or every cell there twice."""
+    notebook = json.loads(build_notebook(lab.stage(STAGE)))
+    (answer,) = (cell for cell in notebook["cells"] if is_question(cell))
+    answer["source"] = ANSWER
+    return {
+        "notebook-cells-deleted": json.dumps(notebook | {"cells": [answer]}).encode(),
+        "notebook-cells-doubled": json.dumps(notebook | {"cells": notebook["cells"] * 2}).encode(),
+    }
+
+
+def is_question(cell) -> bool:
+    return cell["metadata"].get("nbgrader", {}).get("grade_id") == QUESTION
+
+
+def test_everyone_gets_a_clear_line_and_what_is_right_and_the_class_goes_on(lab, class_folder, tmp_path, autograder):
+    results = tmp_path / "results.json"
+    autograder("release", cwd=lab.root)
+    autograder("grade", class_folder, "--json", results, cwd=lab.root)
+    level, reports = decode_results(results.read_bytes())
+    by_student = {report.student: report for report in reports}
+
+    assert level is not IsolationLevel.NONE
+    assert by_student.keys() == HAND_INS.keys() | NOTEBOOKS | {"link-to-reference"}
+    for student, hand_in in HAND_INS.items():
+        report = by_student[student]
+        assert report.score == hand_in.points, f"{student}: {lines(report)}"
+        for line in lines(report):
+            assert hand_in.says in line, student
+    assert lines(by_student["link-to-reference"]) == [f"{STAGE}/{MODULE}.py is a link; hand in the file itself"] * 5
+    assert {by_student[student].score for student in NOTEBOOKS} == {FULL}
+
+    assert filed_scores(lab) == {
+        student: report.score + report.bonus for student, report in by_student.items() if is_filed(student)
+    }
+    for student in NOTEBOOKS:
+        filed = nbformat.read(lab.build / "nbgrader" / "autograded" / student / STAGE / f"{MODULE}.ipynb", as_version=4)
+        (answer,) = (cell for cell in filed.cells if is_question(cell))
+        assert answer.source == ANSWER
+
+
+def is_filed(student: str) -> bool:
+    """What was never handed in has no entry; nbgrader exports it as 0."""
+    return student != "empty-folder"
+
+
+def lines(report: StageReport) -> list[str]:
+    return [check.what for check in report.checks if not check.passed]
+
+
+def filed_scores(lab: Lab) -> dict[str, float]:
+    """What nbgrader itself says, student by student."""
+    with open_gradebook(lab) as gradebook:
+        return {one.student.id: one.score for one in gradebook.assignment_submissions(STAGE)}
