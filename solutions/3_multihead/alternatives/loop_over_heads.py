@@ -9,7 +9,7 @@ from torch.nn import functional
 def split_heads(x, num_heads):
     d_model = x.size(2)
     if d_model % num_heads > 0:
-        raise ValueError("d_model = %d cannot be split into %d heads" % (d_model, num_heads))
+        raise ValueError(f"d_model = {d_model} cannot be split into {num_heads} heads")
     return torch.stack(x.chunk(num_heads, dim=2), dim=1)
 
 

@@ -111,10 +111,9 @@ def test_repeat_kv_repeats_neighbours(student, seed, sizes):
 
     Hint: head h of the result is head h // repeats of the input.
     """
-    batch, heads, length, d_head = sizes
     x = normal_tensor(*sizes, seed=seed)
     for repeats in (2, 3, 1):
-        expected = torch.stack([x[:, head // repeats] for head in range(heads * repeats)], dim=1)
+        expected = torch.stack([x[:, head // repeats] for head in range(sizes[1] * repeats)], dim=1)
         check_values(student.repeat_kv(x, repeats), expected, axes="batch, heads, length, d_head")
 
 
@@ -193,8 +192,8 @@ def test_cache_passes_gradients(student):
     for count, piece in enumerate(pieces, start=1):
         leaves = [tensor.clone().requires_grad_() for tensor in piece]
         found = check_results(cache.append(*leaves), 2)
-        towards = [normal_tensor(*tensor.shape, seed=62 + number) for number, tensor in enumerate(joined(pieces, count))]
-        length = piece[0].shape[2]
+        so_far, length = joined(pieces, count), piece[0].shape[2]
+        towards = [normal_tensor(*tensor.shape, seed=62 + number) for number, tensor in enumerate(so_far)]
         expected = [tensor[:, :, -length:] for tensor in towards]
         check_values(torch.autograd.grad(found, leaves, towards), expected)
 

@@ -155,7 +155,7 @@ def test_multi_head_attention_groups_its_queries(student, seed, sizes):
     Hint: repeat each key/value head for its group of query heads, then go on as with equal numbers.
     """
     batch, length, d_head = sizes
-    for heads, kv_heads in ((4, 2), (6, 2), (6, 3), (3, 1)):
+    for heads, kv_heads in ((6, 2), (4, 1)):
         state = state_of(heads * d_head, seed=seed, d_kv=kv_heads * d_head)
         x, other = (normal_tensor(batch, length, heads * d_head, seed=seed + number) for number in (20, 21))
         grouped = module_of(student, state, heads, num_kv_heads=kv_heads)
@@ -261,11 +261,12 @@ def test_multi_head_attention_gives_zeros_where_everything_is_blocked(student, s
     """
     batch, heads, length, d_head = sizes
     x = normal_tensor(batch, length, heads * d_head, seed=seed + 20)
-    for bias in (True, False):
+    square = (length, length)
+    for bias, shapes in ((True, (square, (batch, *square), (length, 1))), (False, (square,))):
         state = state_of(heads * d_head, seed=seed, bias=bias)
         module = module_of(student, state, heads, bias=bias)
         nothing = state.get("output_proj.bias", torch.zeros(heads * d_head, dtype=torch.float64))
-        for shape in ((length, length), (batch, length, length), (length, 1)):
+        for shape in shapes:
             mask = torch.ones(shape, dtype=torch.bool)
             mask[..., 1, :] = False
             output, weights = check_results(module(x, mask=mask), 2)
@@ -329,13 +330,13 @@ def test_multi_head_attention_drops_attention_weights(student, seed):
     Hint: dropout acts on the weights, just before they average the values.
     """
     # One head and one key: a weight that is dropped takes the whole position with it.
-    state, x = state_of(3, seed=seed), normal_tensor(4000, 1, 3, seed=seed + 20)
+    state, x = state_of(3, seed=seed), normal_tensor(2000, 1, 3, seed=seed + 20)
     whole = check_results(module_of(student, state, 1)(x), 2)[0]
     output = check_results(module_of(student, state, 1, dropout=0.2)(x), 2)[0]
     check_values(output, torch.where(output[:, :, :1] == 0, 0.0, whole / 0.8), axes="batch, query, d_model")
     dropped = int((output[:, 0, 0] == 0).sum())
-    # 800 of 4000 on average; 160 more or less are 6.3 standard deviations.
-    check_that(640 < dropped < 960, "dropout does not remove as many attention weights as its rate says")
+    # 400 of 2000 on average; 120 more or less are 6.7 standard deviations.
+    check_that(280 < dropped < 520, "dropout does not remove as many attention weights as its rate says")
 
 
 @given(seeds())
@@ -387,6 +388,7 @@ def test_multi_head_attention_keeps_the_device(student):
     x, other, mask = normal_tensor(1, 4, 8, seed=84), normal_tensor(1, 4, 8, seed=85), random_mask(4, 4, seed=86)
     module = module_of(student, state_of(8, seed=87), 4)
     check_computes(module, [x], [other])
+    check_keeps_device(student, module, x)
     check_keeps_device(student, module, x, mask=mask)
 
 
