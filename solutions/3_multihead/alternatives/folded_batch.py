@@ -62,9 +62,9 @@ class MultiHeadAttention(nn.Module):
         query = split_heads(self.query_proj(x) / self.size**0.25, self.heads)  # half of the scale for each side
         key = split_heads(self.key_proj(source) / self.size**0.25, self.kv_heads)
         value = split_heads(self.value_proj(source), self.kv_heads)
-        if memory is None and cache is not None:
-            key, value = cache.append(key, value)
         key, value = (repeat_kv(one, self.heads // self.kv_heads) for one in (key, value))
+        if memory is None and cache is not None:
+            key, value = cache.append(key, value)  # as many heads as queries have: it costs memory, and works
         keys = key.shape[2]
         scores = torch.bmm(query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2))  # (batch·heads, query, key)
         if mask is not None:

@@ -6,7 +6,7 @@ Oracle: the definition piece by piece, each piece cut out or put in its place by
 import torch
 from hypothesis import given
 
-from autograder.judge.compare import check_dtype, check_equal, check_raises, check_results, check_values
+from autograder.judge.compare import check_dtype, check_equal, check_raises, check_results, check_shape, check_values
 from autograder.judge.probes import check_computes, check_keeps_device, define
 from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 
@@ -191,11 +191,10 @@ def test_cache_passes_gradients(student):
     cache = student.KeyValueCache()
     for count, piece in enumerate(pieces, start=1):
         leaves = [tensor.clone().requires_grad_() for tensor in piece]
-        found = check_results(cache.append(*leaves), 2)
-        so_far, length = joined(pieces, count), piece[0].shape[2]
-        towards = [normal_tensor(*tensor.shape, seed=62 + number) for number, tensor in enumerate(so_far)]
-        expected = [tensor[:, :, -length:] for tensor in towards]
-        check_values(torch.autograd.grad(found, leaves, towards), expected)
+        keys, values = check_results(cache.append(*leaves), 2)
+        check_shape(keys, joined(pieces, count)[0].shape, axes="batch, heads, length, d_head")
+        found = torch.autograd.grad(2 * keys.sum() + 3 * values.sum(), leaves)
+        check_values(found, [torch.full_like(tensor, factor) for tensor, factor in zip(piece, (2, 3), strict=True)])
 
 
 def test_cache_keeps_dtype_and_device(student):
