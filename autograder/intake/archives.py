@@ -20,7 +20,7 @@ from autograder.intake.submission import (
     too_large,
     too_many_files,
 )
-from autograder.intake.tree import MOST_ENTRIES, Entry, Tree, is_leftover
+from autograder.intake.tree import DEEPEST, MOST_ENTRIES, Entry, Tree, is_leftover
 
 _MB = 1024 * 1024
 # Text packs to a fifth, rarely to a twentieth; what packs far better was made to hurt.
@@ -134,8 +134,7 @@ def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
 def _read_tar(name: str, raw: bytes, limits: Limits) -> Tree:
     try:
         if not name.lower().endswith(".tar"):
-            with gzip.open(io.BytesIO(raw)) as packed:
-                unpacked = packed.read(limits.unpacked + 1)
+            unpacked = _unzipped(raw, limits.unpacked)
             _refuse_bomb(name, len(unpacked), len(raw), limits)
             raw = unpacked
         archive = tarfile.open(fileobj=io.BytesIO(raw), mode="r:")
@@ -149,6 +148,15 @@ def _read_tar(name: str, raw: bytes, limits: Limits) -> Tree:
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError):
         raise _refused(name, "is damaged or no archive at all; make it again") from None
     return tree
+
+
+def _unzipped(raw: bytes, limit: int) -> bytes:
+    """What gzip packed, or somewhat more than ``limit`` bytes of it."""
+    unpacked = bytearray()
+    with gzip.open(io.BytesIO(raw)) as packed:
+        while len(unpacked) <= limit and (piece := packed.read(_MB)):
+            unpacked += piece
+    return bytes(unpacked)
 
 
 def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> Entry:
@@ -190,7 +198,7 @@ def _path(archive: str, name: str, limits: Limits) -> str | None:
         if not limits.strict:
             return None
         raise _refused(archive, f"holds the path {shown(name)}, which leads out of the archive; make it again")
-    if not path.parts or any(is_leftover(part) for part in path.parts):
+    if not 0 < len(path.parts) <= DEEPEST or any(is_leftover(part) for part in path.parts):
         return None
     return path.as_posix()
 

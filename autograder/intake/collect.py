@@ -75,13 +75,13 @@ class _Work:
 def _take(hand_in: HandIn, student: str, stages: Sequence[StageFiles]) -> _Work:
     notes = _notes(hand_in, student)
     try:
-        tree = _unpacked(hand_in.open(), stages)
+        tree, folder = _unpacked(hand_in, stages)
     except RefusedError as error:
         refused = {stage.stage: StageSubmission(student, stage.stage, None, error.refusal, notes) for stage in stages}
         return _Work(refused, frozenset())
-    submissions = {stage.stage: _submission(tree, hand_in, student, stage, notes) for stage in stages}
-    begun = [stage for stage, one in submissions.items() if stage in tree or not _is_missing(one)]
-    return _Work(submissions, frozenset(begun))
+    submissions = {stage.stage: _submission(tree, folder, student, stage, notes) for stage in stages}
+    names = {path.rpartition("/")[2] for path in tree}
+    return _Work(submissions, frozenset(stage.stage for stage in stages if not names.isdisjoint(stage.own_names)))
 
 
 def _is_missing(submission: StageSubmission) -> bool:
@@ -95,28 +95,37 @@ def _notes(hand_in: HandIn, student: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _unpacked(tree: Tree, stages: Sequence[StageFiles]) -> Tree:
-    """What is in the one archive of a folder: learning platforms make a folder per student around it."""
+def _unpacked(hand_in: HandIn, stages: Sequence[StageFiles]) -> tuple[Tree, Path | None]:
+    """The hand-in's tree, and its folder where the tree is one on disk.
+
+    Learning platforms make a folder per student around the one archive: it is looked into.
+    """
+    tree = hand_in.open()
     archives = [name for name in top_level(tree) if archive_name(name) is not None]
     if len(archives) != 1 or holds_work(tree, stages):
-        return tree
-    return read_archive(archives[0], tree[archives[0]].read(HAND_IN.packed))
+        return tree, hand_in.folder
+    return read_archive(archives[0], tree[archives[0]].read(HAND_IN.packed)), None
 
 
 def _submission(
-    tree: Tree, hand_in: HandIn, student: str, stage: StageFiles, notes: tuple[str, ...]
+    tree: Tree, folder: Path | None, student: str, stage: StageFiles, notes: tuple[str, ...]
 ) -> StageSubmission:
-    answers = _answers(tree, stage)
+    hand_in = StageSubmission(
+        student,
+        stage.stage,
+        None,
+        notes=notes,
+        handed_in=_handed_in(tree, folder, stage),
+        answers=_answers(tree, stage),
+    )
     try:
         path = locate(tree, stage)
         source, found = check_source(tree[path].read(LARGEST_FILE), path)
     except RefusedError as error:
-        return StageSubmission(student, stage.stage, None, error.refusal, notes, answers=answers)
+        return replace(hand_in, refusal=error.refusal)
     if not f"/{path}".endswith(f"/{stage.file}") and "/" in path:
         found = (f"found as {shown(path)}, not as {stage.file}", *found)
-    return StageSubmission(
-        student, stage.stage, source, None, (*notes, *found), _handed_in(tree, hand_in, path), answers
-    )
+    return replace(hand_in, source=source, notes=(*notes, *found))
 
 
 def _answers(tree: Tree, stage: StageFiles) -> Answers:
@@ -129,13 +138,19 @@ def _answers(tree: Tree, stage: StageFiles) -> Answers:
         return Answers(notes=(error.refusal.message,))
 
 
-def _handed_in(tree: Tree, hand_in: HandIn, path: str) -> datetime | None:
-    """The time that the hand-in tells; what a student could have written into an archive or a clone counts less."""
-    if hand_in.folder is None:
-        return tree[path].modified
-    if (hand_in.folder / ".git").exists():
-        return None  # the files' times are those of the cloning
-    return stamped(tree, path.rpartition("/")[0]) or tree[path].modified
+def _handed_in(tree: Tree, folder: Path | None, stage: StageFiles) -> datetime | None:
+    """The time that the hand-in tells: of its module, or of its notebook where that is all there is."""
+    for suffix in (".py", ".ipynb"):
+        try:
+            path = locate(tree, stage, suffix)
+        except RefusedError:
+            continue
+        if folder is None:
+            return tree[path].modified  # a stamp in an archive is the student's own
+        if (folder / ".git").exists():
+            return None  # the files' times are those of the cloning
+        return stamped(tree, path.rpartition("/")[0]) or tree[path].modified
+    return None
 
 
 def _merge(works: Sequence[_Work], stages: Sequence[StageFiles]) -> _Work:
@@ -143,17 +158,18 @@ def _merge(works: Sequence[_Work], stages: Sequence[StageFiles]) -> _Work:
     if len(works) == 1:
         return works[0]
     submissions = {}
-    for stage in stages:
-        all_of_stage = [work.submissions[stage.stage] for work in works]
-        present = [one for one in all_of_stage if not _is_missing(one)]
-        submissions[stage.stage] = present[0] if len(present) == 1 else _conflict(present or all_of_stage, stage)
+    for stage in (stage.stage for stage in stages):
+        there = [work for work in works if not _is_missing(work.submissions[stage])]
+        # A hand-in that could not be opened counts only where no other one has the stage.
+        best = [work for work in there if stage in work.handed_in] or there or works[:1]
+        submissions[stage] = _same([work.submissions[stage] for work in best])
     return _Work(submissions, frozenset[str]().union(*(work.handed_in for work in works)))
 
 
-def _conflict(found: Sequence[StageSubmission], stage: StageFiles) -> StageSubmission:
-    """The same from everywhere is no conflict; otherwise nobody but the instructor can say which counts."""
+def _same(found: Sequence[StageSubmission]) -> StageSubmission:
+    """What all of them are; where they differ, nobody but the instructor can say which counts."""
     if len({one.digest for one in found}) == 1:
         return found[0]
     what = f"was handed in {len(found)} times, each time different; your instructor has to choose one"
-    error = RefusedError(RefusalReason.AMBIGUOUS, stage.file, what)
+    error = RefusedError(RefusalReason.AMBIGUOUS, found[0].stage, what)
     return replace(found[0], source=None, refusal=error.refusal)

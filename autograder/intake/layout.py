@@ -12,6 +12,8 @@ from autograder.intake.tree import Entry, Tree, below, read_folder, top_level
 
 # nbgrader's own folder of what was handed in.
 _SUBMITTED = "submitted"
+# How many folders with nothing beside them may stand around what an archive is about.
+_MOST_WRAPPERS = 2
 # GitHub's archives are called REPOSITORY-BRANCH or REPOSITORY-COMMIT, as is the one folder in them.
 _BRANCH = re.compile(r"-(main|master|[0-9a-f]{40})$")
 
@@ -50,8 +52,8 @@ def _expected(stages: Sequence[StageFiles]) -> str:
 
 
 def holds_work(tree: Tree, stages: Sequence[StageFiles]) -> bool:
-    """Whether the top of a tree holds a stage's folder or module."""
-    return any(f"{stage.module}.py" in tree or stage.stage in tree for stage in stages)
+    """Whether the top of a tree holds a stage's folder, module or notebook."""
+    return any(name in tree for stage in stages for name in stage.own_names)
 
 
 def _in_folder(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
@@ -118,7 +120,7 @@ def _is_clone_of_one(path: Path, students: Sequence[HandIn], stages: Sequence[St
 
 def _refuse_strangers(path: Path, students: Sequence[HandIn], stages: Sequence[StageFiles]) -> None:
     """A folder of anything else must not become a class of zeros."""
-    names = {name for stage in stages for name in (stage.stage, f"{stage.module}.py")}
+    names = frozenset[str]().union(*(stage.own_names for stage in stages))
     for student in students:
         try:
             tree = student.open()
@@ -138,18 +140,26 @@ def _in_archive(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
     except OSError as error:
         raise IntakeError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        tree = _inside(read_archive(path.name, raw, EXPORT))
+        students = _class_in(read_archive(path.name, raw, EXPORT), stages)
     except RefusedError as error:
         return [HandIn(name, partial(_refuse, error))]
-    if _SUBMITTED in top_level(tree):
+    # One student's is read again by the rules for those, when it is opened.
+    return students or [HandIn(name, lambda: read_archive(path.name, raw))]
+
+
+def _class_in(tree: Tree, stages: Sequence[StageFiles]) -> list[HandIn]:
+    """The students in an export; none when it is one student's own archive."""
+    for _ in range(_MOST_WRAPPERS):
+        if _SUBMITTED in tree or holds_work(tree, stages):
+            break
+        tree = _inside(tree)
+    is_course = _SUBMITTED in tree
+    if is_course:
         tree = below(tree, _SUBMITTED)
-    elif holds_work(tree, stages) or not (tree := _inside(tree)):
-        # One student's: read again by the rules for those.
-        return [HandIn(name, lambda: read_archive(path.name, raw))]
+    elif holds_work(tree, stages):
+        return []
     students = _students(top_level(tree), lambda folder: HandIn(folder, partial(below, tree, folder)))
-    if holds_work(tree, stages) or len(students) < 2:
-        return [HandIn(name, lambda: read_archive(path.name, raw))]
-    return students
+    return students if is_course or len(students) > 1 else []
 
 
 def _inside(tree: Tree) -> Tree:

@@ -36,6 +36,11 @@ class StageFiles:
         """Where the module is expected."""
         return f"{self.stage}/{self.module}.py"
 
+    @property
+    def own_names(self) -> frozenset[str]:
+        """Names that only this stage's folder and files have."""
+        return frozenset({self.stage, f"{self.module}.py", f"{self.module}.ipynb"})
+
 
 class RefusalReason(StrEnum):
     """Why a file is not judged."""

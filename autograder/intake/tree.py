@@ -10,7 +10,7 @@ from pathlib import Path
 from autograder.intake.submission import RefusalReason, RefusedError, link, not_a_file, too_large, too_many_files
 
 MOST_ENTRIES = 5000
-_DEEPEST = 10
+DEEPEST = 10  # levels; what lies deeper is not looked at
 # What tools and systems leave behind; nothing to grade lies in there. Names with a dot in front are left out, too.
 _LEFTOVERS = frozenset({"__MACOSX", "__pycache__", "node_modules", "venv", "env", "site-packages"})
 
@@ -48,7 +48,7 @@ def below(tree: Tree, folder: str) -> Tree:
     return {path.removeprefix(start): entry for path, entry in tree.items() if path.startswith(start)}
 
 
-def read_folder(root: Path, *, depth: int = _DEEPEST) -> Tree:
+def read_folder(root: Path, *, depth: int = DEEPEST) -> Tree:
     """The tree of a folder on disk, down to ``depth`` levels.
 
     Raises:

@@ -9,13 +9,15 @@ import ctypes
 import errno
 import json
 import os
-import resource
 import signal
 import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+if sys.platform != "win32":
+    import resource
 
 # What an attempt needs to know: paths, a port, pids, numbers of system calls. See ``selfcheck``.
 Setting = dict[str, Any]

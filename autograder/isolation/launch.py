@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from autograder.isolation.errors import IsolationUnavailable
 from autograder.isolation.lockdown import Layer, landlock_abi, seccomp_available
 from autograder.results import IsolationLevel
 
 _LOCKED = frozenset({Layer.LIMITS, Layer.PRIVILEGES, Layer.SECCOMP})
-# Never one layer alone: without Landlock, no file can be opened at all and a container stands around that.
-LAYERS = {
+_LAYERS = {
     IsolationLevel.KERNEL_NAMESPACES: _LOCKED | {Layer.LANDLOCK, Layer.NAMESPACES},
     IsolationLevel.KERNEL: _LOCKED | {Layer.LANDLOCK},
     IsolationLevel.CONTAINER: _LOCKED | {Layer.NO_FILES},
@@ -39,15 +39,25 @@ _PACKAGES = ("torch", "numpy", "msgspec", "safetensors")
 
 
 def available_levels() -> Iterator[IsolationLevel]:
-    """The levels worth trying on this machine, best first."""
+    """The levels worth trying on this machine, best first.
+
+    Never one layer alone: without Landlock a worker opens no file at all, and a container has to stand
+    around that, somebody else's or one of bubblewrap's.
+    """
     if not seccomp_available():
         return
     if landlock_abi() > 0:
         if bubblewrap() is not None:
             yield IsolationLevel.KERNEL_NAMESPACES
         yield IsolationLevel.KERNEL
-    elif in_container():
+    elif in_container() or bubblewrap() is not None:
         yield IsolationLevel.CONTAINER
+
+
+def layers_of(level: IsolationLevel) -> frozenset[Layer]:
+    """What a level locks workers with."""
+    own_container = level is IsolationLevel.CONTAINER and not in_container() and bubblewrap() is not None
+    return _LAYERS[level] | ({Layer.NAMESPACES} if own_container else frozenset())
 
 
 def in_container() -> bool:
@@ -64,7 +74,12 @@ def start_program(control: socket.socket, layers: frozenset[Layer], errors: IO[b
         control: its end of the control socket.
         layers: what its workers are locked with.
         errors: a file for what it prints while starting.
+
+    Raises:
+        IsolationUnavailable: the system has no ``fork``.
     """
+    if not hasattr(os, "fork"):
+        raise IsolationUnavailable("student code runs in forked processes, which Windows lacks: use WSL2 or Docker")
     python = os.path.realpath(sys.executable)
     sites = _sites()
     inner = [

@@ -5,10 +5,8 @@ steps together hold is proved by ``selfcheck``, not by their return codes.
 """
 
 import ctypes
-import fcntl
 import functools
 import os
-import resource
 import signal
 import struct
 import sys
@@ -18,6 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from autograder.isolation.syscalls import architecture, seccomp_filter
+
+if sys.platform != "win32":
+    import fcntl
+    import resource
 
 
 class Layer(StrEnum):

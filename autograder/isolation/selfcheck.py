@@ -100,22 +100,23 @@ def _setting() -> Iterator[escapes.Setting]:
 
 
 def _attempts_without_isolation(setting: escapes.Setting) -> dict[str, str]:
-    """What stops each attempt when nothing of ours does; all stopped when it cannot be found out."""
-    reading, writing = os.pipe()
-    kept_open = os.dup2(reading, 100, inheritable=True)
+    """What stops each attempt when nothing of ours does; nothing is known when they cannot be run."""
+    descriptors = os.pipe()  # what was left open
     try:
         done = subprocess.run(
             [sys.executable, "-S", "-s", "-P", escapes.__file__, json.dumps(setting)],
             env={**launch.environment(), "SECRET": "secret"},
-            pass_fds=[kept_open],
+            pass_fds=descriptors,
             capture_output=True,
             timeout=60,
             check=True,
         )
+        stopped: dict[str, str] = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return {}
     finally:
-        for descriptor in (reading, writing, kept_open):
+        for descriptor in descriptors:
             os.close(descriptor)
-    stopped: dict[str, str] = json.loads(done.stdout)
     return stopped
 
 

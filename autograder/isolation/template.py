@@ -8,47 +8,26 @@ torch's thread pools know would not survive a fork.
 import contextlib
 import fcntl
 import gc
-import importlib
 import os
 import resource
 import select
 import signal
 import socket
 import sys
-import sysconfig
 import time
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.machinery import PathFinder
 from pathlib import Path
 
-import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-
-import autograder.isolation
 from autograder.isolation import lockdown
 from autograder.isolation.control import Control, End, Ended, Failed, Fork, Forked, Request, Started
 from autograder.isolation.executor import seed_all
 from autograder.isolation.lockdown import Layer
+from autograder.isolation.preload import hide_origin, preload, remember_library
 from autograder.isolation.readable import readable_paths
 from autograder.isolation.serving import LOCKING_FAILED, SOCKET, serve
 
-# What submissions import besides torch: loaded once here, and there at all where no file may be opened.
-_PRELOADED = (
-    "abc", "argparse", "array", "bisect", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime",
-    "decimal", "difflib", "enum", "fractions", "functools", "gc", "graphlib", "hashlib", "heapq", "inspect", "io",
-    "itertools", "json", "logging", "math", "numbers", "operator", "pathlib", "pprint", "queue", "random", "re",
-    "statistics", "string", "struct", "tempfile", "textwrap", "threading", "time", "timeit", "traceback", "typing",
-    "types", "unicodedata", "warnings", "weakref",
-    "numpy", "numpy.testing", "torch.func", "torch.nn.functional", "torch.nn.utils.parametrize", "torch.optim",
-    "torch.testing", "torch.utils._pytree", "torch.utils.checkpoint", "torch.utils.data",
-)  # fmt: skip
-# What is not installed everywhere, or what some versions of torch import late: to show a tensor, to train, to save.
-_OPTIONAL = (
-    "safetensors.torch", "torch._subclasses.schema_check_mode", "torch.profiler._cupti_monitor",
-    "torch.utils.serialization.config",
-)  # fmt: skip
 _REAP_AGAIN_MS = 20
 # How long a worker that has closed its socket may take to end.
 _EXIT_SECONDS = 1.0
@@ -220,42 +199,6 @@ def _set_descriptors(channel: int, output: int) -> None:
     sys.stderr = open(2, "w", buffering=1, errors="replace", closefd=False)
 
 
-def _preload() -> None:
-    """Import what workers use, so that none of them spends its time, or needs its files, on that."""
-    for name in _PRELOADED:
-        importlib.import_module(name)
-    for name in _OPTIONAL:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    torch.set_num_threads(1)
-    # What the processor can do is read from files, at the first use: without them torch falls back to code that is
-    # slower and rounds differently.
-    torch.backends.cpu.get_cpu_capability()
-    # The first optimizer and the first fake tensor import half of torch.
-    torch.optim.AdamW([torch.nn.Parameter(torch.empty(1))])
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        torch.nn.functional.softmax(torch.empty(2, 2, device="meta"), -1)
-
-
-def _hide_origin() -> None:
-    """Leave nothing of the course's place in what student code can see or import from."""
-    autograder.__path__ = autograder.isolation.__path__ = []
-    sys.argv[:] = sys.orig_argv[:] = ["worker"]
-    os.chdir("/")
-    os.environ.pop("PWD", None)  # bubblewrap sets it
-
-
-def _remember_library() -> None:
-    """Let the import system list the standard library's folders, which workers cannot.
-
-    It forgets the folders of other packages: what is not in use is then not there, rather than forbidden.
-    """
-    importlib.invalidate_caches()
-    for name in ("stdlib", "platstdlib"):
-        folder = sysconfig.get_path(name)
-        PathFinder.find_spec("_", [folder, f"{folder}/lib-dynload"])
-
-
 def _threads() -> Iterator[str]:
     folder = Path("/proc/self/task")
     return (entry.name for entry in folder.iterdir()) if folder.is_dir() else iter(["main"])
@@ -272,9 +215,9 @@ def main(descriptor: int, layers: str, sites: list[str]) -> None:
     control = Control(socket.socket(fileno=descriptor))
     fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
     try:
-        _preload()
-        _hide_origin()
-        _remember_library()
+        preload()
+        hide_origin()
+        remember_library()
         template = _Template(control, frozenset(map(Layer, filter(None, layers.split(",")))), sites)
         threads = len(list(_threads()))
     except Exception:

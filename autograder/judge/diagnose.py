@@ -32,8 +32,8 @@ def explain(
 ) -> dict[str, str]:
     """Name the mistake behind each failed check, where outputs single one out.
 
-    A check that no mistake explains alone may still be explained by one on top of a mistake that
-    was found elsewhere in the submission.
+    A check that no listed mistake explains may still be explained by a mistake that was found
+    elsewhere in the submission, or by one on top of that.
 
     Args:
         failed: failed check → its exchanges with the student's code; none when they were too many.
@@ -53,34 +53,29 @@ def explain(
         for check, exchanges in failed.items()
         if exchanges and not replays.alike(exchanges, modules[main])
     }
-    alone = {check: _explaining(check, exchanges, possible, replays) for check, exchanges in telling.items()}
+    alone = {
+        check: replays.explaining(exchanges, [mistake for mistake in possible if check in mistake.fails])
+        for check, exchanges in telling.items()
+    }
     named = _most_telling(alone)
     found = [mistake for mistake in possible if mistake.id in named.values()]
     for check, exchanges in telling.items():
         if not alone[check]:
-            besides = {
-                name
-                for first in found
-                for name in _explaining(check, exchanges, possible, replays, on_top_of=first)
-            }
-            if len(besides) == 1:
-                named[check] = besides.pop()
+            candidates = [mistake for mistake in possible if check in mistake.fails]
+            names = replays.explaining(exchanges, found) or _on_top(exchanges, found, candidates, replays)
+            if len(names) == 1:
+                named[check] = names.pop()
     return {} if replays.exhausted else named
 
 
-def _explaining(
-    check: str,
-    exchanges: Sequence[Exchange],
-    possible: Iterable[Mistake],
-    replays: "_Replays",
-    on_top_of: Mistake | None = None,
+def _on_top(
+    exchanges: Sequence[Exchange], found: Iterable[Mistake], candidates: Sequence[Mistake], replays: "_Replays"
 ) -> set[str]:
-    """The mistakes that give the student's every reply in a check."""
-    candidates = [mistake for mistake in possible if check in mistake.fails and mistake is not on_top_of]
+    """The mistakes that give the student's every reply together with one that was found elsewhere."""
     return {
-        mistake.id
-        for mistake, source in replays.sources(candidates, on_top_of)
-        if replays.alike(exchanges, source)
+        name
+        for first in found
+        for name in replays.explaining(exchanges, [one for one in candidates if one is not first], on_top_of=first)
     }
 
 
@@ -112,11 +107,17 @@ class _Replays:
         """Whether some replay was not made, so that nothing can be said for certain."""
         return self._left < 0
 
-    def sources(self, mistakes: Iterable[Mistake], on_top_of: Mistake | None) -> Iterator[tuple[Mistake, str]]:
-        """Each mistake with the module's text that makes it; two that change the same lines go together in none."""
+    def explaining(
+        self, exchanges: Sequence[Exchange], mistakes: Iterable[Mistake], on_top_of: Mistake | None = None
+    ) -> set[str]:
+        """The mistakes that give every one of these replies, alone or together with another."""
+        return {mistake.id for mistake, source in self._sources(mistakes, on_top_of) if self.alike(exchanges, source)}
+
+    def _sources(self, mistakes: Iterable[Mistake], on_top_of: Mistake | None) -> Iterator[tuple[Mistake, str]]:
+        """Each mistake with the text of a module that makes it; two that change the same lines never go together."""
+        reference = self._modules[self._main]
         for mistake in mistakes:
             try:
-                reference = self._modules[self._main]
                 yield mistake, mistake.apply(on_top_of.apply(reference) if on_top_of else reference)
             except LabError:
                 continue

@@ -5,6 +5,7 @@ The fork judges and ends, so no state passes from one submission to the next, an
 costs its own job only.
 """
 
+import gc
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ import sys
 import traceback
 from pathlib import Path
 
+import hypothesis
 import msgspec
 
 from autograder.isolation.lockdown import die_with_parent
@@ -76,6 +78,7 @@ class Server:
             stage = self._lab.stage(stage_id)
             trusted = read_trusted(self._lab, stage)
             collect_checks(stage)
+            _spare_the_forks()
             self._trusted[stage_id] = trusted
         return self._trusted[stage_id]
 
@@ -119,6 +122,14 @@ class Server:
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(msgspec.msgpack.encode(reply))
         os._exit(0)
+
+
+def _spare_the_forks() -> None:
+    """Do once what each fork would do anew: the first example of Hypothesis collects all of torch's garbage."""
+    once = hypothesis.settings(max_examples=1, database=None)
+    once(hypothesis.given(hypothesis.strategies.none())(lambda nothing: None))()
+    gc.collect()
+    gc.freeze()  # a collection in a fork would otherwise copy the pages of everything imported
 
 
 def _read_all(pipe: int, seconds: float) -> bytes | None:

@@ -143,38 +143,6 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        id="softmax_subtracts_the_mean",
-        exercise="softmax",
-        says="the mean is subtracted in place of the maximum",
-        replace=(("x.detach().amax(dim=dim", "x.detach().mean(dim=dim"),),
-        fails=frozenset(
-            {
-                "test_softmax_is_stable_for_large_logits",
-                "test_masked_softmax_ignores_a_blocked_key_of_any_score",
-                "test_masked_softmax_gives_zeros_where_everything_is_blocked",
-                "test_masked_softmax_has_a_finite_gradient",
-                "test_attention_is_stable_for_large_scores",
-                "test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth",
-            }
-        ),
-    ),
-    Mistake(
-        id="softmax_clamps_logits",
-        exercise="softmax",
-        says="logits are cut off at 80",
-        replace=(("torch.exp(x - top)\n", "torch.exp(x.clamp(max=80.0))\n"),),
-        fails=frozenset(
-            {
-                "test_softmax_is_stable_for_large_logits",
-                "test_softmax_is_stable_for_rows_of_very_different_size",
-                "test_masked_softmax_ignores_a_blocked_key_of_any_score",
-                "test_masked_softmax_gives_zeros_where_everything_is_blocked",
-                "test_attention_is_stable_for_large_scores",
-                "test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth",
-            }
-        ),
-    ),
-    Mistake(
         id="softmax_normalises_over_everything",
         exercise="softmax",
         says="the whole tensor sums to one, not each slice",
@@ -251,19 +219,6 @@ MISTAKES = (
         says="a slice of only -inf gives equal weights",
         replace=(("    top = x.detach()", "    x = x.clamp(min=torch.finfo(x.dtype).min)\n    top = x.detach()"),),
         fails=NOTHING_ALLOWED | {"test_softmax_of_only_minus_infinity_is_zero"},
-    ),
-    Mistake(
-        id="softmax_takes_minus_infinity_for_zero",
-        exercise="softmax",
-        says="an entry of -inf counts as a logit of 0",
-        replace=(("torch.exp(x - top)\n", "torch.exp(x.masked_fill(x == -math.inf, 0.0) - top)\n"),),
-        fails=MASKS
-        | NOTHING_ALLOWED
-        | {
-            "test_softmax_gives_minus_infinity_no_weight",
-            "test_softmax_of_only_minus_infinity_is_zero",
-            "test_masked_softmax_has_a_finite_gradient",
-        },
     ),
     Mistake(
         id="softmax_leaves_the_graph",
@@ -343,19 +298,6 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        id="causal_mask_hides_the_past",
-        exercise="causal_mask",
-        says="queries see the future and not the past",
-        replace=(("key_position[None, :] <= query_position", "key_position[None, :] >= query_position"),),
-        fails=frozenset(
-            {
-                "test_causal_mask_hides_the_future",
-                "test_causal_mask_lines_up_the_last_query_with_the_last_key",
-                "test_causal_mask_with_fewer_keys_than_queries",
-            }
-        ),
-    ),
-    Mistake(
         id="causal_mask_without_the_diagonal",
         exercise="causal_mask",
         says="a position may not see itself",
@@ -378,7 +320,6 @@ MISTAKES = (
                 "test_causal_mask_hides_the_future",
                 "test_causal_mask_lines_up_the_last_query_with_the_last_key",
                 "test_causal_mask_with_fewer_keys_than_queries",
-                "test_causal_mask_is_made_on_the_device_asked_for",
             }
         ),
     ),
@@ -400,18 +341,6 @@ MISTAKES = (
         says="with fewer keys than queries the mask starts at the first query",
         replace=((" + (key_length - query_length)", " + max(key_length - query_length, 0)"),),
         fails=frozenset({"test_causal_mask_with_fewer_keys_than_queries"}),
-    ),
-    Mistake(
-        id="causal_mask_always_square",
-        exercise="causal_mask",
-        says="`key_length` is not used",
-        replace=(("key_length = query_length if key_length is None else key_length", "key_length = query_length"),),
-        fails=frozenset(
-            {
-                "test_causal_mask_lines_up_the_last_query_with_the_last_key",
-                "test_causal_mask_with_fewer_keys_than_queries",
-            }
-        ),
     ),
     Mistake(
         id="causal_mask_of_numbers",
@@ -448,13 +377,6 @@ MISTAKES = (
         fails=frozenset({"test_padding_mask_marks_real_tokens"}),
     ),
     Mistake(
-        id="padding_mask_counts_from_one",
-        exercise="padding_mask",
-        says="the last real token counts as padding",
-        replace=(("< lengths[:, None]", "< lengths[:, None] - 1"),),
-        fails=frozenset({"test_padding_mask_marks_real_tokens"}),
-    ),
-    Mistake(
         id="padding_mask_inverted",
         exercise="padding_mask",
         says="True marks the padding",
@@ -466,13 +388,6 @@ MISTAKES = (
         exercise="padding_mask",
         says="the padding stands on the left",
         replace=(("< lengths[:, None]", ">= max_length - lengths[:, None]"),),
-        fails=frozenset({"test_padding_mask_marks_real_tokens"}),
-    ),
-    Mistake(
-        id="padding_mask_with_a_query_axis",
-        exercise="padding_mask",
-        says="the mask has an axis for queries already",
-        replace=(("< lengths[:, None]", "< lengths[:, None, None]"),),
         fails=frozenset({"test_padding_mask_marks_real_tokens"}),
     ),
     Mistake(
@@ -561,25 +476,6 @@ MISTAKES = (
         fails=MASKS | {"test_masked_softmax_gives_zeros_where_everything_is_blocked"},
     ),
     Mistake(
-        id="mask_after_the_softmax_renormalised",
-        exercise="masked_softmax",
-        says="blocked weights are removed after the softmax, and what is left is divided by its sum",
-        replace=(
-            (
-                "        scores = scores.masked_fill(~mask, -math.inf)\n    return",
-                "        weights = softmax(scores, dim=-1) * mask\n"
-                "        return weights / weights.sum(dim=-1, keepdim=True)\n"
-                "    return",
-            ),
-        ),
-        fails=NOTHING_ALLOWED
-        | {
-            "test_masked_softmax_ignores_a_blocked_key_of_any_score",
-            "test_masked_softmax_has_a_finite_gradient",
-            "test_attention_is_not_touched_by_blocked_keys",
-        },
-    ),
-    Mistake(
         id="mask_after_the_softmax_renormalised_safely",
         exercise="masked_softmax",
         says="blocked weights are removed after the softmax, too late for a blocked score that has"
@@ -665,7 +561,7 @@ MISTAKES = (
                 "    return torch.where(torch.isnan(weights), 0.0, weights)",
             ),
         ),
-        fails=frozenset(),
+        fails=frozenset({"test_masked_softmax_has_a_finite_gradient"}),
     ),
     Mistake(
         id="mask_transposed_when_square",
@@ -806,51 +702,14 @@ MISTAKES = (
         exercise="scaled_dot_product_attention",
         says="the scores are not divided by √d_head",
         replace=(("        scale = 1 / math.sqrt(query.shape[-1])\n", "        scale = 1.0\n"),),
-        fails=frozenset(
-            {
-                "test_attention_averages_the_values",
-                "test_attention_returns_the_weights",
-                "test_attention_takes_any_leading_axes",
-                "test_attention_is_stable_for_large_scores",
-                "test_attention_obeys_the_mask",
-                "test_attention_is_not_touched_by_blocked_keys",
-                "test_attention_has_the_right_gradients",
-            }
-        ),
+        fails=frozenset({"test_attention_averages_the_values", "test_attention_returns_the_weights"}),
     ),
     Mistake(
         id="scores_divided_by_d",
         exercise="scaled_dot_product_attention",
         says="the scores are divided by d_head and not by its root",
         replace=(("        scale = 1 / math.sqrt(query.shape[-1])\n", "        scale = 1 / query.shape[-1]\n"),),
-        fails=frozenset(
-            {
-                "test_attention_averages_the_values",
-                "test_attention_returns_the_weights",
-                "test_attention_takes_any_leading_axes",
-                "test_attention_is_stable_for_large_scores",
-                "test_attention_obeys_the_mask",
-                "test_attention_is_not_touched_by_blocked_keys",
-                "test_attention_has_the_right_gradients",
-            }
-        ),
-    ),
-    Mistake(
-        id="scores_multiplied_by_root_d",
-        exercise="scaled_dot_product_attention",
-        says="the scores are multiplied by √d_head",
-        replace=(("        scale = 1 / math.sqrt(query.shape[-1])\n", "        scale = math.sqrt(query.shape[-1])\n"),),
-        fails=frozenset(
-            {
-                "test_attention_averages_the_values",
-                "test_attention_returns_the_weights",
-                "test_attention_takes_any_leading_axes",
-                "test_attention_is_stable_for_large_scores",
-                "test_attention_obeys_the_mask",
-                "test_attention_is_not_touched_by_blocked_keys",
-                "test_attention_has_the_right_gradients",
-            }
-        ),
+        fails=frozenset({"test_attention_averages_the_values", "test_attention_returns_the_weights"}),
     ),
     Mistake(
         id="scores_divided_by_root_d_value",
@@ -917,21 +776,6 @@ MISTAKES = (
         fails=frozenset({"test_attention_uses_the_scale_it_is_given"}),
     ),
     Mistake(
-        id="scale_divides",
-        exercise="scaled_dot_product_attention",
-        says="a given scale divides the scores",
-        replace=(
-            (
-                "        scale = 1 / math.sqrt(query.shape[-1])\n    scores",
-                "        scale = 1 / math.sqrt(query.shape[-1])\n"
-                "    else:\n"
-                "        scale = 1 / scale if scale else math.inf\n"
-                "    scores",
-            ),
-        ),
-        fails=frozenset({"test_attention_uses_the_scale_it_is_given"}),
-    ),
-    Mistake(
         id="scale_after_the_softmax",
         exercise="scaled_dot_product_attention",
         says="the weights are scaled, not the scores",
@@ -943,7 +787,13 @@ MISTAKES = (
                 "    weights = masked_softmax(scores, mask) * scale\n",
             ),
         ),
-        fails=ATTENTION_VALUES,
+        fails=frozenset(
+            {
+                "test_attention_averages_the_values",
+                "test_attention_returns_the_weights",
+                "test_attention_uses_the_scale_it_is_given",
+            }
+        ),
     ),
     Mistake(
         id="queries_and_keys_exchanged",
@@ -1098,7 +948,13 @@ MISTAKES = (
                 "    weights = exponentials / (exponentials.sum(dim=-1, keepdim=True) + 1e-9)",
             ),
         ),
-        fails=frozenset({"test_attention_is_stable_for_large_scores", "test_attention_is_not_touched_by_blocked_keys"}),
+        fails=frozenset(
+            {
+                "test_attention_is_stable_for_large_scores",
+                "test_attention_is_not_touched_by_blocked_keys",
+                "test_attention_has_the_right_gradients",
+            }
+        ),
     ),
     Mistake(
         id="attention_fills_with_minus_ten_thousand",
@@ -1223,13 +1079,6 @@ MISTAKES = (
         fails=KERNEL_VALUES | {"test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth"},
     ),
     Mistake(
-        id="kernel_averages_the_features",
-        exercise="kernel_attention",
-        says="squared differences are averaged over the features, not summed",
-        replace=(("difference.square().sum(dim=-1)", "difference.square().mean(dim=-1)"),),
-        fails=KERNEL_VALUES,
-    ),
-    Mistake(
         id="kernel_scaled_by_root_d",
         exercise="kernel_attention",
         says="the scores are divided by √d on top of the bandwidth",
@@ -1261,13 +1110,6 @@ MISTAKES = (
         says="queries and keys meet along the first axes, which is right without leading axes only",
         replace=(("query.unsqueeze(-2) - key.unsqueeze(-3)", "query.unsqueeze(1) - key.unsqueeze(0)"),),
         fails=frozenset({"test_kernel_attention_takes_any_leading_axes"}),
-    ),
-    Mistake(
-        id="kernel_normalised_over_queries",
-        exercise="kernel_attention",
-        says="the kernel's weights sum to one over queries, not over keys",
-        replace=(("    return masked_softmax(scores) @ value", "    return softmax(scores, dim=-2) @ value"),),
-        fails=KERNEL_VALUES | {"test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth"},
     ),
     Mistake(
         id="kernel_widens",
@@ -1312,13 +1154,7 @@ MISTAKES = (
             ("nn.Linear(d_key, d_hidden, bias=False)", "nn.Linear(d_key, d_hidden)"),
             ("nn.Linear(d_hidden, 1, bias=False)", "nn.Linear(d_hidden, 1)"),
         ),
-        fails=ADDITIVE_VALUES
-        | {
-            "test_additive_attention_has_the_parameters_listed",
-            "test_additive_attention_gives_zeros_where_everything_is_blocked",
-            "test_additive_attention_keeps_the_device",
-            "test_additive_attention_leaves_its_inputs_alone",
-        },
+        fails=ADDITIVE_VALUES | {"test_additive_attention_has_the_parameters_listed"},
     ),
     Mistake(
         id="additive_keeps_a_table",
@@ -1340,29 +1176,10 @@ MISTAKES = (
         fails=ADDITIVE_VALUES,
     ),
     Mistake(
-        id="additive_tanh_last",
-        exercise="AdditiveAttention",
-        says="the tanh comes after `score`",
-        replace=(("self.score(torch.tanh(hidden))", "torch.tanh(self.score(hidden))"),),
-        fails=ADDITIVE_VALUES,
-    ),
-    Mistake(
         id="additive_multiplies",
         exercise="AdditiveAttention",
         says="projected query and key are multiplied, not added",
         replace=((".unsqueeze(2) + self.key_proj(key)", ".unsqueeze(2) * self.key_proj(key)"),),
-        fails=ADDITIVE_VALUES,
-    ),
-    Mistake(
-        id="additive_scaled",
-        exercise="AdditiveAttention",
-        says="the additive scores are divided by √d_hidden",
-        replace=(
-            (
-                "self.score(torch.tanh(hidden)).squeeze(-1)",
-                "self.score(torch.tanh(hidden)).squeeze(-1) / math.sqrt(hidden.shape[-1])",
-            ),
-        ),
         fails=ADDITIVE_VALUES,
     ),
     Mistake(
@@ -1492,18 +1309,6 @@ MISTAKES = (
         fails=BACKWARD_VALUES,
     ),
     Mistake(
-        id="backward_mean_over_queries",
-        exercise="attention_backward",
-        says="the softmax's derivative is summed over queries, not over keys",
-        replace=(
-            (
-                "(weights * grad_weights).sum(dim=-1, keepdim=True)",
-                "(weights * grad_weights).sum(dim=-2, keepdim=True)",
-            ),
-        ),
-        fails=BACKWARD_VALUES,
-    ),
-    Mistake(
         id="backward_without_the_scale",
         exercise="attention_backward",
         says="the scale is missing in the gradients",
@@ -1528,15 +1333,6 @@ MISTAKES = (
             ),
         ),
         fails=frozenset({"test_backward_gives_the_gradient_of_the_key", "test_backward_takes_any_leading_axes"}),
-    ),
-    Mistake(
-        id="backward_value_without_weights",
-        exercise="attention_backward",
-        says="the value's gradient is the same for every key",
-        replace=(
-            ("weights.transpose(-2, -1) @ grad_output", "grad_output.mean(dim=-2, keepdim=True).expand_as(value)"),
-        ),
-        fails=frozenset({"test_backward_gives_the_gradient_of_the_value", "test_backward_takes_any_leading_axes"}),
     ),
     Mistake(
         id="backward_value_first",
@@ -1626,15 +1422,6 @@ MISTAKES = (
         fails=BLOCKWISE_VALUES,
     ),
     Mistake(
-        id="blockwise_rescales_backwards",
-        exercise="blockwise_attention",
-        says="the rescaling is upside down: exp(new − old) in place of exp(old − new)",
-        replace=(
-            ("rescale = torch.exp(top - shift)", "rescale = torch.exp(shift - top).masked_fill(top == -math.inf, 0.0)"),
-        ),
-        fails=BLOCKWISE_VALUES,
-    ),
-    Mistake(
         id="blockwise_averages_the_blocks",
         exercise="blockwise_attention",
         says="each block has a softmax of its own, and the blocks' outputs are averaged",
@@ -1715,7 +1502,7 @@ MISTAKES = (
         exercise="blockwise_attention",
         says="the blocks' scores are not divided by √d_head",
         replace=(("    scale = 1 / math.sqrt(query.shape[-1])\n    top", "    scale = 1.0\n    top"),),
-        fails=BLOCKWISE_VALUES,
+        fails=frozenset({"test_blockwise_attention_equals_attention"}),
     ),
     Mistake(
         id="blockwise_without_mask",
@@ -1780,13 +1567,8 @@ MISTAKES = (
         replace=(("key[..., block, :]", "key[:, block]"), ("value[..., block, :]", "value[:, block]")),
         fails=frozenset(
             {
-                "test_blockwise_attention_takes_blocks_that_do_not_divide",
                 "test_blockwise_attention_never_holds_more_than_a_block",
-                "test_blockwise_attention_is_stable_for_large_scores",
                 "test_blockwise_attention_takes_any_leading_axes",
-                "test_blockwise_attention_obeys_the_mask",
-                "test_blockwise_attention_passes_over_blocks_without_allowed_keys",
-                "test_blockwise_attention_gives_zeros_where_everything_is_blocked",
             }
         ),
     ),

@@ -193,6 +193,16 @@ def test_a_mistake_is_named_on_top_of_one_found_elsewhere(tiny_lab):
     assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
 
 
+def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
+    """Were it left out here, a harmless change on top of it would be named."""
+    write_checks(tiny_lab, CHAIN, "test_made", "test_both")
+    adds = mistake("adds", "2 * x", "2 + x", "test_made")
+    harmless = mistake("harmless", "dim=axis", "dim=(axis,)", "test_both")
+    trusted = Trusted({MODULE: CHAINED}, (adds, harmless))
+    results = judge(tiny_lab, adds.apply(CHAINED), trusted=trusted)
+    assert names(results) == {"test_made": "adds", "test_both": "adds"}
+
+
 def test_a_check_that_changes_its_tensors_afterwards_is_diagnosed_by_what_was_sent(tiny_lab):
     tests = f"""
 def test_made(student):

@@ -1,11 +1,14 @@
 """Archives: nothing is extracted, nothing is believed, and one hostile archive is one student's refusal."""
 
 import contextlib
+import gzip
 import io
+import secrets
 import struct
 import tarfile
 import tracemalloc
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 import pytest
@@ -61,7 +64,7 @@ DAMAGED = "is damaged or no zip at all; make it again"
         ("ada.zip", zipped({"/etc/attention.py": "x"}), "ARCHIVE", OUT),
         ("ada.zip", zipped({"..\\..\\attention.py": "x"}), "ARCHIVE", OUT),
         ("ada.zip", zipped({"C:\\attention.py": "x"}), "ARCHIVE", OUT),
-        ("ada.zip", zipped_link(MODULE, "/work/solutions/2_attention/attention.py"), "LINK", "is a link"),
+        ("ada.zip", zipped_link(MODULE, "/srv/lab/solutions/2_attention/attention.py"), "LINK", "is a link"),
         ("ada.zip", encrypted(), "ARCHIVE", "locked with a password"),
         ("ada.zip", lying_about_size(), "ARCHIVE", "is damaged in the archive"),
         ("ada.zip", twice(), "AMBIGUOUS", "is in the archive twice"),
@@ -118,14 +121,53 @@ def test_nothing_is_written_anywhere(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_bomb_costs_no_memory():
-    raw = zipped({"a": bytes(150 * 1024**2)})
-    tree = read_archive("export.zip", raw, EXPORT)
+@pytest.fixture
+def peak() -> Iterator[Callable[[], int]]:
+    """The most bytes that Python held at once since the test began."""
     tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+BOMB = zipped({"a": bytes(50 * 1024**2)})
+GZIP_BOMB = gzip.compress(bytes(50 * 1024**2))
+
+
+def test_a_bomb_costs_no_memory(peak):
+    tree = read_archive("export.zip", BOMB, EXPORT)
     with pytest.raises(RefusedError, match="larger than 256 KB"):
         tree["a"].read(256 * 1024)
-    assert tracemalloc.get_traced_memory()[1] < 4 * 1024**2
-    tracemalloc.stop()
+    assert peak() < 4 * 1024**2
+
+
+@pytest.mark.parametrize(("name", "pack"), [("ada.zip", zipped), ("ada.tar.gz", tarred)])
+def test_a_path_of_thousands_of_folders_costs_no_memory(peak, name, pack):
+    raw = pack({"a/" * 30_000 + "x": "", MODULE: "a = 2\n"})
+    tree = read_archive(name, raw)
+    assert peak() < 16 * 1024**2
+    assert set(tree) == {"2_attention", MODULE}
+
+
+SMALL = Limits(packed=10_000, unpacked=20_000, entries=3, strict=True)
+
+
+@pytest.mark.parametrize(("name", "pack"), [("ada.zip", zipped), ("ada.tar.gz", tarred)])
+def test_limits_hold_for_every_kind_of_archive(name, pack):
+    text = secrets.token_hex(300)  # does not pack well: no bomb
+    tree = read_archive(name, pack({"a": text, "b": ""}), SMALL)
+    assert tree["a"].read(600) == text.encode()
+    with pytest.raises(RefusedError, match="a is larger than 0 KB"):
+        tree["a"].read(599)
+    with pytest.raises(RefusedError, match="holds more than 3 files"):
+        read_archive(name, pack(dict.fromkeys("abcd", "")), SMALL)
+
+
+def test_what_unpacks_to_more_than_the_limit_is_refused_before_it_is_unpacked(peak):
+    with pytest.raises(RefusedError, match="unpacks to more than"):
+        read_archive("ada.tar.gz", GZIP_BOMB, SMALL)
+    assert peak() < 4 * 1024**2
+    with pytest.raises(RefusedError, match="unpacks to more than"):
+        read_archive("ada.zip", zipped({"a": secrets.token_hex(6000), "b": secrets.token_hex(6000)}), SMALL)
 
 
 def test_archives_are_known_by_their_suffix():

@@ -100,10 +100,33 @@ def test_an_export_of_a_class_holds_folders_and_archives(tmp_path, top):
     assert sources(tmp_path / "export.zip") == {("ada", TWO): "a = 2\n", ("bob", TWO): "b = 2\n"}
 
 
+def test_an_export_of_a_whole_course_is_entered_at_submitted(tmp_path):
+    export = {f"course/submitted/ada/{TWO}/attention.py": "a = 2\n", f"course/release/{TWO}/attention.py": "stub = 0\n"}
+    lay_out(tmp_path, {"export.zip": zipped(export)})
+    assert sources(tmp_path / "export.zip") == {("ada", TWO): "a = 2\n"}
+
+
+def test_loose_files_beside_the_one_folder_make_no_class(tmp_path):
+    lay_out(tmp_path, {"ada.zip": zipped({"README.md": "", f"labs/{TWO}/attention.py": "a = 2\n"})})
+    assert sources(tmp_path / "ada.zip") == {("ada", TWO): "a = 2\n"}
+
+
 def test_an_archive_in_a_students_folder_is_looked_into(tmp_path):
     packed = zipped({f"labs/{TWO}/attention.py": "a = 2\n"})
     lay_out(tmp_path, {"Ada_17_assignsubmission_file/labs.zip": packed, f"bob/{TWO}/attention.py": "b = 2\n"})
     assert sources(tmp_path)[("Ada_17_assignsubmission_file", TWO)] == "a = 2\n"
+
+
+def test_an_archive_beside_a_students_stages_is_only_a_file(tmp_path):
+    lay_out(tmp_path, {f"ada/{TWO}/attention.py": "a = 2\n", "ada/backup.zip": zipped({"attention.py": "old = 1\n"})})
+    assert sources(tmp_path) == {("ada", TWO): "a = 2\n"}
+
+
+def test_an_export_too_large_for_memory_is_asked_for_unpacked(tmp_path):
+    with (tmp_path / "export.zip").open("wb") as file:
+        file.truncate(1024**3 + 1)  # takes no space on disk
+    with pytest.raises(IntakeError, match="is larger than 1 GB; unpack it and give the folder"):
+        take_in([tmp_path / "export.zip"], STAGES)
 
 
 def test_what_tools_leave_behind_is_nobodys(tmp_path):
@@ -162,11 +185,31 @@ def test_work_from_several_paths_is_put_together(tmp_path):
 def test_the_same_stage_from_two_paths_is_a_conflict_unless_it_is_the_same(tmp_path):
     lay_out(tmp_path, {f"{week}/ada/{ONE}/kernels.py": "a = 1\n" for week in ("one", "two")})
     assert sources(tmp_path / "one", tmp_path / "two") == {("ada", ONE): "a = 1\n"}
+    lay_out(tmp_path, {f"three/ada/{ONE}/": ""})
+    assert sources(tmp_path / "three", tmp_path / "one") == {("ada", ONE): "a = 1\n"}
     lay_out(tmp_path, {f"two/ada/{ONE}/kernels.py": "a = 2\n"})
     assert refusal(taken(tmp_path / "one", tmp_path / "two")[("ada", ONE)]) == (
         "AMBIGUOUS",
-        "1_kernels/kernels.py was handed in 2 times, each time different; your instructor has to choose one",
+        "1_kernels was handed in 2 times, each time different; your instructor has to choose one",
     )
+
+
+def test_an_archive_that_cannot_be_opened_does_not_cost_the_stages_that_came_another_way(tmp_path):
+    lay_out(
+        tmp_path, {f"one/ada/{ONE}/kernels.py": "a = 1\n", "two/ada.zip": b"nothing", f"two/bob/{TWO}/attention.py": ""}
+    )
+    found = taken(tmp_path / "one", tmp_path / "two")
+    assert found["ada", ONE].source == "a = 1\n"
+    assert refusal(found["ada", TWO])[0] == "ARCHIVE"
+
+
+def test_a_notebook_alone_is_work_begun(tmp_path):
+    lay_out(tmp_path, {"ada/attention.ipynb": b'{"cells": [{"id": "why", "source": "because"}]}', "bob/": ""})
+    found = taken(tmp_path)
+    assert set(found) == {("ada", TWO), ("bob", TWO)}
+    assert refusal(found["ada", TWO])[0] == "MISSING"
+    assert found["ada", TWO].answers.texts == {"why": ("because",)}
+    assert found["ada", TWO].handed_in is not None
 
 
 def test_a_stage_that_nobody_has_begun_is_owed_by_nobody(tmp_path):
@@ -222,6 +265,7 @@ def test_the_time_is_nbgraders_stamp_else_the_files_own_and_unknown_in_a_clone(t
             "cy/.git/HEAD": "x",
             "dan.tar.gz": tarred({f"{TWO}/attention.py": "", f"{TWO}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
             "eve.zip": zipped({f"{TWO}/attention.py": "", f"{TWO}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
+            "fay/fay.tar.gz": tarred({f"{TWO}/attention.py": "", f"{TWO}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
         },
     )
     moment = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -230,7 +274,7 @@ def test_the_time_is_nbgraders_stamp_else_the_files_own_and_unknown_in_a_clone(t
     assert times["ada"] == moment - timedelta(seconds=116.88)
     assert times["bob"] == moment
     assert times["cy"] is None, "a clone's files are as old as the cloning, and a stamp in it is the student's own"
-    assert times["dan"] == moment
+    assert times["dan"] == times["fay"] == moment
     assert times["eve"] is not None
     assert times["eve"].year > 2020
 

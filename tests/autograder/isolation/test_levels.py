@@ -1,0 +1,96 @@
+"""Which levels a machine is offered, and that every other machine is told so rather than trusted."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.isolation import launch, lockdown
+from autograder.isolation.lockdown import Layer, landlock_abi, landlock_ruleset
+from autograder.isolation.process import IsolationUnavailable, Template
+from autograder.results import IsolationLevel as Level
+
+
+@pytest.mark.parametrize(
+    ("seccomp", "landlock", "container", "bubblewrap", "levels"),
+    [
+        (True, 1, False, True, [Level.KERNEL_NAMESPACES, Level.KERNEL]),
+        (True, 7, True, False, [Level.KERNEL]),
+        (True, 0, True, False, [Level.CONTAINER]),
+        (True, 0, False, True, [Level.CONTAINER]),
+        (True, 0, False, False, []),  # one layer alone
+        (False, 7, True, True, []),
+    ],
+)
+def test_levels_follow_from_what_there_is(monkeypatch, seccomp, landlock, container, bubblewrap, levels):
+    monkeypatch.setattr(launch, "seccomp_available", lambda: seccomp)
+    monkeypatch.setattr(launch, "landlock_abi", lambda: landlock)
+    monkeypatch.setattr(launch, "in_container", lambda: container)
+    monkeypatch.setattr(launch, "bubblewrap", lambda: "bwrap" if bubblewrap else None)
+    assert list(launch.available_levels()) == levels
+    for level in levels:
+        layers = launch.layers_of(level)
+        assert Layer.SECCOMP in layers
+        assert Layer.LANDLOCK in layers or (Layer.NO_FILES in layers and (container or Layer.NAMESPACES in layers))
+
+
+def test_no_layer_locks_at_level_none():
+    assert launch.layers_of(Level.NONE) == {Layer.LIMITS}
+
+
+@pytest.mark.parametrize("mark", ["container", "KUBERNETES_SERVICE_HOST"])
+def test_containers_are_known_by_their_variables(monkeypatch, mark):
+    monkeypatch.setenv(mark, "1")
+    assert launch.in_container()
+
+
+def test_what_the_template_gets_is_named_and_holds_no_secret(monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/lib")
+    environment = launch.environment()
+    assert "GITHUB_TOKEN" not in environment
+    assert environment["LD_LIBRARY_PATH"] == "/opt/lib"
+
+
+@pytest.mark.skipif(landlock_abi() == 0, reason="this kernel has no Landlock")
+def test_a_ruleset_can_be_made_for_every_older_landlock(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    for abi in range(1, landlock_abi() + 1):
+        monkeypatch.setattr(lockdown, "landlock_abi", lambda abi=abi: abi)
+        ruleset = landlock_ruleset([str(tmp_path), str(tmp_path / "file"), str(tmp_path / "missing")])
+        assert ruleset >= 10  # out of the way of the descriptors that a worker uses
+        os.close(ruleset)
+
+
+def test_the_machine_without_fork_is_told_what_to_use(monkeypatch):
+    monkeypatch.delattr(launch.os, "fork")
+    with pytest.raises(IsolationUnavailable, match="WSL2"):
+        Template.start_without_isolation()
+
+
+def test_the_judges_side_can_be_imported_on_windows():
+    """As far as that can be tried elsewhere: without the modules that Windows lacks."""
+    program = """
+import sys, torch, socket, subprocess, tempfile
+sys.platform = "win32"
+sys.modules["fcntl"] = sys.modules["resource"] = None
+import autograder.isolation.process, autograder.isolation.selfcheck
+from autograder.isolation.process import IsolationUnavailable, Template
+try:
+    Template.start()
+except IsolationUnavailable as error:
+    print(error)
+"""
+    root = Path(launch.__file__).parents[2]
+    packages = Path(torch.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{packages}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "no means to isolate" in done.stdout, done.stderr
