@@ -113,13 +113,7 @@ def test_multi_head_attention_gives_the_output(student, seed, sizes):
     Hint: project, split, attend in each head with 1/√d_head, merge, project.
     """
     batch, length, heads, d_head = sizes
-    shapes = (
-        sizes,
-        (1, length, d_head, heads),
-        (batch, 1, heads, d_head),
-        (batch, length, 1, d_head),
-        (1, length, heads, 1),
-    )
+    shapes = (sizes, (batch, 1, 1, d_head), (1, length, heads, 1))
     for one_batch, one_length, count, size in shapes:
         state = state_of(count * size, seed=seed)
         x = normal_tensor(one_batch, one_length, count * size, seed=seed + 20)
@@ -135,7 +129,7 @@ def test_multi_head_attention_returns_the_weights_of_every_head(student, seed, s
     Hint: do not average over heads: each head's map has its own place along axis 1.
     """
     batch, length, heads, d_head = sizes
-    for count, size in ((heads, d_head), (d_head, heads), (length, d_head)):
+    for count, size in ((heads, d_head), (length, d_head)):
         state = state_of(count * size, seed=seed)
         x = normal_tensor(batch, length, count * size, seed=seed + 20)
         weights = check_results(module_of(student, state, count)(x), 2)[1]
@@ -258,10 +252,10 @@ def test_multi_head_attention_is_not_touched_by_blocked_keys(student, seed, size
         changed = x * scale
         changed[:, 1] = 1e4 * other[:, 1]
         check_values(check_results(module(changed, mask=mask), 2)[0][:, others], before[:, others])
-        # However badly the only key that is allowed fits, it has all the weight.
-        only = torch.arange(length) == 1
-        weights = check_results(module(x * scale, mask=only.expand(length, -1)), 2)[1]
-        check_values(weights, only.double().expand(weights.shape))
+    # However badly the only key that is allowed fits, it has all the weight.
+    only = torch.arange(length) == 1
+    weights = check_results(module(x * 1e3, mask=only.expand(length, -1)), 2)[1]
+    check_values(weights, only.double().expand(weights.shape))
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
