@@ -640,6 +640,13 @@ MISTAKES = (
         fails=MASKED | {"test_multi_head_attention_gives_zeros_where_everything_is_blocked"},
     ),
     Mistake(
+        id="mask_for_self_attention_only",
+        exercise="MultiHeadAttention",
+        says="the mask is not used when there is a memory",
+        replace=(("masked_softmax(scores, mask)", "masked_softmax(scores, mask if memory is None else None)"),),
+        fails=frozenset({"test_multi_head_attention_masks_the_memory"}),
+    ),
+    Mistake(
         id="mask_after_the_softmax",
         exercise="MultiHeadAttention",
         says="blocked weights are set to 0 after the softmax, and the rest no longer sums to one",
@@ -957,21 +964,9 @@ MISTAKES = (
     ),
     # MultiHeadAttention with a KeyValueCache
     Mistake(
-        id="cache_not_used",
-        exercise="KeyValueCache",
-        says="the module does not use the cache",
-        replace=(
-            (
-                "            key, value = cache.append(key, value)  #",
-                "            pass  #",
-            ),
-        ),
-        fails=DECODING | {"test_cross_attention_leaves_the_cache_alone"},
-    ),
-    Mistake(
         id="cache_skipped_while_empty",
         exercise="KeyValueCache",
-        says="an empty cache is taken for none, since its length 0 is false",
+        says="the module never fills the cache (an empty one has length 0, which is false in an `if`)",
         replace=(("if cache is not None and memory is None:", "if cache and memory is None:"),),
         fails=DECODING | {"test_cross_attention_leaves_the_cache_alone"},
     ),

@@ -14,6 +14,7 @@ from autograder.judge.compare import (
     check_finite,
     check_raises,
     check_results,
+    check_shape,
     check_that,
     check_values,
 )
@@ -69,6 +70,21 @@ def torch_module(state, num_heads):
     return module
 
 
+def output_of(module, x, **options):
+    """The module's first result, a tensor of the shape of `x`."""
+    output = check_results(module(x, **options), 2)[0]
+    check_shape(output, tuple(x.shape), axes="batch, query, d_model")
+    return output
+
+
+def weights_of(module, heads, x, *, memory=None, **options):
+    """The module's second result, a tensor of the right shape for a call without a cache."""
+    weights = check_results(module(x, memory, **options), 2)[1]
+    keys = x.shape[1] if memory is None else memory.shape[1]
+    check_shape(weights, (x.shape[0], heads, x.shape[1], keys), axes="batch, heads, query, key")
+    return weights
+
+
 def shared_anew(weights, mask):
     """The weights that are left when a mask of four axes blocks some keys of each row."""
     kept = weights.detach() * mask
@@ -78,18 +94,16 @@ def shared_anew(weights, mask):
 def check_obeys_masks(student, seed, sizes, mask_shapes):
     """Under masks of these shapes, the allowed keys must share the weight in their old proportions.
 
-    A shape of three axes is meant as `(batch, query, key)`. With whole masks, what is blocked must not
-    reach the output either.
+    A shape of three axes is meant as `(batch, query, key)`.
     """
     batch, heads, length, d_head = sizes
     module = module_of(student, state_of(heads * d_head, seed=seed), heads)
     x = normal_tensor(batch, length, heads * d_head, seed=seed + 20)
-    free = check_results(module(x), 2)[1]
+    free = weights_of(module, heads, x)
     for number, shape in enumerate(mask_shapes):
         mask = random_mask(*shape, seed=seed + 30 + number)
         whole = (mask.unsqueeze(1) if mask.ndim == 3 else mask).expand(batch, heads, length, length)
-        weights = check_results(module(x, mask=mask), 2)[1]
-        check_values(weights, shared_anew(free, whole), axes="batch, heads, query, key")
+        check_values(weights_of(module, heads, x, mask=mask), shared_anew(free, whole))
 
 
 def test_multi_head_attention_has_the_parameters_listed(student):
@@ -178,7 +192,7 @@ def test_multi_head_attention_reads_from_memory(student, seed, sizes):
     module = module_of(student, state_of(heads * d_head, seed=seed), heads)
     memory, other = (normal_tensor(batch, length + 1, heads * d_head, seed=seed + number) for number in (20, 21))
     check_computes(module, [other, memory], [other, memory * 2])
-    output, weights = check_results(module(memory), 2)
+    output, weights = output_of(module, memory), weights_of(module, heads, memory)
     # What asks and what is asked may differ in number, in order, and be the same size and yet not the same.
     for queries in (torch.arange(length), torch.arange(length + 1).flip(0), torch.arange(2 * length) % length):
         found = module(memory[:, queries], memory=memory)
@@ -228,10 +242,26 @@ def test_multi_head_attention_passes_over_padding(student, seed, sizes):
     module = module_of(student, state_of(heads * d_head, seed=seed), heads)
     x, other, filling = (normal_tensor(batch, length, heads * d_head, seed=seed + number) for number in (20, 21, 22))
     check_computes(module, [x], [other])
-    before, padded = check_results(module(x), 2)[0], torch.cat([x, filling], dim=1)
+    before, padded = output_of(module, x), torch.cat([x, filling], dim=1)
     for count in (batch, 1):
         real = (torch.arange(2 * length) < length).expand(count, 1, 2 * length)
-        check_values(check_results(module(padded, mask=real), 2)[0][:, :length], before)
+        check_values(output_of(module, padded, mask=real)[:, :length], before)
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
+def test_multi_head_attention_masks_the_memory(student, seed, sizes):
+    """In cross-attention the mask says which positions of the memory may be read.
+
+    Hint: the mask's key axis is that of the memory; the rule is the same as without one.
+    """
+    batch, heads, length, d_head = sizes
+    module = module_of(student, state_of(heads * d_head, seed=seed), heads)
+    x, memory = (normal_tensor(batch, size, heads * d_head, seed=seed + 20 + size) for size in (length, length + 1))
+    free = weights_of(module, heads, x, memory=memory)
+    for number, shape in enumerate(((batch, 1, length + 1), (batch, length, length + 1))):
+        mask = random_mask(*shape, seed=seed + 30 + number)
+        weights = weights_of(module, heads, x, memory=memory, mask=mask)
+        check_values(weights, shared_anew(free, mask.unsqueeze(1)))
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=3, max_size=6))
@@ -248,13 +278,13 @@ def test_multi_head_attention_is_not_touched_by_blocked_keys(student, seed, size
     mask[:, 0], mask[:, 1] = True, False
     others = [position for position in range(length) if position != 1]
     for scale in (1.0, 1e3):
-        before = check_results(module(x * scale, mask=mask), 2)[0]
+        before = output_of(module, x * scale, mask=mask)
         changed = x * scale
         changed[:, 1] = 1e4 * other[:, 1]
-        check_values(check_results(module(changed, mask=mask), 2)[0][:, others], before[:, others])
+        check_values(output_of(module, changed, mask=mask)[:, others], before[:, others])
     # However badly the only key that is allowed fits, it has all the weight.
     only = torch.arange(length) == 1
-    weights = check_results(module(x * 1e3, mask=only.expand(length, -1)), 2)[1]
+    weights = weights_of(module, heads, x * 1e3, mask=only.expand(length, -1))
     check_values(weights, only.double().expand(weights.shape))
 
 
@@ -274,7 +304,7 @@ def test_multi_head_attention_gives_zeros_where_everything_is_blocked(student, s
         for shape in shapes:
             mask = torch.ones(shape, dtype=torch.bool)
             mask[..., 1, :] = False
-            output, weights = check_results(module(x, mask=mask), 2)
+            output, weights = output_of(module, x, mask=mask), weights_of(module, heads, x, mask=mask)
             check_values(output[:, 1], nothing.expand(batch, -1))
             check_values(weights[:, :, 1], torch.zeros(batch, heads, length, dtype=torch.float64))
             seen = weights[:, :, 0].sum(dim=-1)
@@ -291,8 +321,8 @@ def test_multi_head_attention_is_stable_for_large_scores(student, seed):
     x, other = normal_tensor(2, 5, 6, seed=seed + 20), normal_tensor(2, 5, 6, seed=seed + 21)
     check_computes(module, [x], [other])
     for scale in (30.0, 1000.0):
-        output, weights = check_results(module(x * scale), 2)
-        check_finite(output)
+        check_finite(output_of(module, x * scale))
+        weights = weights_of(module, 3, x * scale)
         check_values(weights.sum(dim=-1), torch.ones(2, 3, 5, dtype=torch.float64))
 
 
@@ -305,7 +335,7 @@ def test_multi_head_attention_learns_all_its_parameters(student, seed):
     state, x = state_of(6, seed=seed), normal_tensor(2, 4, 6, seed=seed + 20)
     towards = normal_tensor(2, 4, 6, seed=seed + 21)
     module, theirs = module_of(student, state, 3), torch_module(state, 3)
-    check_results(module(x), 2)[0].backward(towards)
+    output_of(module, x).backward(towards)
     theirs(x, x, x)[0].backward(towards)
     expected = [*theirs.in_proj_weight.grad.chunk(3), theirs.out_proj.weight.grad]
     found = gradients(module)
@@ -321,9 +351,10 @@ def test_multi_head_attention_passes_gradients_to_its_inputs(student, seed):
     state, towards = state_of(6, seed=seed), normal_tensor(2, 4, 6, seed=seed + 20)
     inputs = [normal_tensor(2, length, 6, seed=seed + length, requires_grad=True) for length in (4, 5)]
     module = module_of(student, state, 3)
-    for own, memory in ((inputs[:1], inputs[0]), (inputs, inputs[1])):
-        found = torch.autograd.grad((check_results(module(*own), 2)[0] * towards).sum(), own)
-        expected = head_by_head(state, 3, inputs[0], memory)[0]
+    x, memory = inputs
+    for own, source in (([x], None), (inputs, memory)):
+        found = torch.autograd.grad((output_of(module, x, memory=source) * towards).sum(), own)
+        expected = head_by_head(state, 3, x, x if source is None else source)[0]
         check_values(found, torch.autograd.grad(expected, own, towards))
 
 
@@ -335,9 +366,9 @@ def test_multi_head_attention_drops_attention_weights(student, seed):
     """
     # One head and one key: a weight that is dropped takes the whole position with it.
     state, x = state_of(3, seed=seed), normal_tensor(2000, 1, 3, seed=seed + 20)
-    whole = check_results(module_of(student, state, 1)(x), 2)[0]
-    output = check_results(module_of(student, state, 1, dropout=0.2)(x), 2)[0]
-    check_values(output, torch.where(output[:, :, :1] == 0, 0.0, whole / 0.8), axes="batch, query, d_model")
+    whole = output_of(module_of(student, state, 1), x)
+    output = output_of(module_of(student, state, 1, dropout=0.2), x)
+    check_values(output, torch.where(output[:, :, :1] == 0, 0.0, whole / 0.8))
     dropped = int((output[:, 0, 0] == 0).sum())
     # 400 of 2000 on average; 120 more or less are 6.7 standard deviations.
     check_that(280 < dropped < 520, "dropout does not remove as many attention weights as its rate says")
@@ -364,9 +395,9 @@ def test_multi_head_attention_returns_weights_before_dropout(student, seed):
     """
     state, x = state_of(6, seed=seed), normal_tensor(2, 5, 6, seed=seed + 20)
     plain, dropping = module_of(student, state, 3), module_of(student, state, 3, dropout=0.5)
-    expected = check_results(plain(x), 2)[1]
+    expected = weights_of(plain, 3, x)
     check_values(expected.sum(dim=-1), torch.ones(2, 3, 5, dtype=torch.float64))
-    check_values(check_results(dropping(x), 2)[1], expected)
+    check_values(weights_of(dropping, 3, x), expected)
 
 
 def test_multi_head_attention_keeps_the_dtype(student):
@@ -444,7 +475,7 @@ def test_decoding_token_by_token_equals_one_causal_pass(student, seed, sizes):
         x, other = (normal_tensor(batch, length, heads * d_head, seed=seed + number) for number in (20, 21))
         check_computes(module, [x], [other])
         causal = torch.ones(length, length, dtype=torch.bool).tril()
-        output, weights = check_results(module(x, mask=causal), 2)
+        output, weights = output_of(module, x, mask=causal), weights_of(module, heads, x, mask=causal)
         cache = student.KeyValueCache()
         for step in range(length):
             now = slice(step, step + 1)
@@ -466,7 +497,7 @@ def test_decoding_in_pieces_obeys_the_mask(student, seed, sizes):
     mask = random_mask(batch, total, total, seed=seed + 30)
     mask[:, :, 0] = True
     mask &= torch.ones(total, total, dtype=torch.bool).tril()
-    output, weights = check_results(module(x, mask=mask), 2)
+    output, weights = output_of(module, x, mask=mask), weights_of(module, heads, x, mask=mask)
     cache = student.KeyValueCache()
     for start, end in ((0, 2), (2, 3), (3, total)):
         found = module(x[:, start:end], mask=mask[:, start:end, :end], cache=cache)
