@@ -23,7 +23,11 @@ DECODING = frozenset({"test_decoding_token_by_token_equals_one_causal_pass", "te
 MASKED = (
     MASKS
     | DECODING
-    | {"test_multi_head_attention_passes_over_padding", "test_multi_head_attention_is_not_touched_by_blocked_keys"}
+    | {
+        "test_multi_head_attention_passes_over_padding",
+        "test_multi_head_attention_masks_the_memory",
+        "test_multi_head_attention_is_not_touched_by_blocked_keys",
+    }
 )
 
 MISTAKES = (
@@ -468,6 +472,7 @@ MISTAKES = (
             "test_multi_head_attention_gives_zeros_where_everything_is_blocked",
             "test_multi_head_attention_is_stable_for_large_scores",
             "test_multi_head_attention_returns_weights_before_dropout",
+            "test_multi_head_attention_masks_the_memory",
         },
     ),
     Mistake(
@@ -483,6 +488,7 @@ MISTAKES = (
             "test_multi_head_attention_gives_zeros_where_everything_is_blocked",
             "test_multi_head_attention_is_stable_for_large_scores",
             "test_multi_head_attention_returns_weights_before_dropout",
+            "test_multi_head_attention_masks_the_memory",
         },
     ),
     # MultiHeadAttention: its memory
@@ -492,7 +498,11 @@ MISTAKES = (
         says="keys and values come from x, whether there is a memory or not",
         replace=(("source = x if memory is None else memory", "source = x"),),
         fails=frozenset(
-            {"test_multi_head_attention_reads_from_memory", "test_multi_head_attention_passes_gradients_to_its_inputs"}
+            {
+                "test_multi_head_attention_reads_from_memory",
+                "test_multi_head_attention_passes_gradients_to_its_inputs",
+                "test_multi_head_attention_masks_the_memory",
+            }
         ),
     ),
     Mistake(
@@ -505,6 +515,7 @@ MISTAKES = (
                 "test_multi_head_attention_reads_from_memory",
                 "test_multi_head_attention_passes_gradients_to_its_inputs",
                 "test_cross_attention_leaves_the_cache_alone",
+                "test_multi_head_attention_masks_the_memory",
             }
         ),
     ),
@@ -518,6 +529,7 @@ MISTAKES = (
                 "test_multi_head_attention_reads_from_memory",
                 "test_multi_head_attention_passes_gradients_to_its_inputs",
                 "test_cross_attention_leaves_the_cache_alone",
+                "test_multi_head_attention_masks_the_memory",
             }
         ),
     ),
@@ -531,6 +543,7 @@ MISTAKES = (
                 "test_multi_head_attention_reads_from_memory",
                 "test_multi_head_attention_passes_gradients_to_its_inputs",
                 "test_cross_attention_leaves_the_cache_alone",
+                "test_multi_head_attention_masks_the_memory",
             }
         ),
     ),
@@ -552,6 +565,7 @@ MISTAKES = (
                 "test_multi_head_attention_passes_over_padding",
                 "test_multi_head_attention_gives_zeros_where_everything_is_blocked",
                 "test_decoding_in_pieces_obeys_the_mask",
+                "test_multi_head_attention_masks_the_memory",
             }
         ),
     ),
@@ -616,14 +630,18 @@ MISTAKES = (
                 "            mask = mask.reshape(x.shape[0], self.num_heads, *mask.shape[1:])  #",
             ),
         ),
-        fails=frozenset({"test_multi_head_attention_takes_masks_of_three_axes"}),
+        fails=frozenset(
+            {"test_multi_head_attention_takes_masks_of_three_axes", "test_multi_head_attention_masks_the_memory"}
+        ),
     ),
     Mistake(
         id="mask_of_the_queries_size_only",
         exercise="MultiHeadAttention",
         says="a mask of three axes is refused when its axis of queries has size 1",
         replace=(("mask = mask.unsqueeze(1)  #", "mask = mask.reshape(mask.shape[0], 1, query.shape[2], -1)  #"),),
-        fails=frozenset({"test_multi_head_attention_passes_over_padding"}),
+        fails=frozenset(
+            {"test_multi_head_attention_passes_over_padding", "test_multi_head_attention_masks_the_memory"}
+        ),
     ),
     Mistake(
         id="mask_inverted",
@@ -679,7 +697,13 @@ MISTAKES = (
                 "        scores = query @",
             ),
         ),
-        fails=ATTENDED | MASKS | {"test_multi_head_attention_reads_from_memory"},
+        fails=ATTENDED
+        | MASKS
+        | {
+            "test_multi_head_attention_reads_from_memory",
+            "test_multi_head_attention_is_not_touched_by_blocked_keys",
+            "test_multi_head_attention_masks_the_memory",
+        },
     ),
     Mistake(
         id="nothing_allowed_gives_equal_weights",
