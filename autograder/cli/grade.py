@@ -23,7 +23,7 @@ from autograder.feedback.pages import statistics_of, write_class_page, write_stu
 from autograder.feedback.terminal import print_report
 from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import StageSubmission, take_in
-from autograder.integrations.nbgrader import file_results
+from autograder.integrations.nbgrader import file_results, register_release
 from autograder.judge.pool import JudgePool
 from autograder.lab import Lab
 from autograder.results import StageReport, encode_results, lowest_level
@@ -70,6 +70,8 @@ def grade(
     if not submissions:
         Console(stderr=True).print("autograder: nothing to grade was found in these paths", style="red")
         sys.exit(WRONG_USE)
+    if gradebook:
+        register_release(lab)  # what cannot be filed is better known before the class is judged
     reuse = Reuse(nothing=fresh, unchanged_submissions=only_changed)
     graded = grade_class(lab, submissions, reuse, workers, console, isolated=not unsafe_no_isolation)
     # Stages that the ones asked for build on were graded for their sake only.

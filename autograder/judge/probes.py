@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from autograder.isolation.proxy import RemoteFunction, RemoteObject, Student, define, gradients, remote_value
-from autograder.judge.diagnose import same_reply
+from autograder.judge.replay import same_reply
 from autograder.judge.symptoms import CheckFailure, Symptom
 
 # The first three reach into the student's process as they are; hidden tests take them from here too.

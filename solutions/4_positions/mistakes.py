@@ -537,6 +537,13 @@ MISTAKES = (
         fails=ROTARY_PLACES,
     ),
     Mistake(
+        id="rotary_guesses_by_size",
+        exercise="apply_rotary",
+        says="a single list of positions is taken for one position per sequence when its length is that of the batch",
+        replace=(("if positions.ndim == 2:", "if x.ndim > 2 and len(positions) == len(x):"),),
+        fails=frozenset({"test_rotary_takes_any_leading_axes"}),
+    ),
+    Mistake(
         id="rotary_needs_heads",
         exercise="apply_rotary",
         says="positions of each sequence only work when x has four axes",

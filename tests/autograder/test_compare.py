@@ -190,6 +190,8 @@ def test_values_of_another_precision_are_compared_at_the_coarser_one():
     check_values(REFERENCE.double(), REFERENCE)
     check_values(REFERENCE.bfloat16(), REFERENCE.double() + 1e-3)
     assert symptom(REFERENCE.bfloat16() + 0.5, REFERENCE.double(), check_values) is Symptom.WRONG_VALUES
+    check_values((REFERENCE.bfloat16(), [REFERENCE]), (REFERENCE, (REFERENCE.double(),)))
+    assert symptom((REFERENCE.bfloat16(), REFERENCE), (REFERENCE, -REFERENCE), check_values) is Symptom.WRONG_VALUES
     assert symptom(REFERENCE.int(), REFERENCE, check_values) is Symptom.WRONG_DTYPE
     assert symptom(torch.tensor([math.nan]), torch.ones(1, dtype=torch.float64), check_values) is Symptom.NOT_FINITE
 

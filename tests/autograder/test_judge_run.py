@@ -7,6 +7,7 @@ from tiny_lab import MODULE, REFERENCE, STAGE, solution
 from autograder.isolation.errors import DeathReason, WorkerDied
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.hidden_tests import HiddenTestsError
+from autograder.judge.plugin import JudgePlugin
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import read_trusted
 from autograder.lab import Lab
@@ -136,6 +137,15 @@ def test_hidden_tests_that_cannot_run_end_the_judging(tiny_lab, tests, says):
             judge(tiny_lab, RIGHT)
 
 
+def test_a_failure_of_pytest_itself_ends_the_judging(tiny_lab, monkeypatch):
+    def fail(self, items):
+        raise KeyError("ours")
+
+    monkeypatch.setattr(JudgePlugin, "pytest_collection_modifyitems", fail)
+    with pytest.raises(HiddenTestsError, match="pytest failed: KeyError: 'ours'"):
+        judge(tiny_lab, RIGHT)
+
+
 def test_two_checks_of_one_name_end_the_judging(tiny_lab):
     write_checks(tiny_lab, "def test_made(student):\n    check_equal(1, 1)\n", "test_made")
     other = tiny_lab.stage(STAGE).hidden_tests / "test_more.py"
@@ -228,6 +238,17 @@ def test_a_module_that_does_not_load_blocks_the_stage(tiny_lab):
     one = results["test_double_keeps_the_dtype"]
     assert one.what == f"{MODULE}.py cannot be loaded: it raised ZeroDivisionError"
     assert one.where == f"{MODULE}.py, line 3"
+
+
+def test_a_module_whose_loading_never_ends_blocks_the_stage(tiny_lab):
+    class Endless(TrustedSession):
+        def request(self, op, **arguments):
+            raise WorkerDied(DeathReason.TIMEOUT)
+
+    stage = tiny_lab.stage(STAGE)
+    results = judge_stage(stage, {MODULE: RIGHT}, Endless, read_trusted(tiny_lab, stage), seed=0)
+    assert {result.outcome for result in results} == {Outcome.BLOCKED}
+    assert {result.what for result in results} == {f"{MODULE}.py cannot be loaded: it used up its computing time"}
 
 
 def test_a_module_that_loads_only_once_loses_its_checks(tiny_lab):
@@ -324,6 +345,12 @@ def outcomes_with(lab: Lab, session) -> set[Outcome]:
 
 def test_examples_that_are_all_rejected_pass_nothing(tiny_lab):
     result = only(tiny_lab, "    assume(False)\n", before="@given(st.integers())", arguments="student, n")
+    assert result.outcome is Outcome.GRADER_ERROR
+
+
+def test_a_check_that_draws_no_example_passes_nothing(tiny_lab):
+    before = "@settings(phases=[])\n@given(st.integers())"
+    result = only(tiny_lab, "    check_equal(1, 1)\n", before=before, arguments="student, n")
     assert result.outcome is Outcome.GRADER_ERROR
 
 

@@ -235,6 +235,7 @@ def test_lowess_takes_a_window_without_width(student):
     y[1:5] = 3.0, 4.0, 8.0, 5.0
     fit = student.lowess(x, y, 3 / 8, 0)
     shared = fit[1:5]
+    check_smoothed(student.lowess(x, y, 7 / 8, 0), y)
     check_close(shared.clip(3.0, 8.0), shared, says="the fit at a shared position is not among the values there")
 
 

@@ -493,7 +493,7 @@ def test_rotary_keeps_norms(student, seed, sizes):
     Hint: cos² + sin² = 1, if both belong to the same angle.
     """
     heads, length, pairs = sizes
-    x = normal_tensor(2, heads, length, 2 * pairs, seed=seed)
+    x = normal_tensor(7, heads, length, 2 * pairs, seed=seed)
     result = as_float64(student.apply_rotary(x, scattered(length, seed)))
     check_shape(result, tuple(x.shape))
     check_that((result - x).abs().max().item() > 1e-3, "nothing turns")
@@ -545,7 +545,8 @@ def test_rotary_takes_any_leading_axes(student, seed, sizes):
     Hint: count axes from the end; the last two are length and d_head.
     """
     batch, length, pairs = sizes
-    for leading in ((), (batch,), (batch, 2, 3)):
+    # In the last case `positions` could be taken for one position per sequence by its size, not by its axes.
+    for leading in ((), (batch,), (batch, 2, 3), (length, 2)):
         x = normal_tensor(*leading, length, 2 * pairs, seed=seed)
         positions = scattered(length, seed)
         check_turned(student.apply_rotary(x, positions), x, positions)
@@ -619,8 +620,8 @@ def test_rotary_lets_gradients_through(student, seed, sizes):
     Hint: a turn is a linear map; what cuts a tensor off from the gradient?
     """
     heads, length, pairs = sizes
-    x = normal_tensor(2, heads, length, 2 * pairs, seed=seed, requires_grad=True)
-    upstream = normal_tensor(2, heads, length, 2 * pairs, seed=seed + 1)
+    x = normal_tensor(7, heads, length, 2 * pairs, seed=seed, requires_grad=True)
+    upstream = normal_tensor(7, heads, length, 2 * pairs, seed=seed + 1)
     positions = scattered(length, seed)
     result = student.apply_rotary(x, positions)
     check_shape(result, tuple(x.shape))
