@@ -107,7 +107,7 @@ def check_obeys_masks(student, seed, sizes, mask_shapes):
 
 
 def test_multi_head_attention_has_the_parameters_listed(student):
-    """The parameters are those of the four linears, and no others; there is no bias unless asked for.
+    """The parameters are those of the four linears and no others, without a bias by default.
 
     Hint: four `nn.Linear`s under the names listed; keys and values have num_kv_heads·d_head features.
     """
@@ -290,7 +290,7 @@ def test_multi_head_attention_is_not_touched_by_blocked_keys(student, seed, size
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_gives_zeros_where_everything_is_blocked(student, seed, sizes):
-    """A query that may attend to nothing gets zero weights, and zeros go into the output projection.
+    """A query that may attend to nothing has zero weights; zeros go into the output projection.
 
     Hint: what does a linear with a bias make of zeros?
     """
@@ -443,7 +443,7 @@ def test_multi_head_attention_leaves_its_inputs_alone(student):
 
 
 def test_multi_head_attention_refuses_what_does_not_divide(student):
-    """Heads must share d_model equally, and key/value heads the heads, or making the module is an error.
+    """Making the module is an error when numbers of heads and features do not divide.
 
     Hint: look at both remainders before you make the linears; raise a ValueError.
     """
@@ -464,7 +464,7 @@ def test_multi_head_attention_names_the_numbers_that_do_not_divide(student):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=4))
 def test_decoding_token_by_token_equals_one_causal_pass(student, seed, sizes):
-    """With a cache, each new token alone gives what it gives in the whole text under a causal mask.
+    """With a cache, a new token alone gives what it gives in the whole text, read causally.
 
     Hint: only the new token is projected; its query meets the keys and values of all tokens so far.
     """
