@@ -363,6 +363,19 @@ def test_types_dtypes_and_finiteness_have_checks_of_their_own():
             check_finite(torch.tensor([1.0, wrong]), says="no value may be lost")
 
 
+@pytest.mark.parametrize("lie", ["parameter", "subclass", "object that equals everything", "None", "list"])
+def test_each_helper_takes_exact_types_alone(lie):
+    actual, _ = LIES[lie]
+    assert symptom(actual, (1, 3), check_shape) is Symptom.WRONG_TYPE
+    assert symptom(actual, torch.float32, check_dtype) is Symptom.WRONG_TYPE
+    for check in (check_tensor_type, check_array_type, check_finite):
+        with pytest.raises(CheckFailure) as caught:
+            check(actual)
+        assert caught.value.symptom is Symptom.WRONG_TYPE
+    with pytest.raises(CheckFailure):
+        check_array_type(np.ma.masked_array(REFERENCE.numpy(), mask=True))
+
+
 @pytest.mark.parametrize("truthy", [1, "yes", torch.tensor(True), np.bool_(True), Always(), None])
 def test_a_law_takes_nothing_but_a_bool(truthy):
     with pytest.raises(TypeError):

@@ -102,6 +102,21 @@ def test_a_parameter_that_never_ran_is_a_grader_error(tiny_lab):
     assert result.outcome is Outcome.GRADER_ERROR
 
 
+def test_parameters_that_never_ran_are_not_passed(tiny_lab):
+    """Something stops the run between the sets, and nothing raises."""
+    before = "@pytest.mark.parametrize('size', [1, 2])"
+    body = "    request.session.shouldstop = 'enough'\n    check_equal(1, 1)\n"
+    result = only(tiny_lab, body, before=before, arguments="student, size, request")
+    assert result.outcome is Outcome.GRADER_ERROR
+
+
+def test_of_several_failing_parameters_the_first_is_told(tiny_lab):
+    before = "@pytest.mark.parametrize('size', [1, 2])"
+    body = "    check_that(size == 0, 'first' if size == 1 else 'second')\n"
+    result = only(tiny_lab, body, before=before, arguments="student, size")
+    assert (result.outcome, result.what) == (Outcome.FAILED, "first")
+
+
 def test_a_check_without_a_test_is_a_grader_error(tiny_lab):
     write_checks(tiny_lab, f"def test_made(student):\n{DOC}    check_equal(1, 1)\n", "test_made", "test_missing")
     results = judge(tiny_lab, RIGHT)
@@ -269,7 +284,7 @@ def test_a_lie_about_the_functions_harms_nothing(tiny_lab, reply):
     class Liar(TrustedSession):
         def request(self, op, **arguments):
             answer = super().request(op, **arguments)
-            return reply if op == "load" else answer
+            return reply if op == "definitions" else answer
 
     assert outcomes_with(tiny_lab, Liar) == {Outcome.PASSED}
 
