@@ -433,6 +433,14 @@ def test_another_error_or_none_fails():
         raising("return 1").f()
 
 
+def test_the_message_must_hold_the_numbers_asked_for():
+    with check_raises(ValueError, naming=(10, 3)):
+        raising("raise ValueError('10 is not a multiple of 3.')").f()
+    for message in ("not divisible", "10 features", "103", ""):
+        with pytest.raises(CheckFailure, match="the numbers asked for"), check_raises(ValueError, naming=(10, 3)):
+            raising(f"raise ValueError({message!r})").f()
+
+
 def test_a_stub_has_not_attempted_to_raise():
     with pytest.raises(SubmissionError, match="NotImplementedError"), check_raises(RuntimeError):
         raising("raise NotImplementedError").f()  # a RuntimeError by descent
