@@ -202,14 +202,10 @@ class _Examples:
         self._handle.inner_test = self._watching(inner)
         try:
             yield
-        except BaseException as error:
-            if self._error is None or self._error is error:
-                raise
-            raise self._error from self._error.__cause__
         finally:
             self._handle.inner_test = inner
-        if self._error is not None:
-            raise self._error
+            if self._error is not None:
+                raise self._error
         if not self._checked:
             raise NothingChecked
 

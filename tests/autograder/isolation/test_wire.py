@@ -194,6 +194,12 @@ def test_tensors_have_memory_of_their_own():
     assert x.tolist() == [0.0] * 4
 
 
+def test_a_single_number_of_stride_0_travels():
+    value = torch.tensor(5.0, dtype=torch.float64).expand(1)
+    assert value.stride() == (0,)
+    assert torch.equal(there_and_back(value), value)
+
+
 def test_views_negatives_and_conjugates_arrive_as_values():
     z = torch.tensor([1 + 2j, 3 - 1j])
     arrived = there_and_back([z.conj(), z.conj().imag, torch.arange(6)[::2], np.arange(6)[::-2]])
