@@ -329,24 +329,28 @@ def test_a_machine_that_fails_is_never_the_students_fault(tiny_lab, op):
     assert outcomes_with(tiny_lab, Failing) == {Outcome.GRADER_ERROR}
 
 
-def test_every_session_is_ended(tiny_lab):
-    class Counted(TrustedSession):
-        alive = 0
+@pytest.mark.parametrize(("loads", "outcome"), [(100, Outcome.PASSED), (1, Outcome.ERROR)])
+def test_every_session_is_ended_and_one_is_open_at_a_time(tiny_lab, loads, outcome):
+    """Those too that could not load the submission a second time."""
+    opened: list[TrustedSession] = []
+    ended: list[TrustedSession] = []
 
+    class Counted(TrustedSession):
         def __init__(self):
             super().__init__()
-            Counted.alive += 1
+            assert opened == ended
+            opened.append(self)
 
         def kill(self):
-            Counted.alive -= 1
+            ended.append(self)
 
         def request(self, op, **arguments):
-            if op == "load" and Counted.alive > 1:
+            if op == "load" and len(opened) > loads:
                 raise WorkerDied(DeathReason.EXITED)
             return super().request(op, **arguments)
 
-    assert outcomes_with(tiny_lab, Counted) == {Outcome.PASSED}
-    assert Counted.alive == 0
+    assert outcomes_with(tiny_lab, Counted) == {outcome}
+    assert opened == ended
 
 
 def outcomes_with(lab: Lab, session) -> set[Outcome]:
