@@ -58,7 +58,12 @@ class RemoteFunction(_Attributes):
 
 
 class RemoteObject(_Attributes):
-    """An object that lives in the worker. It is true, whatever it holds."""
+    """An object that lives in the worker. It is true, whatever it holds.
+
+    It cannot be iterated over: a submission's object could go on for ever.
+    """
+
+    __iter__ = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the object itself: the forward pass of a module."""

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+import torch
 from forgeries import FORGERIES, LEAKS
 from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 
+from autograder.isolation.proxy import Student
+from autograder.isolation.trusted import TrustedSession
 from autograder.judge.messages import Job, Judged
 from autograder.judge.pool import JudgePool
 from autograder.lab import Lab
@@ -66,3 +69,15 @@ def test_what_one_submission_did_is_not_there_for_the_next(judges):
     judge(judges, "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.left = 1\n" + RIGHT)
     reads = RIGHT.replace("return 2 * x", "return 2 * x if not hasattr(torch, 'left') else x")
     assert all(check.passed for check in judge(judges, reads))
+
+
+def test_an_object_that_never_ends_is_not_iterated_over():
+    """``torch.autograd.grad`` iterates over what it is given: an endless sequence kept a check busy for a minute."""
+    session = TrustedSession()
+    endless = "class Endless:\n    def __getitem__(self, index):\n        return self\n\ndef answer():\n    return Endless()\n"
+    session.load({"endless": endless}, "endless")
+    result = Student(session).answer()
+    with pytest.raises(TypeError):
+        iter(result)
+    with pytest.raises(TypeError):
+        torch.autograd.grad(result, torch.ones(1, requires_grad=True))
