@@ -74,8 +74,8 @@ def test_what_one_submission_did_is_not_there_for_the_next(judges):
 def test_an_object_that_never_ends_is_not_iterated_over():
     """``torch.autograd.grad`` iterates over what it is given: an endless sequence kept a check busy for a minute."""
     session = TrustedSession()
-    endless = "class Endless:\n    def __getitem__(self, index):\n        return self\n\ndef answer():\n    return Endless()\n"
-    session.load({"endless": endless}, "endless")
+    endless = "class Endless:\n    def __getitem__(self, index):\n        return self\n"
+    session.load({"endless": f"{endless}\ndef answer():\n    return Endless()\n"}, "endless")
     result = Student(session).answer()
     with pytest.raises(TypeError):
         iter(result)
