@@ -23,10 +23,18 @@ from autograder.verify import Verdict, count_variants, released_problems, verify
 @click.command()
 @stage_option
 @click.option("--seeds", default=1, type=click.IntRange(1), show_default=True, help="Judge all under so many seeds.")
+@click.option("--mistakes/--no-mistakes", default=True, help="Judge the named mistakes too, most of the work. [on]")
 @workers_option
 @unsafe_option
 @pass_lab
-def verify(option: LabOption, stage_ids: tuple[str, ...], seeds: int, workers: int, unsafe_no_isolation: bool) -> None:
+def verify(
+    option: LabOption,
+    stage_ids: tuple[str, ...],
+    seeds: int,
+    mistakes: bool,
+    workers: int,
+    unsafe_no_isolation: bool,
+) -> None:
     """Prove the lab: what is right earns all, what is wrong loses exactly what it should.
 
     Per stage: the reference and every alternative earn all points, the stub earns none, every named
@@ -39,17 +47,19 @@ def verify(option: LabOption, stage_ids: tuple[str, ...], seeds: int, workers: i
     problems = [] if stage_ids else released_problems(lab)
     with JudgePool(lab.root, size=workers, isolated=not unsafe_no_isolation) as judges:
         for stage in stages:
-            total = count_variants(lab, stage) * seeds
+            total = count_variants(lab, stage, mistakes) * seeds
             with progress(console, stage.id, total) as advance:
                 show = partial(_show, advance)
-                found = verify_stage(lab, stage, judges, seeds=range(seeds), workers=workers, on_done=show)
+                found = verify_stage(
+                    lab, stage, judges, seeds=range(seeds), workers=workers, with_mistakes=mistakes, on_done=show
+                )
             console.print(f"{stage.id}: {total} solutions judged, {len(found)} problems")
             problems += found
     for problem in problems:
         console.print(problem, markup=False, soft_wrap=True)
     if problems:
         sys.exit(FAILURES)
-    console.print("[green]the lab holds[/]")
+    console.print("[green]the lab holds[/]" if mistakes else "[green]the lab holds[/], its mistakes not judged")
 
 
 def _show(advance: Callable[[str], None], verdict: Verdict) -> None:

@@ -240,3 +240,12 @@ def test_assignments_that_are_not_a_fresh_release_are_found(tiny_lab):
     stub.write_text(stub.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
     (found,) = released_problems(tiny_lab)
     assert found.startswith(f"assignments: {STAGE}/{MODULE}.py is not what a release makes")
+
+
+def test_without_mistakes_everything_else_is_judged(tiny_lab):
+    stage = tiny_lab.stage(STAGE)
+    trusted = read_trusted(tiny_lab, stage)
+    kinds = [variant.kind for variant in variants(tiny_lab, stage, trusted, with_mistakes=False)]
+    assert set(kinds) == {"reference", "stub", "alternative"}
+    assert count_variants(tiny_lab, stage, with_mistakes=False) == len(kinds)
+    assert count_variants(tiny_lab, stage) == len(kinds) + len(trusted.mistakes)
