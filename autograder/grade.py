@@ -44,6 +44,11 @@ class Graded:
     report: StageReport
     cached: bool
 
+    @property
+    def judged_source(self) -> str | None:
+        """The source that the report is about; None where it is about none, or about an earlier one that stands."""
+        return self.submission.source if self.report.digest == self.submission.digest else None
+
 
 @dataclass(frozen=True)
 class Reuse:
@@ -102,15 +107,14 @@ class Grader:
         passed: dict[str, str] = {}
         for submission in submissions:
             graded = self._grade_stage(submission, passed)
-            report = graded.report
-            is_about_it = report.digest == submission.digest
-            if submission.source is not None and is_about_it and report.graded and report.score == report.points:
-                passed[submission.stage] = submission.source
+            report, source = graded.report, graded.judged_source
+            if source is not None and report.graded and report.score == report.points:
+                passed[submission.stage] = source
             yield graded
 
     def _grade_stage(self, submission: StageSubmission, passed: Mapping[str, str]) -> Graded:
         stage = self._lab.stage(submission.stage)
-        modules, stand_ins = modules_for(self._lab, stage, submission.source or "", passed)
+        modules, stand_ins = self._modules(stage, submission, passed)
         key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, modules)
         stored = self._store.get(submission.student, stage.id)
         if stored is not None and (why := self._why_kept(stored, key, submission)) is not None:
@@ -121,6 +125,13 @@ class Grader:
         if report.graded:
             self._store.put(key, report, is_attempt=submission.source is not None)
         return Graded(submission, report, cached=False)
+
+    def _modules(
+        self, stage: StageFolders, submission: StageSubmission, passed: Mapping[str, str]
+    ) -> tuple[dict[str, str], tuple[str, ...]]:
+        if submission.source is None:
+            return {}, ()
+        return modules_for(self._lab, stage, submission.source, passed)
 
     def _why_kept(self, stored: StoredResult, key: str, submission: StageSubmission) -> tuple[str, ...] | None:
         """Notes on why a stored result stands, perhaps none; None where it does not."""

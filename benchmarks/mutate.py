@@ -53,7 +53,7 @@ def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
     lab, console = Lab.find(), Console(soft_wrap=True)
     stage = lab.stage(stage_id)
     trusted = replace(read_trusted(lab, stage), mistakes=())  # nobody reads which mistake a mutant is like
-    collect_checks(stage)  # imports the tests, once for all
+    collect_checks(stage)  # they can be run at all, and what they import is warm
     mutants = [mutant for mutant in mutants_of(stage) if only in (None, *_names(mutant))]
     page = lab.root / "docs" / "mutation" / f"{stage_id}.md"
     known = page.read_text(encoding="utf-8") if page.is_file() else ""

@@ -22,21 +22,22 @@ from autograder.sample_class import Sample, sample_class, write_class
 
 
 @click.command()
+@click.option("--fresh", is_flag=True, help="Judge everything again; else what an earlier demo judged is kept.")
 @workers_option
 @unsafe_option
 @pass_lab
-def demo(option: LabOption, workers: int, unsafe_no_isolation: bool) -> None:
+def demo(option: LabOption, fresh: bool, workers: int, unsafe_no_isolation: bool) -> None:
     """Grade a sample class through nbgrader, in a workspace of its own, and compare with what each must earn."""
     console = Console(highlight=False)
     lab = replace(option.lab, workspace=option.lab.root / "build" / "demo")
     assert lab.workspace is not None
-    shutil.rmtree(lab.workspace, ignore_errors=True)
-    samples = sample_class(lab)
     class_folder = lab.workspace / "class"
+    shutil.rmtree(class_folder, ignore_errors=True)
+    samples = sample_class(lab)
     write_class(samples, class_folder)
     write_nbgrader_source(lab)
     submissions = take_in([class_folder], stage_files(lab))
-    graded = grade_class(lab, submissions, Reuse(), workers, console, isolated=not unsafe_no_isolation)
+    graded = grade_class(lab, submissions, Reuse(nothing=fresh), workers, console, isolated=not unsafe_no_isolation)
     filed = file_results(lab, graded)
     pages = lab.build / "pages"
     reports = [one.report for one in graded]

@@ -14,7 +14,7 @@ from rich.table import Table
 from autograder.cli.shared import FAILURES, LabOption, pass_lab
 from autograder.config import ConfigError
 from autograder.isolation.process import Template, TemplateError
-from autograder.isolation.selfcheck import Probe, self_check
+from autograder.isolation.selfcheck import Probe, proven_level, self_check
 from autograder.judge.pool import refusal
 from autograder.lab import LabError
 
@@ -71,14 +71,20 @@ def _isolation(console: Console) -> str | None:
         return str(error)
     try:
         probes = self_check(template)
-        console.print(f"isolation {template.level}")
+        console.print(f"isolation {proven_level(template, probes)}")
     finally:
         template.close()
     table = Table("a student's code tries to", "", "seen", box=None, pad_edge=False)
     for probe in probes:
-        table.add_row(probe.name, "[green]stopped[/]" if probe.closed else "[red]GOT THROUGH[/]", probe.detail)
+        table.add_row(probe.name, _mark(probe), probe.detail)
     console.print(table)
     return _verdict(probes)
+
+
+def _mark(probe: Probe) -> str:
+    if not probe.closed:
+        return "[red]GOT THROUGH[/]"
+    return "[green]stopped[/]" if probe.conclusive else "[yellow]not tried[/]"
 
 
 def _verdict(probes: list[Probe]) -> str | None:

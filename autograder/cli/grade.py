@@ -23,10 +23,10 @@ from autograder.feedback.pages import statistics_of, write_class_page, write_stu
 from autograder.feedback.terminal import print_report
 from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import StageSubmission, take_in
-from autograder.integrations.nbgrader import file_results
+from autograder.integrations.nbgrader import file_results, register_release
 from autograder.judge.pool import JudgePool
 from autograder.lab import Lab
-from autograder.results import encode_results, lowest_level
+from autograder.results import StageReport, encode_results, lowest_level
 from autograder.store import write_atomically
 
 
@@ -70,6 +70,8 @@ def grade(
     if not submissions:
         Console(stderr=True).print("autograder: nothing to grade was found in these paths", style="red")
         sys.exit(WRONG_USE)
+    if gradebook:
+        register_release(lab)  # what cannot be filed is better known before the class is judged
     reuse = Reuse(nothing=fresh, unchanged_submissions=only_changed)
     graded = grade_class(lab, submissions, reuse, workers, console, isolated=not unsafe_no_isolation)
     # Stages that the ones asked for build on were graded for their sake only.
@@ -86,12 +88,23 @@ def grade(
         for report in reports:
             print_report(console, report)
     print_class_table(console, statistics)
+    print_notes(console, reports, details=details)
     if filed is not None:
         console.print(filed.summary(), soft_wrap=True)
     if not all(report.graded for report in reports) or (filed is not None and filed.differences):
         sys.exit(GRADER_ERROR)
     if fail_on_failures and any(not check.passed for report in reports for check in report.checks):
         sys.exit(FAILURES)
+
+
+def print_notes(console: Console, reports: Sequence[StageReport], *, details: bool) -> None:
+    """What intake and the judge noticed, for the instructor alone: no page for students holds it."""
+    notes = [f"{report.student} {report.stage}: {note}" for report in reports for note in report.notes]
+    if details:
+        for note in notes:
+            console.print(f"note: {note}", markup=False, soft_wrap=True)
+    elif notes:
+        console.print(f"{len(notes)} notes for you on these hand-ins: --details prints them, --json keeps them")
 
 
 def grade_class(

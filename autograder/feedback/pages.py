@@ -24,7 +24,7 @@ def write_student_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> dic
     pages = {}
     for student, ones in groupby(graded, key=lambda one: one.submission.student):
         stages = list(ones)
-        sources = {one.submission.stage: one.submission.source for one in stages if one.submission.source is not None}
+        sources = {one.submission.stage: one.judged_source for one in stages if one.judged_source is not None}
         page = student_page([one.report for one in stages], sources, lab.config)
         pages[student] = f"{STUDENT_PAGES}/{student}.html"
         write_atomically(folder / pages[student], page.encode())

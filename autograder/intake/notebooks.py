@@ -5,7 +5,6 @@ be missing, doubled, moved, split or of another kind, metadata changed, outputs 
 broken: the result always has exactly the released cells.
 """
 
-import codecs
 import json
 from collections import defaultdict
 from collections.abc import Mapping
@@ -78,7 +77,7 @@ def read_answers(raw: bytes | None) -> Answers:
     if len(raw) > LARGEST_NOTEBOOK:
         return _unread(f"the notebook is larger than {LARGEST_NOTEBOOK // 1024**2} MB and was not read")
     try:
-        cells = _cells(raw.removeprefix(codecs.BOM_UTF8))
+        cells = _cells(raw)
     except (ValueError, RecursionError) as error:
         return _unread(f"the notebook cannot be read: {printable(str(error), 200)}")
     texts: dict[str, list[str]] = defaultdict(list)
@@ -110,7 +109,7 @@ def _cells(raw: bytes) -> list[msgspec.Raw]:
     try:
         return msgspec.json.decode(raw, type=_Notebook).cells
     except msgspec.DecodeError:
-        # Outputs may hold NaN and Infinity, which Python writes although JSON has none, and half characters.
+        # Python writes NaN and half characters, which JSON does not have, and reads other encodings.
         lenient = json.loads(raw, parse_constant=lambda name: None)
         whole = json.dumps(lenient, ensure_ascii=False).encode("utf-8", "replace")
         return msgspec.json.decode(whole, type=_Notebook).cells

@@ -32,18 +32,25 @@ class OutputFlood(Exception):
 
 @dataclass(frozen=True)
 class Deadline:
-    """When to stop waiting: at a reading of the worker's CPU clock, or of our own."""
+    """When to stop waiting: at a reading of the worker's CPU clock, or of the clock on the wall.
+
+    The wall is for workers that sleep. One that waits for a processor on a busy machine gets that time back.
+    """
 
     cpu: float
     wall: float
     cpu_clock: Callable[[], float]
+    starved: Callable[[], float] = lambda: 0.0
 
     def left(self) -> float:
         """Seconds that may pass before it can be due; 0 when it is.
 
         A worker runs one thread, so its CPU clock is no faster than ours and need not be polled.
         """
-        return max(0.0, min(self.cpu - self.cpu_clock(), self.wall - time.monotonic()))
+        cpu, wall = self.cpu - self.cpu_clock(), self.wall - time.monotonic()
+        if wall <= 0:
+            wall += self.starved()
+        return max(0.0, min(cpu, wall))
 
 
 class WorkerStream:

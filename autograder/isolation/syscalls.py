@@ -22,7 +22,7 @@ _ALLOWED: _Numbers = {
     "pipe": (22, None), "pipe2": (293, 59), "close_range": (436, 436), "fadvise64": (221, 223),
     "poll": (7, None), "ppoll": (271, 73), "select": (23, None), "pselect6": (270, 72),
     "mmap": (9, 222), "mprotect": (10, 226), "munmap": (11, 215), "brk": (12, 214), "mremap": (25, 216),
-    "msync": (26, 227), "mincore": (27, 232), "madvise": (28, 233), "membarrier": (324, 283),
+    "msync": (26, 227), "madvise": (28, 233), "membarrier": (324, 283),
     "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "sigaltstack": (131, 132),
     "pause": (34, None), "alarm": (37, None), "getitimer": (36, 102), "setitimer": (38, 103),
     "nanosleep": (35, 101), "clock_nanosleep": (230, 115), "restart_syscall": (219, 128), "sched_yield": (24, 124),

@@ -18,15 +18,22 @@ class WatchedProcess:
     def __init__(self, pid: int, pidfd: int | None) -> None:
         self._pid = pid
         self._pidfd = pidfd
-        self._clock = None if pidfd is None else _cpu_clock(_own_number(pidfd))
+        self._number = None if pidfd is None else _own_number(pidfd)
         self._seconds = 0.0
 
     def cpu_seconds(self) -> float:
         """CPU time it has used, all its threads together; 0 where that cannot be known from outside."""
-        if self._clock is not None:
+        if self._number is not None:
             with contextlib.suppress(OSError):  # it is gone: what it had used stays
-                self._seconds = time.clock_gettime(self._clock)
+                self._seconds = time.clock_gettime(_cpu_clock(self._number))
         return self._seconds
+
+    def starved_seconds(self) -> float:
+        """How long it was ready to compute while others had the processors; 0 where that cannot be known."""
+        try:
+            return int(Path(f"/proc/{self._number}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):
+            return 0.0
 
     def kill(self) -> None:
         """End it, whatever it does about signals. May be called twice."""
@@ -40,7 +47,7 @@ class WatchedProcess:
         """Let go of it."""
         if self._pidfd is not None:
             os.close(self._pidfd)
-        self._pidfd = self._clock = None
+        self._pidfd = self._number = None
 
 
 def _own_number(pidfd: int) -> int:

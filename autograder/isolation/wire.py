@@ -244,7 +244,9 @@ class _Frame:
         if dense.is_contiguous() or not turned.is_contiguous():
             order, turned = [], dense.contiguous()
         self.metas.append(_Meta(name, numpy, leaf, list(dense.shape), order))
-        raw = turned.reshape(-1).view(torch.uint8).numpy() if turned.numel() else np.empty(0, np.uint8)
+        # Not `reshape`: a single number may have stride 0, and torch views no such tensor as bytes.
+        flat = turned.as_strided((turned.numel(),), (1,))
+        raw = flat.view(torch.uint8).numpy() if turned.numel() else np.empty(0, np.uint8)
         self.pieces.append(raw.data)
         return len(self.metas) - 1
 

@@ -130,6 +130,7 @@ class Worker:
             cpu=min(cpu + call, self._cpu_at_start + total),
             wall=now + min(WALL_FACTOR * call, WALL_FACTOR * total - self._waited),
             cpu_clock=self._process.cpu_seconds,
+            starved=self._process.starved_seconds,
         )
 
     def _how_it_exited(self) -> tuple[DeathReason, str]:

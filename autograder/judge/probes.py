@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from autograder.isolation.proxy import RemoteFunction, RemoteObject, Student, define, gradients, remote_value
-from autograder.judge.diagnose import same_reply
+from autograder.judge.replay import same_reply
 from autograder.judge.symptoms import CheckFailure, Symptom
 
 # The first three reach into the student's process as they are; hidden tests take them from here too.
@@ -35,16 +35,24 @@ def call_and_keep_inputs(function, args, kwargs):
 _CALL_ELSEWHERE = """
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 def moved(leaf):
     return torch.empty_like(leaf, device="meta") if isinstance(leaf, torch.Tensor) else leaf
 
+class RefuseIndicesFromElsewhere(TorchDispatchMode):
+    # Fake tensors let weights on "meta" be looked up by indices on the CPU, which no other device does.
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function is torch.ops.aten.embedding.default and args[0].device != args[1].device:
+            raise RuntimeError("the embedding and its indices are on different devices")
+        return function(*args, **(kwargs or {}))
+
 def call_elsewhere(function, args, kwargs):
     # "meta" stands for any device that is not the CPU: it needs no hardware, and mixing the two raises.
     if isinstance(function, torch.nn.Module):
         function = function.to("meta")
-    with FakeTensorMode(allow_non_fake_inputs=True):
+    with FakeTensorMode(allow_non_fake_inputs=True), RefuseIndicesFromElsewhere():
         args, kwargs = tree_map(moved, (list(args), kwargs))
         if "device" in kwargs:
             kwargs["device"] = torch.device("meta")

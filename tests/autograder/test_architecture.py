@@ -18,13 +18,11 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "autograder"
 
 # What the student's process runs: torch, numpy, msgspec and each other, and nothing of ours besides.
-WORKER_SIDE = {"control", "executor", "lockdown", "readable", "serving", "syscalls", "template", "wire"}
+WORKER_SIDE = {"control", "executor", "lockdown", "preload", "readable", "serving", "syscalls", "template", "wire"}
 
 MOST_LINES = 200
 MOST_FUNCTION_LINES = 40
 LARGE_FILES = {
-    "isolation/process.py": "the life of a worker as the judge sees it, from template to death",
-    "isolation/template.py": "the life of a worker as its parent sees it, from fork to reaping",
     "isolation/wire.py": "one format, its writer and its reader beside each other",
 }
 LARGE_FUNCTIONS = {

@@ -7,9 +7,10 @@ from tiny_lab import MODULE, REFERENCE, STAGE, solution
 
 from autograder.isolation.trusted import TrustedSession
 from autograder.isolation.wire import Reference
-from autograder.judge import diagnose
-from autograder.judge.diagnose import explain, same_reply
+from autograder.judge import replay
+from autograder.judge.diagnose import explain
 from autograder.judge.recorder import Recorder
+from autograder.judge.replay import same_reply
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.mistakes import Mistake
@@ -203,6 +204,28 @@ def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
     assert names(results) == {"test_made": "adds", "test_both": "adds"}
 
 
+def test_what_fits_several_mistakes_is_named_only_when_nothing_else_could_have_hidden_the_rest(tiny_lab):
+    """`inner` would lose `test_third` too, had another mistake not saved it: `outer` must not take the blame."""
+    third = f"""
+def test_third(student):
+{DOC}    check_close(student.quadruple(torch.tensor([3.0])), torch.tensor([12.0]))
+
+
+def test_fourth(student):
+{DOC}    check_close(student.halve(torch.tensor([3.0])), torch.tensor([1.5]))
+"""
+    reference = CHAINED + "\n\ndef quadruple(x):\n    return double(double(x))\n\n\ndef halve(x):\n    return x / 2\n"
+    write_checks(tiny_lab, TWO_CHECKS + third, "test_made", "test_other", "test_third", "test_fourth")
+    inner = mistake("inner", "2 * x", "2 + x", "test_made", "test_other", "test_third")
+    outer = mistake("outer", "2 * x", "x + 2", "test_made", "test_other")
+    halves = mistake("halves", "x / 2", "x", "test_fourth")
+    trusted = Trusted({MODULE: reference}, (inner, outer, halves))
+    saved = halves.apply(inner.apply(reference)).replace("double(double(x))", "4 * x")
+    assert names(judge(tiny_lab, saved, trusted=trusted)) == {"test_fourth": "halves"}
+    alone = inner.apply(reference).replace("double(double(x))", "4 * x")
+    assert names(judge(tiny_lab, alone, trusted=trusted)) == dict.fromkeys(("test_made", "test_other"), "outer")
+
+
 def test_a_check_that_changes_its_tensors_afterwards_is_diagnosed_by_what_was_sent(tiny_lab):
     tests = f"""
 def test_made(student):
@@ -256,11 +279,54 @@ def test_made(student):
     assert judged_with(tiny_lab, source, detached, tests=tests, checks=("test_made",)) == {"test_made": "half_detached"}
 
 
+def test_a_generator_is_replayed_from_where_it_was(tiny_lab):
+    tests = f"""
+def test_made(student):
+{DOC}    generator = torch.Generator().manual_seed(3)
+    first = student.double(torch.ones(2), generator=generator)
+    check_close(student.double(first, generator=generator.manual_seed(4)), torch.ones(2))
+"""
+    reference = REFERENCE.replace("def double(x: Tensor)", "def double(x: Tensor, generator=None)")
+    noisy = mistake("noisy", "2 * x", "2 * x + torch.rand(2, generator=generator)", "test_made")
+    write_checks(tiny_lab, tests, "test_made")
+    results = judge(tiny_lab, noisy.apply(reference), trusted=Trusted({MODULE: reference}, (noisy,)))
+    assert names(results) == {"test_made": "noisy"}
+
+
+LAYER = """\
+import numpy as np
+from torch import nn
+
+
+class double(nn.Module):
+    def forward(self, x):
+        return np.asarray(x) * 2
+"""
+
+
+def test_modules_and_arrays_are_diagnosed(tiny_lab):
+    tests = f"""
+import numpy as np
+
+def test_made(student):
+{DOC}    x = np.array([1.0, 3.0])
+    layer = student.double()
+    first = layer(x)
+    x += 1
+    check_close(first, x - 1 + x - 1)
+"""
+    adds = mistake("adds", "* 2", "+ 2", "test_made")
+    broken = mistake("broken", "from torch import nn\n", "from torch import no_such_name\n", "test_made")
+    write_checks(tiny_lab, tests, "test_made")
+    results = judge(tiny_lab, adds.apply(LAYER), trusted=Trusted({MODULE: LAYER}, (broken, adds)))
+    assert names(results) == {"test_made": "adds"}
+
+
 # Bounds
 
 
 def test_too_many_requests_name_nothing(tiny_lab, monkeypatch):
-    monkeypatch.setattr(diagnose, "MOST_REPLAYED", 3)
+    monkeypatch.setattr(replay, "MOST_REPLAYED", 3)
     assert names(judge(tiny_lab, right(double="return 2 + x", total="return torch.sum(x)"))) == {}
 
 
@@ -274,7 +340,7 @@ def test_a_replay_ends_with_the_first_reply_that_differs(tiny_lab, stage, monkey
 
     trusted = read_trusted(tiny_lab, stage)
     source = right(double="return 7 * x")
-    monkeypatch.setattr(diagnose, "TrustedSession", Counting)
+    monkeypatch.setattr(replay, "TrustedSession", Counting)
     judge_stage(stage, {MODULE: source}, TrustedSession, trusted, seed=0)
     # The reference and the one mistake that loses this check, and no other, up to their first reply.
     assert asked == ["load", "call", "load", "call"]

@@ -181,6 +181,17 @@ def test_a_missing_file_does_not_undo_what_was_handed_in_before(students):
         assert run.report("ada").notes == ("not in this hand-in: the earlier result stands",)
 
 
+def test_what_was_never_handed_in_follows_the_course(students):
+    students.hands_in("bob", GOOD)
+    (students.folder / "ada").mkdir()
+    students.grade()
+    replace_in(
+        students.lab.root / "grading.yml", "test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 3"
+    )
+    report = students.grade().report("ada")
+    assert (report.score, report.points, report.notes) == (0, 8, ())
+
+
 def test_a_file_that_is_refused_replaces_what_was_handed_in_before(students):
     path = students.hands_in("ada", GOOD)
     students.grade()
@@ -214,8 +225,11 @@ def test_of_limited_attempts_the_last_that_counts_stands(students):
     assert third.judged == []
     assert third.scores == {("ada", STAGE): 7}
     assert third.report("ada").notes == ("2 attempts count, and were made: the earlier result stands",)
+    assert third.graded[0].judged_source is None, "the report's lines are not those of this source"
     students.hands_in("ada", WRONG)
-    assert students.grade().scores == {("ada", STAGE): 0}, "an attempt that counted may be handed in again"
+    again = students.grade()
+    assert again.scores == {("ada", STAGE): 0}, "an attempt that counted may be handed in again"
+    assert again.graded[0].judged_source == WRONG
 
 
 # ---- when the judge fails
@@ -317,6 +331,17 @@ def test_a_pass_whose_file_is_not_there_any_more_gives_no_module(two_stages):
     assert run.report("ada", SECOND).stand_ins == ("tiny",)
 
 
+def test_a_pass_of_an_earlier_attempt_is_no_pass_of_this_one(two_stages):
+    replace_in(two_stages.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 1\n")
+    hand_in_both(two_stages, "ada", GOOD)
+    two_stages.grade()
+    hand_in_both(two_stages, "ada", WRONG)
+    run = two_stages.grade()
+    assert run.report("ada").score == 7
+    assert run.judged == [(SECOND, GOOD)]
+    assert "as a stand-in" in first_module_of_second_stage(run)
+
+
 def test_asking_for_the_second_stage_gives_the_same_result_as_asking_for_both(two_stages, tmp_path):
     hand_in_both(two_stages, "ada", GOOD)
     hand_in_both(two_stages, "bob", WRONG)
@@ -327,6 +352,12 @@ def test_asking_for_the_second_stage_gives_the_same_result_as_asking_for_both(tw
     assert both.jobs == []
     for student in ("ada", "bob", "cy"):
         assert asked.report(student, SECOND) == both.report(student, SECOND)
+
+
+def test_nothing_stands_in_where_nothing_is_judged(two_stages):
+    two_stages.hands_in("ada", WRONG)
+    two_stages.hands_in("ada", GOOD, SECOND, SECOND_MODULE).write_bytes(b"\xff")
+    assert two_stages.grade().report("ada", SECOND).stand_ins == ()
 
 
 def test_without_a_stand_in_the_lab_is_told(two_stages):

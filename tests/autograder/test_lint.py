@@ -151,7 +151,8 @@ def test_a_sentence_that_is_not_literal_is_found(tiny_lab, body):
 def test_a_sentence_in_a_helper_file_must_be_literal_too(tiny_lab):
     """An oracle may compute as it likes, but what students read is literal wherever it stands."""
     helper = tiny_lab.stage(STAGE).hidden_tests / "oracles.py"
-    helper.write_text("def check(x):\n    check_close(x, 1, says=f'{x}')\n    return (x == 1).all()\n", encoding="utf-8")
+    source = "def check(x):\n    check_close(x, 1, says=f'{x}')\n    return (x == 1).all()\n"
+    helper.write_text(source, encoding="utf-8")
     (found,) = lint_hidden_tests(tiny_lab.stage(STAGE))
     assert found.startswith("oracles.py:2: `says` must be a literal sentence")
 

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
-from processes import descendants_of, wait_until_gone
+from processes import children_of, descendants_of, wait_until_gone
 from tiny_lab import MODULE, REFERENCE, STAGE, build_tiny_lab, solution
 
 from autograder.isolation.launch import available_levels
@@ -118,17 +119,16 @@ class TestFailuresOfTheJudge:
     """Each is an answer for its own job, and the next job is judged as ever."""
 
     def judge_meanwhile(self, pool: JudgePool, act) -> Judged | Broken:
-        """Judge a submission that hangs, and do something to the processes once it does."""
+        """Judge a submission that hangs, and do something to the judge's processes in the meantime."""
         replies: list[Judged | Broken] = []
         judging = threading.Thread(target=lambda: replies.append(pool.judge(doubling("while True: pass"))))
         server = pool._processes[0]._process.pid
-        idle = len(descendants_of(server))
+        templates = children_of(server)
         judging.start()
-        # The judge's fork, and a worker beside the one that waits to be asked for.
-        deadline = time.monotonic() + 30
-        while len(descendants_of(server)) < idle + 2 and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while not (forks := children_of(server) - templates) and time.monotonic() < deadline:
             time.sleep(0.02)
-        act(server)
+        act(server, *forks)
         judging.join()
         return replies[0]
 
@@ -139,7 +139,7 @@ class TestFailuresOfTheJudge:
     def test_a_judge_that_is_killed(self, pool):
         seen: set[int] = set()
 
-        def kill_server(server: int) -> None:
+        def kill_server(server: int, fork: int) -> None:
             seen.update(descendants_of(server))
             os.kill(server, signal.SIGKILL)
 
@@ -150,18 +150,16 @@ class TestFailuresOfTheJudge:
         assert self.still_judges(pool)
 
     def test_a_fork_of_the_judge_that_is_killed(self, pool):
-        def kill_fork(server: int) -> None:
-            """The youngest child; the template is the other."""
-            os.kill(max(pid for pid in descendants_of(server) if parent_of(pid) == server), signal.SIGKILL)
-
         self.still_judges(pool)
-        assert isinstance(self.judge_meanwhile(pool, kill_fork), Broken)
+        reply = self.judge_meanwhile(pool, lambda server, fork: os.kill(fork, signal.SIGKILL))
+        assert isinstance(reply, Broken)
         assert self.still_judges(pool)
 
     def test_a_template_that_is_killed(self, pool):
         self.still_judges(pool)
         for pid in descendants_of(pool._processes[0]._process.pid):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it went with one that was killed before it
+                os.kill(pid, signal.SIGKILL)
         first = pool.judge(job(solution(**RIGHT)))
         if isinstance(first, Judged):
             assert {check.outcome for check in first.checks} <= {Outcome.PASSED, Outcome.GRADER_ERROR}
@@ -225,8 +223,3 @@ def test_a_refusal_names_the_way_out():
     text = refusal(())
     assert "--unsafe-no-isolation" in text
     assert "Docker" in text
-
-
-def parent_of(pid: int) -> int:
-    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
-        return int(file.read().rpartition(")")[2].split()[1])

@@ -60,6 +60,7 @@ HAND_INS = {
     "hard-exit": HandIn(4, "", module=with_double("__import__('os')._exit(0)")),
     "eight-gigabytes": HandIn(4, "", module=with_double("return torch.ones(2**30, dtype=torch.float64)")),
     "exit-when-loaded": HandIn(0, "cannot be loaded", module="import os\nos._exit(0)\n" + LOOP),
+    "hidden-characters": HandIn(FULL, module=LOOP + "# \u202e\n"),
     "notebook-broken": HandIn(FULL, notebook=b'{"cells": [{"sour'),
     "notebook-nested": HandIn(FULL, notebook=b'{"cells": ' + b"[" * 100_000),
     "zz-right": HandIn(FULL),
@@ -118,7 +119,9 @@ def is_question(cell) -> bool:
 def test_everyone_gets_a_clear_line_and_what_is_right_and_the_class_goes_on(lab, class_folder, tmp_path, autograder):
     results = tmp_path / "results.json"
     autograder("release", cwd=lab.root)
-    autograder("grade", class_folder, "--json", results, cwd=lab.root)
+    printed = autograder("grade", class_folder, "--details", "--json", results, cwd=lab.root).stdout
+    note = f"{STAGE}/{MODULE}.py holds U+202E RIGHT-TO-LEFT OVERRIDE in line 20"
+    assert f"note: hidden-characters {STAGE}: {note}" in printed
     level, reports = decode_results(results.read_bytes())
     by_student = {report.student: report for report in reports}
 

@@ -102,7 +102,7 @@ def _scores(lab: Lab, gradebook: Any, stage: str, student: str) -> dict[str, Any
         return entries
     lost = sum(penalty(lab, notebook) or 0.0 for notebook in submission.notebooks)
     raw = submission.score
-    return {**entries, "raw_score": raw, "late_submission_penalty": lost, "score": max(0.0, raw - lost)}
+    return {**entries, "raw_score": raw, "late_submission_penalty": lost, "score": raw - lost}
 
 
 def _is_ungraded(grade: Any) -> bool:

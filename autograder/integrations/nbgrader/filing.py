@@ -79,13 +79,18 @@ def file_results(
                 filed.append(one)
         on_done(one)
     reports = [one.report for one in filed]
-    withheld = [f"{one.student} {one.stage}: the grader failed, not the student" for one in reports if not one.graded]
+    withheld = tuple(_why_withheld(report) for report in reports if not report.graded)
     return FilingReport(
         filed=len(filed) - len(withheld),
-        withheld=tuple(withheld),
+        withheld=withheld,
         differences=tuple(compare_gradebook(lab, reports, lock_seconds)),
         notes=tuple(note for one in filed for note in _notes(lab, one.submission)),
     )
+
+
+def _why_withheld(report: StageReport) -> str:
+    notes = f" ({'; '.join(report.notes)})" if report.notes else ""
+    return f"{report.student} {report.stage}: the grader failed, not the student{notes}"
 
 
 def _notes(lab: Lab, submission: StageSubmission) -> list[str]:

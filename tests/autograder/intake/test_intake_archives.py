@@ -64,7 +64,7 @@ DAMAGED = "is damaged or no zip at all; make it again"
         ("ada.zip", zipped({"/etc/attention.py": "x"}), "ARCHIVE", OUT),
         ("ada.zip", zipped({"..\\..\\attention.py": "x"}), "ARCHIVE", OUT),
         ("ada.zip", zipped({"C:\\attention.py": "x"}), "ARCHIVE", OUT),
-        ("ada.zip", zipped_link(MODULE, "/work/solutions/2_attention/attention.py"), "LINK", "is a link"),
+        ("ada.zip", zipped_link(MODULE, "/srv/lab/solutions/2_attention/attention.py"), "LINK", "is a link"),
         ("ada.zip", encrypted(), "ARCHIVE", "locked with a password"),
         ("ada.zip", lying_about_size(), "ARCHIVE", "is damaged in the archive"),
         ("ada.zip", twice(), "AMBIGUOUS", "is in the archive twice"),

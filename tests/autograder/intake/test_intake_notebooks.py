@@ -222,6 +222,12 @@ def test_bytes_that_are_no_utf_8_cost_their_own_cell_only(released, student):
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-be"])
+def test_a_notebook_in_another_encoding_is_read(released, student, encoding):
+    submitted = json.dumps(student, ensure_ascii=False).encode(encoding)
+    assert json.loads(graft(released, submitted).notebook) == answered(released, ANSWER)
+
+
 def test_a_deleted_answer_is_noted(released, student):
     student["cells"].remove(question(student))
     assert graft(released, raw(student)) == type(graft(released, None))(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from autograder.intake.sources import LARGEST_FILE, LONGEST_LINE, check_source
 from autograder.intake.submission import RefusedError
+from autograder.intake.tree import read_plain_file
 
 FILE = "attention.py"
 
@@ -180,6 +181,21 @@ def test_links_to_folders_are_refused_at_every_level(tmp_path):
     assert refusal(found[("ada", "2_attention")]) == ("LINK", "2_attention is a link; hand in the folder itself")
     assert refusal(found[("bob", "2_attention")]) == ("LINK", "bob is a link; hand in the file itself")
     assert found[("cy", "2_attention")].source == "c = 2\n"
+
+
+def test_no_part_of_a_path_is_followed_when_it_is_read(tmp_path):
+    """What listing does not show is not read either, should it turn into a link in between."""
+    lay_out(tmp_path, {"real/attention.py": "stolen = 1\n", "ada/": ""})
+    (tmp_path / "ada" / "2_attention").symlink_to(tmp_path / "real")
+    with pytest.raises(RefusedError, match="cannot be read: Not a directory"):
+        read_plain_file(tmp_path / "ada", "2_attention/attention.py", 100)
+
+
+def test_a_read_is_limited_to_the_byte(tmp_path):
+    lay_out(tmp_path, {"attention.py": "12345"})
+    assert read_plain_file(tmp_path, "attention.py", 5) == b"12345"
+    with pytest.raises(RefusedError, match="is larger than"):
+        read_plain_file(tmp_path, "attention.py", 4)
 
 
 def test_a_folder_with_more_files_than_a_lab_is_one_students_refusal(tmp_path):

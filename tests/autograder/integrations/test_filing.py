@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import nbformat
 import pytest
 from classroom import CHECKS, IN_TIME, Classroom
@@ -100,6 +101,15 @@ def test_what_students_typed_is_shown_and_never_rendered(classroom):
     assert cells[-1]["cell_type"] == "code"
 
 
+def test_words_about_a_check_are_escaped(classroom):
+    graded = classroom.graded(classroom.submission("ann"), passes=())
+    checks = tuple(msgspec.structs.replace(check, what="x<y & <b>bold</b>") for check in graded.report.checks)
+    classroom.file(replace(graded, report=msgspec.structs.replace(graded.report, checks=checks)))
+    (cell,) = (cell for cell in classroom.shown("ann")["cells"] if cell["id"] == "check_double")
+    shown = "".join(cell["outputs"][0]["data"]["text/html"])
+    assert "x&lt;y &amp; &lt;b&gt;bold&lt;/b&gt;" in shown
+
+
 @pytest.mark.parametrize("answer", ["\x00", "\ud800", "</pre>\n```\n", "x" * 200_000, "\r\n\x1b[2J", "𝛼\u202e"])
 def test_odd_answers_are_filed_like_any_other(classroom, answer):
     classroom.file(classroom.graded(classroom.submission("odd", answer=f"because {answer}")))
@@ -124,8 +134,9 @@ def test_an_answer_that_was_wiped_is_none(classroom):
 def test_another_answer_keeps_its_points_and_asks_for_a_look(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because.")))
     classroom.grade_by_hand("ann", QUESTION, 1.5)
-    classroom.file(classroom.graded(classroom.submission("ann", answer="Because it says which one.")))
-    assert classroom.grades("ann")[QUESTION] == (None, 1.5, None, True)
+    for _ in range(2):
+        classroom.file(classroom.graded(classroom.submission("ann", answer="Because it says which one.")))
+        assert classroom.grades("ann")[QUESTION] == (None, 1.5, None, True)
     classroom.grade_by_hand("ann", QUESTION, 2.0)
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because it says which one.")))
     assert classroom.grades("ann")[QUESTION] == (None, 2.0, None, False)
@@ -187,10 +198,23 @@ def test_an_earlier_hand_in_that_stands_keeps_its_time_answers_and_notebook(clas
 
 
 def test_an_earlier_result_that_stands_is_filed_in_a_new_gradebook_too(classroom):
-    first = classroom.graded(classroom.submission("ann"))
-    classroom.file(replace(first, submission=classroom.missing("ann", MISSING)))
-    assert classroom.score("ann") == (8.0, 0.0)
-    assert "Handed in" not in str(classroom.shown("ann"))
+    ann, bob = (classroom.graded(classroom.submission(student)) for student in ("ann", "bob"))
+    classroom.file(
+        replace(ann, submission=classroom.missing("ann", MISSING)),
+        replace(bob, submission=classroom.submission("bob", source="another, one attempt too many")),
+    )
+    for student in ("ann", "bob"):
+        assert classroom.score(student) == (8.0, 0.0)
+        assert "Handed in" not in str(classroom.shown(student))
+
+
+def test_a_notebook_without_a_module_is_handed_in_and_left_for_nbgrader(classroom):
+    answers = read_answers(classroom.notebook("Because."))
+    only_answers = replace(classroom.missing("ann", MISSING), answers=answers)
+    classroom.file(classroom.graded(only_answers, passes=(), outcome=Outcome.NOT_ATTEMPTED))
+    assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
+    left = {path.name for path in (step_folder(classroom.lab, "submitted") / "ann" / STAGE).iterdir()}
+    assert left == {f"{MODULE}.ipynb"}
 
 
 def test_a_refused_file_is_not_left_for_nbgrader_to_grade(classroom):
@@ -228,6 +252,19 @@ def test_a_late_hand_in_loses_its_share_of_points_that_a_person_gives_later(clas
     assert (row["raw_score"], row["late_submission_penalty"], row["score"]) == ("10.0", "3.0", "7.0")
 
 
+def test_after_the_last_day_not_even_half_a_point_is_left(classroom):
+    classroom.file(classroom.graded(classroom.submission("ann", answer="Because.", at=IN_TIME + 7 * DAY)))
+    classroom.grade_by_hand("ann", QUESTION, 1.5)
+    row = rows_of(classroom)["ann"]
+    assert (row["raw_score"], row["late_submission_penalty"], row["score"]) == ("9.5", "9.5", "0.0")
+
+
+def test_an_answer_that_waits_for_a_person_counts_nothing_yet_and_says_so(classroom):
+    classroom.file(classroom.graded(classroom.submission("ann", answer="Because.")))
+    row = rows_of(classroom)["ann"]
+    assert (row["score"], row["needs_manual_grade"]) == ("8.0", "True")
+
+
 def test_names_with_commas_stay_in_their_column(classroom):
     classroom.file(classroom.graded(classroom.submission("ann")))
     with open_gradebook(classroom.lab) as gradebook:
@@ -241,11 +278,13 @@ def test_a_score_changed_behind_the_graders_back_is_reported(classroom):
     classroom.file(graded)
     database = sqlite3.connect(classroom.lab.gradebook)
     database.execute("UPDATE grade SET auto_score = 3.0, extra_credit = 9.0 WHERE auto_score = 0.0")
+    database.execute("UPDATE submitted_notebook SET late_submission_penalty = -5.0")
     database.commit()
     database.close()
     lines = compare_gradebook(classroom.lab, [graded.report])
     assert "mal 1_tiny double: score 3 in the gradebook, 0 by the results" in lines
     assert "mal 1_tiny halve: extra credit 9 in the gradebook, 0 by the results" in lines
+    assert "mal 1_tiny: late penalty -5 in the gradebook, none by the results" in lines
     assert classroom.file(graded).differences == ()
 
 

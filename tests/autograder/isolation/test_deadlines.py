@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import torch
@@ -102,6 +104,29 @@ def test_computing_time_decides_however_long_it_takes():
 def test_the_wall_decides_for_those_who_do_not_compute():
     passed = Deadline(cpu=math.inf, wall=time.monotonic(), cpu_clock=lambda: 0.0)
     assert passed.left() == 0.0
+
+
+def test_waiting_for_a_processor_is_not_sleeping():
+    due = {"cpu": math.inf, "cpu_clock": lambda: 0.0, "wall": time.monotonic() - 5}
+    assert Deadline(**due, starved=lambda: 4.0).left() == 0.0
+    assert 0.0 < Deadline(**due, starved=lambda: 3600.0).left() < 3600.0
+    assert Deadline(cpu=1.0, cpu_clock=lambda: 1.0, wall=due["wall"], starved=lambda: 3600.0).left() == 0.0
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this kernel does not tell")
+def test_waiting_for_a_processor_is_seen_from_outside():
+    """Two processes that never sleep, on one processor."""
+    one = min(os.sched_getaffinity(0))
+    with ExitStack() as stack:
+        busy = [stack.enter_context(subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"])) for _ in "ab"]
+        for process in busy:
+            os.sched_setaffinity(process.pid, {one})
+        watched = WatchedProcess(busy[0].pid, os.pidfd_open(busy[0].pid))
+        while watched.starved_seconds() < 0.1:
+            assert busy[0].poll() is None
+        for process in busy:
+            process.kill()
+        watched.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="processes are watched by pidfd on Linux alone")

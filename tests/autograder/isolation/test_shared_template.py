@@ -115,9 +115,9 @@ def test_the_end_of_the_starting_process_ends_everything(tmp_path):
         "print(template._process.pid, worker._pid, flush=True)\n"
         "time.sleep(600)\n"
     )
-    root = str(Path(__file__).resolve().parents[3])
+    packages = os.pathsep.join([str(Path(__file__).resolve().parents[3]), *filter(None, sys.path)])
     starter = subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root}, cwd=tmp_path
+        [sys.executable, str(script)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": packages}, cwd=tmp_path
     )
     pids = [int(pid) for pid in starter.stdout.readline().split()]
     starter.kill()

@@ -1,0 +1,178 @@
+"""Where a token stands: sinusoids, learned positions, rotary embeddings and ALiBi.
+
+Attention is a weighted average, and an average does not know order. Each exercise here is one way
+to tell it: add a vector to the token, turn queries and keys, or lower the scores of what is far.
+
+Conventions, the same in every stage:
+
+- batch first: `(batch, length, d_model)`; heads come second: `(batch, heads, length, d_head)`;
+- positions count from 0;
+- a result has the dtype and device of the inputs. Functions without a tensor among their arguments
+  take `device`, and their floats have PyTorch's default dtype;
+- inputs are never changed in place.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def sinusoidal_encoding(
+    length: int, d_model: int, base: float = 10000.0, device: torch.device | str | None = None
+) -> Tensor:
+    """One row of sines and cosines per position, from fast to slow.
+
+    Column pair `i` is a clock hand at angle `position / base^(2i/d_model)`. Sine and cosine are
+    interleaved: column `2i` holds the sine of that angle, column `2i+1` its cosine.
+
+    Args:
+        length: how many positions, counted from 0.
+        d_model: size of a row, even.
+        base: sets the slowest clock.
+        device: where the result is made; PyTorch's default device when None.
+
+    Returns:
+        `(length, d_model)`, in PyTorch's default dtype.
+
+    Raises:
+        ValueError: `d_model` is odd.
+
+    Source: Vaswani et al. 2017, section 3.5.
+    """
+    ### BEGIN SOLUTION
+    if d_model % 2:
+        raise ValueError(f"d_model must be even, a sine and a cosine for each clock, got {d_model}")
+    position = torch.arange(length, device=device).unsqueeze(-1)  # (length, 1)
+    exponent = torch.arange(0, d_model, 2, device=device) / d_model  # (d_model/2,)
+    angle = position * base**-exponent  # (length, d_model/2)
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(-2)  # (length, d_model)
+    ### END SOLUTION
+
+
+class LearnedPositions(nn.Module):
+    """A trained vector for each position, added to the input.
+
+    Parameter: `weight` `(max_length, d_model)`, and nothing else in the state dict.
+
+    Source: Gehring et al. 2017, section 3.1; used by BERT and GPT.
+    """
+
+    def __init__(self, max_length: int, d_model: int) -> None:
+        """Make `weight`, one row per position.
+
+        Args:
+            max_length: how many positions there are to learn.
+            d_model: size of a row.
+        """
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.weight = nn.Parameter(torch.empty(max_length, d_model))
+        nn.init.normal_(self.weight, std=0.02)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        """Add to each token of `x` the row of its position.
+
+        Args:
+            x: `(batch, length, d_model)`.
+            start: position of the first token of `x`, for tokens that continue a sequence.
+
+        Returns:
+            `(batch, length, d_model)`: `x` plus the rows `start`, `start+1`, …
+
+        Raises:
+            ValueError: a position would be `max_length` or more. The last row itself may be used.
+        """
+        ### BEGIN SOLUTION
+        end = start + x.shape[1]
+        if end > self.weight.shape[0]:
+            raise ValueError(f"positions {start} to {end - 1} asked for, but there are only {self.weight.shape[0]}")
+        return x + self.weight[start:end]  # (batch, length, d_model)
+        ### END SOLUTION
+
+
+def rotary_angles(positions: Tensor, d_head: int, base: float = 10000.0) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the angle by which each pair turns at each position.
+
+    The angle of pair `i` is `position · base^(-2i/d_head)`.
+
+    Args:
+        positions: any shape; whole numbers or floats, in any order, also negative.
+        d_head: size of one head, even; it has `d_head/2` pairs.
+        base: sets the slowest pair.
+
+    Returns:
+        `(cos, sin)`, each of the shape of `positions` with an axis of `d_head/2` after it. They are
+        computed in float32, whatever dtype the positions have, and in float64 for float64 positions.
+
+    Raises:
+        ValueError: `d_head` is odd.
+
+    Source: Su et al. 2021 (RoFormer), section 3.2.2.
+    """
+    ### BEGIN SOLUTION
+    if d_head % 2:
+        raise ValueError(f"d_head must be even, so that its numbers form pairs, got {d_head}")
+    dtype = torch.float64 if positions.dtype == torch.float64 else torch.float32
+    exponent = torch.arange(0, d_head, 2, dtype=dtype, device=positions.device) / d_head  # (d_head/2,)
+    angle = positions.to(dtype).unsqueeze(-1) * base**-exponent  # (…, d_head/2)
+    return angle.cos(), angle.sin()
+    ### END SOLUTION
+
+
+def apply_rotary(x: Tensor, positions: Tensor, base: float = 10000.0) -> Tensor:
+    """Turn each pair of numbers in a query or key by an angle that grows with its position.
+
+    Neighbours form a pair: `(a, b) = (x[…, 2i], x[…, 2i+1])`. Pair `i` turns counter-clockwise by
+    `θ = position · base^(-2i/d_head)` into `(a cos θ - b sin θ, a sin θ + b cos θ)`. No vector
+    changes its norm, and the dot product of a turned query and a turned key depends on how far
+    apart they stand, not on where.
+
+    Args:
+        x: `(…, length, d_head)`, for instance `(batch, heads, length, d_head)`; `d_head` even.
+        positions: `(length,)`, the same for all, or `(batch, length)`, where `batch` is the first
+            axis of `x`. Any whole numbers, in any order, also negative.
+        base: sets the slowest pair.
+
+    Returns:
+        the shape and dtype of `x`. Angles are computed in float32 even if `x` is narrower, and in
+        float64 if `x` is float64.
+
+    Source: Su et al. 2021 (RoFormer), section 3.2.2, equation 15, and section 3.4.2.
+    """
+    ### BEGIN SOLUTION
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    cos, sin = rotary_angles(positions.to(dtype), x.shape[-1], base)  # each (…, length, d_head/2)
+    if positions.ndim == 2:  # make room for the axes of x between batch and length
+        room = (len(positions), *[1] * (x.ndim - 3), *cos.shape[1:])
+        cos, sin = cos.reshape(room), sin.reshape(room)  # (batch, 1, …, length, d_head/2)
+    a, b = x[..., 0::2], x[..., 1::2]  # each (…, length, d_head/2)
+    turned = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1)  # (…, length, d_head/2, 2)
+    return turned.flatten(-2).to(x.dtype)  # (…, length, d_head)
+    ### END SOLUTION
+
+
+def alibi_bias(num_heads: int, query_length: int, key_length: int, device: torch.device | str | None = None) -> Tensor:
+    """A penalty for scores, which grows with the distance from query back to key.
+
+    The last query stands at the last key, as in a cached step. Head `h`, counted from 0, has slope
+    `2^(-8(h+1)/num_heads)`, and a key `n` places before the query gets `-slope · n`.
+
+    Args:
+        num_heads: a power of two.
+        query_length: how many queries, at most `key_length`.
+        key_length: how many keys.
+        device: where the result is made; PyTorch's default device when None.
+
+    Returns:
+        `(heads, query, key)`, in PyTorch's default dtype. Keys after the query are left to the
+        causal mask: what stands there is up to you.
+
+    Source: Press et al. 2022 (ALiBi), section 3.
+    """
+    ### BEGIN SOLUTION
+    slope = 2.0 ** (-8 * torch.arange(1, num_heads + 1, device=device) / num_heads)  # (heads,)
+    key = torch.arange(key_length, device=device)
+    query = torch.arange(key_length - query_length, key_length, device=device)
+    distance = query[:, None] - key  # (query, key)
+    return -slope[:, None, None] * distance  # (heads, query, key)
+    ### END SOLUTION

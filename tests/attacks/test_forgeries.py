@@ -1,0 +1,68 @@
+"""Forged answers earn nothing, harm nothing, and tell nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+from forgeries import FORGERIES, LEAKS
+from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
+
+from autograder.judge.messages import Job, Judged
+from autograder.judge.pool import JudgePool
+from autograder.lab import Lab
+from autograder.results import CheckResult, Outcome
+
+RIGHT = solution(double="return 2 * x", total="return x.sum(axis)", halve="return x / 2")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The tiny lab with short deadlines: many of these submissions use them up."""
+    lab = build_tiny_lab(tmp_path_factory.mktemp("attacks") / "lab")
+    grading = lab.root / "grading.yml"
+    text = grading.read_text(encoding="utf-8")
+    short = "limits: {call_cpu_seconds: 0.5, check_cpu_seconds: 1.0, memory_mb: 256, reply_mb: 8}"
+    grading.write_text(text.replace("limits: {call_cpu_seconds: 2.0, check_cpu_seconds: 4.0}", short), encoding="utf-8")
+    assert short in grading.read_text(encoding="utf-8")
+    return Lab(lab.root)
+
+
+@pytest.fixture(scope="module")
+def judges(lab: Lab) -> Iterator[JudgePool]:
+    with JudgePool(lab.root, size=1) as judges:
+        yield judges
+
+
+def judge(judges: JudgePool, source: str) -> tuple[CheckResult, ...]:
+    reply = judges.judge(Job(stage=STAGE, modules={MODULE: source}, seed=5))
+    assert isinstance(reply, Judged), reply
+    return reply.checks
+
+
+def test_there_are_many_forgeries():
+    assert len(FORGERIES) >= 45
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forgery_earns_nothing_and_the_next_submission_everything(judges, name):
+    checks = judge(judges, FORGERIES[name])
+    assert {check.id: check.outcome for check in checks if check.passed} == {}
+    assert Outcome.GRADER_ERROR not in {check.outcome for check in checks}
+    assert all(check.what and check.where.startswith(f"{MODULE}.py") for check in checks)
+    assert all(check.passed for check in judge(judges, RIGHT))
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_feedback_carries_nothing_out(judges, name):
+    checks = judge(judges, LEAKS[name])
+    assert not any(check.passed for check in checks)
+    for check in checks:
+        said = f"{check.what} {check.where} {check.hint}"
+        assert "LEAK" not in said
+        assert "tensor(" not in said
+        assert "4242" not in said
+
+
+def test_what_one_submission_did_is_not_there_for_the_next(judges):
+    judge(judges, "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.left = 1\n" + RIGHT)
+    reads = RIGHT.replace("return 2 * x", "return 2 * x if not hasattr(torch, 'left') else x")
+    assert all(check.passed for check in judge(judges, reads))

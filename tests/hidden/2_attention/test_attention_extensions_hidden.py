@@ -1,0 +1,334 @@
+"""Hidden tests of the extensions: attention_backward and blockwise_attention.
+
+Oracles: PyTorch's own attention and its autograd, finite differences, and the sizes of what is held in memory.
+"""
+
+import torch
+from hypothesis import given
+from torch.nn import functional
+
+from autograder.judge.compare import check_dtype, check_results, check_that, check_values
+from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, define
+from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
+
+# Sees every tensor that the call makes. Views hold nothing new, and neither do the inputs.
+HOLDINGS = """
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+PRODUCTS = ("mm", "bmm", "addmm", "baddbmm")
+
+class Holdings(TorchDispatchMode):
+    def __init__(self, inputs):
+        super().__init__()
+        self.inputs = {tensor.untyped_storage()._cdata for tensor in inputs}
+        self.alive, self.largest_product, self.most = {}, 0, 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        results = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(results):
+            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
+                self.hold(tensor.untyped_storage(), tensor.element_size())
+                if function.overloadpacket.__name__ in PRODUCTS:
+                    self.largest_product = max(self.largest_product, tensor.numel())
+        self.alive = {key: entry for key, entry in self.alive.items() if not entry[0].expired()}
+        self.most = max(self.most, sum(numbers for _, numbers in self.alive.values()))
+        return results
+
+    def hold(self, storage, size):
+        if storage._cdata not in self.inputs:
+            self.alive[storage._cdata] = StorageWeakRef(storage), storage.nbytes() // size
+
+def holdings(function, inputs, block_size):
+    mode = Holdings(inputs)
+    with torch.no_grad(), mode:
+        function(*inputs, block_size)
+    return mode.largest_product, mode.most
+"""
+
+
+def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0):
+    """Query, key and value, each with a seed of its own.
+
+    Where the scale is not the question, `d_head` is 1: √1 is 1, and a wrong scale costs its own checks alone.
+    """
+    shapes = ((query, d_head), (key, d_head), (key, d_value))
+    return [normal_tensor(*leading, *shape, seed=seed + number, scale=scale) for number, shape in enumerate(shapes)]
+
+
+def forward(query, key, value, mask, scale):
+    """Output and weights; autograd differentiates them."""
+    scores = torch.einsum("...qd,...kd->...qk", query, key) * scale
+    weights = torch.softmax(scores.masked_fill(~mask, float("-inf")), dim=-1)
+    return weights @ value, weights
+
+
+def backward_case(seed, query, key, d_head, d_value, *, leading=(), scale=0.7):
+    """The arguments of attention_backward, and the gradients that autograd finds."""
+    inputs = [tensor.requires_grad_() for tensor in inputs_of(query, key, d_head, d_value, leading=leading, seed=seed)]
+    mask = random_mask(query, key, seed=seed + 5)
+    output, weights = forward(*inputs, mask, scale)
+    towards = normal_tensor(*output.shape, seed=seed + 6)
+    gradients = torch.autograd.grad(output, inputs, towards)
+    return [towards, *(tensor.detach() for tensor in inputs), weights.detach(), scale], gradients
+
+
+def gradient_of(reply, number):
+    """One of the gradients of query, key and value, which come together."""
+    return check_results(reply, 3)[number]
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2))
+def test_backward_gives_the_gradient_of_the_query(student, seed, sizes):
+    """The first result is the gradient of the query.
+
+    Hint: the softmax's derivative is weights · (g − Σ weights·g) along the keys; the scale comes after it.
+    """
+    arguments, gradients = backward_case(seed, *sizes)
+    check_values(gradient_of(student.attention_backward(*arguments), 0), gradients[0], axes="query, d_head")
+    # A small step of the query changes the loss by gradient · step.
+    towards, query, key, value, _, scale = arguments
+    step = 1e-5 * normal_tensor(*query.shape, seed=seed + 7)
+    everything = torch.ones(sizes[0], sizes[1], dtype=torch.bool)
+    arguments[4] = forward(query, key, value, everything, scale)[1]
+    found = gradient_of(student.attention_backward(*arguments), 0)
+    ahead, behind = (forward(query + sign * step, key, value, everything, scale)[0] for sign in (1, -1))
+    check_values((found * step).sum(), ((ahead - behind) * towards).sum() / 2)
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2))
+def test_backward_gives_the_gradient_of_the_key(student, seed, sizes):
+    """The second result is the gradient of the key.
+
+    Hint: scores are query · keyᵀ: the gradient of the key wants the gradient of the scores transposed.
+    """
+    arguments, gradients = backward_case(seed, *sizes)
+    check_values(gradient_of(student.attention_backward(*arguments), 1), gradients[1], axes="key, d_head")
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2))
+def test_backward_gives_the_gradient_of_the_value(student, seed, sizes):
+    """The third result is the gradient of the value.
+
+    Hint: each value went into every output, by its weight.
+    """
+    arguments, gradients = backward_case(seed, *sizes)
+    check_values(gradient_of(student.attention_backward(*arguments), 2), gradients[2], axes="key, d_value")
+
+
+@given(seeds(), distinct_sizes(count=6, min_size=2, max_size=7))
+def test_backward_takes_any_leading_axes(student, seed, shape):
+    """A batch and a batch of heads work like a single sequence.
+
+    Hint: transpose the last two axes, not all of them.
+    """
+    *axes, query, key, d_head = shape
+    for leading in (axes[:1], axes[:2], axes):
+        arguments, gradients = backward_case(seed, query, key, d_head, 3, leading=leading)
+        reply = student.attention_backward(*arguments)
+        for number, expected in enumerate(gradients):
+            check_values(gradient_of(reply, number), expected)
+
+
+def test_backward_keeps_the_dtype(student):
+    """The gradients have the dtype of the inputs.
+
+    Hint: a tensor that you make yourself may widen the result.
+    """
+    arguments, _ = backward_case(81, 3, 5, 4, 2, leading=(2,))
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        *tensors, scale = [tensor.to(dtype) for tensor in arguments[:-1]] + arguments[-1:]
+        check_computes(student.attention_backward, [*tensors, scale], [-tensors[0], *tensors[1:], scale])
+        for number in range(3):
+            check_dtype(gradient_of(student.attention_backward(*tensors, scale), number), dtype)
+
+
+def test_backward_keeps_the_device(student):
+    """The gradients are on the device of the inputs.
+
+    Hint: tensors that you make yourself, such as an identity matrix, need the device of the inputs.
+    """
+    arguments, _ = backward_case(82, 3, 5, 4, 2, leading=(2,))
+    check_computes(student.attention_backward, arguments, [-arguments[0], *arguments[1:]])
+    check_keeps_device(student, student.attention_backward, *arguments)
+
+
+def test_backward_leaves_its_inputs_alone(student):
+    """No tensor that is passed in is changed.
+
+    Hint: `weights *= …` changes what it is given; `weights * …` does not.
+    """
+    arguments, _ = backward_case(83, 3, 5, 4, 2, leading=(2,))
+    check_computes(student.attention_backward, arguments, [-arguments[0], *arguments[1:]])
+    check_inputs_unchanged(student, student.attention_backward, *arguments)
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2))
+def test_blockwise_attention_equals_attention(student, seed, sizes):
+    """Block by block, the output is that of attention over all keys at once.
+
+    Hint: when a new block raises the largest score, everything summed so far was scaled by the old one.
+    """
+    key = sizes[1]
+    inputs = inputs_of(*sizes, leading=(2,), seed=seed, scale=2.0)
+    expected = functional.scaled_dot_product_attention(*inputs)
+    for block_size in (1, key, key + 3):
+        check_values(student.blockwise_attention(*inputs, block_size), expected, axes="batch, query, d_value")
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=2))
+def test_blockwise_attention_takes_blocks_that_do_not_divide(student, seed, sizes):
+    """The last block may be shorter than the others.
+
+    Hint: slices past the end are cut short by themselves; nothing may be counted twice or left out.
+    """
+    query, d_value = sizes
+    for key, block_size in ((7, 3), (5, 2), (9, 5)):
+        inputs = inputs_of(query, key, 1, d_value, leading=(2,), seed=seed)
+        expected = functional.scaled_dot_product_attention(*inputs)
+        check_values(student.blockwise_attention(*inputs, block_size), expected)
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=2))
+def test_blockwise_attention_is_stable_for_large_scores(student, seed, sizes):
+    """Long queries and keys overflow nowhere, whatever block they are in.
+
+    Hint: the largest score so far is subtracted in every block.
+    """
+    query, d_value = sizes
+    for scale in (30.0, 1000.0):
+        inputs = inputs_of(query, 6, 1, d_value, leading=(2,), seed=seed, scale=scale)
+        check_values(student.blockwise_attention(*inputs, 2), functional.scaled_dot_product_attention(*inputs))
+    negative = [inputs[0].abs(), -inputs[1].abs(), inputs[2]]
+    check_values(student.blockwise_attention(*negative, 2), functional.scaled_dot_product_attention(*negative))
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=7))
+def test_blockwise_attention_takes_any_leading_axes(student, seed, shape):
+    """A single sequence, a batch, a batch of heads: all work alike.
+
+    Hint: count axes from the end, and make your sums with the leading axes of the query.
+    """
+    *axes, query, d_value = shape
+    for leading in ((), axes[:1], axes):
+        inputs = inputs_of(query, 5, 1, d_value, leading=leading, seed=seed)
+        check_values(student.blockwise_attention(*inputs, 2), functional.scaled_dot_product_attention(*inputs))
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
+def test_blockwise_attention_obeys_the_mask(student, seed, shape):
+    """Each block uses its own part of the mask.
+
+    Hint: slice the mask's key axis as you slice the keys; the mask is broadcast over the axes it lacks.
+    """
+    batch, query, d_value = shape
+    key = 7
+    inputs = inputs_of(query, key, 1, d_value, leading=(batch,), seed=seed)
+    for mask_shape in ((query, key), (batch, 1, key), (batch, query, key)):
+        mask = random_mask(*mask_shape, seed=seed + 9)
+        mask[..., [0, 4]] = True  # a key in each block
+        expected = functional.scaled_dot_product_attention(*inputs, mask)
+        check_values(student.blockwise_attention(*inputs, 4, mask), expected)
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=3))
+def test_blockwise_attention_passes_over_blocks_without_allowed_keys(student, seed, shape):
+    """A block in which everything is blocked changes nothing, be it the first.
+
+    Hint: while nothing has been allowed yet, the largest score is -inf, and -inf minus -inf is NaN.
+    """
+    query, d_value = shape
+    inputs = inputs_of(query, 8, 1, d_value, leading=(2,), seed=seed)
+    inputs[1][:, :2] *= 100.0
+    for blocked in (slice(2, 6), slice(0, 2), slice(0, 4), slice(6, 8)):
+        mask = torch.ones(query, 8, dtype=torch.bool)
+        mask[:, blocked] = False
+        expected = functional.scaled_dot_product_attention(*inputs, mask)
+        check_values(student.blockwise_attention(*inputs, 2, mask), expected)
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=3))
+def test_blockwise_attention_takes_masks_with_a_key_axis_of_one(student, seed, shape):
+    """A mask that says the same for every key has a key axis of size 1.
+
+    Hint: such an axis cannot be sliced: what would its second block be?
+    """
+    query, d_value = shape
+    inputs = inputs_of(query, 5, 1, d_value, leading=(2,), seed=seed)
+    expected = functional.scaled_dot_product_attention(*inputs)
+    for mask_shape in ((query, 1), (2, 1, 1)):
+        mask = torch.ones(mask_shape, dtype=torch.bool)
+        check_values(student.blockwise_attention(*inputs, 2, mask), expected)
+    mask = torch.arange(query).unsqueeze(-1) < 2
+    check_values(student.blockwise_attention(*inputs, 2, mask)[:, :2], expected[:, :2])
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=3))
+def test_blockwise_attention_gives_zeros_where_everything_is_blocked(student, seed, shape):
+    """A query that may attend to nothing gets zeros.
+
+    Hint: at the end such a query has a total of 0, and 0 / 0 is NaN.
+    """
+    query, d_head, d_value = shape
+    inputs = inputs_of(query, 5, d_head, d_value, leading=(2,), seed=seed)
+    mask = torch.ones(query, 5, dtype=torch.bool)
+    mask[1] = False
+    output = student.blockwise_attention(*inputs, 2, mask)
+    check_values(output[:, 1], torch.zeros(2, d_value, dtype=torch.float64))
+    check_that(float(output[:, 0].square().sum()) > 0, "the other queries get zeros too")
+
+
+def test_blockwise_attention_never_holds_more_than_a_block(student):
+    """Scores and weights exist for at most `block_size` keys at a time.
+
+    Hint: nothing of size query × key may be made, in one piece or in many; keep three running sums.
+    """
+    probe = define(student, HOLDINGS)
+    # One number per query and key: a product of queries and a block of keys is query × block_size numbers.
+    query, block_size = 16, 4
+    inputs = inputs_of(query, 80, 1, 1, leading=(2,), seed=91)
+    check_computes(student.blockwise_attention, [*inputs, block_size], [inputs[0], inputs[1], -inputs[2], block_size])
+    largest_product, _ = probe.holdings(student.blockwise_attention, inputs, block_size)
+    check_that(largest_product <= 2 * query * block_size, "scores are made for more than `block_size` keys at once")
+    # More keys may cost a copy of them or an output per block, but far from a number per query and key.
+    query, block_size, few, many = 64, 64, 128, 640
+    _, least = probe.holdings(student.blockwise_attention, inputs_of(query, few, 2, 3, seed=92), block_size)
+    _, most = probe.holdings(student.blockwise_attention, inputs_of(query, many, 2, 3, seed=93), block_size)
+    check_that(2 * (most - least) < query * (many - few), "scores or weights of all keys are held at the same time")
+
+
+def test_blockwise_attention_keeps_the_dtype(student):
+    """The output has the dtype of the inputs.
+
+    Hint: the tensors that you sum in need the dtype of the query.
+    """
+    mask = random_mask(3, 5, seed=101)
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        inputs = [tensor.to(dtype) for tensor in inputs_of(3, 5, 4, 2, leading=(2,), seed=102)]
+        check_computes(student.blockwise_attention, [*inputs, 2], [inputs[0], inputs[1], -inputs[2], 2])
+        check_dtype(student.blockwise_attention(*inputs, 2), dtype)
+        check_dtype(student.blockwise_attention(*inputs, 2, mask), dtype)
+
+
+def test_blockwise_attention_keeps_the_device(student):
+    """The output is on the device of the inputs.
+
+    Hint: the tensors that you sum in need the device of the query.
+    """
+    inputs, mask = inputs_of(3, 5, 4, 2, leading=(2,), seed=103), random_mask(3, 5, seed=104)
+    check_computes(student.blockwise_attention, [*inputs, 2], [inputs[0], inputs[1], -inputs[2], 2])
+    check_keeps_device(student, student.blockwise_attention, *inputs, 2)
+    check_keeps_device(student, student.blockwise_attention, *inputs, 2, mask)
+
+
+def test_blockwise_attention_leaves_its_inputs_alone(student):
+    """Query, key, value and mask are the same after the call.
+
+    Hint: a slice is a view: `scores[…] = …` on your own tensors is fine, on `query` it is not.
+    """
+    inputs, mask = inputs_of(3, 5, 4, 2, leading=(2,), seed=105), random_mask(3, 5, seed=106)
+    check_computes(student.blockwise_attention, [*inputs, 2], [inputs[0], inputs[1], -inputs[2], 2])
+    check_inputs_unchanged(student, student.blockwise_attention, *inputs, 2)
+    check_inputs_unchanged(student, student.blockwise_attention, *inputs, 2, mask)

@@ -1,0 +1,357 @@
+"""Hidden tests of masked_softmax and scaled_dot_product_attention.
+
+Oracles: the definition row by row without a maximum, PyTorch's own attention, and laws: what is
+blocked may be changed at will, weights sum to one.
+"""
+
+import torch
+from hypothesis import given
+from torch.nn import functional
+
+from autograder.judge.compare import check_dtype, check_finite, check_results, check_that, check_values
+from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
+from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
+
+
+def weights_by_definition(scores, mask):
+    """`1 / Σⱼ exp(sⱼ − sᵢ)` over the allowed keys j of each row; 0 for a key i that is blocked."""
+    mask = mask.expand(scores.shape)
+    weights = torch.zeros_like(scores)
+    for row, allowed, out in zip(scores.flatten(0, -2), mask.flatten(0, -2), weights.flatten(0, -2), strict=True):
+        kept = row[allowed]
+        out[allowed] = 1 / torch.exp(kept.unsqueeze(0) - kept.unsqueeze(1)).sum(dim=1)
+    return weights
+
+
+def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0, requires_grad=False):
+    """Query, key and value, each with a seed of its own.
+
+    Where the scale is not the question, `d_head` is 1: √1 is 1, and a wrong scale costs its own checks alone.
+    """
+    shapes = ((query, d_head), (key, d_head), (key, d_value))
+    return [
+        normal_tensor(*leading, *shape, seed=seed + number, scale=scale, requires_grad=requires_grad)
+        for number, shape in enumerate(shapes)
+    ]
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
+def test_masked_softmax_without_a_mask_is_softmax(student, seed, shape):
+    """Without a mask, every key takes part.
+
+    Hint: `mask=None` means that nothing is blocked.
+    """
+    scores = normal_tensor(*shape, seed=seed)
+    check_values(student.masked_softmax(scores), torch.softmax(scores, dim=-1))
+    check_values(student.masked_softmax(scores, None), torch.softmax(scores, dim=-1))
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
+def test_masked_softmax_shares_the_weight_among_allowed_keys(student, seed, shape):
+    """Weights sum to one over the keys that are not blocked; the others get 0.
+
+    Hint: True means "may attend". What score does a key need, so that softmax gives it nothing?
+    """
+    scores = normal_tensor(*shape, seed=seed, scale=2.0)
+    mask = random_mask(*shape, seed=seed + 1)
+    check_values(student.masked_softmax(scores, mask), weights_by_definition(scores, mask))
+    square = normal_tensor(shape[0], shape[0], seed=seed + 2)
+    causal = torch.ones_like(square, dtype=torch.bool).tril()
+    check_values(student.masked_softmax(square, mask=causal), weights_by_definition(square, causal))
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
+def test_masked_softmax_broadcasts_the_mask(student, seed, shape):
+    """A mask with fewer axes, or with axes of size 1, counts for all that it is broadcast to.
+
+    Hint: let PyTorch broadcast; do not flatten, and do not count on equal shapes.
+    """
+    batch, heads, query, key = shape
+    scores = normal_tensor(*shape, seed=seed)
+    for mask_shape in ((query, key), (1, key), (batch, 1, 1, key), (heads, 1, key), (batch, 1, query, key)):
+        mask = random_mask(*mask_shape, seed=seed + 1)
+        check_values(student.masked_softmax(scores, mask), weights_by_definition(scores, mask))
+    mask = random_mask(batch, 1, key, seed=seed + 2)
+    check_values(student.masked_softmax(scores[:, 0], mask), weights_by_definition(scores[:, 0], mask))
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=3))
+def test_masked_softmax_ignores_a_blocked_key_of_any_score(student, seed, shape):
+    """A blocked key has no influence, be its score the largest by far.
+
+    Hint: block before the softmax, and replace the score rather than lower it.
+    """
+    scores = normal_tensor(*shape, seed=seed)
+    mask = random_mask(*shape, seed=seed + 1)
+    expected = weights_by_definition(scores, mask)
+    for lead in (3.0, 100.0, 1e4, 1e12):
+        check_values(student.masked_softmax(scores.masked_fill(~mask, lead), mask), expected)
+    # The same with everything far below zero: a key is blocked however small the allowed scores are.
+    low = torch.where(mask, scores - 1e6, 0.0)
+    check_values(student.masked_softmax(low, mask), weights_by_definition(low, mask))
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=3, max_size=6))
+def test_masked_softmax_gives_zeros_where_everything_is_blocked(student, seed, shape):
+    """A query that may attend to nothing gets zero weights: not NaN, not equal shares.
+
+    Hint: look at what softmax does with such a row, and see what can still be told from the mask.
+    """
+    scores = normal_tensor(*shape, seed=seed)
+    mask = random_mask(*shape, seed=seed + 1)
+    mask[0, 1], mask[-1] = False, False
+    none = torch.zeros(shape[1:], dtype=scores.dtype)
+    for scale in (1.0, 1e4):
+        weights = student.masked_softmax(scores * scale, mask)
+        check_values(weights[-1], none)
+        check_values(weights[0, 1], none[1])
+        check_that(float(weights[0, 0].sum()) > 0, "other rows of the mask get no weights either")
+    thin = torch.arange(shape[1]).unsqueeze(-1) < 2  # key axis of size 1
+    check_values(student.masked_softmax(scores, thin)[:, 2:], none.expand(scores.shape)[:, 2:])
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=3))
+def test_masked_softmax_has_a_finite_gradient(student, seed, shape):
+    """The gradient holds no NaN, also where a query may attend to nothing.
+
+    Hint: `torch.where` over a NaN mends the value and not the gradient: keep the NaN from arising.
+    """
+    mask = random_mask(*shape, seed=seed)
+    mask[1] = False
+    scores, other = normal_tensor(*shape, seed=seed + 1), normal_tensor(*shape, seed=seed + 2)
+    check_computes(student.masked_softmax, [scores], [other])
+    for scale in (1.0, 1e4):
+        scores = normal_tensor(*shape, seed=seed + 1, scale=scale, requires_grad=True)
+        (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, torch.ones_like(scores))
+        check_finite(found)
+        towards = normal_tensor(*shape, seed=seed + 2)
+        (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, towards)
+        check_finite(found)
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=3))
+def test_masked_softmax_has_the_right_gradient(student, seed, shape):
+    """The gradient reaches the allowed scores, and none reaches a blocked one.
+
+    Hint: compute with tensor operations throughout; `.data`, `.item()` and NumPy leave the graph.
+    """
+    scores = normal_tensor(*shape, seed=seed, requires_grad=True)
+    mask = random_mask(*shape, seed=seed + 1)
+    towards = normal_tensor(*shape, seed=seed + 2)
+    (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, towards)
+    weights = weights_by_definition(scores.detach(), mask)
+    check_values(found, weights * (towards - (weights * towards).sum(dim=-1, keepdim=True)))
+
+
+def test_masked_softmax_keeps_the_dtype(student):
+    """The weights have the dtype of the scores.
+
+    Hint: a mask that becomes a float tensor may widen the result.
+    """
+    mask = random_mask(4, 4, seed=31)
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        scores, other = (normal_tensor(1, 4, 4, seed=seed, dtype=dtype) for seed in (32, 33))
+        check_computes(student.masked_softmax, [scores, mask], [other, mask])
+        check_dtype(student.masked_softmax(scores, mask), dtype)
+        check_dtype(student.masked_softmax(scores), dtype)
+
+
+def test_masked_softmax_keeps_the_device(student):
+    """The weights are on the device of the scores.
+
+    Hint: tensors that you make yourself need the device of the scores.
+    """
+    scores, other = normal_tensor(1, 4, 4, seed=34), normal_tensor(1, 4, 4, seed=35)
+    mask = random_mask(4, 4, seed=36)
+    check_computes(student.masked_softmax, [scores, mask], [other, mask])
+    check_keeps_device(student, student.masked_softmax, scores, mask)
+    check_keeps_device(student, student.masked_softmax, scores)
+
+
+def test_masked_softmax_leaves_its_inputs_alone(student):
+    """Scores and mask are the same after the call.
+
+    Hint: `masked_fill_` and `scores[~mask] = …` change what they are given; `masked_fill` does not.
+    """
+    scores, other = normal_tensor(1, 4, 4, seed=37), normal_tensor(1, 4, 4, seed=38)
+    for mask in (random_mask(4, 4, seed=39), random_mask(1, 4, 4, seed=40, keep_one=False)):
+        check_computes(student.masked_softmax, [scores, mask], [other, mask])
+        check_inputs_unchanged(student, student.masked_softmax, scores, mask)
+    check_inputs_unchanged(student, student.masked_softmax, scores)
+
+
+@given(seeds(), distinct_sizes(count=5, min_size=2))
+def test_attention_averages_the_values(student, seed, shape):
+    """The output is softmax(q·kᵀ / √d_head) times the values.
+
+    Hint: which axis do the values share with the weights? And how does the spread of q·k grow with d_head?
+    """
+    batch, query, key, d_head, d_value = shape
+    for sizes in ((query, key, d_head, d_value), (query, query, d_head, d_value), (query, key, d_head, d_head)):
+        inputs = inputs_of(*sizes, leading=(batch,), seed=seed)
+        output = check_results(student.scaled_dot_product_attention(*inputs), 2)[0]
+        check_values(output, functional.scaled_dot_product_attention(*inputs), axes="batch, query, d_value")
+
+
+@given(seeds(), distinct_sizes(count=5, min_size=2))
+def test_attention_returns_the_weights(student, seed, shape):
+    """The second result is the weights, one row per query, each summing to one.
+
+    Hint: weights are `(…, query, key)`, as they are when the values are averaged.
+    """
+    batch, query, key, d_head, d_value = shape
+    for sizes in ((query, key, d_head, d_value), (query, query, d_head, d_value)):
+        inputs = inputs_of(*sizes, leading=(batch,), seed=seed)
+        scores = torch.einsum("bqd,bkd->bqk", inputs[0], inputs[1]) / d_head**0.5
+        expected = weights_by_definition(scores, torch.ones_like(scores, dtype=torch.bool))
+        check_values(
+            check_results(student.scaled_dot_product_attention(*inputs), 2)[1], expected, axes="batch, query, key"
+        )
+
+
+@given(seeds(), distinct_sizes(count=6, min_size=2, max_size=7))
+def test_attention_takes_any_leading_axes(student, seed, shape):
+    """A single sequence, a batch, a batch of heads: all work alike.
+
+    Hint: count axes from the end; -1 and -2 are the same for every number of leading axes.
+    """
+    *axes, query, key, d_value = shape
+    for leading in ((), axes[:2], axes):
+        inputs = inputs_of(query, key, 1, d_value, leading=leading, seed=seed)
+        output, weights = check_results(student.scaled_dot_product_attention(*inputs), 2)
+        check_values(output, functional.scaled_dot_product_attention(*inputs))
+        check_values(weights.sum(dim=-1), torch.ones(*leading, query, dtype=torch.float64))
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2))
+def test_attention_uses_the_scale_it_is_given(student, seed, shape):
+    """`scale` multiplies the scores in place of 1/√d_head.
+
+    Hint: only None stands for the default; 0 is a number like any other.
+    """
+    inputs = inputs_of(*shape, leading=(2,), seed=seed)
+    for scale in (0.3, 2.5, 1.0, 0.0):
+        scores = torch.einsum("bqd,bkd->bqk", inputs[0], inputs[1]) * scale
+        expected = weights_by_definition(scores, torch.ones_like(scores, dtype=torch.bool))
+        output, weights = check_results(student.scaled_dot_product_attention(*inputs, scale=scale), 2)
+        check_values(weights, expected)
+        check_values(output, torch.einsum("bqk,bkv->bqv", expected, inputs[2]))
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2))
+def test_attention_is_stable_for_large_scores(student, seed, shape):
+    """Long queries and keys overflow nowhere.
+
+    Hint: everything that exponentiates has to subtract a maximum first.
+    """
+    query, key, d_value = shape
+    for scale in (30.0, 1000.0):
+        inputs = inputs_of(query, key, 1, d_value, leading=(2,), seed=seed, scale=scale)
+        output = check_results(student.scaled_dot_product_attention(*inputs), 2)[0]
+        check_values(output, functional.scaled_dot_product_attention(*inputs))
+
+
+@given(seeds(), distinct_sizes(count=5, min_size=2, max_size=7))
+def test_attention_obeys_the_mask(student, seed, shape):
+    """Queries average over the keys that the mask allows.
+
+    Hint: True means "may attend"; the mask is broadcast over the axes it lacks.
+    """
+    *leading, query, key, d_value = shape
+    inputs = inputs_of(query, key, 1, d_value, leading=leading, seed=seed)
+    for mask_shape in ((query, key), (leading[0], 1, 1, key), (leading[0], 1, query, key)):
+        mask = random_mask(*mask_shape, seed=seed + 9)
+        output, weights = check_results(student.scaled_dot_product_attention(*inputs, mask), 2)
+        check_values(output, functional.scaled_dot_product_attention(*inputs, mask))
+        check_values(weights.masked_fill(mask, 0.0), torch.zeros_like(weights, dtype=torch.float64))
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=3))
+def test_attention_is_not_touched_by_blocked_keys(student, seed, shape):
+    """A blocked key and its value may be anything: the output stays.
+
+    Hint: no matter how well a blocked key matches, its weight is exactly 0.
+    """
+    query, key, d_value = shape
+    queries, keys, values = inputs_of(query, key, 1, d_value, seed=seed)
+    queries = queries.abs() + 0.1
+    mask = torch.ones(query, key, dtype=torch.bool)
+    mask[:, 1] = False
+    before = functional.scaled_dot_product_attention(queries, keys, values, mask)
+    for size in (1.0, 1e6):
+        keys[1], values[1] = size, 1e4
+        check_values(check_results(student.scaled_dot_product_attention(queries, keys, values, mask), 2)[0], before)
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=3))
+def test_attention_gives_zeros_where_everything_is_blocked(student, seed, shape):
+    """A query that may attend to nothing gets zeros, in the output and in the weights.
+
+    Hint: an average over nothing is set to 0 here; the other queries are not concerned.
+    """
+    query, key, _, d_value = shape
+    inputs = inputs_of(*shape, seed=seed)
+    mask = random_mask(query, key, seed=seed + 9)
+    mask[1] = False
+    output, weights = check_results(student.scaled_dot_product_attention(*inputs, mask=mask), 2)
+    check_values(output[1], torch.zeros(d_value, dtype=torch.float64))
+    check_values(weights[1], torch.zeros(key, dtype=torch.float64))
+    check_that(float(weights[0].sum()) > 0, "the other queries get no weights either")
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=3))
+def test_attention_has_the_right_gradients(student, seed, shape):
+    """Gradients reach query, key and value.
+
+    Hint: compute with tensor operations throughout, and detach nothing.
+    """
+    query, key, d_value = shape
+    inputs = inputs_of(query, key, 1, d_value, leading=(2,), seed=seed, requires_grad=True)
+    mask = random_mask(query, key, seed=seed + 9)
+    output = check_results(student.scaled_dot_product_attention(*inputs, mask), 2)[0]
+    towards = normal_tensor(*output.shape, seed=seed + 10)
+    found = torch.autograd.grad(output, inputs, towards)
+    expected = torch.autograd.grad(functional.scaled_dot_product_attention(*inputs, mask), inputs, towards)
+    check_values(found, expected)
+
+
+def test_attention_keeps_the_dtype(student):
+    """Output and weights have the dtype of the inputs.
+
+    Hint: a tensor that you make for the scale or the mask may widen the result.
+    """
+    mask = random_mask(4, 4, seed=51)
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        inputs = [tensor.to(dtype) for tensor in inputs_of(4, 4, 3, 2, leading=(1,), seed=52)]
+        check_computes(student.scaled_dot_product_attention, [*inputs, mask], [*reversed_values(inputs), mask])
+        for more in ([], [mask]):
+            for tensor in check_results(student.scaled_dot_product_attention(*inputs, *more), 2):
+                check_dtype(tensor, dtype)
+
+
+def test_attention_keeps_the_device(student):
+    """Output and weights are on the device of the inputs.
+
+    Hint: tensors that you make yourself need the device of the query.
+    """
+    inputs, mask = inputs_of(4, 4, 3, 2, leading=(1,), seed=53), random_mask(4, 4, seed=54)
+    check_computes(student.scaled_dot_product_attention, [*inputs, mask], [*reversed_values(inputs), mask])
+    check_keeps_device(student, student.scaled_dot_product_attention, *inputs, mask)
+    check_keeps_device(student, student.scaled_dot_product_attention, *inputs, scale=0.5)
+
+
+def test_attention_leaves_its_inputs_alone(student):
+    """Query, key, value and mask are the same after the call.
+
+    Hint: `query /= …` and functions whose name ends in an underscore change what they are given.
+    """
+    inputs, mask = inputs_of(4, 4, 3, 2, leading=(1,), seed=55), random_mask(4, 4, seed=56)
+    check_computes(student.scaled_dot_product_attention, [*inputs, mask], [*reversed_values(inputs), mask])
+    check_inputs_unchanged(student, student.scaled_dot_product_attention, *inputs, mask)
+    check_inputs_unchanged(student, student.scaled_dot_product_attention, *inputs, scale=0.5)
+
+
+def reversed_values(inputs):
+    """The same inputs with other values."""
+    query, key, value = inputs
+    return query, key, value.flip(-2)
