@@ -53,7 +53,7 @@ def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
     lab, console = Lab.find(), Console(soft_wrap=True)
     stage = lab.stage(stage_id)
     trusted = replace(read_trusted(lab, stage), mistakes=())  # nobody reads which mistake a mutant is like
-    collect_checks(stage)  # imports the tests, once for all
+    collect_checks(stage)  # they can be run at all, and what they import is warm
     mutants = [mutant for mutant in mutants_of(stage) if only in (None, *_names(mutant))]
     page = lab.root / "docs" / "mutation" / f"{stage_id}.md"
     known = page.read_text(encoding="utf-8") if page.is_file() else ""
@@ -117,17 +117,17 @@ def judge_all(
 
 
 def survives(stage: StageFolders, trusted: Trusted, seed: int, mutant: Mutant) -> bool:
-    """Whether the mutant passes every check. Those of its own exercise are asked first: most die there."""
+    """Whether the mutant passes every check: one exercise after the other, its own first, for most die there."""
     modules = {**trusted.modules, stage.stage.module: mutant.source}
-    own = stage.stage.exercises.get(mutant.function.partition(".")[0])
+    own = mutant.function.partition(".")[0]
 
     def open_mutant() -> TrustedSession:
         session = TrustedSession()
         session.load(modules, stage.stage.module)
         return session
 
-    for only in ([frozenset(own.checks)] if own else []) + [None]:
-        records = run_checks(stage, open_mutant, trusted, seed, only)
+    for _, exercise in sorted(stage.stage.exercises.items(), key=lambda item: item[0] != own):
+        records = run_checks(stage, open_mutant, trusted, seed, frozenset(exercise.checks))
         if not all(record.complete and record.error is None for record in records.values()):
             return False
     return True

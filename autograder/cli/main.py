@@ -1,5 +1,6 @@
 """``autograder``: the group of all commands, and how their errors end."""
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,19 +8,26 @@ from typing import Any
 import click
 from rich.console import Console
 
-from autograder.cli.demo import demo
-from autograder.cli.doctor import doctor
-from autograder.cli.grade import grade
-from autograder.cli.lab import new_stage, release, schema
-from autograder.cli.output import export, report
 from autograder.cli.shared import GRADER_ERROR, WRONG_USE, LabOption
-from autograder.cli.verify import verify
 from autograder.config import ConfigError
 from autograder.intake import IntakeError
-from autograder.judge.hidden_tests import HiddenTestsError
+from autograder.judge.errors import HiddenTestsError
 from autograder.judge.pool import JudgeError
 from autograder.lab import LabError
 from autograder.results import ResultsFormatError
+
+# Command → its module: each is imported when it is called for, since some need torch and some nbgrader.
+_MODULES = {
+    "release": "lab",
+    "grade": "grade",
+    "report": "output",
+    "export": "output",
+    "verify": "verify",
+    "doctor": "doctor",
+    "demo": "demo",
+    "new-stage": "lab",
+    "schema": "lab",
+}
 
 # Errors whose message is written for the person at the keyboard, with the code they end in.
 _EXPLAINED: dict[type[Exception], int] = {
@@ -34,6 +42,16 @@ _EXPLAINED: dict[type[Exception], int] = {
 
 class _Commands(click.Group):
     """Ends a command whose error explains itself with that explanation alone, without a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _MODULES:
+            return None
+        module = importlib.import_module(f"autograder.cli.{_MODULES[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -56,7 +74,3 @@ class _Commands(click.Group):
 def main(ctx: click.Context, folder: Path | None) -> None:
     """Release a lab, grade a class in isolation, and keep its scores in nbgrader's gradebook."""
     ctx.obj = LabOption(folder)
-
-
-for command in (release, grade, report, export, verify, doctor, demo, new_stage, schema):
-    main.add_command(command)

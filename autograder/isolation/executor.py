@@ -41,12 +41,14 @@ class Executor:
     def __init__(self) -> None:
         self._modules = _Modules({})
         self._main: ModuleType | None = None
+        self._main_source = ""
         self._objects: dict[int, object] = {}
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
         self._handles = 0
         self._calls = 0
         self._operations: dict[str, Callable[..., object]] = {
             "load": self._load,
+            "definitions": self._definitions,
             "define": self._define,
             "call": self._call,
             "vjp": self._vjp,
@@ -66,8 +68,9 @@ class Executor:
         """Run one operation and return what can travel of its value.
 
         Operations:
-            load(modules, main): compile and import ``main``; the others are there to be imported. Returns
-                the first line of each function and class, methods by dotted name. Seeds all generators with 0.
+            load(modules, main): compile and import ``main``; the others are there to be imported. Seeds all
+                generators with 0.
+            definitions(): the first line of each function and class of ``main``, methods by dotted name.
             define(source): run a helper of ours in a namespace of its own; returns its functions and
                 classes as handles.
             call(target, args, kwargs, grad): returns (value, graph, flags): ``flags`` says for each tensor
@@ -81,18 +84,20 @@ class Executor:
         with self._modules.importable():
             return self._portable(self._operations[op](**arguments))
 
-    def _load(self, modules: Mapping[str, str], main: str) -> dict[str, int]:
+    def _load(self, modules: Mapping[str, str], main: str) -> None:
         for name in modules:
             if not name.isidentifier():
                 raise ValueError(f"a module cannot be called {name!r}")
         if main in _RESERVED or main not in modules:
             raise ValueError(f"{main!r} is not the name of a module that was sent")
         self._modules = _Modules(modules)
+        self._main_source = modules[main]
         with self._modules.importable():
-            lines = _definition_lines(modules[main], f"{main}.py")
             self._main = importlib.import_module(main)
         seed_all(0)
-        return lines
+
+    def _definitions(self) -> dict[str, int]:
+        return _definition_lines(self._main_source)
 
     def _define(self, source: str) -> dict[str, Handle]:
         namespace: dict[str, Any] = {"__name__": "helper"}
@@ -259,7 +264,7 @@ def _in_order(items: Iterable[Any]) -> tuple[Any, ...]:
         return tuple(items)
 
 
-def _definition_lines(source: str, file: str) -> dict[str, int]:
+def _definition_lines(source: str) -> dict[str, int]:
     """First line of each top-level function and class, and of their methods as ``Class.method``."""
     lines: dict[str, int] = {}
 
@@ -270,5 +275,5 @@ def _definition_lines(source: str, file: str) -> dict[str, int]:
             if isinstance(node, ast.ClassDef):
                 visit(node.body, f"{prefix}{node.name}.")
 
-    visit(ast.parse(source, file).body, "")
+    visit(ast.parse(source).body, "")
     return lines

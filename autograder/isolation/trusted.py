@@ -38,10 +38,9 @@ class TrustedSession:
             answer = self._executor.answer(op, request)
         return value_of(_through_wire(answer, REPLIES))
 
-    def load(self, modules: dict[str, str], main: str) -> dict[str, int]:
-        """Load ``main``; returns the first line of each function and class."""
-        lines: dict[str, int] = self.request("load", modules=modules, main=main)
-        return lines
+    def load(self, modules: dict[str, str], main: str) -> None:
+        """Load ``main``; the other modules are there to be imported."""
+        self.request("load", modules=modules, main=main)
 
     @contextmanager
     def _own_generators(self) -> Iterator[None]:

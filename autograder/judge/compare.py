@@ -6,7 +6,8 @@ reply never meets an elementwise comparison. A failure carries a symptom (``auto
 or the author's own literal sentence (``says``); never a value, a size or a line of the test.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -169,22 +170,27 @@ def check_that(condition: bool, says: str) -> None:
 
 
 @contextmanager
-def check_raises(*kinds: type[Exception], says: str | None = None) -> Iterator[None]:
+def check_raises(*kinds: type[Exception], says: str | None = None, naming: Iterable[int] = ()) -> Iterator[None]:
     """The block must raise one of these errors, from the submission.
 
-    ``says`` is a literal sentence for the case that nothing is raised.
+    ``says`` is a literal sentence for the case that nothing is raised; ``naming`` are numbers that the
+    message must hold.
     """
     try:
         yield
     except SubmissionError as error:
         if isinstance(error, NotImplementedError):
             raise  # a stub raises too: that is not an attempt at this check
-        if isinstance(error, kinds):
-            return
-        asked = " or ".join(kind.__name__ for kind in kinds)
-        raise CheckFailure(
-            Symptom.WRONG_ERROR, f"expected {asked}, but an error of another kind was raised"
-        ) from error
+        if not isinstance(error, kinds):
+            asked = " or ".join(kind.__name__ for kind in kinds)
+            raise CheckFailure(
+                Symptom.WRONG_ERROR, f"expected {asked}, but an error of another kind was raised"
+            ) from error
+        if not {str(number) for number in naming} <= set(re.findall(r"\d+", error.message)):
+            raise CheckFailure(
+                Symptom.WRONG_ERROR, "the error's message does not hold the numbers asked for"
+            ) from error
+        return
     raise CheckFailure(Symptom.NO_ERROR, says)
 
 

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from autograder.isolation.trusted import TrustedSession
+from autograder.judge.errors import HiddenTestsError
 from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenSession
 from autograder.judge.trusted_code import Trusted
 from autograder.lab import StageFolders
@@ -31,10 +32,6 @@ _PYTEST_ARGUMENTS = (
 # Ways in which the surroundings could choose other tests, or other plugins.
 _PYTEST_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 _PROFILE = "judge"
-
-
-class HiddenTestsError(Exception):
-    """The hidden tests themselves cannot run; the fault is the course's."""
 
 
 def run_checks(

@@ -126,8 +126,12 @@ class JudgePlugin:
         self.problems.append(f"pytest failed: {excinfo.exconly()}")
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Someone pressed Ctrl-C, or a test called ``pytest.exit``."""
-        self.interruption = excinfo.value
+        """Someone pressed Ctrl-C, or a test called ``pytest.exit``.
+
+        A run that something told to stop ends here too; what it did not get to has no record, and fails closed.
+        """
+        if not isinstance(excinfo.value, pytest.Session.Interrupted):
+            self.interruption = excinfo.value
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -202,14 +206,10 @@ class _Examples:
         self._handle.inner_test = self._watching(inner)
         try:
             yield
-        except BaseException as error:
-            if self._error is None or self._error is error:
-                raise
-            raise self._error from self._error.__cause__
         finally:
             self._handle.inner_test = inner
-        if self._error is not None:
-            raise self._error
+            if self._error is not None:
+                raise self._error
         if not self._checked:
             raise NothingChecked
 

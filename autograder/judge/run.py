@@ -73,7 +73,8 @@ def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], 
     """Load the submission once, to know whether it loads and where its functions are."""
     session = open_session()
     try:
-        functions = session.request("load", modules=dict(modules), main=main)
+        session.request("load", modules=dict(modules), main=main)
+        functions = session.request("definitions")
     finally:
         close(session)
     return SourceMap.believing(f"{main}.py", modules[main], functions)

@@ -74,7 +74,7 @@ class Server:
         self._template = self._start_template()
 
     def _warm(self, stage_id: str) -> Trusted:
-        """Import the stage's hidden tests and read the course's code, once."""
+        """Read the course's code, and import whatever the hidden tests import, once."""
         if stage_id not in self._trusted:
             stage = self._lab.stage(stage_id)
             trusted = read_trusted(self._lab, stage)

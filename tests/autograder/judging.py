@@ -13,7 +13,7 @@ CHECK_HEADER = '''\
 
 import pytest
 import torch
-from hypothesis import assume, given, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from autograder.judge.compare import check_close, check_equal, check_raises, check_that
 

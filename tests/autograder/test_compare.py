@@ -190,6 +190,8 @@ def test_values_of_another_precision_are_compared_at_the_coarser_one():
     check_values(REFERENCE.double(), REFERENCE)
     check_values(REFERENCE.bfloat16(), REFERENCE.double() + 1e-3)
     assert symptom(REFERENCE.bfloat16() + 0.5, REFERENCE.double(), check_values) is Symptom.WRONG_VALUES
+    check_values((REFERENCE.bfloat16(), [REFERENCE]), (REFERENCE, (REFERENCE.double(),)))
+    assert symptom((REFERENCE.bfloat16(), REFERENCE), (REFERENCE, -REFERENCE), check_values) is Symptom.WRONG_VALUES
     assert symptom(REFERENCE.int(), REFERENCE, check_values) is Symptom.WRONG_DTYPE
     assert symptom(torch.tensor([math.nan]), torch.ones(1, dtype=torch.float64), check_values) is Symptom.NOT_FINITE
 
@@ -361,6 +363,19 @@ def test_types_dtypes_and_finiteness_have_checks_of_their_own():
             check_finite(torch.tensor([1.0, wrong]), says="no value may be lost")
 
 
+@pytest.mark.parametrize("lie", ["parameter", "subclass", "object that equals everything", "None", "list"])
+def test_each_helper_takes_exact_types_alone(lie):
+    actual, _ = LIES[lie]
+    assert symptom(actual, (1, 3), check_shape) is Symptom.WRONG_TYPE
+    assert symptom(actual, torch.float32, check_dtype) is Symptom.WRONG_TYPE
+    for check in (check_tensor_type, check_array_type, check_finite):
+        with pytest.raises(CheckFailure) as caught:
+            check(actual)
+        assert caught.value.symptom is Symptom.WRONG_TYPE
+    with pytest.raises(CheckFailure):
+        check_array_type(np.ma.masked_array(REFERENCE.numpy(), mask=True))
+
+
 @pytest.mark.parametrize("truthy", [1, "yes", torch.tensor(True), np.bool_(True), Always(), None])
 def test_a_law_takes_nothing_but_a_bool(truthy):
     with pytest.raises(TypeError):
@@ -416,6 +431,14 @@ def test_another_error_or_none_fails():
     says = "odd sizes must be refused"
     with pytest.raises(CheckFailure, match=says), check_raises(ValueError, says=says):
         raising("return 1").f()
+
+
+def test_the_message_must_hold_the_numbers_asked_for():
+    with check_raises(ValueError, naming=(10, 3)):
+        raising("raise ValueError('10 is not a multiple of 3.')").f()
+    for message in ("not divisible", "10 features", "103", ""):
+        with pytest.raises(CheckFailure, match="the numbers asked for"), check_raises(ValueError, naming=(10, 3)):
+            raising(f"raise ValueError({message!r})").f()
 
 
 def test_a_stub_has_not_attempted_to_raise():

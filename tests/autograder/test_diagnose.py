@@ -279,6 +279,49 @@ def test_made(student):
     assert judged_with(tiny_lab, source, detached, tests=tests, checks=("test_made",)) == {"test_made": "half_detached"}
 
 
+def test_a_generator_is_replayed_from_where_it_was(tiny_lab):
+    tests = f"""
+def test_made(student):
+{DOC}    generator = torch.Generator().manual_seed(3)
+    first = student.double(torch.ones(2), generator=generator)
+    check_close(student.double(first, generator=generator.manual_seed(4)), torch.ones(2))
+"""
+    reference = REFERENCE.replace("def double(x: Tensor)", "def double(x: Tensor, generator=None)")
+    noisy = mistake("noisy", "2 * x", "2 * x + torch.rand(2, generator=generator)", "test_made")
+    write_checks(tiny_lab, tests, "test_made")
+    results = judge(tiny_lab, noisy.apply(reference), trusted=Trusted({MODULE: reference}, (noisy,)))
+    assert names(results) == {"test_made": "noisy"}
+
+
+LAYER = """\
+import numpy as np
+from torch import nn
+
+
+class double(nn.Module):
+    def forward(self, x):
+        return np.asarray(x) * 2
+"""
+
+
+def test_modules_and_arrays_are_diagnosed(tiny_lab):
+    tests = f"""
+import numpy as np
+
+def test_made(student):
+{DOC}    x = np.array([1.0, 3.0])
+    layer = student.double()
+    first = layer(x)
+    x += 1
+    check_close(first, x - 1 + x - 1)
+"""
+    adds = mistake("adds", "* 2", "+ 2", "test_made")
+    broken = mistake("broken", "from torch import nn\n", "from torch import no_such_name\n", "test_made")
+    write_checks(tiny_lab, tests, "test_made")
+    results = judge(tiny_lab, adds.apply(LAYER), trusted=Trusted({MODULE: LAYER}, (broken, adds)))
+    assert names(results) == {"test_made": "adds"}
+
+
 # Bounds
 
 

@@ -7,6 +7,7 @@ from tiny_lab import MODULE, REFERENCE, STAGE, solution
 from autograder.isolation.errors import DeathReason, WorkerDied
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.hidden_tests import HiddenTestsError
+from autograder.judge.plugin import JudgePlugin
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import read_trusted
 from autograder.lab import Lab
@@ -101,6 +102,21 @@ def test_a_parameter_that_never_ran_is_a_grader_error(tiny_lab):
     assert result.outcome is Outcome.GRADER_ERROR
 
 
+def test_parameters_that_never_ran_are_not_passed(tiny_lab):
+    """Something stops the run between the sets, and nothing raises."""
+    before = "@pytest.mark.parametrize('size', [1, 2])"
+    body = "    request.session.shouldstop = 'enough'\n    check_equal(1, 1)\n"
+    result = only(tiny_lab, body, before=before, arguments="student, size, request")
+    assert result.outcome is Outcome.GRADER_ERROR
+
+
+def test_of_several_failing_parameters_the_first_is_told(tiny_lab):
+    before = "@pytest.mark.parametrize('size', [1, 2])"
+    body = "    check_that(size == 0, 'first' if size == 1 else 'second')\n"
+    result = only(tiny_lab, body, before=before, arguments="student, size")
+    assert (result.outcome, result.what) == (Outcome.FAILED, "first")
+
+
 def test_a_check_without_a_test_is_a_grader_error(tiny_lab):
     write_checks(tiny_lab, f"def test_made(student):\n{DOC}    check_equal(1, 1)\n", "test_made", "test_missing")
     results = judge(tiny_lab, RIGHT)
@@ -134,6 +150,15 @@ def test_hidden_tests_that_cannot_run_end_the_judging(tiny_lab, tests, says):
     else:
         with pytest.raises(HiddenTestsError, match=says):
             judge(tiny_lab, RIGHT)
+
+
+def test_a_failure_of_pytest_itself_ends_the_judging(tiny_lab, monkeypatch):
+    def fail(self, items):
+        raise KeyError("ours")
+
+    monkeypatch.setattr(JudgePlugin, "pytest_collection_modifyitems", fail)
+    with pytest.raises(HiddenTestsError, match="pytest failed: KeyError: 'ours'"):
+        judge(tiny_lab, RIGHT)
 
 
 def test_two_checks_of_one_name_end_the_judging(tiny_lab):
@@ -230,14 +255,26 @@ def test_a_module_that_does_not_load_blocks_the_stage(tiny_lab):
     assert one.where == f"{MODULE}.py, line 3"
 
 
+def test_a_module_whose_loading_never_ends_blocks_the_stage(tiny_lab):
+    class Endless(TrustedSession):
+        def request(self, op, **arguments):
+            raise WorkerDied(DeathReason.TIMEOUT)
+
+    stage = tiny_lab.stage(STAGE)
+    results = judge_stage(stage, {MODULE: RIGHT}, Endless, read_trusted(tiny_lab, stage), seed=0)
+    assert {result.outcome for result in results} == {Outcome.BLOCKED}
+    assert {result.what for result in results} == {f"{MODULE}.py cannot be loaded: it used up its computing time"}
+
+
 def test_a_module_that_loads_only_once_loses_its_checks(tiny_lab):
     loads: list[int] = []
 
     class Fickle(TrustedSession):
         def request(self, op, **arguments):
-            loads.append(1)
-            if len(loads) > 1:
-                raise WorkerDied(DeathReason.TIMEOUT)
+            if op == "load":
+                loads.append(1)
+                if len(loads) > 1:
+                    raise WorkerDied(DeathReason.TIMEOUT)
             return super().request(op, **arguments)
 
     assert outcomes_with(tiny_lab, Fickle) == {Outcome.TIMEOUT}
@@ -248,7 +285,7 @@ def test_a_lie_about_the_functions_harms_nothing(tiny_lab, reply):
     class Liar(TrustedSession):
         def request(self, op, **arguments):
             answer = super().request(op, **arguments)
-            return reply if op == "load" else answer
+            return reply if op == "definitions" else answer
 
     assert outcomes_with(tiny_lab, Liar) == {Outcome.PASSED}
 
@@ -324,6 +361,12 @@ def outcomes_with(lab: Lab, session) -> set[Outcome]:
 
 def test_examples_that_are_all_rejected_pass_nothing(tiny_lab):
     result = only(tiny_lab, "    assume(False)\n", before="@given(st.integers())", arguments="student, n")
+    assert result.outcome is Outcome.GRADER_ERROR
+
+
+def test_a_check_that_draws_no_example_passes_nothing(tiny_lab):
+    before = "@settings(phases=[])\n@given(st.integers())"
+    result = only(tiny_lab, "    check_equal(1, 1)\n", before=before, arguments="student, n")
     assert result.outcome is Outcome.GRADER_ERROR
 
 

@@ -1,11 +1,15 @@
 """What the plugin reads of a hidden test before it runs."""
 
+from types import SimpleNamespace
+
 import pytest
+from hypothesis import reject
+from hypothesis.errors import UnsatisfiedAssumption
 from judging import write_checks
 from tiny_lab import STAGE
 
 from autograder.judge.hidden_tests import HiddenTestsError, collect_checks
-from autograder.judge.plugin import title_and_hint
+from autograder.judge.plugin import NothingChecked, _Examples, title_and_hint
 
 
 def documented(text):
@@ -49,6 +53,36 @@ def test_parameter_sets_are_runs_of_one_check(tiny_lab):
     check = "@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_made(student, n):\n    pass\n"
     write_checks(tiny_lab, check, "test_made")
     assert collect_checks(tiny_lab.stage(STAGE))["test_made"].due == 3
+
+
+def made_by_hypothesis(inner):
+    """A test as `given` makes it, whose examples the caller runs."""
+
+    def made():
+        pass
+
+    made.hypothesis = SimpleNamespace(inner_test=inner)
+    return made
+
+
+def test_a_test_that_checks_no_example_is_found_out_whatever_hypothesis_says():
+    with pytest.raises(NothingChecked), _Examples(made_by_hypothesis(lambda: None), 0).watched():
+        pass
+    rejecting = made_by_hypothesis(reject)
+    with pytest.raises(NothingChecked), _Examples(rejecting, 0).watched():
+        with pytest.raises(UnsatisfiedAssumption):
+            rejecting.hypothesis.inner_test()
+
+
+def test_an_error_that_hypothesis_swallows_still_counts():
+    def fail():
+        raise KeyError("first")
+
+    made = made_by_hypothesis(fail)
+    with pytest.raises(KeyError, match="first"), _Examples(made, 0).watched():
+        with pytest.raises(KeyError):
+            made.hypothesis.inner_test()
+    assert made.hypothesis.inner_test is fail
 
 
 def test_tests_that_cannot_be_imported_are_named(tiny_lab):

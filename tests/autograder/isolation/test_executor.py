@@ -17,7 +17,7 @@ class Loaded:
 
     def __init__(self, main: str = "m", **modules: str) -> None:
         self.executor = Executor()
-        self.lines = self.ask("load", modules=modules, main=main)
+        self.ask("load", modules=modules, main=main)
 
     def ask(self, op: str, **arguments):
         return value_of(self.executor.answer(op, arguments))
@@ -32,7 +32,7 @@ class Loaded:
 
 def test_the_first_lines_of_functions_and_methods_are_told():
     source = "import math\n\ndef f():\n    def inner(): pass\n\nclass A:\n    x = 1\n    async def g(self): pass\n"
-    assert Loaded(m=source).lines == {"f": 3, "A": 6, "A.g": 8}
+    assert Loaded(m=source).ask("definitions") == {"f": 3, "A": 6, "A.g": 8}
 
 
 def test_modules_import_each_other():

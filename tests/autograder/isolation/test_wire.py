@@ -149,7 +149,8 @@ def test_the_number_comes_back():
 
 
 @pytest.mark.parametrize(
-    "value", [Reference("a.b", 3), slice(1, None, 2), slice(None), torch.Generator().manual_seed(7)], ids=str
+    "value", [Reference("a.b", 3), slice(1, None, 2), slice(None), torch.Generator().manual_seed(7)],
+    ids=["reference", "slice", "whole slice", "generator"],
 )
 def test_some_things_travel_to_a_worker_alone(value):
     back = there_and_back([value], REQUESTS)[0]
@@ -297,7 +298,6 @@ def test_a_tensor_that_cannot_be_is_refused_before_it_is_given_memory(meta):
         [msgspec.msgpack.Ext(77, b"")],
         {1: 2, "a": 3, b"bytes": 4},
     ],
-    ids=repr,
 )
 def test_a_body_that_cannot_be_is_refused(body):
     with pytest.raises(ProtocolError):

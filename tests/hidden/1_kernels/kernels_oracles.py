@@ -136,14 +136,12 @@ def _tricube_of(distance: float, bandwidth: float) -> float:
     return max(1 - (distance / bandwidth) ** 3, 0.0) ** 3
 
 
-def left_out_errors(x: Array, y: Array, bandwidths: list[float]) -> list[float]:
-    """For each bandwidth the sum of squared errors when every point is predicted by the others."""
-    errors = []
-    for bandwidth in bandwidths:
-        error = 0.0
+def left_out_errors(x: Array, ys: Array, bandwidths: list[float]) -> Array:
+    """For each row of ``ys`` and each bandwidth, the squared errors when every point is predicted by the others."""
+    errors = np.zeros((len(ys), len(bandwidths)))
+    for place, bandwidth in enumerate(bandwidths):
         for i in range(len(x)):
             others = np.arange(len(x)) != i
             row = gaussian_weights_of(x[i : i + 1, None], x[others, None], bandwidth)[0]
-            error += (y[i] - float(row @ y[others])) ** 2
-        errors.append(error)
+            errors[:, place] += (ys[:, i] - ys[:, others] @ row) ** 2
     return errors

@@ -74,13 +74,14 @@ def test_local_linear_falls_back_to_the_mean_of_one_position(student):
     Hint: no line is determined by one position: what is the spread of the keys then, and what is divided by it?
     """
     ours = kernels_of_ours(student)
-    query, place = np.array([0.1, 0.9, -0.4]), 0.1 + 0.2
-    value = np.array([1.0, 4.0, 2.0, 9.0])
+    query, value = np.array([0.1, 0.9, -0.4]), np.array([1.0, 4.0, 2.0, 9.0, 3.0, 4.0, 5.0])
     expected = (np.full(3, 4.0), np.zeros(3))
-    check_close(student.local_linear(query, np.full(4, place), value, 0.8), expected, axes="query")
-    check_close(student.local_linear(query, np.full(4, place), value, 2.0, ours.biweight), expected, axes="query")
+    for place in (0.0, 0.1 + 0.2, 1900.3):
+        key = np.full(7, place)
+        check_close(student.local_linear(query + place, key, value, 0.8), expected, axes="query")
+        check_close(student.local_linear(query + place, key, value, 2.0, ours.biweight), expected, axes="query")
     # One key in each window, two at the same place in the last.
-    key = np.array([5.0, 7.7, 11.1, 11.1])
+    key, value = np.array([5.0, 7.7, 11.1, 11.1]), np.array([1.0, 4.0, 2.0, 9.0])
     expected = (np.array([1.0, 4.0, 5.5]), np.zeros(3))
     near = np.array([5.3, 7.5, 11.2])
     check_close(student.local_linear(near, key, value, 1.0, ours.biweight), expected, axes="query")
@@ -228,13 +229,14 @@ def test_lowess_takes_a_window_without_width(student):
 
     Hint: the bandwidth is then 0. What are 0/0 and 1/0?
     """
-    x = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 3.0, 4.5])
+    x = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.4, 3.0, 4.5])
     y = np.array([2.0, 3.0, 3.0, 3.0, 3.0, 7.0, 1.0, 4.0])
     for robust_steps in (0, 3):
         check_close(student.lowess(x, y, 3 / 8, robust_steps)[1:5], np.full(4, 3.0), axes="n")
     y[1:5] = 3.0, 4.0, 8.0, 5.0
     fit = student.lowess(x, y, 3 / 8, 0)
     shared = fit[1:5]
+    check_smoothed(student.lowess(x, y, 7 / 8, 0), y)
     check_close(shared.clip(3.0, 8.0), shared, says="the fit at a shared position is not among the values there")
 
 

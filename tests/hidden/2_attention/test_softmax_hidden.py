@@ -47,7 +47,7 @@ def test_softmax_works_along_any_axis(student, seed, shape):
 
     Hint: both the sum and whatever you subtract go along `dim`.
     """
-    for rank in (2, 3, 4):
+    for rank in (2, 4):
         x = normal_tensor(*shape[:rank], seed=seed + rank, scale=3.0)
         for dim in range(-rank, rank):
             expected = by_definition(x.movedim(dim, -1)).movedim(-1, dim)
