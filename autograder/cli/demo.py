@@ -15,7 +15,7 @@ from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import STUDENT_PAGES, statistics_of, write_class_page, write_student_pages
 from autograder.grade import Graded, Reuse, stage_files
 from autograder.intake import take_in
-from autograder.integrations.nbgrader import file_results
+from autograder.integrations.nbgrader import file_results, write_workspace_config
 from autograder.release import write_nbgrader_source
 from autograder.results import StageReport, lowest_level
 from autograder.sample_class import Sample, sample_class, write_class
@@ -36,6 +36,7 @@ def demo(option: LabOption, fresh: bool, workers: int, unsafe_no_isolation: bool
     samples = sample_class(lab)
     write_class(samples, class_folder)
     write_nbgrader_source(lab)
+    write_workspace_config(lab)
     submissions = take_in([class_folder], stage_files(lab))
     graded = grade_class(lab, submissions, Reuse(nothing=fresh), workers, console, isolated=not unsafe_no_isolation)
     filed = file_results(lab, graded)
@@ -45,7 +46,7 @@ def demo(option: LabOption, fresh: bool, workers: int, unsafe_no_isolation: bool
     class_page = write_class_page(pages, statistics, write_student_pages(pages, lab, graded))
     print_class_table(console, statistics)
     _summarise(console, graded)
-    console.print(filed.summary(), soft_wrap=True)
+    console.print(filed.summary(), soft_wrap=True, markup=False)
     console.print(f"pages: {class_page}, and one per student in {pages / STUDENT_PAGES}", soft_wrap=True)
     console.print(f"gradebook: {lab.gradebook}", soft_wrap=True)
     surprises = [*_surprises(samples, reports), *filed.differences]

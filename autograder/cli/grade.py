@@ -90,7 +90,7 @@ def grade(
     print_class_table(console, statistics)
     print_notes(console, reports, details=details)
     if filed is not None:
-        console.print(filed.summary(), soft_wrap=True)
+        console.print(filed.summary(), soft_wrap=True, markup=False)
     if not all(report.graded for report in reports) or (filed is not None and filed.differences):
         sys.exit(GRADER_ERROR)
     if fail_on_failures and any(not check.passed for report in reports for check in report.checks):
