@@ -16,6 +16,7 @@ from autograder.judge.trusted_code import needed_stages
 from autograder.lab import Lab, LabError, StageFolders
 from autograder.store import write_atomically
 
+SECRET_FILE = ".course_secret"
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "msgspec")
 # What shows, files or releases, and judges nothing.
 _PRESENTATION = frozenset({"cli", "feedback", "integrations", "release"})
@@ -80,12 +81,12 @@ def course_secret(lab: Lab) -> bytes:
     """The secret that hidden examples are drawn from.
 
     ``AUTOGRADER_SECRET`` in the environment, else the file ``.course_secret`` beside
-    ``grading.yml``, made on first use and ignored by git.
+    ``grading.yml`` (or in the lab's workspace), made on first use and ignored by git.
     """
     given = os.environ.get("AUTOGRADER_SECRET")
     if given:
         return given.encode()
-    path = lab.root / ".course_secret"
+    path = (lab.workspace or lab.root) / SECRET_FILE
     if not path.exists():
         write_atomically(path, secrets.token_hex(32).encode() + b"\n")  # readable by its owner alone
     return path.read_bytes().strip()

@@ -13,12 +13,16 @@ from autograder.cli.grade import grade_class
 from autograder.cli.shared import FAILURES, LabOption, pass_lab, unsafe_option, workers_option
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import STUDENT_PAGES, statistics_of, write_class_page, write_student_pages
+from autograder.fingerprint import SECRET_FILE
 from autograder.grade import Graded, Reuse, stage_files
 from autograder.intake import take_in
 from autograder.integrations.nbgrader import file_results, write_workspace_config
 from autograder.release import write_nbgrader_source
 from autograder.results import StageReport, lowest_level
 from autograder.sample_class import Sample, sample_class, write_class
+from autograder.store import write_atomically
+
+_SECRET = b"no secret: the sample class is public\n"
 
 
 @click.command()
@@ -35,6 +39,8 @@ def demo(option: LabOption, fresh: bool, workers: int, unsafe_no_isolation: bool
     shutil.rmtree(class_folder, ignore_errors=True)
     samples = sample_class(lab)
     write_class(samples, class_folder)
+    # The same examples every time: what each sample must earn is held to the point.
+    write_atomically(lab.workspace / SECRET_FILE, _SECRET)
     write_nbgrader_source(lab)
     write_workspace_config(lab)
     submissions = take_in([class_folder], stage_files(lab))

@@ -87,7 +87,8 @@ def test_a_file_that_no_release_made_stays(released):
     mine.parent.mkdir()
     mine.write_text("mine\n", encoding="utf-8")
     replace_in(released.stage(STAGE).reference, "Half the input", "The half of the input")
-    assert release(released).strangers == ("notes/mine.txt",)
+    report = release(released)
+    assert (report.strangers, report.removed) == (("notes/mine.txt",), ())
     assert mine.read_text(encoding="utf-8") == "mine\n"
 
 

@@ -13,6 +13,7 @@ import pytest
 from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 
 from autograder.lab import Lab
+from autograder.release import release
 
 KILLS = 10
 BODIES = {
@@ -64,11 +65,13 @@ def start(lab: Lab, class_folder: Path) -> "subprocess.Popen[bytes]":
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path, class_folder):
     undisturbed = build_tiny_lab(tmp_path / "undisturbed")
+    release(undisturbed)
     began = time.monotonic()
     assert start(undisturbed, class_folder).wait() == 0
     whole_run = time.monotonic() - began
 
     killed = build_tiny_lab(tmp_path / "killed")
+    release(killed)
     moments = random.Random(11)
     for _ in range(KILLS):
         run = start(killed, class_folder)
