@@ -531,6 +531,11 @@ MISTAKES = (
         "choose_bandwidth_predicts_each_point_from_the_others", "choose_bandwidth_knows_the_nearest_neighbour",
     ),
     mistake(
+        "choose_bandwidth", "has_no_half", "the squared distance is not halved in the exponent",
+        {"logarithm = -((distance / bandwidth) ** 2) / 2": "logarithm = -((distance / bandwidth) ** 2)"},
+        "choose_bandwidth_predicts_each_point_from_the_others",
+    ),
+    mistake(
         "choose_bandwidth", "takes_absolute_errors", "absolute errors are added up, not squared ones",
         {"np.sum((y - weights @ y) ** 2)": "np.sum(np.abs(y - weights @ y))"},
         "choose_bandwidth_predicts_each_point_from_the_others",

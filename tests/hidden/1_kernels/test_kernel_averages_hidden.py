@@ -272,10 +272,10 @@ def test_choose_bandwidth_knows_the_nearest_neighbour(student):
     curve = np.array([5.0, 8.5, 6.0, 9.5, 6.5, 9.0, 11.0, 7.5, 11.5])  # best by something between
     choices, expected = [], []
     for tiny in (1e-4, 1e-100):
-        for others in ([0.5, 8.0, 1.0, 3.0], [3.0, 1.0, 8.0, 0.5]):
+        for others in ([0.7, 8.0, 1.2, 3.0], [3.0, 1.2, 8.0, 0.7]):
             choices += [student.choose_bandwidth(x, y, [tiny, *others]) for y in (noise, steps, curve)]
             choices += [student.choose_bandwidth(x, y, [*others, tiny]) for y in (noise, steps, curve)]
-            expected += [8.0, tiny, 1.0] * 2
+            expected += [8.0, tiny, 1.2] * 2
     check_choices(choices, expected)
 
 
