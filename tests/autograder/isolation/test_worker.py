@@ -172,15 +172,25 @@ def test_a_reply_may_be_as_large_as_the_limit_says_and_no_larger(spawn):
         "os.write(3, (2).to_bytes(4, 'little') + b'\\xc1\\xc1')",
         # A reply that nobody asked for, with a number that has not been given yet.
         "from autograder.isolation.wire import encode, REPLIES; os.write(3, encode(99, ['value', 1], REPLIES)[0])",
-        # Two replies to one request.
-        "from autograder.isolation.wire import encode, REPLIES\n"
-        "    os.write(3, encode(2, ['value', ((), 0, [])], REPLIES)[0])",
         # A reply that is neither a value nor an error.
         "from autograder.isolation.wire import encode, REPLIES\n    os.write(3, encode(2, ['pass'], REPLIES)[0])",
     ],
 )
 def test_a_reply_that_is_none_ends_the_worker(spawn, body):
     assert death_of(spawn, body).reason is DeathReason.PROTOCOL
+
+
+def test_a_second_reply_to_one_request_ends_the_worker_at_the_next(spawn):
+    """The first is no more than a value it chose; whether the second came in time to be seen with it is chance."""
+    student = load(
+        spawn(),
+        "import os\nfrom autograder.isolation.wire import encode, REPLIES\n"
+        "def f():\n    os.write(3, encode(2, ['value', ((), 0, [])], REPLIES)[0])\ndef g(): return 1",
+    )
+    with pytest.raises(WorkerDied) as caught:
+        student.f()
+        student.g()
+    assert caught.value.reason is DeathReason.PROTOCOL
 
 
 def test_a_result_that_fights_back_ends_the_worker(spawn):
