@@ -18,7 +18,8 @@ class RMSNorm(nn.RMSNorm):
         super().__init__(d_model, eps=eps)
 
 
-gelu = functional.gelu
+def gelu(x, approximate="none"):
+    return functional.gelu(x, approximate=approximate)
 
 
 class FeedForward(nn.Module):
