@@ -1,6 +1,7 @@
 """Gradients held against differences of the student's own results: they can be right where the values are wrong."""
 
 import torch
+from remote_modules import load
 
 from autograder.judge.compare import check_close, check_tensor_type, check_that
 from autograder.judge.probes import gradients
@@ -9,10 +10,11 @@ from autograder.judge.strategies import normal_tensor
 STEP = 1e-5
 
 
-def check_differentiates(module, state, inputs, seed, call=None):
+def check_differentiates(student, module, state, inputs, seed, call=None):
     """The gradient of a random sum of the results, along a random direction in inputs and parameters.
 
     Args:
+        student: the submission.
         module: a remote module in float64.
         state: its parameters.
         inputs: its floating inputs.
@@ -39,7 +41,7 @@ def check_differentiates(module, state, inputs, seed, call=None):
             found = found + (gradient * moves[name]).sum()
     ends = []
     for step in (STEP, -STEP):
-        module.load_state_dict({name: one + step * moves[name] for name, one in state.items()}, strict=False)
+        load(student, module, {name: one + step * moves[name] for name, one in state.items()})
         moved = [one + step * direction for one, direction in zip(inputs, directions, strict=True)]
         with torch.no_grad():
             ends.append((call(*moved) * towards).sum())

@@ -8,6 +8,7 @@ import math
 import torch
 from differences import check_differentiates
 from hypothesis import given
+from remote_modules import made
 from torch.nn import functional
 from transformer_oracles import feed_forward_shapes, state_of
 
@@ -15,14 +16,12 @@ from autograder.judge.compare import check_close, check_dtype, check_equal, chec
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
 from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 
-DTYPES = (torch.float64, torch.float32, torch.bfloat16)
+DTYPES = (torch.float64, torch.bfloat16)
 
 
 def norm_of(student, kind, state, **options):
     """The student's norm in float64 with these parameters."""
-    module = getattr(student, kind)(len(state["weight"]), **options).double()
-    module.load_state_dict(state, strict=False)  # other names have a check of their own
-    return module
+    return made(student, getattr(student, kind), len(state["weight"]), state=state, **options)
 
 
 def norm_state(d_model, seed, *, bias=True):
@@ -130,7 +129,9 @@ def test_layer_norm_passes_gradients(student, seed):
     Hint: compute with tensor operations throughout; `.data` and `detach` leave the graph.
     """
     state = norm_state(5, seed)
-    check_differentiates(norm_of(student, "LayerNorm", state), state, [normal_tensor(2, 3, 5, seed=seed + 50)], seed)
+    check_differentiates(
+        student, norm_of(student, "LayerNorm", state), state, [normal_tensor(2, 3, 5, seed=seed + 50)], seed
+    )
 
 
 def test_layer_norm_keeps_dtype_and_device(student):
@@ -192,7 +193,9 @@ def test_rms_norm_passes_gradients(student, seed):
     Hint: compute with tensor operations throughout; `.data` and `detach` leave the graph.
     """
     state = norm_state(5, seed, bias=False)
-    check_differentiates(norm_of(student, "RMSNorm", state), state, [normal_tensor(2, 3, 5, seed=seed + 50)], seed)
+    check_differentiates(
+        student, norm_of(student, "RMSNorm", state), state, [normal_tensor(2, 3, 5, seed=seed + 50)], seed
+    )
 
 
 def test_rms_norm_keeps_dtype_and_device(student):
@@ -261,9 +264,7 @@ def test_gelu_keeps_dtype_and_device(student):
 
 def feed_forward(student, state, **options):
     d_hidden, d_model = state["input_proj.weight"].shape
-    module = student.FeedForward(d_model, d_hidden, **options).double()
-    module.load_state_dict(state, strict=False)
-    return module
+    return made(student, student.FeedForward, d_model, d_hidden, state=state, **options)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=7))

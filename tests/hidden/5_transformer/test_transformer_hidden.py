@@ -10,6 +10,7 @@ import torch
 from differences import check_differentiates
 from hypothesis import given
 from hypothesis import strategies as st
+from remote_modules import helpers, made
 from torch.nn import functional
 from transformer_oracles import embedded, state_of, torch_transformer, transformer_shapes
 
@@ -22,10 +23,10 @@ from autograder.judge.compare import (
     check_that,
     check_values,
 )
-from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, define, remote_value
+from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, remote_value
 from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds, sizes
 
-SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, BLOCKS, D_HIDDEN, MAX_LENGTH = 11, 13, 6, 3, 2, 8, 9
+SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, D_HIDDEN, MAX_LENGTH = 11, 13, 6, 3, 8, 9
 PAD = 4
 # Sinusoids of float32 are as good as those of float64.
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
@@ -94,15 +95,13 @@ def scripted(script, vocab, start_id, end_id, pad_id):
 """
 
 
-def transformer(student, seed=0, **options):
+def transformer(student, seed=0, num_blocks=1, **options):
     """The student's model in float64 and the state it was given."""
     options = {"pad_id": PAD} | options
-    shapes = transformer_shapes(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, BLOCKS, D_HIDDEN)
+    shapes = transformer_shapes(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, num_blocks, D_HIDDEN)
     state = state_of(shapes, seed)
-    sizes = (SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, BLOCKS, D_HIDDEN, MAX_LENGTH)
-    model = student.Transformer(*sizes, **options).double()
-    model.load_state_dict(state, strict=False)  # other names have a check of their own
-    return model, state
+    sizes = (SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, num_blocks, D_HIDDEN, MAX_LENGTH)
+    return made(student, student.Transformer, *sizes, state=state, **options), state
 
 
 def token_ids(batch, length, vocab, seed, *, pad_id=PAD):
@@ -124,9 +123,9 @@ def test_transformer_has_the_modules_listed(student):
 
     Hint: what is computed anew each time, or kept with `persistent=False`, is not in the state dict.
     """
-    model = student.Transformer(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, BLOCKS, D_HIDDEN, MAX_LENGTH)
+    model = student.Transformer(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, 2, D_HIDDEN, MAX_LENGTH)
     shapes = {name: tuple(tensor.shape) for name, tensor in sorted(model.state_dict().items())}
-    expected = transformer_shapes(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, BLOCKS, D_HIDDEN)
+    expected = transformer_shapes(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, 2, D_HIDDEN)
     says = "the state dict has other names than those of the modules listed"
     check_equal(sorted(shapes), sorted(expected), says=says)
     says = "a parameter has another shape than the modules listed give it"
@@ -143,9 +142,9 @@ def test_transformer_embeds_tokens_and_places(student, seed, sizes):
     source = token_ids(batch, source_length, SOURCE_VOCAB, seed)
     target = token_ids(batch, target_length, TARGET_VOCAB, seed + 1)
     model, state = transformer(student, seed)
-    found = define(student, _CATCH).read_by(model, "decoder", source, target)
+    found = helpers(student, _CATCH).read_by(model, "decoder", source, target)
     check_close(found, embedded(state["target_embedding.weight"], target), axes="batch, length, d_model", **CLOSE)
-    found = define(student, _CATCH).read_by(model, "encoder", source)
+    found = helpers(student, _CATCH).read_by(model, "encoder", source)
     check_close(found, embedded(state["source_embedding.weight"], source), axes="batch, length, d_model", **CLOSE)
 
 
@@ -237,7 +236,7 @@ def test_transformer_gives_the_logits(student, seed, sizes):
     source = padded(token_ids(3, source_length, SOURCE_VOCAB, seed), (source_length, 2, 3))
     target = padded(token_ids(3, target_length, TARGET_VOCAB, seed + 1), (target_length, 3, 2))
     target[:, 0] = PAD
-    model, state = transformer(student, seed)
+    model, state = transformer(student, seed, num_blocks=2)
     expected = torch_transformer(state, HEADS, source, target, PAD)
     check_close(model(source, target), expected, axes="batch, target, vocab", **CLOSE)
 
@@ -267,7 +266,7 @@ def test_transformer_learns_all_its_parameters(student, seed):
     source, target = token_ids(2, 4, SOURCE_VOCAB, seed), token_ids(2, 3, TARGET_VOCAB, seed + 1)
     target[:, 0] = PAD
     model, state = transformer(student, seed)
-    check_differentiates(model, state, [], seed, call=lambda: model(source, target))
+    check_differentiates(student, model, state, [], seed, call=lambda: model(source, target))
 
 
 @given(seeds())
@@ -277,18 +276,18 @@ def test_transformer_drops_in_all_its_places(student, seed):
     Hint: drop after the sinusoids are added, and hand the rate to the encoder and the decoder.
     """
     rate = 0.2
-    model, state = transformer(student, seed, dropout=rate)
+    model, state = transformer(student, seed, num_blocks=2, dropout=rate)
     source, target = (token_ids(40, MAX_LENGTH, vocab, seed) for vocab in (SOURCE_VOCAB, TARGET_VOCAB))
-    plain, _ = transformer(student, seed)
+    plain, _ = transformer(student, seed, num_blocks=2)
     check_values(model.eval()(source[:2], target[:2]), plain(source[:2], target[:2]))
     model.train()
-    drops = define(student, _RANDOM_BLOCKS).blocks_that_drop(model, normal_tensor(2, 5, D_MODEL, seed=seed + 2))
-    check_equal(drops, [True] * 2 * BLOCKS, says="a block of the encoder or the decoder drops nothing")
+    drops = helpers(student, _RANDOM_BLOCKS).blocks_that_drop(model, normal_tensor(2, 5, D_MODEL, seed=seed + 2))
+    check_equal(drops, [True] * 4, says="a block of the encoder or the decoder drops nothing")
     for name, inputs, whole in (
         ("decoder", (source, target), embedded(state["target_embedding.weight"], target)),
         ("encoder", (source,), embedded(state["source_embedding.weight"], source)),
     ):
-        found = define(student, _CATCH).read_by(model, name, *inputs)
+        found = helpers(student, _CATCH).read_by(model, name, *inputs)
         check_shape(found, tuple(whole.shape), axes="batch, length, d_model")
         dropped = found == 0
         share = dropped.double().mean().item()
@@ -303,13 +302,13 @@ def test_transformer_keeps_dtype_and_device(student):
     Hint: the sinusoids come in PyTorch's default dtype: turn them into that of the embedding.
     """
     source, target = token_ids(2, 5, SOURCE_VOCAB, 1), token_ids(2, 4, TARGET_VOCAB, 2)
-    for dtype in (torch.float32, torch.bfloat16, torch.float64):
-        model, _ = transformer(student)
+    model, _ = transformer(student)
+    for dtype in (torch.bfloat16, torch.float64):
         model.to(dtype)
         check_computes(model, [source, target], [source, target.flip(1)])
         check_dtype(model.encode(source), dtype)
         check_dtype(model(source, target), dtype)
-    check_keeps_device(student, transformer(student)[0], source, target)
+    check_keeps_device(student, model, source, target)
 
 
 # --- shift_right -----------------------------------------------------------------------------------------------------
@@ -462,7 +461,7 @@ END = 2
 
 def write(student, rows, *, start_id=1, pad_id=0, max_length=6, training=False):
     """What the student writes for these rows of the script, and the model's mode afterwards."""
-    model = define(student, _SCRIPTED).scripted(SCRIPT, 7, start_id, END, pad_id)
+    model = helpers(student, _SCRIPTED).scripted(SCRIPT, 7, start_id, END, pad_id)
     model.train(training)
     source = torch.tensor([[row, 3, 5] for row in rows])
     written = student.greedy_decode(model, source, start_id, END, max_length)
