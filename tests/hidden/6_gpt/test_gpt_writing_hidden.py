@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from itertools import pairwise
 
+import gpt_writing_beside
 import torch
 from gpt_oracles import CONTEXT, VOCAB, beside, gpt_logits, gpt_of, token_ids
 from hypothesis import given
@@ -179,7 +180,7 @@ def test_probabilities_leave_logits_alone(student):
 
 def written(student, model, prompt, count, seed=0, **options):
     """A text of the right shape."""
-    text, _ = beside(student).write(student.generate, model, prompt, count, seed, options)
+    text, _ = beside(student, gpt_writing_beside).write(student.generate, model, prompt, count, seed, options)
     check_shape(text, (prompt.shape[0], prompt.shape[1] + count), axes="batch, length")
     check_dtype(text, torch.int64)
     return text
@@ -191,7 +192,7 @@ def test_generate_returns_prompt_and_new_tokens(student, seed, sizes):
 
     Hint: join each new token to all that is there, also when the prompt is longer than the context.
     """
-    model, _ = gpt_of(student, seed)
+    model, _ = gpt_of(student, seed, 1)
     for length in (sizes[1], CONTEXT + 3):
         prompt = token_ids(sizes[0], length, seed=seed)
         for count in (0, 2):
@@ -205,9 +206,9 @@ def test_generate_writes_the_likeliest(student, seed, use_cache):
 
     Hint: the logits at the last position say what comes next.
     """
-    model, _ = gpt_of(student, seed, sharp=3.0)
+    model, _ = gpt_of(student, seed, 1, sharp=3.0)
     prompt = token_ids(6, 2, seed=seed)
-    expected = beside(student).greedy(model, prompt, CONTEXT - 2, CONTEXT)
+    expected = beside(student, gpt_writing_beside).greedy(model, prompt, CONTEXT - 2, CONTEXT)
     check_close(written(student, model, prompt, CONTEXT - 2, temperature=0, use_cache=use_cache), expected)
 
 
@@ -217,9 +218,9 @@ def test_generate_crops_to_the_context(student, seed, length):
 
     Hint: the last ones, at most context_length of them, counted from place 0.
     """
-    model, _ = gpt_of(student, seed, sharp=3.0)
+    model, _ = gpt_of(student, seed, 1, sharp=3.0)
     prompt = token_ids(6, length, seed=seed)
-    expected = beside(student).greedy(model, prompt, 5, CONTEXT)
+    expected = beside(student, gpt_writing_beside).greedy(model, prompt, 5, CONTEXT)
     check_close(written(student, model, prompt, 5, temperature=0, use_cache=False), expected)
 
 
@@ -229,7 +230,7 @@ def test_generate_is_the_same_with_a_cache(student, seed, length):
 
     Hint: past it all places move at each step, and so what the cache holds is no longer true.
     """
-    model, _ = gpt_of(student, seed, sharp=3.0)
+    model, _ = gpt_of(student, seed, 1, sharp=3.0)
     prompt = token_ids(6, length, seed=seed)
     plain = written(student, model, prompt, CONTEXT + 1, seed, use_cache=False)
     check_close(written(student, model, prompt, CONTEXT + 1, seed), plain, says="the text with a cache is another one")
@@ -250,7 +251,7 @@ def test_generate_draws_by_the_probabilities(student, seed, use_cache):
 
     Hint: torch.multinomial draws; it wants probabilities, not logits.
     """
-    model, state = gpt_of(student, seed)
+    model, state = gpt_of(student, seed, 1)
     prompt = token_ids(1, 4, seed=seed)
     for temperature in (0.5, 2.0):
         expected = filtered(gpt_logits(state, prompt)[0, -1], temperature)
@@ -264,7 +265,7 @@ def test_generate_hands_on_its_filters(student, seed):
 
     Hint: hand all three settings on.
     """
-    model, state = gpt_of(student, seed)
+    model, state = gpt_of(student, seed, 1)
     prompt = token_ids(1, 4, seed=seed)
     logits = gpt_logits(state, prompt)[0, -1]
     for options in ({"top_k": 2}, {"top_p": 0.5}):
@@ -277,9 +278,9 @@ def test_generate_draws_from_the_generator(student):
 
     Hint: hand the generator to every function that draws.
     """
-    model, _ = gpt_of(student)
+    model, _ = gpt_of(student, num_blocks=1)
     prompt = token_ids(6, 2, seed=1)
-    first, untouched = beside(student).write(student.generate, model, prompt, 8, 7, {})
+    first, untouched = beside(student, gpt_writing_beside).write(student.generate, model, prompt, 8, 7, {})
     check_shape(first, (6, 10), axes="batch, length")
     check_close(written(student, model, prompt, 8, 7), first, says="the same seed gives another text")
     other = written(student, model, prompt, 8, 8)
@@ -293,9 +294,9 @@ def test_generate_drops_nothing(student, seed):
 
     Hint: `model.eval()` before the first token.
     """
-    model, _ = gpt_of(student, seed, dropout=0.5)
+    model, _ = gpt_of(student, seed, 1, dropout=0.5)
     prompt = token_ids(6, 2, seed=seed)
-    expected = beside(student).greedy(model, prompt, 6, CONTEXT)
+    expected = beside(student, gpt_writing_beside).greedy(model, prompt, 6, CONTEXT)
     model.train()
     check_close(written(student, model, prompt, 6, temperature=0), expected)
 
@@ -305,11 +306,11 @@ def test_generate_leaves_the_mode_as_it_was(student):
 
     Hint: remember `model.training`.
     """
-    model, _ = gpt_of(student)
+    model, _ = gpt_of(student, num_blocks=1)
     prompt = token_ids(2, 3, seed=1)
     written(student, model, prompt, 2)
     for training in (True, False):
-        mode = beside(student).mode_after(student.generate, model, prompt, training)
+        mode = beside(student, gpt_writing_beside).mode_after(student.generate, model, prompt, training)
         check_equal(mode, training, says="the model is left in the other mode")
 
 
@@ -357,7 +358,7 @@ def words(seed, count=60):
 
 def trained(student, text, vocab_size, probes):
     """Ids of the probes, what those decode to, and the pieces of the new tokens."""
-    return check_results(beside(student).encodings(student.ByteBPE, text, vocab_size, probes), 3)
+    return check_results(beside(student, gpt_writing_beside).encodings(student.ByteBPE, text, vocab_size, probes), 3)
 
 
 @given(seeds())
