@@ -1,0 +1,3 @@
+from autograder.mistakes import Mistake
+
+MISTAKES: tuple[Mistake, ...] = ()
