@@ -18,7 +18,8 @@ from torch import Tensor, nn
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
     """Turn logits into weights: positive, summing to one along `dim`.
 
-    Stable for logits of any size, and for slices of very different size beside each other.
+    Stable for logits of any size, and for slices of very different size beside each other. Write it
+    yourself: `torch.softmax` and `torch.log_softmax` may not be used here, under any of their names.
 
     Args:
         x: logits, any number of axes; entries may be `-inf`.
@@ -87,6 +88,8 @@ def scaled_dot_product_attention(
 ) -> tuple[Tensor, Tensor]:
     """Average the values, weighted by how well each query matches each key.
 
+    Write it yourself: `F.scaled_dot_product_attention` may not be used here.
+
     Args:
         query: `(…, query, d_head)`.
         key: `(…, key, d_head)`; there may be more or fewer keys than queries.
@@ -107,7 +110,8 @@ def kernel_attention(query: Tensor, key: Tensor, value: Tensor, bandwidth: float
     """Write Nadaraya–Watson regression with a Gaussian kernel as attention.
 
     The weight of a key falls with its distance as `exp(−½·(distance / bandwidth)²)`. The result equals
-    `nadaraya_watson` of stage 1, here for tensors and with any leading axes.
+    `nadaraya_watson` of stage 1, here for tensors and with any leading axes. PyTorch's own attention,
+    `F.scaled_dot_product_attention`, may not be used here.
 
     Args:
         query: `(…, query, d)`.
@@ -188,7 +192,8 @@ def blockwise_attention(
     """Attend without ever holding the whole matrix of scores: an online softmax over blocks of keys.
 
     The output is that of `scaled_dot_product_attention` with its default scale, `1/√d_head`. At no time
-    are there scores or weights for more than `block_size` keys.
+    are there scores or weights for more than `block_size` keys. PyTorch's own attention,
+    `F.scaled_dot_product_attention`, may not be used here.
 
     Args:
         query: `(…, query, d_head)`.

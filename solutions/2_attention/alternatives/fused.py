@@ -8,7 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention as fused
 
 def softmax(x, dim=-1):
     nothing = (x == float("-inf")).all(dim, keepdim=True)
-    return log_softmax(x.masked_fill(nothing, 0), dim).exp() * ~nothing
+    return log_softmax(x.masked_fill(nothing, 0), dim).exp() * ~nothing  # refused
 
 
 def causal_mask(query_length, key_length=None, device=None):
@@ -36,7 +36,7 @@ def scaled_dot_product_attention(query, key, value, mask=None, scale=None):
         mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device)
     identity = torch.eye(key.shape[-2], dtype=query.dtype, device=query.device)
     identity = identity.expand(*key.shape[:-2], -1, -1)
-    weights = fused(query, key, identity, mask, scale=scale)
+    weights = fused(query, key, identity, mask, scale=scale)  # refused
     weights = weights.masked_fill(~mask.any(-1, keepdim=True), 0)
     return weights @ value, weights
 
