@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from autograder.lab import Lab, StageFolders
+from autograder.release.course import COURSE_FILE, course_file
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder
 from autograder.release.sheets import build_notebook
@@ -62,6 +63,7 @@ def _all_files(lab: Lab) -> Iterator[tuple[str, FileContent]]:
     if not skeleton.is_dir():
         raise ReleaseError(f"{skeleton} is missing: it holds what stands at the top of the students' repository")
     yield from read_folder(skeleton).items()
+    yield COURSE_FILE, FileContent(course_file(lab))
 
 
 def _data_files(lab: Lab, stage: StageFolders, name: str) -> Iterator[tuple[str, FileContent]]:

@@ -38,6 +38,20 @@ def build_notebook(stage: StageFolders) -> str:
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def exercise_cells(stage: StageFolders) -> dict[str, str]:
+    """Exercise → source of its cell, in the order of ``grading.yml``.
+
+    Raises:
+        ReleaseError: the sheet is missing, or does not have exactly one cell per exercise.
+    """
+    found = [(cell.metadata["exercise"], cell.source) for cell in _read_cells(stage) if "exercise" in cell.metadata]
+    counts = Counter(name for name, _ in found)
+    for name in stage.stage.exercises:
+        _expect_one("exercise", name, counts[name], stage)
+    sources = dict(found)
+    return {name: sources[name] for name in stage.stage.exercises}
+
+
 def _read_cells(stage: StageFolders) -> list[NotebookNode]:
     try:
         text = stage.sheet.read_text(encoding="utf-8")
@@ -118,9 +132,13 @@ def _cell_id(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str
 def _check_complete(cells: list[dict[str, Any]], stage: StageFolders) -> None:
     found = Counter(cell["metadata"]["nbgrader"]["grade_id"] for cell in cells if "nbgrader" in cell["metadata"])
     for kind, name, grade_id in _expected(stage.stage):
-        if found[grade_id] != 1:
-            count = "no cell" if not found[grade_id] else f"{found[grade_id]} cells"
-            raise ReleaseError(f'{stage.sheet}: {kind} `{name}` has {count}; mark exactly one with {kind}="{name}"')
+        _expect_one(kind, name, found[grade_id], stage)
+
+
+def _expect_one(kind: str, name: str, count: int, stage: StageFolders) -> None:
+    if count != 1:
+        cells = f"{count} cells" if count else "no cell"
+        raise ReleaseError(f'{stage.sheet}: {kind} `{name}` has {cells}; mark exactly one with {kind}="{name}"')
 
 
 def _expected(stage: Stage) -> list[tuple[str, str, str]]:

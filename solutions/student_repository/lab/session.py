@@ -1,0 +1,205 @@
+"""The process that runs public tests, seen from the companion: start it, ask once, read what came."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lab.course import Course, Exercise, LabError
+from lab.progress import Progress, read_module
+from lab.results import Outcome, TestResult
+
+# Public tests are quick; what takes longer than this has most likely no end.
+TIME_LIMIT = 120.0
+_TRACE_LINE = re.compile(r'File "(.+)", line (\d+) in (\S+)')
+
+
+class Session:
+    """One process, used for one request and gone afterwards. Starting it early makes the answer quick."""
+
+    def __init__(self, root: Path, warm: bool = False) -> None:
+        """Start the process; ``warm`` makes it import the large libraries while it waits."""
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
+        self._report = Path(self._folder.name) / "report"
+        self._log = (Path(self._folder.name) / "log").open("w+b")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lab.runner", str(self._report), *(["--warm"] if warm else [])],
+            cwd=root,
+            env={
+                **os.environ,
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                "PYTEST_ADDOPTS": "",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONUTF8": "1",
+            },
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def __enter__(self) -> "Session":
+        """The session itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End the process, whatever it is doing."""
+        self.close()
+
+    def close(self) -> None:
+        """End the process and remove its files."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            try:
+                self._process.stdin.close()
+            except OSError:
+                self._process.stdin = None  # it broke off with a request half written
+        self._log.close()
+        self._folder.cleanup()
+
+    def ask(self, request: dict[str, Any]) -> list[tuple[str, str]]:
+        """Run the tests asked for; the lines of the report, as kind and content.
+
+        Raises:
+            LabError: the process could not run any test, as when pytest is not installed.
+        """
+        try:
+            self._process.communicate((json.dumps(request) + "\n").encode())
+        except OSError:
+            self._process.wait()  # it ended before it was asked: its log says why
+        try:
+            lines = self._report.read_text(encoding="utf-8").splitlines()
+        except OSError:
+            lines = []
+        if not lines:
+            raise LabError(f"the tests could not be run:\n{self._last_words()}\n`lab doctor` looks for the reason")
+        return [(kind, content) for kind, _, content in (line.partition(" ") for line in lines)]
+
+    def trace(self, root: Path) -> dict[str, Any] | None:
+        """Where the process was in the student's own files when its time was up."""
+        try:
+            text = self._report.with_suffix(".trace").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+        for file, line, function in _TRACE_LINE.findall(text):
+            path = Path(file)
+            if path.is_relative_to(root) and not path.name.startswith("test_") and path.parent != root / "lab":
+                where = path.relative_to(root).as_posix()
+                return {"file": where, "line": int(line), "function": function, "code": _line_of(path, int(line))}
+        return None
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        return "\n".join(self._log.read().decode("utf-8", "replace").strip().splitlines()[-6:])
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One exercise and what its public tests said."""
+
+    exercise: Exercise
+    results: tuple[TestResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of its tests pass."""
+        return bool(self.results) and all(result.passed for result in self.results)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is anything to judge: its own stub was not what stopped every test."""
+        return not all(result.missing and _exercise_of(result.missing) == self.exercise.name for result in self.results)
+
+
+def check(
+    course: Course,
+    exercises: Sequence[Exercise],
+    progress: Progress,
+    *,
+    session: Session | None = None,
+    limit: float = TIME_LIMIT,
+) -> list[Checked]:
+    """Run the public tests of some exercises and remember what came of them.
+
+    Raises:
+        LabError: a module is missing or not Python yet, or the tests cannot be run at all.
+    """
+    stages = {exercise.stage: course.stage(exercise.stage) for exercise in exercises}
+    modules = {stage_id: read_module(course.root, stage) for stage_id, stage in stages.items()}
+    wanted = list(dict.fromkeys((one.stage, test) for one in exercises for test in one.tests))
+    results = _run(course, wanted, session or Session(course.root), limit)
+    checked = []
+    for exercise in exercises:
+        own = [one for one in results if one.stage == exercise.stage and one.base in exercise.tests]
+        gone = [test for test in exercise.tests if test not in {one.base for one in own}]
+        own += [TestResult(exercise.stage, test, Outcome.GONE, _GONE) for test in gone]
+        checked.append(Checked(exercise, tuple(own)))
+        progress.note(exercise, modules[exercise.stage].digest(exercise.name), checked[-1].passed)
+    progress.save(course.root)
+    return checked
+
+
+_GONE = "this public test is no longer in its file; get the file back from the course's repository"
+
+
+def _run(course: Course, wanted: list[tuple[str, str]], session: Session, limit: float) -> list[TestResult]:
+    """The results of all tests; a process that a test takes down is followed by another for the rest."""
+    results: list[TestResult] = []
+    while wanted:
+        with session:
+            report = session.ask(_request(course, wanted, limit))
+            fresh = [TestResult.from_json(content) for kind, content in report if kind == "result"]
+            started = [json.loads(content) for kind, content in report if kind == "started"]
+            if all(kind != "finished" for kind, _ in report) and started:
+                fresh.append(_ended(*started[-1], session.trace(course.root), limit))
+        results += fresh
+        done = {(one.stage, one.base) for one in fresh}
+        # A test that is gone leaves no line: what remains after a whole run is not asked for again.
+        finished = any(kind == "finished" for kind, _ in report) or not done
+        wanted = [] if finished else [one for one in wanted if one not in done]
+        if wanted:
+            session = Session(course.root)
+    return results
+
+
+def _ended(stage: str, test: str, where: dict[str, Any] | None, limit: float) -> TestResult:
+    """The test during which the process ended."""
+    if where is not None:
+        message = f"no answer after {limit:g} seconds: is there a loop that does not end?"
+        return TestResult(stage, test, Outcome.HUNG, message, where=where)
+    message = "Python itself was stopped during this test: by exit(), by a lack of memory, or after a very long time"
+    return TestResult(stage, test, Outcome.CRASHED, message)
+
+
+def _request(course: Course, wanted: Sequence[tuple[str, str]], limit: float) -> dict[str, Any]:
+    stages = [stage for stage in course.stages if any(stage.id == one for one, _ in wanted)]
+    return {
+        "root": str(course.root),
+        "modules": [stage.file.as_posix() for stage in course.stages],
+        "limit": limit,
+        "stages": [
+            {
+                "id": stage.id,
+                "file": stage.tests.name,
+                "tests": [test for stage_id, test in wanted if stage_id == stage.id],
+            }
+            for stage in stages
+        ],
+    }
+
+
+def _exercise_of(missing: str) -> str:
+    return missing.split(".")[0]
+
+
+def _line_of(path: Path, line: int) -> str:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[line - 1].strip() if 0 < line <= len(lines) else ""
