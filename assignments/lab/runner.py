@@ -9,7 +9,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -48,7 +48,7 @@ class Recorder:
         items[:] = [item for item in items if (_stage_of(item), item.name.split("[")[0]) in self.wanted]
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Stop a test that does not end, and leave a note of where it was."""
         self.write("started", json.dumps([_stage_of(item), item.name]))
         faulthandler.dump_traceback_later(self.limit, exit=True, file=self.traces)
@@ -58,9 +58,9 @@ class Recorder:
             faulthandler.cancel_dump_traceback_later()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Write what came of a test; setting up and taking down count when they fail."""
-        report: Any = yield
+        report = yield
         if report.when == "call" or report.failed:
             printed = report.capstdout[-_MOST_PRINTED:]
             self.write("result", self._result(_stage_of(item), item.name, call.excinfo, printed).to_json())

@@ -48,7 +48,9 @@ class Session:
         """The session itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """End the process, whatever it is doing."""
         self.close()
 
@@ -159,7 +161,8 @@ def _run(course: Course, wanted: list[tuple[str, str]], session: Session, limit:
             fresh = [TestResult.from_json(content) for kind, content in report if kind == "result"]
             started = [json.loads(content) for kind, content in report if kind == "started"]
             if all(kind != "finished" for kind, _ in report) and started:
-                fresh.append(_ended(*started[-1], session.trace(course.root), limit))
+                stage, test = started[-1]
+                fresh.append(_ended(stage, test, session.trace(course.root), limit))
         results += fresh
         done = {(one.stage, one.base) for one in fresh}
         # A test that is gone leaves no line: what remains after a whole run is not asked for again.

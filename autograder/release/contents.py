@@ -31,8 +31,20 @@ def assignments(lab: Lab) -> dict[str, FileContent]:
     for name, file in _all_files(lab):
         if files.setdefault(name, file) != file:
             raise ReleaseError(f"assignments/{name} would be made twice; rename it in solutions/student_repository")
+    _refuse_all_leaks(lab, files)
     files[MANIFEST] = FileContent(_manifest(files))
     return dict(sorted(files.items()))
+
+
+def _refuse_all_leaks(lab: Lab, files: dict[str, FileContent]) -> None:
+    """No line of any stage's solution in any file: the README, the companion and later stages included."""
+    shown = {
+        f"assignments/{name}": file.content.decode(errors="replace").replace(r"\"", '"')  # as JSON writes it
+        for name, file in files.items()
+        if not name.startswith("data/")
+    }
+    for stage in lab.stages():
+        refuse_leaks(stage.reference_source(), str(stage.reference), shown)
 
 
 def stage_files(stage: StageFolders) -> dict[str, FileContent]:

@@ -24,7 +24,8 @@ def public_tests(stage: StageFolders) -> dict[str, tuple[str, ...]]:
         place = f"{stage.sheet}: the cell of exercise `{exercise}`"
         selection = _selection(source)
         if selection is None:
-            raise ReleaseError(f"{place} selects no public tests; let it run `!python -m pytest -q {file.name} -k NAME`")
+            fix = f"let it run `!python -m pytest -q {file.name} -k NAME`"
+            raise ReleaseError(f"{place} selects no public tests; {fix}")
         found[exercise] = tuple(name for name in names if _selects(selection, name, file.name, place))
         if not found[exercise]:
             raise ReleaseError(f"{place} selects `{selection}`, and no test in {file.name} has such a name")

@@ -8,7 +8,7 @@ NEEDED = ("click", "rich", "watchfiles", "psutil")
 
 def main() -> int:
     """Run the companion, or say how to set it up."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this line is for those who have an older one
         print(f"This lab needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
         print("Install a newer one from https://www.python.org, then make the environment again (see README.md).")
         return 2

@@ -9,11 +9,15 @@ from collections.abc import Sequence
 import click
 from rich.markup import escape
 
-from lab.course import Course, Exercise, LabError
+from lab import doctor as health
+from lab import handin
+from lab.course import Course, Exercise, LabError, Stage
 from lab.hints import next_hint
 from lab.progress import Progress, next_exercise
+from lab.reset import reset
 from lab.session import TIME_LIMIT, Session, check
 from lab.show_checks import show_checks
+from lab.show_handin import show_pack, show_submitted
 from lab.show_status import show_status
 from lab.terminal import make_console
 
@@ -62,6 +66,72 @@ def hint(name: str | None, again: bool) -> None:
     for line in next_hint(exercise, progress, again=again):
         console.print(line)
     progress.save(course.root)
+
+
+@cli.command(name="reset")
+@click.argument("name", metavar="EXERCISE or STAGE")
+def reset_command(name: str) -> None:
+    """Put an exercise or a stage back as it was handed out; what you wrote is kept."""
+    course = Course.find()
+    exercises = course.select(name)
+    backup = reset(course, exercises, Progress.load(course.root))
+    console = make_console()
+    what = exercises[0].name if len(exercises) == 1 else exercises[0].stage
+    console.print(f"[name]{what}[/] is as it was handed out.")
+    if backup is not None:
+        console.print(f"What you wrote is kept in {backup.relative_to(course.root).as_posix()}", soft_wrap=True)
+
+
+@cli.command()
+@click.argument("name", required=False, metavar="[EXERCISE]")
+@click.option("--limit", default=TIME_LIMIT, show_default=True, metavar="SECONDS", help="Longest time for one test.")
+def watch(name: str | None, limit: float) -> None:
+    """Check again at every save; move on when you say so."""
+    from lab.watch import Watcher
+
+    course = Course.find()
+    exercise = _one(_selected(course, Progress.load(course.root), [name] if name else []))
+    Watcher(make_console(), course, exercise, limit).run()
+
+
+@cli.command()
+def doctor() -> None:
+    """Look at this machine: each problem with its fix."""
+    console = make_console()
+    problems = 0
+    for finding in health.examine(Course.find()):
+        problems += bool(finding.fix)
+        word = "[bad]problem[/]" if finding.fix else "[good]fine[/]   "
+        console.print(f"{word}  [name]{finding.name}[/]: {escape(finding.found)}", soft_wrap=True)
+        if finding.fix:
+            console.print(f"         fix: {escape(finding.fix)}", soft_wrap=True)
+    console.print(f"{problems} problem{'s' if problems != 1 else ''}." if problems else "All is well.")
+    if problems:
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("names", nargs=-1, metavar="[STAGE]…")
+@click.option("--student", metavar="ID", help="Your id, as your course knows you; remembered from then on.")
+def submit(names: Sequence[str], student: str | None) -> None:
+    """Check the stages you began, and pack them with a receipt."""
+    course = Course.find()
+    progress = Progress.load(course.root)
+    console = make_console()
+    stages = _stages(course, names) or handin.begun_stages(course, progress)
+    if not stages:
+        raise LabError("there is nothing to hand in yet: every stage is as it was handed out")
+    known = student or progress.student or click.prompt("Your id, as your course knows you")
+    progress.student = handin.student_id(known)
+    checked = check(course, [exercise for stage in stages for exercise in stage.exercises], progress)
+    show_submitted(console, checked)
+    show_pack(console, course, handin.pack(course, stages, progress.student, checked))
+
+
+def _stages(course: Course, names: Sequence[str]) -> tuple[Stage, ...]:
+    """The stages named, or those of the exercises named, each once."""
+    found = [course.stage(course.select(name)[0].stage) for name in names]
+    return tuple(dict.fromkeys(found))
 
 
 def _selected(course: Course, progress: Progress, names: Sequence[str]) -> tuple[Exercise, ...]:

@@ -7,7 +7,8 @@ does not give the failure again, no values are shown: they would not be the ones
 import ast
 import linecache
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any
@@ -110,8 +111,8 @@ def _assertion(error: AssertionError, asks: _Frame) -> Explanation:
         return Explanation(_said(error), asks=asks.place)
     sides = _sides(test, asks.frame)
     values = [] if sides else _named(test, asks.frame)
-    text = str(message) if message else f"this should hold: {ast.unparse(test)}"
-    return Explanation(text, asks=asks.place, pair=sides, values=values)
+    place = replace(asks.place, code=ast.unparse(test))  # without the words, which are the message
+    return Explanation(str(message or "this should hold"), asks=place, pair=sides, values=values)
 
 
 def _statement(asks: _Frame) -> ast.stmt | None:
@@ -142,7 +143,7 @@ def _sides(test: ast.expr, frame: FrameType) -> Pair | None:
         return pair(found, expected)
     if isinstance(test, ast.Compare) and all(isinstance(one, ast.Eq) for one in test.ops):
         values = [_evaluate(part, frame) for part in (test.left, *test.comparators)]
-        for found, expected in zip(values, values[1:], strict=False):
+        for found, expected in pairwise(values):
             if _fails(lambda one, other: bool(one == other), found, expected, {}):
                 return pair(found, expected)
     return None

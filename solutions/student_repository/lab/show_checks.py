@@ -31,13 +31,14 @@ def show_checks(console: Console, course: Course, checked: Sequence[Checked]) ->
 def _show_one(console: Console, course: Course, one: Checked) -> None:
     passed = sum(result.passed for result in one.results)
     standing = Standing.DONE if one.passed else Standing.FAILING if one.is_begun else Standing.TODO
-    count = f"{passed} of {len(one.results)} public tests pass"
-    name = f"{sign(console, standing)} [name]{one.exercise.name}[/]  [quiet]{escape(one.exercise.title)}[/]"
+    name = f"{sign(console, standing)} [name]{one.exercise.name}[/]"
+    title = f"[quiet]{escape(one.exercise.title)}[/]"
     if not one.is_begun:
         file = course.stage(one.exercise.stage).file.as_posix()
-        console.print(f"{name}\n    not written yet: fill it in, in {file}{_line(one.results[0])}")
+        console.print(f"{name}  {title}", no_wrap=True, overflow="ellipsis")
+        console.print(f"    not written yet: fill it in, in {file}{_line(one.results[0])}")
         return
-    console.print(f"{name}  {count}")
+    console.print(f"{name}  {passed} of {len(one.results)} tests pass  {title}", no_wrap=True, overflow="ellipsis")
     for result in one.results:
         if not result.passed or result.printed.strip():
             console.print(Padding(_result(console, result), (0, 0, 0, 4)))

@@ -77,7 +77,7 @@ def pair(found: Any, expected: Any) -> Pair:
     """Two values side by side; of larger arrays, the first slice in which they differ."""
     one, other = as_array(found), as_array(expected)
     plain = (bool, int, float, tuple)
-    if one is None or other is None or isinstance(found, plain) and isinstance(expected, plain):
+    if one is None or other is None or (isinstance(found, plain) and isinstance(expected, plain)):
         return Pair(Table(kind_of(found), [[_short(found)]]), Table(kind_of(expected), [[_short(expected)]]))
     if one.shape != other.shape:
         return Pair(table(found), table(expected))
