@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lab.code import Module
 from lab.course import Course, Exercise, LabError
 from lab.progress import Progress, read_module
 from lab.results import Outcome, TestResult
@@ -105,20 +106,21 @@ class Session:
 
 @dataclass(frozen=True)
 class Checked:
-    """One exercise and what its public tests said."""
+    """One exercise and what its public tests said.
+
+    ``is_begun`` tells whether it is any longer as it was handed out; ``problem`` is why its module
+    cannot be read, in which case there are no results.
+    """
 
     exercise: Exercise
     results: tuple[TestResult, ...]
+    is_begun: bool = True
+    problem: LabError | None = None
 
     @property
     def passed(self) -> bool:
         """Whether all of its tests pass."""
         return bool(self.results) and all(result.passed for result in self.results)
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether there is anything to judge: its own stub was not what stopped every test."""
-        return not all(result.missing and _exercise_of(result.missing) == self.exercise.name for result in self.results)
 
 
 def check(
@@ -131,25 +133,49 @@ def check(
 ) -> list[Checked]:
     """Run the public tests of some exercises and remember what came of them.
 
+    Args:
+        course: the course.
+        exercises: what to check, of any stages.
+        progress: what came of it is noted here and saved.
+        session: a process that was started earlier; a fresh one when None.
+        limit: seconds that one test may take.
+
     Raises:
-        LabError: a module is missing or not Python yet, or the tests cannot be run at all.
+        LabError: the tests cannot be run at all.
     """
-    stages = {exercise.stage: course.stage(exercise.stage) for exercise in exercises}
-    modules = {stage_id: read_module(course.root, stage) for stage_id, stage in stages.items()}
-    wanted = list(dict.fromkeys((one.stage, test) for one in exercises for test in one.tests))
-    results = _run(course, wanted, session or Session(course.root), limit)
+    modules = _modules(course, exercises)
+    readable = [exercise for exercise in exercises if isinstance(modules[exercise.stage], Module)]
+    wanted = list(dict.fromkeys((one.stage, test) for one in readable for test in one.tests))
+    stubs = {one: Module.parse(course.stage(one).stub, one) for one in modules}
+    results = _run(course, wanted, session or Session(course.root), limit) if wanted else []
     checked = []
     for exercise in exercises:
+        module = modules[exercise.stage]
+        if isinstance(module, LabError):
+            checked.append(Checked(exercise, (), problem=module))
+            continue
         own = [one for one in results if one.stage == exercise.stage and one.base in exercise.tests]
         gone = [test for test in exercise.tests if test not in {one.base for one in own}]
         own += [TestResult(exercise.stage, test, Outcome.GONE, _GONE) for test in gone]
-        checked.append(Checked(exercise, tuple(own)))
-        progress.note(exercise, modules[exercise.stage].digest(exercise.name), checked[-1].passed)
+        digest = module.digest(exercise.name)
+        checked.append(Checked(exercise, tuple(own), digest != stubs[exercise.stage].digest(exercise.name)))
+        progress.note(exercise, digest, checked[-1].passed)
     progress.save(course.root)
     return checked
 
 
 _GONE = "this public test is no longer in its file; get the file back from the course's repository"
+
+
+def _modules(course: Course, exercises: Sequence[Exercise]) -> dict[str, Module | LabError]:
+    """The modules of the exercises' stages, or why they cannot be read."""
+    modules: dict[str, Module | LabError] = {}
+    for stage_id in dict.fromkeys(exercise.stage for exercise in exercises):
+        try:
+            modules[stage_id] = read_module(course.root, course.stage(stage_id))
+        except LabError as error:
+            modules[stage_id] = error
+    return modules
 
 
 def _run(course: Course, wanted: list[tuple[str, str]], session: Session, limit: float) -> list[TestResult]:
@@ -197,10 +223,6 @@ def _request(course: Course, wanted: Sequence[tuple[str, str]], limit: float) ->
             for stage in stages
         ],
     }
-
-
-def _exercise_of(missing: str) -> str:
-    return missing.split(".")[0]
 
 
 def _line_of(path: Path, line: int) -> str:

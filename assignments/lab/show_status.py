@@ -22,6 +22,9 @@ def show_status(console: Console, course: Course, progress: Progress, *, everyth
             console.print(f"   [bad]cannot be read yet:[/] {escape(one.problem)}")
         if everything or is_current:
             console.print(_exercises(console, one, progress, upcoming))
+            if count := len(one.stage.questions):
+                words = f"{count} question{'s' if count > 1 else ''} to answer in {one.stage.sheet.as_posix()}"
+                console.print(f"    [quiet]{words}[/]")
     console.print()
     console.print(_total(standings))
     for line in _advice(course, upcoming):

@@ -13,6 +13,8 @@ from autograder.config import Stage
 from autograder.lab import StageFolders
 from autograder.release.errors import ReleaseError
 
+# In the script that becomes every sheet's first cell: what the release fills in.
+_STAGE_LINE = '\nSTAGE = ""\n'
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -34,8 +36,27 @@ def build_notebook(stage: StageFolders) -> str:
     taken: Counter[str] = Counter()
     cells = [_cell(cell, _role(cell, stage), taken) for cell in _read_cells(stage)]
     _check_complete(cells, stage)
+    first = next((index for index, cell in enumerate(cells) if cell["cell_type"] == "code"), len(cells))
+    cells[first:first] = _bootstrap_cell(stage)
     notebook = {"cells": cells, "metadata": {"kernelspec": _KERNEL}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _bootstrap_cell(stage: StageFolders) -> list[dict[str, Any]]:
+    """The cell that fetches the repository where a sheet is opened alone; none where the lab has no such script."""
+    script = stage.root / "solutions" / "student_repository" / "lab" / "bootstrap.py"
+    if not script.is_file():
+        return []
+    source = script.read_text(encoding="utf-8")
+    if source.count(_STAGE_LINE) != 1:
+        raise ReleaseError(
+            f"{script}: the line `{_STAGE_LINE.strip()}` must stand there once, for the release to fill in"
+        )
+    source = source.replace(_STAGE_LINE, f'\nSTAGE = "{stage.id}"\n').replace("  # noqa: E402", "").rstrip()
+    cell: dict[str, Any] = {"cell_type": "code", "id": "bootstrap", "outputs": [], "execution_count": None}
+    # Folded away in Jupyter and on Colab: it is not what the sheet is about.
+    metadata = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    return [{**cell, "metadata": metadata, "source": source.splitlines(keepends=True)}]
 
 
 def exercise_cells(stage: StageFolders) -> dict[str, str]:

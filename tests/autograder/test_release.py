@@ -130,7 +130,7 @@ def test_a_repository_in_assignments_keeps_its_history(released):
         (lambda lab: (lab.root / "solutions" / "student_repository").rename(lab.root / "x"), "is missing: it holds"),
         (lambda lab: write(lab, f"solutions/student_repository/{STAGE}/{MODULE}.py"), "would be made twice"),
         (lambda lab: replace_in(lab.stage(STAGE).sheet, "Numbers,", SOLUTION), "a line of the solution of total"),
-        (lambda lab: write(lab, "solutions/student_repository/README.md", SOLUTION), "README.md:1: students would read"),
+        (lambda lab: write(lab, "solutions/student_repository/README.md", SOLUTION), "README.md:1: students would"),
         (lambda lab: replace_in(public_tests(lab), "import tiny\n", f"# {SOLUTION}\n"), "the solution of total"),
     ],
 )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 from rich.markup import escape
 
+from lab import ci as actions
 from lab import doctor as health
 from lab import handin
 from lab.course import Course, Exercise, LabError, Stage
@@ -126,6 +127,19 @@ def submit(names: Sequence[str], student: str | None) -> None:
     checked = check(course, [exercise for stage in stages for exercise in stage.exercises], progress)
     show_submitted(console, checked)
     show_pack(console, course, handin.pack(course, stages, progress.student, checked))
+
+
+@cli.command()
+def ci() -> None:
+    """Check everything as GitHub Actions does: summary, remarks, points; 1 when what was begun fails."""
+    course = Course.find()
+    checked = check(course, course.exercises, Progress.load(course.root))
+    actions.write_summary(actions.summary(course, checked))
+    show_submitted(make_console(), checked)
+    for command in actions.commands(course, checked):
+        click.echo(command)
+    if actions.failing(checked):
+        sys.exit(1)
 
 
 def _stages(course: Course, names: Sequence[str]) -> tuple[Stage, ...]:

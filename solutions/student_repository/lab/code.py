@@ -28,7 +28,8 @@ class Module:
             return cls(file, text, ast.parse(text))
         except SyntaxError as error:
             shown = (error.text or "").strip()
-            raise LabError(f"{file}, line {error.lineno}: {error.msg}" + (f": {shown}" if shown else "")) from None
+            message = f"{file}, line {error.lineno}: {error.msg}" + (f": {shown}" if shown else "")
+            raise LabError(message, error.lineno) from None
         except ValueError as error:  # a zero byte
             raise LabError(f"{file} is not a text file ({error}); save it as UTF-8 in your editor") from None
 

@@ -13,7 +13,12 @@ COURSE_FILE = Path("lab") / "course.json"
 
 
 class LabError(Exception):
-    """Something a student can mend; the message says how."""
+    """Something a student can mend; the message says how, ``line`` where in a module it is."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        """Say what is wrong, and the line of the module where there is one."""
+        super().__init__(message)
+        self.line = line
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,11 @@ _GAP = 3
 
 def show_checks(console: Console, course: Course, checked: Sequence[Checked]) -> None:
     """Print each exercise with its tests; of the failing ones, why."""
+    for problem in dict.fromkeys(str(one.problem) for one in checked if one.problem):
+        console.print(f"[bad]{escape(problem)}[/]", soft_wrap=True)
     for one in checked:
-        _show_one(console, course, one)
+        if one.problem is None:
+            _show_one(console, course, one)
     if len(checked) > 1:
         passed = sum(one.passed for one in checked)
         console.print(f"\n[name]{passed} of {len(checked)} exercises[/] pass their public tests.")
@@ -36,7 +39,7 @@ def _show_one(console: Console, course: Course, one: Checked) -> None:
     if not one.is_begun:
         file = course.stage(one.exercise.stage).file.as_posix()
         console.print(f"{name}  {title}", no_wrap=True, overflow="ellipsis")
-        console.print(f"    not written yet: fill it in, in {file}{_line(one.results[0])}")
+        console.print(f"    not written yet: fill it in, in {file}{_line(one)}")
         return
     console.print(f"{name}  {passed} of {len(one.results)} tests pass  {title}", no_wrap=True, overflow="ellipsis")
     for result in one.results:
@@ -44,8 +47,11 @@ def _show_one(console: Console, course: Course, one: Checked) -> None:
             console.print(Padding(_result(console, result), (0, 0, 0, 4)))
 
 
-def _line(result: TestResult) -> str:
-    return f", line {result.where['line']}" if result.where else ""
+def _line(one: Checked) -> str:
+    """Where its stub raises, if a test got that far."""
+    own = (result.where for result in one.results if (result.missing or "").split(".")[0] == one.exercise.name)
+    place = next((where for where in own if where), None)
+    return f", line {place['line']}" if place else ""
 
 
 def _result(console: Console, result: TestResult) -> Group:

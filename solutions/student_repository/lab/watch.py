@@ -39,7 +39,6 @@ class Watcher:
         self.limit = limit
         self.progress = Progress.load(course.root)
         self.spare = Session(course.root, warm=True)
-        self.passed = False
         self.running = True
         self.commands: dict[str, Callable[[], None]] = {
             "": self.check,
@@ -85,20 +84,19 @@ class Watcher:
                 command()
 
     def check(self) -> None:
-        """Run the exercise's public tests with the process that waits, and start the next one."""
-        session, self.spare = self.spare, Session(self.course.root, warm=True)
+        """Run the exercise's public tests with the process that waits, then start the next one."""
         self.console.rule(f"{self.exercise.stage} · {self.exercise.name}", style="quiet")
+        passed = False
         try:
-            checked = check(self.course, [self.exercise], self.progress, session=session, limit=self.limit)
-        except LabError as error:
-            self.passed = False
-            self.console.print(f"[bad]{escape(str(error))}[/]")
-        else:
-            self.passed = checked[0].passed
+            checked = check(self.course, [self.exercise], self.progress, session=self.spare, limit=self.limit)
             show_checks(self.console, self.course, checked)
+            passed = checked[0].passed
+        except LabError as error:
+            self.console.print(f"[bad]{escape(str(error))}[/]", soft_wrap=True)
         finally:
-            session.close()
-        if self.passed:
+            self.spare.close()
+            self.spare = Session(self.course.root, warm=True)
+        if passed:
             self.console.print("[good]All its public tests pass.[/] Polish it if you like; n and Enter moves on.")
         self.console.print(_KEYS, style="quiet")
 
