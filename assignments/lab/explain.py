@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-from lab.values import Pair, Table, as_array, kind_of, pair, table
+from lab.values import Pair, Table, as_array, is_array, kind_of, pair, table
 
 _MOST_VALUES = 4
 _LONGEST_MESSAGE = 600
@@ -95,7 +95,7 @@ def _said(error: BaseException) -> str:
 
 def _tensors(frame: FrameType) -> list[tuple[str, Table]]:
     """Names and shapes of the arrays that a function held when it broke off."""
-    arrays = [(name, value) for name, value in frame.f_locals.items() if hasattr(value, "shape")]
+    arrays = [(name, value) for name, value in frame.f_locals.items() if is_array(value)]
     return [(name, Table(kind_of(value), [])) for name, value in arrays[: 2 * _MOST_VALUES]]
 
 

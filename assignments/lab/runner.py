@@ -116,7 +116,9 @@ def main(arguments: list[str]) -> int:
         traces = stack.enter_context(file.with_suffix(".trace").open("w", encoding="utf-8"))
         files = [str(Path(stage["id"]) / stage["file"]) for stage in request["stages"]]
         recorder = Recorder(request, report, traces)
-        pytest.main([*PYTEST_OPTIONS, f"--rootdir={request['root']}", *files], plugins=[recorder])
+        code = pytest.main([*PYTEST_OPTIONS, f"--rootdir={request['root']}", *files], plugins=[recorder])
+        if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+            return int(code)  # it could not begin; what it printed says why
         recorder.write("finished", "")
     return 0
 

@@ -202,7 +202,7 @@ def _run(course: Course, wanted: list[tuple[str, str]], session: Session, limit:
 def _ended(stage: str, test: str, where: dict[str, Any] | None, limit: float) -> TestResult:
     """The test during which the process ended."""
     if where is not None:
-        message = f"no answer after {limit:g} seconds: is there a loop that does not end?"
+        message = f"no answer within {limit:g} s: is there a loop that does not end?"
         return TestResult(stage, test, Outcome.HUNG, message, where=where)
     message = "Python itself was stopped during this test: by exit(), by a lack of memory, or after a very long time"
     return TestResult(stage, test, Outcome.CRASHED, message)

@@ -56,12 +56,16 @@ def as_array(value: Any) -> Any | None:
 
 def kind_of(value: Any) -> str:
     """What a value is, in a word or two, and the shape where it has one."""
-    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
-    if dtype is None or shape is None:
+    if not is_array(value):
         return type(value).__name__
     device = getattr(value, "device", None)
     place = f" on {device}" if device is not None and str(device) != "cpu" else ""
-    return f"{str(dtype).removeprefix('torch.')} {tuple(shape)}{place}"
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{place}"
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is a tensor or an array: both have a dtype, and a shape that is a tuple."""
+    return hasattr(value, "dtype") and isinstance(getattr(value, "shape", None), tuple)
 
 
 def table(value: Any) -> Table:

@@ -84,7 +84,7 @@ def test_an_exercise_that_was_removed_comes_back_at_the_end(ending):
 
 
 def test_what_is_no_exercise_cannot_be_put_back():
-    with pytest.raises(LabError, match="`treble` is not a function or class in tiny.py"):
+    with pytest.raises(LabError, match=r"`treble` is not a function or class in tiny\.py"):
         put_back(module(STUB), module(STUB), "treble")
 
 

@@ -76,7 +76,13 @@ def test_an_id_is_taken_as_it_is(name):
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("ada lovelace", "not a space"), ("../ada", "not /"), ("", "give your id"), ("-a", "give your id"), ("a" * 65, "give your id")],
+    [
+        ("ada lovelace", "not a space"),
+        ("../ada", "not /"),
+        ("", "give your id"),
+        ("-a", "give your id"),
+        ("a" * 65, "give your id"),
+    ],
 )
 def test_an_id_that_cannot_name_a_file_is_refused(name, says):
     with pytest.raises(LabError, match=says):
