@@ -1,7 +1,9 @@
 """The first cell of every lab sheet, on faked machines: Colab, Kaggle, a laptop."""
 
 import json
+import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +27,7 @@ def untouched(monkeypatch, tmp_path):
     for name, folder in {"COLAB": "content", "DRIVE": "content/drive/MyDrive", "KAGGLE": "kaggle"}.items():
         monkeypatch.setattr(bootstrap, name, tmp_path / folder)
     monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    monkeypatch.setenv("PATH", os.environ["PATH"])
 
 
 @pytest.fixture
@@ -72,6 +75,15 @@ def test_on_a_laptop_it_only_goes_to_the_stage(course, monkeypatch, inside):
     monkeypatch.setattr(bootstrap, "fetch", None)
     bootstrap.set_up("", STAGE)
     assert is_set_up(course.root)
+
+
+def test_python_in_a_cell_is_the_notebooks_own(course, monkeypatch):
+    monkeypatch.chdir(course.root)
+    monkeypatch.setenv("PATH", os.defpath)
+    for _ in range(2):
+        bootstrap.set_up("", STAGE)
+        assert os.environ["PATH"] == os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
+    assert Path(shutil.which("python")).parent == Path(sys.executable).parent
 
 
 def test_away_from_the_repository_it_says_what_to_do():

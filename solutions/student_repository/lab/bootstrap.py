@@ -27,6 +27,10 @@ def set_up(repository: str, stage: str) -> None:
     os.chdir(root / stage)
     if str(root / stage) not in sys.path:
         sys.path.insert(0, str(root / stage))
+    # So that `!python` in a cell is the Python of this notebook, also where its environment was not activated.
+    binaries = str(Path(sys.executable).parent)
+    if os.environ.get("PATH", "").split(os.pathsep)[0] != binaries:
+        os.environ["PATH"] = os.pathsep.join([binaries, os.environ.get("PATH", "")])
 
 
 def fetch(repository: str, stage: str) -> Path:
