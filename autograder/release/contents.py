@@ -10,7 +10,7 @@ from autograder.release.course import COURSE_FILE, course_file
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder
 from autograder.release.sheets import build_notebook
-from autograder.release.stubs import refuse_leaks, strip_solutions
+from autograder.release.stubs import SHORTEST_TELLING_ELSEWHERE, refuse_leaks, strip_solutions
 
 # Lists the generated files with their digests: what an earlier release made may be taken away by a
 # later one, a file that somebody put there may not.
@@ -44,7 +44,7 @@ def _refuse_all_leaks(lab: Lab, files: dict[str, FileContent]) -> None:
         if not name.startswith("data/")
     }
     for stage in lab.stages():
-        refuse_leaks(stage.reference_source(), str(stage.reference), shown)
+        refuse_leaks(stage.reference_source(), str(stage.reference), shown, SHORTEST_TELLING_ELSEWHERE)
 
 
 def stage_files(stage: StageFolders) -> dict[str, FileContent]:

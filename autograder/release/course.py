@@ -10,7 +10,7 @@ import msgspec
 
 from autograder.lab import Lab, StageFolders
 from autograder.release.public_tests import public_tests
-from autograder.release.stubs import strip_solutions
+from autograder.release.stubs import refuse_leaks, strip_solutions
 
 COURSE_FILE = "lab/course.json"
 FORMAT_VERSION = 1
@@ -33,6 +33,9 @@ def course_file(lab: Lab) -> bytes:
 
 def _stage(stage: StageFolders) -> dict[str, Any]:
     tests = public_tests(stage)
+    reference = stage.reference_source()
+    hints = {f"grading.yml, hints of {name}": "\n".join(one.hints) for name, one in stage.stage.exercises.items()}
+    refuse_leaks(reference, str(stage.reference), hints)
     return {
         "id": stage.id,
         "title": stage.stage.title,
@@ -55,5 +58,5 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
             {"name": name, "title": question.title, "points": question.points}
             for name, question in stage.stage.questions.items()
         ],
-        "stub": strip_solutions(stage.reference_source(), str(stage.reference)),
+        "stub": strip_solutions(reference, str(stage.reference)),
     }
