@@ -72,7 +72,7 @@ def hint(name: str | None, again: bool) -> None:
 @cli.command(name="reset")
 @click.argument("name", metavar="EXERCISE or STAGE")
 def reset_command(name: str) -> None:
-    """Put an exercise or a stage back as it was handed out; what you wrote is kept."""
+    """Put an exercise or a stage back; what you wrote is kept."""
     course = Course.find()
     exercises = course.select(name)
     backup = reset(course, exercises, Progress.load(course.root))
@@ -131,7 +131,7 @@ def submit(names: Sequence[str], student: str | None) -> None:
 
 @cli.command()
 def ci() -> None:
-    """Check everything as GitHub Actions does: summary, remarks, points; 1 when what was begun fails."""
+    """Check everything, as after a push; fails when something that was begun does."""
     course = Course.find()
     checked = check(course, course.exercises, Progress.load(course.root))
     actions.write_summary(actions.summary(course, checked))
