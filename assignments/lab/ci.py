@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from lab.checking import Checked
 from lab.course import Course
 from lab.results import TestResult
-from lab.session import Checked
 
 # GitHub shows ten remarks per step, and takes a summary of one megabyte.
 MOST_REMARKS = 10

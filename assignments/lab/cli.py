@@ -12,11 +12,12 @@ from rich.markup import escape
 from lab import ci as actions
 from lab import doctor as health
 from lab import handin
+from lab.checking import TIME_LIMIT, check
 from lab.course import Course, Exercise, LabError, Stage
 from lab.hints import next_hint
 from lab.progress import Progress, next_exercise
 from lab.reset import reset
-from lab.session import TIME_LIMIT, Session, check
+from lab.session import Session
 from lab.show_checks import show_checks
 from lab.show_handin import show_pack, show_submitted
 from lab.show_status import show_status

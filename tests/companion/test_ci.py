@@ -7,10 +7,10 @@ import re
 import pytest
 from tiny_lab import MODULE, STAGE
 
+from lab.checking import Checked
 from lab.ci import MOST_REMARKS, commands, failing, summary, write_summary
 from lab.course import LabError
 from lab.results import Outcome, TestResult
-from lab.session import Checked
 
 FILE = f"{STAGE}/{MODULE}.py"
 

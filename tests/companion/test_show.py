@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 from tiny_lab import STAGE
 
+from lab.checking import Checked
 from lab.progress import Progress, Standing
 from lab.results import Outcome, TestResult
-from lab.session import Checked
 from lab.show_checks import show_checks, side_by_side
 from lab.show_status import show_status
 from lab.terminal import THEME, sign

@@ -14,10 +14,10 @@ import pytest
 from autograder.intake.collect import take_in
 from autograder.intake.submission import StageFiles
 from autograder.lab import Lab
+from lab.checking import check
 from lab.code import Module, put_back
 from lab.course import Course, Exercise
 from lab.progress import Progress
-from lab.session import check
 
 ROOT = Lab.find(Path(__file__).parent)
 MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")

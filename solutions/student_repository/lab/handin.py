@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from lab.checking import Checked
 from lab.course import Course, LabError, Stage
 from lab.progress import Progress, Standing, now, standing
-from lab.session import Checked
 
 FOLDER = "handin"
 RECEIPT = "receipt.json"

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from lab.explain import explain
+from lab.explain import Explanation, explain
 from lab.results import Outcome, TestResult
 
 LIBRARIES = ("numpy", "torch")
@@ -79,7 +79,10 @@ class Recorder:
         if error is None:
             return TestResult(stage, test, Outcome.PASSED, printed=printed)
         value = error if isinstance(error, BaseException) else error.value
-        found = explain(value, value.__traceback__, self.root, self.modules)
+        try:
+            found = explain(value, value.__traceback__, self.root, self.modules)
+        except Exception:  # an odd object of the student's must not take the other tests' results along
+            found = Explanation(f"{type(value).__name__}, raised with values that cannot be shown")
         outcome = Outcome.MISSING if found.missing else Outcome.FAILED
         return TestResult(
             stage,
@@ -116,6 +119,8 @@ def main(arguments: list[str]) -> int:
         traces = stack.enter_context(file.with_suffix(".trace").open("w", encoding="utf-8"))
         files = [str(Path(stage["id"]) / stage["file"]) for stage in request["stages"]]
         recorder = Recorder(request, report, traces)
+        # Until the first test: a module may loop without end while it is imported.
+        faulthandler.dump_traceback_later(float(request["import_limit"]), exit=True, file=traces)
         code = pytest.main([*PYTEST_OPTIONS, f"--rootdir={request['root']}", *files], plugins=[recorder])
         if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
             return int(code)  # it could not begin; what it printed says why

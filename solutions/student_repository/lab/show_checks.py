@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
+from lab.checking import Checked
 from lab.course import Course
 from lab.progress import Standing
 from lab.results import Outcome, TestResult
-from lab.session import Checked
 from lab.terminal import sign
 from lab.values import Pair, Table
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from lab.checking import Checked
 from lab.course import Course
 from lab.handin import Pack
 from lab.progress import Standing
-from lab.session import Checked
 from lab.terminal import sign
 
 

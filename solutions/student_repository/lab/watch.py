@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.markup import escape
 from watchfiles import Change, watch
 
+from lab.checking import check
 from lab.course import Course, Exercise, LabError
 from lab.hints import next_hint
 from lab.progress import Progress, next_exercise
-from lab.session import Session, check
+from lab.session import Session
 from lab.show_checks import show_checks
 from lab.show_status import show_status
 

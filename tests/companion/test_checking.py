@@ -3,10 +3,12 @@
 import pytest
 from tiny_lab import MODULE, STAGE
 
+from lab import checking
+from lab.checking import check
 from lab.course import LabError
 from lab.progress import Progress, Standing, standing
 from lab.results import Outcome
-from lab.session import Session, check
+from lab.session import Session
 
 FILE = f"{STAGE}/{MODULE}.py"
 TESTS = f"{STAGE}/test_{MODULE}.py"
@@ -76,6 +78,21 @@ def test_a_module_that_cannot_be_imported_says_where(write, run):
     assert (result.where["file"], result.where["code"]) == (FILE, "LIMIT = undefined")
 
 
+def test_a_module_that_never_ends_reading_says_where(course, monkeypatch):
+    monkeypatch.setattr(checking, "IMPORT_LIMIT", 5.0)
+    (course.root / FILE).write_text("x = 1\nwhile True:\n    x = x + 1\n", encoding="utf-8")
+    with pytest.raises(LabError, match=rf"{FILE}, line [23]: Python never got past this line"):
+        check(course, course.select("double"), Progress())
+
+
+def test_values_that_cannot_be_shown_cost_nobody_anything(write, run):
+    odd = "class Odd:\n    dtype = shape = property(lambda self: 1 / 0)\nodd = Odd()\nraise ValueError(x)"
+    write(double=odd, halve="return x / 2")
+    found = run(STAGE)
+    assert found["double"][1].message == "ValueError, raised with values that cannot be shown"
+    assert found["halve"][0].passed
+
+
 def test_another_exercise_that_is_missing_is_named(write, run):
     write(double="return halve(4 * x)")
     one, result = run("double")["double"]
@@ -92,8 +109,8 @@ def test_a_public_test_that_was_taken_out_does_not_pass(course, write, run):
 
 def test_a_process_that_waits_answers_and_one_that_is_not_asked_ends(course, write):
     write(double="return 2 * x")
-    with Session(course.root, warm=True) as session:
-        (one,) = check(course, course.select("double"), Progress(), session=session)
+    with Session(course.root, warm=True) as waiting:
+        (one,) = check(course, course.select("double"), Progress(), session=waiting)
     assert one.passed
     Session(course.root).close()
 
