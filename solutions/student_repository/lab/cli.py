@@ -50,6 +50,9 @@ def check_command(names: Sequence[str], everything: bool, limit: float) -> None:
         checked = check(course, exercises, progress, session=session, limit=limit)
     console = make_console()
     show_checks(console, course, checked)
+    stuck = [one.exercise.name for one in checked if one.is_begun and not one.passed]
+    if len(stuck) == 1:
+        console.print(f"Stuck? [name]lab hint {stuck[0]}[/]", style="quiet")
     if not all(one.passed for one in checked):
         sys.exit(1)
     upcoming = next_exercise(course, progress)
