@@ -41,7 +41,7 @@ class Module:
     def digest(self, name: str) -> str:
         """Changes when the exercise's code changes; comments and blank lines do not count.
 
-        An exercise that is no function of this module has the digest of the whole module.
+        What is no function of this module has the digest of the whole module.
         """
         node = self.definition(name) or self.tree
         return hashlib.sha256(ast.dump(node).encode()).hexdigest()[:16]

@@ -20,7 +20,8 @@ def reset(course: Course, exercises: Sequence[Exercise], progress: Progress) -> 
         where the module is kept as it was; None when there was none.
 
     Raises:
-        LabError: the module is not Python, so that no single exercise can be found in it.
+        LabError: the module is not Python, so that no single exercise can be found in it, or the exercise
+            is none of its functions.
     """
     stage = course.stage(exercises[0].stage)
     file = course.root / stage.file

@@ -1,5 +1,6 @@
 """What is handed in: exactly the files that count, and a receipt that proves which."""
 
+import dataclasses
 import hashlib
 import json
 import zipfile
@@ -87,3 +88,18 @@ def test_an_id_is_taken_as_it_is(name):
 def test_an_id_that_cannot_name_a_file_is_refused(name, says):
     with pytest.raises(LabError, match=says):
         student_id(name)
+
+
+def test_further_files_are_packed_when_they_are_there(course, write):
+    write(double="return 2 * x")
+    stage = dataclasses.replace(course.stages[0], attachments={"model.bin": 1, "log.json": 1})
+    (course.root / STAGE / "model.bin").write_bytes(b"weights")
+    done = pack(course, [stage], "ada", ())
+    assert [name for name, _, _ in done.files] == [
+        f"{STAGE}/{MODULE}.py",
+        f"{STAGE}/{MODULE}.ipynb",
+        f"{STAGE}/model.bin",
+    ]
+    (course.root / STAGE / "model.bin").write_bytes(b"0" * (2**20 + 1))
+    with pytest.raises(LabError, match=f"{STAGE}/model.bin is larger than 1024 KB"):
+        pack(course, [stage], "ada", ())

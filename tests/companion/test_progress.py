@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from tiny_lab import STAGE
 
+from lab.checking import check
 from lab.course import Course, LabError
 from lab.hints import next_hint
 from lab.progress import Progress, Standing, next_exercise, read_module, standing
@@ -144,3 +145,23 @@ def test_a_whole_stage_is_reset_even_when_it_is_broken_or_gone(course, write):
     file.unlink()
     assert reset(course, course.select("1"), Progress()) is None
     assert file.read_text(encoding="utf-8") == course.stages[0].stub
+
+
+def test_an_exercise_that_asks_for_files_is_done_when_they_are_there_and_pass(course):
+    stage = course.stages[0]
+    trained = dataclasses.replace(stage.exercises[0], name="trained", tests=(), attachments=("model.bin", "log.json"))
+    stage = dataclasses.replace(stage, exercises=(trained,), attachments={"model.bin": 1, "log.json": 1})
+    course = dataclasses.replace(course, stages=(stage,))
+    progress = Progress()
+
+    def look() -> tuple[bool, bool, Standing]:
+        (checked,) = check(course, [trained], progress)
+        return checked.is_begun, checked.passed, where(course, progress)["trained"]
+
+    assert look() == (False, False, Standing.TODO)
+    (course.root / STAGE / "model.bin").write_bytes(b"1")
+    assert look() == (False, False, Standing.TODO)
+    (course.root / STAGE / "log.json").write_bytes(b"{}")
+    assert look() == (True, True, Standing.DONE)
+    (course.root / STAGE / "model.bin").write_bytes(b"2")
+    assert where(course, progress)["trained"] is Standing.CHANGED

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.code import Module
 from lab.course import Course, Exercise, LabError
-from lab.progress import Progress, read_module
+from lab.progress import Progress, read_module, version
 from lab.results import Outcome, TestResult
 from lab.session import Session
 
@@ -32,8 +32,8 @@ class Checked:
 
     @property
     def passed(self) -> bool:
-        """Whether all of its tests pass."""
-        return bool(self.results) and all(result.passed for result in self.results)
+        """Whether it was begun and all of its tests pass."""
+        return self.problem is None and self.is_begun and all(result.passed for result in self.results)
 
 
 def check(
@@ -70,9 +70,10 @@ def check(
         own = [one for one in results if one.stage == exercise.stage and one.base in exercise.tests]
         gone = [test for test in exercise.tests if test not in {one.base for one in own}]
         own += [TestResult(exercise.stage, test, Outcome.GONE, _GONE) for test in gone]
-        digest = module.digest(exercise.name)
-        checked.append(Checked(exercise, tuple(own), digest != stubs[exercise.stage].digest(exercise.name)))
-        progress.note(exercise, digest, checked[-1].passed)
+        made = version(course.root, exercise, module, stubs[exercise.stage])
+        checked.append(Checked(exercise, tuple(own), is_begun=made is not None))
+        if made is not None:
+            progress.note(exercise, made, checked[-1].passed)
     progress.save(course.root)
     return checked
 

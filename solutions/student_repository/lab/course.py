@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -23,9 +23,10 @@ class LabError(Exception):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One function or class to write.
+    """One function or class to write, or files to make with what was written.
 
-    ``points`` is what it can earn when it is graded; ``tests`` are the names of its public tests.
+    ``points`` is what it can earn when it is graded; ``tests`` are the names of its public tests, and
+    ``attachments`` those of the files, in the stage's folder.
     """
 
     stage: str
@@ -36,6 +37,7 @@ class Exercise:
     bonus: bool
     hints: tuple[str, ...]
     tests: tuple[str, ...]
+    attachments: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -45,7 +47,10 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Stage:
-    """One folder: a module to fill in, its lab sheet and its public tests."""
+    """One folder: a module to fill in, its lab sheet and its public tests.
+
+    ``attachments`` are further files that are handed in, with the most MB that each may have.
+    """
 
     id: str
     title: str
@@ -55,6 +60,7 @@ class Stage:
     exercises: tuple[Exercise, ...]
     questions: tuple[str, ...]
     stub: str
+    attachments: dict[str, int] = field(default_factory=dict)
 
     @property
     def file(self) -> Path:
@@ -156,13 +162,13 @@ def _stage(data: dict[str, Any]) -> Stage:
         module=data["module"],
         needs=tuple(data["needs"]),
         due=datetime.fromisoformat(data["due"]) if data["due"] else None,
-        exercises=tuple(
-            Exercise(
-                stage=data["id"],
-                **{**exercise, "hints": tuple(exercise["hints"]), "tests": tuple(exercise["tests"])},
-            )
-            for exercise in data["exercises"]
-        ),
+        exercises=tuple(_exercise(data["id"], exercise) for exercise in data["exercises"]),
         questions=tuple(question["title"] for question in data["questions"]),
         stub=data["stub"],
+        attachments=data.get("attachments", {}),
     )
+
+
+def _exercise(stage_id: str, data: dict[str, Any]) -> Exercise:
+    lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
+    return Exercise(stage=stage_id, **{**data, **lists})

@@ -5,7 +5,7 @@ import json
 import re
 import unicodedata
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,7 +64,8 @@ def pack(course: Course, stages: Sequence[Stage], student: str, checked: Sequenc
         LabError: a file is missing, or larger than can be graded.
     """
     when = now()
-    files = {path.as_posix(): _read(course.root, path) for stage in stages for path in (stage.file, stage.sheet)}
+    wanted = {path: most for stage in stages for path, most in _files(course.root, stage)}
+    files = {path.as_posix(): _read(course.root, path, most) for path, most in wanted.items()}
     listed = tuple((name, hashlib.sha256(content).hexdigest(), len(content)) for name, content in files.items())
     receipt = {
         "format_version": 1,
@@ -83,15 +84,23 @@ def pack(course: Course, stages: Sequence[Stage], student: str, checked: Sequenc
     return Pack(archive, beside, digest, listed, when)
 
 
-def _read(root: Path, path: Path) -> bytes:
-    limit = LARGEST_MODULE if path.suffix == ".py" else LARGEST_SHEET
+def _files(root: Path, stage: Stage) -> Iterator[tuple[Path, int]]:
+    """What is handed in of a stage, and the most bytes of each; further files as far as they were made."""
+    yield stage.file, LARGEST_MODULE
+    yield stage.sheet, LARGEST_SHEET
+    for name, most_mb in stage.attachments.items():
+        if (root / stage.id / name).is_file():
+            yield Path(stage.id) / name, most_mb * 1024**2
+
+
+def _read(root: Path, path: Path, limit: int) -> bytes:
     try:
         content = (root / path).read_bytes()
     except FileNotFoundError:
         raise LabError(f"{path.as_posix()} is missing; both the module and the lab sheet are handed in") from None
     if len(content) > limit:
-        advice = "clear the outputs of its largest figures" if path.suffix == ".ipynb" else "keep data out of it"
-        raise LabError(f"{path.as_posix()} is larger than {limit // 1024} KB, more than is graded; {advice}")
+        advice = "; clear the outputs of its largest figures" if path.suffix == ".ipynb" else ""
+        raise LabError(f"{path.as_posix()} is larger than {limit // 1024} KB, more than is graded{advice}")
     return content
 
 

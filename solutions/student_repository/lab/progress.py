@@ -1,5 +1,6 @@
 """What the companion remembers between two commands: a small file of its own in ``.lab``, sent nowhere."""
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -105,12 +106,28 @@ def standing(course: Course, stage: Stage, progress: Progress) -> StageStanding:
         }
         return StageStanding(stage, kept, str(error))
     stub = Module.parse(stage.stub, stage.file.as_posix())
-    return StageStanding(stage, {one.name: _standing(one, module, stub, progress) for one in stage.exercises})
+    return StageStanding(
+        stage, {one.name: _standing(course.root, one, module, stub, progress) for one in stage.exercises}
+    )
 
 
-def _standing(exercise: Exercise, module: Module, stub: Module, progress: Progress) -> Standing:
-    digest = module.digest(exercise.name)
-    if digest == stub.digest(exercise.name):
+def version(root: Path, exercise: Exercise, module: Module, stub: Module) -> str | None:
+    """Changes when what was made for an exercise changes; None while it is as it was handed out.
+
+    Of an exercise that asks for files these are looked at, and None says that one of them is not there.
+    """
+    if not exercise.attachments:
+        digest = module.digest(exercise.name)
+        return None if digest == stub.digest(exercise.name) else digest
+    files = [root / exercise.stage / name for name in exercise.attachments]
+    if not all(file.is_file() for file in files):
+        return None
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()[:16]
+
+
+def _standing(root: Path, exercise: Exercise, module: Module, stub: Module, progress: Progress) -> Standing:
+    digest = version(root, exercise, module, stub)
+    if digest is None:
         return Standing.TODO
     check = progress.checks.get(exercise.key)
     if check is None:

@@ -37,14 +37,20 @@ def _show_one(console: Console, course: Course, one: Checked) -> None:
     name = f"{sign(console, standing)} [name]{one.exercise.name}[/]"
     title = f"[quiet]{escape(one.exercise.title)}[/]"
     if not one.is_begun:
-        file = course.stage(one.exercise.stage).file.as_posix()
         console.print(f"{name}  {title}", no_wrap=True, overflow="ellipsis")
-        console.print(f"    not written yet: fill it in, in {file}{_line(one)}")
+        console.print(f"    {_to_do(course, one)}")
         return
-    console.print(f"{name}  {passed} of {len(one.results)} tests pass  {title}", no_wrap=True, overflow="ellipsis")
+    count = f"{passed} of {len(one.results)} tests pass" if one.results else "its files are there"
+    console.print(f"{name}  {count}  {title}", no_wrap=True, overflow="ellipsis")
     for result in one.results:
         if not result.passed or result.printed.strip():
             console.print(Padding(_result(console, result), (0, 0, 0, 4)))
+
+
+def _to_do(course: Course, one: Checked) -> str:
+    if one.exercise.attachments:
+        return f"not made yet: {', '.join(f'{one.exercise.stage}/{name}' for name in one.exercise.attachments)}"
+    return f"not written yet: fill it in, in {course.stage(one.exercise.stage).file.as_posix()}{_line(one)}"
 
 
 def _line(one: Checked) -> str:
