@@ -19,9 +19,10 @@ from hypothesis.errors import StopTest, UnsatisfiedAssumption
 
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Student
-from autograder.judge.recorder import Exchange, Recorder, Session, SessionFault
+from autograder.judge.recorder import Exchange, Recorder, Session, SessionFault, close
 
 OpenSession = Callable[[], Session]
+OpenForCheck = Callable[[str], Session]
 
 
 class NothingChecked(Exception):
@@ -57,7 +58,7 @@ class JudgePlugin:
     """Runs each hidden check against a session of its own.
 
     Args:
-        open_session: opens a session in which the submission is loaded.
+        open_session: opens a session for a check, in which the submission is loaded.
         open_reference: the same for the reference, the fixture ``reference``.
         seed: what Hypothesis draws from.
         only: run these checks alone; all when None.
@@ -70,7 +71,7 @@ class JudgePlugin:
 
     def __init__(
         self,
-        open_session: OpenSession,
+        open_session: OpenForCheck,
         open_reference: OpenSession,
         seed: int,
         only: frozenset[str] | None = None,
@@ -86,8 +87,9 @@ class JudgePlugin:
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
         """The submission under test."""
-        record = self.records[_name(request.node)]
-        session = _opened(self._open_session)
+        name = _name(request.node)
+        record = self.records[name]
+        session = _opened(lambda: self._open_session(name))
         recorder = Recorder(session)
         undecided = record.error is None
         try:
@@ -251,13 +253,6 @@ def title_and_hint(function: Callable[..., Any] | None) -> tuple[str, str]:
     _, found, hint = rest.partition("Hint:")
     first_paragraph = hint.strip().split("\n\n")[0] if found else ""
     return title.strip().rstrip("."), " ".join(first_paragraph.split())
-
-
-def close(session: Session) -> None:
-    """End a worker; trusted sessions have nothing to end."""
-    kill = getattr(session, "kill", None)
-    if kill is not None:
-        kill()
 
 
 def _opened(open_session: OpenSession) -> Session:
