@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from autograder.forbidden import FORBIDDABLE, full_name
 from autograder.yaml_source import ConfigError, YamlSource, nearest
 
 __all__ = [
@@ -37,6 +38,7 @@ PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Forbidden = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(FORBIDDABLE)})]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # What nbgrader and every file system take as a name.
@@ -82,6 +84,7 @@ class Exercise(_Table, frozen=True, kw_only=True):
     minutes: PositiveInt
     hints: Annotated[tuple[Text, ...], msgspec.Meta(min_length=3, max_length=3)]
     checks: Annotated[dict[str, Points], msgspec.Meta(min_length=1)]
+    forbid: tuple[Forbidden, ...] = ()  # what the student's own module may not call, e.g. torch.softmax
     bonus: bool = False
 
     @property
@@ -191,6 +194,11 @@ def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> No
         here = (*place, "exercises", name)
         if not name.isidentifier():
             raise source.error(here, f"`{name}` must be the name of a function or class")
+        for index, forbidden in enumerate(exercise.forbid):
+            if forbidden not in FORBIDDABLE:
+                close = nearest(full_name(forbidden), FORBIDDABLE)
+                problem = f"`{forbidden}` is not known as something to forbid{close}"
+                raise source.error((*here, "forbid", str(index)), problem)
         for check in exercise.checks:
             if check in owners:
                 raise source.error((*here, "checks", check), f"`{check}` is already listed under {owners[check]}")

@@ -14,6 +14,7 @@ import msgspec
 
 from autograder.fingerprint import course_secret, example_seed, result_key, stage_fingerprint
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
+from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.trusted_code import needed_stages
 from autograder.judge.unrun import unrun_stage
@@ -118,10 +119,10 @@ class Grader:
         key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, modules)
         stored = self._store.get(submission.student, stage.id)
         if stored is not None and (why := self._why_kept(stored, key, submission)) is not None:
-            report = msgspec.structs.replace(stored.report, notes=(*submission.notes, *why))
-            return Graded(submission, report, cached=True)
+            report = msgspec.structs.replace(stored.report, notes=why)
+            return Graded(submission, _with_notes(stage, submission, report), cached=True)
         report = self._judged(stage, submission, modules)
-        report = msgspec.structs.replace(report, stand_ins=stand_ins, notes=(*submission.notes, *report.notes))
+        report = _with_notes(stage, submission, msgspec.structs.replace(report, stand_ins=stand_ins))
         if report.graded:
             self._store.put(key, report, is_attempt=submission.source is not None)
         return Graded(submission, report, cached=False)
@@ -172,6 +173,13 @@ class Grader:
             notes=notes,
             digest=submission.digest,
         )
+
+
+def _with_notes(stage: StageFolders, submission: StageSubmission, report: StageReport) -> StageReport:
+    """The report with what intake noted, and what there is to say about forbidden calls."""
+    source = submission.source if report.digest == submission.digest else None
+    calls = forbidden_call_notes(stage.stage, source or "", report.checks)
+    return msgspec.structs.replace(report, notes=(*submission.notes, *report.notes, *calls))
 
 
 def _is_missing(submission: StageSubmission) -> bool:

@@ -47,7 +47,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
     ``what`` is a symptom, ``where`` a place in the student's file, ``hint`` the author's advice;
     none of them holds an input, a value or exception text. ``mistake`` is the id of the named
-    mistake that explains the failure.
+    mistake that explains the failure; ``forbidden`` what was called although the exercise forbids it.
     """
 
     id: str
@@ -60,6 +60,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     where: str = ""
     hint: str = ""
     mistake: str | None = None
+    forbidden: str = ""
     seconds: float = 0.0
 
     @property

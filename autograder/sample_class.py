@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from autograder.alternatives import load_alternatives
 from autograder.lab import Lab, StageFolders
 from autograder.mistakes import load_mistakes
 from autograder.release import strip_solutions
@@ -82,9 +83,9 @@ class _Maker:
         return self.of_source("reference", self.stage.reference_source(), frozenset())
 
     def alternative(self, number: int) -> Sample:
-        paths = self.stage.alternatives
-        path = paths[number % len(paths)]
-        return self.of_source(f"alternative {path.stem}", path.read_text(encoding="utf-8"), frozenset())
+        allowed = [one for one in load_alternatives(self.stage) if not one.refused]
+        one = allowed[number % len(allowed)]
+        return self.of_source(f"alternative {one.name}", one.source, frozenset())
 
     def mistaken(self, number: int) -> Sample:
         mistakes = load_mistakes(self.stage)

@@ -1,16 +1,20 @@
 """The lab's proof of itself: what every change to a stage has to leave true.
 
 The reference earns all, on the course's stand-ins too; the stub nothing, nor does one that returns
-None everywhere; every alternative all. Every mistake loses exactly the checks it is listed for and is
-named rightly or not at all; every check is lost by some mistake; no mistake costs more than 60 % of
-its stage. The hidden tests keep to their rules, and ``assignments`` equals a fresh release.
+None everywhere; every alternative all, or it is refused in the lines that it marks. Every mistake
+loses exactly the checks it is listed for and is named rightly or not at all; every check is lost by
+some mistake; no mistake costs more than 60 % of its stage. What an exercise forbids stands in its
+docstring. The hidden tests keep to their rules, and ``assignments`` equals a fresh release.
 """
 
+import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from autograder.alternatives import REFUSED, load_alternatives
+from autograder.forbidden import short_name
 from autograder.grade import Judges
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Broken, Job
@@ -25,18 +29,24 @@ from autograder.stand_ins import modules_for
 LARGEST_COST = 0.6
 # Of the mistakes that outputs can identify: how many the diagnosis must name.
 NAMED_SHARE = 0.9
+_LINE = re.compile(r", line (\d+)")
 _STUB_LINE = re.compile(r'raise NotImplementedError\(".*"\)')
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One solution to judge, and what must come of it."""
+    """One solution to judge, and what must come of it.
+
+    ``forbid`` is whether calls that its exercises forbid are refused; ``refused`` are the lines that must be.
+    """
 
     kind: str  # reference, stub, alternative or mistake
     name: str
     modules: Mapping[str, str]
     fails: frozenset[str] = frozenset()
     named: bool = False
+    forbid: bool = True
+    refused: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,8 @@ def verify_stage(
     Mistakes are most of the variants; without them the proof takes a tenth of the time.
     """
     trusted = read_trusted(lab, stage)
-    static = (*_mistake_problems(stage, trusted), *_idle_checks(stage, trusted), *lint_hidden_tests(stage))
+    by_reading = (_mistake_problems, _idle_checks, _unsaid_problems)
+    static = (*(problem for look in by_reading for problem in look(stage, trusted)), *lint_hidden_tests(stage))
     problems = [f"{stage.id}: {problem}" for problem in static]
     jobs = [(variant, seed) for seed in seeds for variant in variants(lab, stage, trusted, with_mistakes)]
     verdicts: list[Verdict] = []
@@ -98,8 +109,10 @@ def variants(lab: Lab, stage: StageFolders, trusted: Trusted, with_mistakes: boo
     stub = strip_solutions(reference, str(stage.reference))
     yield Variant("stub", main, changed(stub), every)
     yield Variant("stub", f"{main} that returns None", changed(_STUB_LINE.sub("return None", stub)), every)
-    for path in stage.alternatives:
-        yield Variant("alternative", path.stem, changed(path.read_text(encoding="utf-8")))
+    for one in load_alternatives(stage):
+        yield Variant("alternative", one.name, changed(one.source), forbid=not one.refused)
+        if one.refused:
+            yield Variant("alternative", f"{one.name} as a student's own", changed(one.source), refused=one.refused)
     for mistake in trusted.mistakes if with_mistakes else ():
         if not _application_problem(mistake, reference):
             yield Variant("mistake", mistake.id, changed(mistake.apply(reference)), mistake.fails, mistake.named)
@@ -116,7 +129,7 @@ def released_problems(lab: Lab) -> list[str]:
 
 
 def _judge(stage: StageFolders, judges: Judges, variant: Variant, seed: int) -> Verdict:
-    reply = judges.judge(Job(stage=stage.id, modules=dict(variant.modules), seed=seed))
+    reply = judges.judge(Job(stage=stage.id, modules=dict(variant.modules), seed=seed, forbid=variant.forbid))
     if isinstance(reply, Broken):
         return Verdict(stage.id, variant, (f"the judge failed: {reply.reason.strip()}",))
     named = {check.mistake for check in reply.checks if check.mistake}
@@ -125,7 +138,9 @@ def _judge(stage: StageFolders, judges: Judges, variant: Variant, seed: int) -> 
 
 
 def _problems(variant: Variant, checks: Sequence[CheckResult], named: set[str]) -> Iterator[str]:
-    failed = {check.id: check for check in checks if not check.passed}
+    refused = [check for check in checks if check.forbidden] if variant.refused else []
+    yield from _refusal_problems(variant, refused)
+    failed = {check.id: check for check in checks if not check.passed and check not in refused}
     for check in sorted(failed.keys() - variant.fails):
         yield f"loses {check}: {failed[check].outcome}, {failed[check].what} ({failed[check].where})"
     for check in sorted(variant.fails - failed.keys()):
@@ -134,6 +149,27 @@ def _problems(variant: Variant, checks: Sequence[CheckResult], named: set[str]) 
         yield "meets a grader error"
     if named and (variant.kind != "mistake" or named != {variant.name}):
         yield f"is named {', '.join(sorted(named))}"
+
+
+def _refusal_problems(variant: Variant, refused: Sequence[CheckResult]) -> Iterator[str]:
+    """Whether the lines that were refused are those that are marked."""
+    lines = {int(line) for check in refused for line in _LINE.findall(check.where)}
+    for line in sorted(lines ^ variant.refused):
+        yield f"line {line} is {'refused, and not marked' if line in lines else f'marked `{REFUSED}`, and is not'}"
+
+
+def _unsaid_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
+    """What an exercise forbids must stand in what students read of it."""
+    tree = ast.parse(trusted.modules[stage.stage.module])
+    said = {
+        node.name: ast.get_docstring(node) or ""
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    for exercise_name, exercise in stage.stage.exercises.items():
+        for name in exercise.forbid:
+            if f"`{short_name(name)}`" not in said.get(exercise_name, ""):
+                yield f"the docstring of {exercise_name} does not say that `{short_name(name)}` may not be used"
 
 
 def _mistake_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:

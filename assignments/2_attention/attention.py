@@ -87,6 +87,8 @@ def scaled_dot_product_attention(
 ) -> tuple[Tensor, Tensor]:
     """Average the values, weighted by how well each query matches each key.
 
+    Write it yourself: `F.scaled_dot_product_attention` may not be used here.
+
     Args:
         query: `(…, query, d_head)`.
         key: `(…, key, d_head)`; there may be more or fewer keys than queries.
@@ -188,7 +190,8 @@ def blockwise_attention(
     """Attend without ever holding the whole matrix of scores: an online softmax over blocks of keys.
 
     The output is that of `scaled_dot_product_attention` with its default scale, `1/√d_head`. At no time
-    are there scores or weights for more than `block_size` keys.
+    are there scores or weights for more than `block_size` keys. PyTorch's own attention,
+    `F.scaled_dot_product_attention`, may not be used here.
 
     Args:
         query: `(…, query, d_head)`.

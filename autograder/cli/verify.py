@@ -37,7 +37,8 @@ def verify(
 ) -> None:
     """Prove the lab: what is right earns all, what is wrong loses exactly what it should.
 
-    Per stage: the reference and every alternative earn all points, the stub earns none, every named
+    Per stage: the reference and every alternative earn all points (an alternative that
+    calls what is forbidden is refused in the lines it marks), the stub earns none, every named
     mistake loses exactly the checks it lists and is named rightly or not at all, every check is lost
     by some mistake, and no mistake costs more than 60 % of its stage. The hidden tests keep to their
     rules, and ``assignments`` is what a release would make.

@@ -2,30 +2,22 @@
 
 An ``Executor`` knows nothing of processes. A worker serves one to the judge for the submission; a
 ``TrustedSession`` runs one in the judge's own process for the course's own code.
-
-Sources are compiled from the text that was checked: no file is read, so there is no ``.pyc``, no
-coding cookie and no link to be fooled by.
 """
 
 import ast
 import builtins
 import importlib
 import random
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType, TracebackType
 from typing import Any
 
 import numpy as np
 import torch
 
+from autograder.isolation.guard import Guard
+from autograder.isolation.sources import RESERVED, Sources
 from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, Handle, Reference, is_sendable, tensors_in
-
-# A submission's file never takes the place of one of these, whatever it is called.
-_RESERVED = sys.stdlib_module_names | {"torch", "numpy"}
 
 _ERROR_CLASSES: dict[type[BaseException], str] = {getattr(builtins, name): name for name in ERROR_NAMES}
 _MOST_FRAMES = 20
@@ -39,9 +31,10 @@ class Executor:
     """Loaded sources, and the objects and graphs that calls on them leave behind."""
 
     def __init__(self) -> None:
-        self._modules = _Modules({})
+        self._modules = Sources({})
         self._main: ModuleType | None = None
         self._main_source = ""
+        self._guard = Guard("", ())
         self._objects: dict[int, object] = {}
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
         self._handles = 0
@@ -55,6 +48,7 @@ class Executor:
             "value": self._value,
             "gradients": self._gradients,
             "seed": seed_all,
+            "refusals": self._refusals,
         }
 
     def answer(self, op: str, arguments: Mapping[str, Any]) -> list[Any]:
@@ -68,8 +62,8 @@ class Executor:
         """Run one operation and return what can travel of its value.
 
         Operations:
-            load(modules, main): compile and import ``main``; the others are there to be imported. Seeds all
-                generators with 0.
+            load(modules, main, forbidden): compile and import ``main``; the others are there to be imported. Seeds
+                all generators with 0. ``forbidden`` is what ``main`` may not call, see ``Guard.install``.
             definitions(): the first line of each function and class of ``main``, methods by dotted name.
             define(source): run a helper of ours in a namespace of its own; returns its functions and
                 classes as handles.
@@ -80,19 +74,30 @@ class Executor:
             value(target): an attribute or a kept object, as far as it can travel.
             gradients(target): parameter name to gradient or None.
             seed(number): seed Python's, NumPy's and PyTorch's global generators.
+            refusals(): the forbidden calls so far, see ``Guard.refusals``.
         """
-        with self._modules.importable():
+        with self._modules.importable(), self._guard.watching():
             return self._portable(self._operations[op](**arguments))
 
-    def _load(self, modules: Mapping[str, str], main: str) -> None:
+    def close(self) -> None:
+        """Leave the process as it was before anything was forbidden."""
+        self._guard.remove()
+
+    def _load(
+        self, modules: Mapping[str, str], main: str, forbidden: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         for name in modules:
             if not name.isidentifier():
                 raise ValueError(f"a module cannot be called {name!r}")
-        if main in _RESERVED or main not in modules:
+        if main in RESERVED or main not in modules:
             raise ValueError(f"{main!r} is not the name of a module that was sent")
-        self._modules = _Modules(modules)
+        self._modules = Sources(modules)
         self._main_source = modules[main]
-        with self._modules.importable():
+        self._guard.remove()
+        self._guard = Guard(f"{main}.py", self._modules.files - {f"{main}.py"})
+        if forbidden:
+            self._guard.install(forbidden)
+        with self._modules.importable(), self._guard.watching():
             self._main = importlib.import_module(main)
         seed_all(0)
 
@@ -148,6 +153,9 @@ class Executor:
     def _gradients(self, target: Handle | Reference) -> dict[str, torch.Tensor | None]:
         return {name: parameter.grad for name, parameter in self._resolve(target).named_parameters()}
 
+    def _refusals(self) -> list[tuple[str, str, int, str]]:
+        return self._guard.refusals
+
     def _resolve(self, value: Any) -> Any:
         """Put the things that handles and references stand for in their places."""
         if isinstance(value, Handle):
@@ -181,47 +189,6 @@ class Executor:
         self._handles += 1
         self._objects[self._handles] = value
         return Handle(self._handles, type(value).__name__[:100])
-
-
-class _Modules(MetaPathFinder, Loader):
-    """The loaded sources as importable modules, visible while a request runs and at no other time.
-
-    So several executors can hold modules of the same name in one process.
-    """
-
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        self._sources = {name: source for name, source in sources.items() if name not in _RESERVED}
-        self._loaded: dict[str, ModuleType] = {}
-        self.files = frozenset(f"{name}.py" for name in self._sources)
-
-    @contextmanager
-    def importable(self) -> Iterator[None]:
-        """Let ``import`` find the sources, ahead of any installed package of the same name."""
-        hidden = self._swap(self._loaded)
-        sys.meta_path.insert(0, self)
-        try:
-            yield
-        finally:
-            with suppress(ValueError):  # a submission may have emptied the list
-                sys.meta_path.remove(self)
-            self._loaded = self._swap(hidden)
-
-    def _swap(self, modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
-        taken = {name: sys.modules.pop(name) for name in self._sources if name in sys.modules}
-        sys.modules.update(modules)
-        return taken
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Part of the import protocol: claim the names of the sources."""
-        return ModuleSpec(fullname, self, origin=f"{fullname}.py") if fullname in self._sources else None
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Part of the import protocol: run a module's source."""
-        name = module.__name__
-        module.__file__ = f"{name}.py"
-        exec(compile(self._sources[name], f"{name}.py", "exec", dont_inherit=True), vars(module))
 
 
 def seed_all(number: int) -> None:

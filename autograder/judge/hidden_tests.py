@@ -12,7 +12,7 @@ import pytest
 
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.errors import HiddenTestsError
-from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenSession
+from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenForCheck
 from autograder.judge.trusted_code import Trusted
 from autograder.lab import StageFolders
 
@@ -36,7 +36,7 @@ _PROFILE = "judge"
 
 def run_checks(
     stage: StageFolders,
-    open_session: OpenSession,
+    open_session: OpenForCheck,
     trusted: Trusted,
     seed: int,
     only: frozenset[str] | None = None,
@@ -57,7 +57,7 @@ def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
     Raises:
         HiddenTestsError: the tests cannot be collected.
     """
-    plugin = JudgePlugin(TrustedSession, TrustedSession, seed=0)
+    plugin = JudgePlugin(lambda *_: TrustedSession(), TrustedSession, seed=0)
     _run_pytest(stage, plugin, "--collect-only")
     return plugin.records
 

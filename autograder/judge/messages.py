@@ -12,11 +12,15 @@ _LENGTH = struct.Struct("<Q")
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One submission of one stage to judge: checked source texts, and the seed of its examples."""
+    """One submission of one stage to judge: checked source texts, and the seed of its examples.
+
+    ``forbid`` is whether what the exercises forbid is refused: a module of the course's own may use anything.
+    """
 
     stage: str
     modules: dict[str, str]
     seed: int
+    forbid: bool = True
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

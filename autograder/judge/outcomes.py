@@ -1,12 +1,12 @@
 """From the exception that ended a check to the outcome, the symptom and the place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
+from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
 from autograder.results import Outcome
@@ -38,13 +38,15 @@ class Ending:
     """How a check ended.
 
     ``doubtful`` marks an exception of the judge's own code: whether a result of the wrong kind upset
-    it, or whether it is the grader's error, is still to be found out.
+    it, or whether it is the grader's error, is still to be found out. ``forbidden`` names what was called and may not
+    be.
     """
 
     outcome: Outcome
     what: str = ""
     place: Place | None = None
     doubtful: bool = False
+    forbidden: str = ""
 
 
 _GRADER_FAILED = "the grader failed, not your code; nothing was deducted"
@@ -80,12 +82,16 @@ class SourceMap:
         return Place(self.file, self.functions.get(exercise), exercise)
 
     def of_error(self, error: SubmissionError) -> Place | None:
-        """The innermost line of the student's file that the error passed through.
+        """The innermost line of the student's file that the error passed through."""
+        return self.of_frames(error.frames)
+
+    def of_frames(self, frames: Sequence[Frame]) -> Place | None:
+        """The innermost line of the student's file among these.
 
         Lines and names come from the student's process: a line is held to the file, a name to the
         functions the file has.
         """
-        for frame in reversed(error.frames):
+        for frame in reversed(frames):
             if frame.file == self.file and 1 <= frame.line <= self.lines:
                 known = {name.rpartition(".")[2] for name in self.functions}
                 return Place(self.file, frame.line, frame.function if frame.function in known else "")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import hypothesis
@@ -19,9 +20,10 @@ from hypothesis.errors import StopTest, UnsatisfiedAssumption
 
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Student
-from autograder.judge.recorder import Exchange, Recorder, Session, SessionFault
+from autograder.judge.recorder import Exchange, Recorder, Session, SessionFault, close
 
 OpenSession = Callable[[], Session]
+OpenForCheck = Callable[[str, str | None], Session]
 
 
 class NothingChecked(Exception):
@@ -57,7 +59,7 @@ class JudgePlugin:
     """Runs each hidden check against a session of its own.
 
     Args:
-        open_session: opens a session in which the submission is loaded.
+        open_session: opens a session for a check, in which the submission is loaded; it is told which check comes next.
         open_reference: the same for the reference, the fixture ``reference``.
         seed: what Hypothesis draws from.
         only: run these checks alone; all when None.
@@ -70,7 +72,7 @@ class JudgePlugin:
 
     def __init__(
         self,
-        open_session: OpenSession,
+        open_session: OpenForCheck,
         open_reference: OpenSession,
         seed: int,
         only: frozenset[str] | None = None,
@@ -79,6 +81,7 @@ class JudgePlugin:
         self._open_reference = open_reference
         self._seed = seed
         self._only = only
+        self._following: dict[str, str] = {}  # item → the check after it
         self.records: dict[str, CheckRecord] = {}
         self.problems: list[str] = []
         self.interruption: BaseException | None = None
@@ -86,8 +89,9 @@ class JudgePlugin:
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
         """The submission under test."""
-        record = self.records[_name(request.node)]
-        session = _opened(self._open_session)
+        name = _name(request.node)
+        record = self.records[name]
+        session = _opened(lambda: self._open_session(name, self._following.get(request.node.nodeid)))
         recorder = Recorder(session)
         undecided = record.error is None
         try:
@@ -120,6 +124,7 @@ class JudgePlugin:
                 self.records[name] = CheckRecord(*title_and_hint(getattr(item, "function", None)))
             self.records[name].due += 1
         items[:] = chosen
+        self._following = {item.nodeid: _name(after) for item, after in pairwise(chosen)}
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Pytest, or this plugin, failed."""
@@ -251,13 +256,6 @@ def title_and_hint(function: Callable[..., Any] | None) -> tuple[str, str]:
     _, found, hint = rest.partition("Hint:")
     first_paragraph = hint.strip().split("\n\n")[0] if found else ""
     return title.strip().rstrip("."), " ".join(first_paragraph.split())
-
-
-def close(session: Session) -> None:
-    """End a worker; trusted sessions have nothing to end."""
-    kill = getattr(session, "kill", None)
-    if kill is not None:
-        kill()
 
 
 def _opened(open_session: OpenSession) -> Session:

@@ -88,6 +88,13 @@ class Recorder:
         return copied(value) if self._bytes_left >= 0 else None
 
 
+def close(session: Session) -> None:
+    """End a session that has something to end: a worker, or one that changed this process."""
+    kill = getattr(session, "kill", None)
+    if kill is not None:
+        kill()
+
+
 def copied(value: Any) -> Any:
     """The value with each tensor, array and generator replaced by a copy, at any depth."""
     if isinstance(value, torch.Tensor):

@@ -9,8 +9,9 @@ from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.judge.diagnose import explain
 from autograder.judge.hidden_tests import open_trusted, run_checks
 from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, SourceMap, ending_of, error_word
-from autograder.judge.plugin import CheckRecord, close
-from autograder.judge.recorder import Session
+from autograder.judge.plugin import CheckRecord
+from autograder.judge.recorder import Session, close
+from autograder.judge.refusals import HINT, Refusals
 from autograder.judge.trusted_code import Trusted
 from autograder.judge.unrun import check_title, unrun_stage
 from autograder.lab import StageFolders
@@ -26,6 +27,8 @@ def judge_stage(
     open_session: Callable[[], Session],
     trusted: Trusted,
     seed: int,
+    *,
+    forbid: bool = True,
 ) -> tuple[CheckResult, ...]:
     """Judge one submission.
 
@@ -35,6 +38,7 @@ def judge_stage(
         open_session: opens a fresh session with nothing loaded; called once per check.
         trusted: the course's own code.
         seed: what Hypothesis draws from.
+        forbid: whether to refuse what the exercises forbid.
 
     Returns:
         One result per check of ``grading.yml``, in its order.
@@ -49,24 +53,18 @@ def judge_stage(
         ending = ending_of(error, SourceMap(f"{main}.py", 0, {}))
         return unrun_stage(stage, f"{main}.py cannot be loaded: {ending.what}", f"{main}.py", hint=_LOAD_FIRST)
 
-    records = run_checks(stage, lambda: _open_loaded(open_session, modules, main), trusted, seed)
-    endings = {check: _ending(record, source) for check, record in records.items()}
+    refusals = Refusals(stage.stage, modules, open_session, forbid)
+    try:
+        records = run_checks(stage, refusals.open, trusted, seed)
+    finally:
+        refusals.close()
+    endings = {check: refusals.ending(check, source) or _ending(record, source) for check, record in records.items()}
     endings = _explain_our_errors(stage, endings, trusted, seed)
     named = _name_mistakes(records, endings, stage, trusted)
     return tuple(
         _result(check, name, exercise, records.get(check), endings.get(check), source, named.get(check))
         for check, (name, exercise) in stage.stage.checks.items()
     )
-
-
-def _open_loaded(open_session: Callable[[], Session], modules: Mapping[str, str], main: str) -> Session:
-    session = open_session()
-    try:
-        session.request("load", modules=dict(modules), main=main)
-    except BaseException:
-        close(session)
-        raise
-    return session
 
 
 def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], main: str) -> SourceMap:
@@ -102,7 +100,7 @@ def _explain_our_errors(
     doubtful = frozenset(check for check, ending in endings.items() if ending.doubtful)
     if not doubtful:
         return dict(endings)
-    again = run_checks(stage, lambda: open_trusted(stage, trusted), trusted, seed, doubtful)
+    again = run_checks(stage, lambda *_: open_trusted(stage, trusted), trusted, seed, doubtful)
     upset = {check for check in doubtful if again[check].complete and again[check].error is None}
     return {check: WRONG_KIND if check in upset else ending for check, ending in endings.items()}
 
@@ -117,7 +115,7 @@ def _name_mistakes(
     failed = {
         check: records[check].exchanges
         for check, ending in endings.items()
-        if ending.outcome in (Outcome.FAILED, Outcome.ERROR)
+        if ending.outcome in (Outcome.FAILED, Outcome.ERROR) and not ending.forbidden
     }
     passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
     not_passed = frozenset(stage.stage.checks) - passed
@@ -145,12 +143,13 @@ def _result(
         bonus=exercise.bonus,
         what=_what(ending, mistake),
         mistake=mistake.id if mistake else None,
+        forbidden=ending.forbidden,
         seconds=round(record.seconds, 4),
     )
     if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
         return result
     place = ending.place or source.of_exercise(exercise_name)
-    return msgspec.structs.replace(result, where=str(place), hint=record.hint)
+    return msgspec.structs.replace(result, where=str(place), hint=HINT if ending.forbidden else record.hint)
 
 
 def _what(ending: Ending, mistake: Mistake | None) -> str:

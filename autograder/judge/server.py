@@ -116,7 +116,9 @@ class Server:
                 memory_mb=limits.memory_mb,
                 reply_mb=limits.reply_mb,
             )
-            checks = judge_stage(stage, job.modules, lambda: self._template.spawn(allowed), trusted, job.seed)
+            checks = judge_stage(
+                stage, job.modules, lambda: self._template.spawn(allowed), trusted, job.seed, forbid=job.forbid
+            )
             reply = Judged(checks)
         except BaseException:
             reply = Broken(traceback.format_exc())

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import click
 from rich.console import Console
 
+from autograder.alternatives import load_alternatives
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
@@ -31,9 +32,9 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
     judge = functools.partial(_judge, stage, trusted, seed)
     if not only:
         _report(console, "reference", judge(trusted.modules[stage.stage.module]), frozenset())
-    for path in stage.alternatives if alternatives else []:
-        if not only or path.stem in only:
-            _report(console, f"alternative {path.stem}", judge(path.read_text(encoding="utf-8")), frozenset())
+    for one in load_alternatives(stage) if alternatives else []:
+        if not only or one.name in only:
+            _report(console, f"alternative {one.name}", judge(one.source, forbid=not one.refused), frozenset())
     named = 0
     chosen = [mistake for mistake in trusted.mistakes if mistakes and (not only or mistake.id in only)]
     for mistake in chosen:
@@ -48,9 +49,11 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
     console.print(f"{len(chosen)} mistakes, {named} named rightly; checks without a mistake: {_idle(stage, trusted)}")
 
 
-def _judge(stage: StageFolders, trusted: Trusted, seed: int, source: str) -> tuple[CheckResult, ...]:
+def _judge(
+    stage: StageFolders, trusted: Trusted, seed: int, source: str, forbid: bool = True
+) -> tuple[CheckResult, ...]:
     modules = {**trusted.modules, stage.stage.module: source}
-    return judge_stage(stage, modules, TrustedSession, trusted, seed)
+    return judge_stage(stage, modules, TrustedSession, trusted, seed, forbid=forbid)
 
 
 def _report(console: Console, name: str, results: Iterable[CheckResult], expected: frozenset[str]) -> None:

@@ -118,6 +118,9 @@ class MultiHeadAttention(nn.Module):
     `h·d_head … (h+1)·d_head` of `query_proj`'s weight and the key/value head `h // repeats`, where
     `repeats = num_heads / num_kv_heads`; key/value heads count their rows in the same way.
 
+    Write it yourself: `nn.MultiheadAttention`, `F.multi_head_attention_forward` and
+    `F.scaled_dot_product_attention` may not be used here. What you wrote in stage 2 may.
+
     Source: Vaswani et al. 2017, section 3.2.2; grouped queries: Ainslie et al. 2023.
     """
 

@@ -36,7 +36,7 @@ def scaled_dot_product_attention(query, key, value, mask=None, scale=None):
         mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device)
     identity = torch.eye(key.shape[-2], dtype=query.dtype, device=query.device)
     identity = identity.expand(*key.shape[:-2], -1, -1)
-    weights = fused(query, key, identity, mask, scale=scale)
+    weights = fused(query, key, identity, mask, scale=scale)  # refused
     weights = weights.masked_fill(~mask.any(-1, keepdim=True), 0)
     return weights @ value, weights
 
