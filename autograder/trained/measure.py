@@ -44,6 +44,7 @@ class Measured:
         return math.fsum(self.losses) / len(self.losses)
 
 
+@torch.no_grad()  # otherwise the worker keeps every call's graph for a backward pass that never comes
 def measure(
     student: Student, record: Record, weights: Mapping[str, Tensor], passages: Sequence[str], seed: int
 ) -> Measured:
