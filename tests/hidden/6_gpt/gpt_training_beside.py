@@ -103,8 +103,8 @@ def train(train_step, table, bias, batches, max_norm, old_gradient):
 def big_step(model, optimizer, batches, max_norm):
     """What a step on all batches is, with PyTorch's own loss and clipping."""
     optimizer.zero_grad()
-    inputs, targets = (torch.cat(tensors) for tensors in zip(*batches, strict=True))
-    loss = nn.functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+    inputs, targets = (torch.cat([tensor.flatten() for tensor in tensors]) for tensors in zip(*batches, strict=True))
+    loss = nn.functional.cross_entropy(model(inputs), targets)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), max_norm)
     optimizer.step()

@@ -30,6 +30,7 @@ def logits_of(model, tokens):
     """The model's logits, a tensor of the right shape."""
     logits = model(tokens)
     check_shape(logits, (*tokens.shape, VOCAB), axes=AXES)
+    check_that(bool(logits.std() > 0), "all logits are the same")
     return logits
 
 
