@@ -182,7 +182,7 @@ def test_transformer_encodes_past_padding(student, seed, batch, pad_id):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
 def test_transformer_decodes_with_its_decoder(student, seed, sizes):
-    """The logits are what the output projection makes of what the decoder makes of the embedded target.
+    """The logits are the output projection of what the decoder makes of the target.
 
     Hint: embed, decode with the memory, project; no softmax.
     """
@@ -230,7 +230,7 @@ def test_transformer_does_not_mask_the_target(student, seed, length):
 
 @given(seeds(), distinct_sizes(count=2, min_size=4, max_size=7))
 def test_transformer_gives_the_logits(student, seed, sizes):
-    """All together, source and target give the logits that PyTorch's own layers give with the same weights.
+    """All together, the logits are those of PyTorch's own layers with the same weights.
 
     Hint: this check is passed last; the others say which part to look at.
     """
@@ -245,7 +245,7 @@ def test_transformer_gives_the_logits(student, seed, sizes):
 
 
 def test_transformer_refuses_what_is_too_long(student):
-    """A source or a target longer than `max_length` is a ValueError; one of just that length is not.
+    """More than `max_length` tokens are a ValueError, just as many are not.
 
     Hint: compare the number of tokens with max_length before you add the sinusoids, in both languages.
     """
@@ -274,7 +274,7 @@ def test_transformer_learns_all_its_parameters(student, seed):
 
 @given(seeds())
 def test_transformer_drops_in_all_its_places(student, seed):
-    """In training, dropout acts on the embeddings of both languages and in every block; in eval mode nowhere.
+    """Dropout acts on embeddings and in every block in training, and not in eval mode.
 
     Hint: drop after the sinusoids are added, and hand the rate to the encoder and the decoder.
     """
@@ -319,7 +319,7 @@ def test_transformer_keeps_dtype_and_device(student):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=7))
 def test_shift_right_gives_the_token_before(student, seed, sizes):
-    """At each position stands the token before it; the start token comes first, the last token is gone.
+    """At each position stands the token before it, the start token at the first.
 
     Hint: the result is as long as the tokens.
     """
