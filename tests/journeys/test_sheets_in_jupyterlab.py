@@ -31,12 +31,10 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},  # no question in front of the sheet
 }
 LONGEST_RUN = 600_000  # milliseconds
-# Cells that wait have a star for a number: when there is none any more, all have run, or one has failed.
-IS_DONE = """() => {
-    const prompts = [...document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")]
-    const texts = prompts.map(prompt => prompt.textContent)
-    return texts.some(text => /\\d/.test(text)) && !texts.some(text => text.includes("*"))
-}"""
+# A cell that waits has a star for a number. When there is none any more all have run, or one has failed.
+PROMPTS = '[...document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")].map(one => one.textContent)'
+HAS_BEGUN = f"() => {PROMPTS}.some(text => /[*\\d]/.test(text))"
+IS_DONE = f"() => !{PROMPTS}.some(text => text.includes('*'))"
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")]
 
@@ -114,9 +112,10 @@ def test_a_sheet_runs_to_its_end(page, jupyterlab, home, stage_id):
     sheet = home / stage_id / f"{module}.ipynb"
     page.goto(jupyterlab.format(path=f"lab/tree/{stage_id}/{module}.ipynb"), timeout=120_000)
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=120_000)
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # connected: what is run before is lost
     page.click('li.lm-MenuBar-item:has-text("Run")')
     page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
+    page.wait_for_function(HAS_BEGUN, timeout=60_000)
     page.wait_for_function(IS_DONE, timeout=LONGEST_RUN)
     page.keyboard.press("Control+s")
     page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=60_000)
