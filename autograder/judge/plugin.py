@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import hypothesis
@@ -22,7 +23,7 @@ from autograder.isolation.proxy import Student
 from autograder.judge.recorder import Exchange, Recorder, Session, SessionFault, close
 
 OpenSession = Callable[[], Session]
-OpenForCheck = Callable[[str], Session]
+OpenForCheck = Callable[[str, str | None], Session]
 
 
 class NothingChecked(Exception):
@@ -58,7 +59,7 @@ class JudgePlugin:
     """Runs each hidden check against a session of its own.
 
     Args:
-        open_session: opens a session for a check, in which the submission is loaded.
+        open_session: opens a session for a check, in which the submission is loaded; it is told which check comes next.
         open_reference: the same for the reference, the fixture ``reference``.
         seed: what Hypothesis draws from.
         only: run these checks alone; all when None.
@@ -80,6 +81,7 @@ class JudgePlugin:
         self._open_reference = open_reference
         self._seed = seed
         self._only = only
+        self._following: dict[str, str] = {}  # item → the check after it
         self.records: dict[str, CheckRecord] = {}
         self.problems: list[str] = []
         self.interruption: BaseException | None = None
@@ -89,7 +91,7 @@ class JudgePlugin:
         """The submission under test."""
         name = _name(request.node)
         record = self.records[name]
-        session = _opened(lambda: self._open_session(name))
+        session = _opened(lambda: self._open_session(name, self._following.get(request.node.nodeid)))
         recorder = Recorder(session)
         undecided = record.error is None
         try:
@@ -122,6 +124,7 @@ class JudgePlugin:
                 self.records[name] = CheckRecord(*title_and_hint(getattr(item, "function", None)))
             self.records[name].due += 1
         items[:] = chosen
+        self._following = {item.nodeid: _name(after) for item, after in pairwise(chosen)}
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Pytest, or this plugin, failed."""

@@ -53,8 +53,11 @@ def judge_stage(
         ending = ending_of(error, SourceMap(f"{main}.py", 0, {}))
         return unrun_stage(stage, f"{main}.py cannot be loaded: {ending.what}", f"{main}.py", hint=_LOAD_FIRST)
 
-    refusals = Refusals(stage.stage, open_session, forbid)
-    records = run_checks(stage, lambda check: refusals.open(check, modules), trusted, seed)
+    refusals = Refusals(stage.stage, modules, open_session, forbid)
+    try:
+        records = run_checks(stage, refusals.open, trusted, seed)
+    finally:
+        refusals.close()
     endings = {check: refusals.ending(check, source) or _ending(record, source) for check, record in records.items()}
     endings = _explain_our_errors(stage, endings, trusted, seed)
     named = _name_mistakes(records, endings, stage, trusted)
@@ -97,7 +100,7 @@ def _explain_our_errors(
     doubtful = frozenset(check for check, ending in endings.items() if ending.doubtful)
     if not doubtful:
         return dict(endings)
-    again = run_checks(stage, lambda _: open_trusted(stage, trusted), trusted, seed, doubtful)
+    again = run_checks(stage, lambda *_: open_trusted(stage, trusted), trusted, seed, doubtful)
     upset = {check for check in doubtful if again[check].complete and again[check].error is None}
     return {check: WRONG_KIND if check in upset else ending for check, ending in endings.items()}
 
