@@ -77,6 +77,15 @@ def test_on_a_laptop_it_only_goes_to_the_stage(course, monkeypatch, inside):
     assert is_set_up(course.root)
 
 
+def test_modules_of_other_stages_can_be_imported(course, monkeypatch):
+    (course.root / "2_more").mkdir()
+    monkeypatch.chdir(course.root / STAGE)
+    for _ in range(2):
+        bootstrap.set_up("", STAGE)
+        assert sys.path[0] == str(course.root / STAGE)
+        assert sys.path.count(str(course.root / "2_more")) == 1
+
+
 def test_python_in_a_cell_is_the_notebooks_own(course, monkeypatch):
     monkeypatch.chdir(course.root)
     monkeypatch.setenv("PATH", os.defpath)
