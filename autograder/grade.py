@@ -221,8 +221,6 @@ def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
     owed |= {stage.id: Owed.ALL for stage in asked}
     otherwise = Owed.NOBODY if asked else Owed.ALL_ONCE_BEGUN
     return [
-        StageFiles(
-            stage.id, stage.stage.module, owed.get(stage.id, otherwise), tuple(stage.stage.attachments.items())
-        )
+        StageFiles(stage.id, stage.stage.module, owed.get(stage.id, otherwise), tuple(stage.stage.attachments.items()))
         for stage in lab.stages()
     ]

@@ -12,7 +12,6 @@ from pipeline import SECOND, SECOND_FILES, SECOND_STAGE, Class, InProcessJudges,
 from tiny_lab import LOOP, REFERENCE, build_tiny_lab
 
 from autograder.config import ConfigError, load_config
-from autograder.grade import Reuse
 from autograder.judge.attachments import Attachments, NotHandedIn
 from autograder.judge.messages import Attached
 from autograder.judge.symptoms import CheckFailure
@@ -86,13 +85,12 @@ def hands_in_all(students: Class, student: str, first: str = REFERENCE, scale: f
 
 def outcomes(students: Class) -> dict[str, dict[str, Outcome]]:
     return {
-        student: {check.id: check.outcome for check in report.checks}
-        for student, report in reports(students).items()
+        student: {check.id: check.outcome for check in report.checks} for student, report in reports(students).items()
     }
 
 
-def reports(students: Class, reuse: Reuse = Reuse()) -> dict[str, StageReport]:
-    graded = students.grade(reuse, InProcessJudges(students.lab)).graded
+def reports(students: Class) -> dict[str, StageReport]:
+    graded = students.grade(judges=InProcessJudges(students.lab)).graded
     return {one.report.student: one.report for one in graded if one.report.stage == SECOND}
 
 
