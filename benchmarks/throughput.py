@@ -1,6 +1,6 @@
 """Stock ``nbgrader autograde`` and ``autograder grade`` side by side, on the same work.
 
-    python -m benchmarks.throughput 2_attention --copies 20
+    python -m benchmarks.throughput 2_attention --copies 30
 
 Both grade copies of one right submission with the same hidden tests, each as one command over the
 whole class, start-up included, in a course that is released already. Stock nbgrader gets a notebook
@@ -66,7 +66,7 @@ passed = {{check for check, record in records.items() if record.error is None an
 
 @click.command()
 @click.argument("stage_id", default="2_attention")
-@click.option("--copies", default=20, show_default=True, help="Submissions in the class.")
+@click.option("--copies", default=30, show_default=True, help="Submissions in the class.")
 @click.option("--rounds", default=1, show_default=True, help="How often each is measured, by turns; the best counts.")
 def main(stage_id: str, copies: int, rounds: int) -> None:
     """Grade a class of STAGE_ID both ways and print how they compare."""

@@ -195,7 +195,7 @@ def seed_all(number: int) -> None:
     """Seed Python's, NumPy's and PyTorch's global generators."""
     random.seed(number)
     np.random.seed(number % 2**32)
-    torch.manual_seed(number)
+    torch.default_generator.manual_seed(number)  # manual_seed asks after every kind of device first: 1 ms in a fork
 
 
 def describe(error: BaseException, files: frozenset[str]) -> tuple[str, str, list[tuple[str, int, str]]]:

@@ -24,6 +24,7 @@ from autograder.isolation import lockdown
 from autograder.isolation.control import Control, End, Ended, Failed, Fork, Forked, Request, Started
 from autograder.isolation.executor import seed_all
 from autograder.isolation.lockdown import Layer
+from autograder.isolation.pages import use_huge_pages
 from autograder.isolation.preload import hide_origin, preload, remember_library
 from autograder.isolation.readable import readable_paths
 from autograder.isolation.serving import LOCKING_FAILED, SOCKET, serve
@@ -225,6 +226,7 @@ def main(descriptor: int, layers: str, sites: list[str]) -> None:
         return
     gc.collect()
     gc.freeze()  # a collection in a worker would otherwise copy the pages of everything imported
+    use_huge_pages()
     control.send(Started(threads))
     with contextlib.suppress(EOFError):
         template.run()

@@ -105,6 +105,16 @@ class JudgePlugin:
             close(session)
 
     @pytest.fixture
+    def twin(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
+        """The submission once more, in a session of its own: what the one was shown the other has not seen."""
+        name = _name(request.node)
+        session = _opened(lambda: self._open_session(name))
+        try:
+            yield Student(session)
+        finally:
+            close(session)
+
+    @pytest.fixture
     def reference(self) -> Student:
         """The instructor's solution, as a further oracle."""
         return Student(_Oracle(_opened(self._open_reference)))

@@ -18,10 +18,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "autograder"
 
 # What the student's process runs: torch, numpy, msgspec and each other, and nothing of ours besides.
-WORKER_SIDE = {
-    "control", "executor", "guard", "lockdown", "preload", "readable", "serving", "sources", "syscalls", "template",
-    "wire",
-}  # fmt: skip
+WORKER_SIDE = set(
+    "control executor guard lockdown pages preload readable serving sources syscalls template wire".split()
+)
 
 MOST_LINES = 200
 MOST_FUNCTION_LINES = 40

@@ -1,5 +1,6 @@
 """Hand-ins made for tests: folders and archives from plain dictionaries."""
 
+import gzip
 import io
 import stat
 import tarfile
@@ -48,8 +49,9 @@ def zipped_link(name: str, target: str) -> bytes:
 
 
 def tarred(files: Files, *, links: Mapping[str, str] | None = None, kind: bytes = tarfile.SYMTYPE) -> bytes:
+    """A packed tar, the same bytes whenever it is made: tests are named after short ones."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(as_bytes(content))
@@ -59,7 +61,7 @@ def tarred(files: Files, *, links: Mapping[str, str] | None = None, kind: bytes 
             member = tarfile.TarInfo(name)
             member.type, member.linkname = kind, target
             archive.addfile(member)
-    return buffer.getvalue()
+    return gzip.compress(buffer.getvalue(), mtime=0)
 
 
 def as_bytes(content: str | bytes) -> bytes:
