@@ -38,6 +38,11 @@ class StageFolders:
         return self.folder / "lab.md"
 
     @property
+    def given(self) -> Path:
+        """What students receive as it is, in the stage's folder; most stages have none."""
+        return self.folder / "given"
+
+    @property
     def mistakes(self) -> Path:
         """The catalogue of named mistakes."""
         return self.folder / "mistakes.py"
