@@ -36,7 +36,7 @@ def transformer():
         for stage in ("2_attention", "3_multihead", "4_positions"):
             found = SimpleNamespace(**runpy.run_path(str(LAB.stage(stage).reference)))
             patch.setitem(sys.modules, LAB.stage(stage).stage.module, found)
-        return SimpleNamespace(**runpy.run_path(str(LAB.root / "solutions" / "5_transformer" / "transformer.py")))
+        return SimpleNamespace(**runpy.run_path(str(LAB.stage("5_transformer").reference)))
 
 
 def normal(*shape, seed=0, **options):

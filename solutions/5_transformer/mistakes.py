@@ -1,0 +1,3 @@
+"""Named mistakes of stage 5, as students make them."""
+
+MISTAKES = ()

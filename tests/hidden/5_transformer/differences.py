@@ -1,0 +1,49 @@
+"""Gradients held against differences of the student's own results: they can be right where the values are wrong."""
+
+import torch
+from remote_modules import load
+
+from autograder.judge.compare import check_close, check_tensor_type, check_that
+from autograder.judge.probes import gradients
+from autograder.judge.strategies import normal_tensor
+
+STEP = 1e-5
+
+
+def check_differentiates(student, module, state, inputs, seed, call=None):
+    """The gradient of a random sum of the results, along a random direction in inputs and parameters.
+
+    Args:
+        student: the submission.
+        module: a remote module in float64.
+        state: its parameters.
+        inputs: its floating inputs.
+        seed: what the directions depend on.
+        call: how inputs become one tensor; the module itself when None.
+    """
+    call = call or module
+    directions = [normal_tensor(*one.shape, seed=seed + 900 + number) for number, one in enumerate(inputs)]
+    moves = {
+        name: normal_tensor(*one.shape, seed=seed + 950 + number) / 4
+        for number, (name, one) in enumerate(sorted(state.items()))
+    }
+    leaves = [one.clone().requires_grad_() for one in inputs]
+    result = call(*leaves)
+    check_tensor_type(result)
+    check_that(result.requires_grad, "the result is cut off from the gradient")
+    towards = normal_tensor(*result.shape, seed=seed + 999)
+    result.backward(towards)
+    check_that(all(leaf.grad is not None for leaf in leaves), "no gradient reaches an input")
+    found = sum((leaf.grad * direction).sum() for leaf, direction in zip(leaves, directions, strict=True))
+    for name, gradient in gradients(module).items():
+        if name in moves:
+            check_that(gradient is not None, "no gradient reaches a parameter")
+            found = found + (gradient * moves[name]).sum()
+    ends = []
+    for step in (STEP, -STEP):
+        load(student, module, {name: one + step * moves[name] for name, one in state.items()})
+        moved = [one + step * direction for one, direction in zip(inputs, directions, strict=True)]
+        with torch.no_grad():
+            ends.append((call(*moved) * towards).sum())
+    says = "the gradient does not say how the result changes"
+    check_close(found, (ends[0] - ends[1]) / (2 * STEP), says=says, rtol=1e-5, atol=1e-5)

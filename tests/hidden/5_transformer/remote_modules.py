@@ -1,0 +1,76 @@
+"""The student's modules with weights of ours, in few and small messages: one vector in place of many tensors."""
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from autograder.isolation.proxy import Namespace, RemoteFunction, RemoteObject, Student
+from autograder.judge.probes import define
+
+_HELPERS = """
+def make(kind, sizes, options, numbers, shapes):
+    return load(kind(*sizes, **options).double(), numbers, shapes)
+
+def load(module, numbers, shapes):
+    # Other names in the module's state have a check of their own.
+    pieces = numbers.split([count for _, _, count in shapes])
+    state = {name: piece.reshape(shape) for piece, (name, shape, _) in zip(pieces, shapes)}
+    module.load_state_dict(state, strict=False)
+    return module
+
+def one_by_one(stack, kind, sizes, options, norm, x, memory, masks):
+    # What the stack's blocks give when each is made by itself.
+    for number, block in enumerate(stack.blocks):
+        alone = kind(*sizes, **options).double()
+        alone.load_state_dict(block.state_dict())
+        x = alone(x, *memory, **masks)
+    if norm is None:
+        return x
+    last = norm(x.shape[-1]).double()
+    last.load_state_dict(stack.norm.state_dict())
+    return last(x)
+"""
+
+
+def made(
+    student: Student, kind: RemoteFunction, *sizes: int, state: Mapping[str, torch.Tensor], **options: Any
+) -> RemoteObject:
+    """A module of the student's in float64, made with these sizes and options, holding this state."""
+    module: RemoteObject = helpers(student, _HELPERS).make(kind, list(sizes), options, *_flat(state))
+    return module
+
+
+def load(student: Student, module: RemoteObject, state: Mapping[str, torch.Tensor]) -> None:
+    """Give the module this state."""
+    helpers(student, _HELPERS).load(module, *_flat(state))
+
+
+def one_by_one(
+    student: Student,
+    stack: RemoteObject,
+    kind: RemoteFunction,
+    sizes: tuple[int, ...],
+    x: torch.Tensor,
+    *memory: torch.Tensor,
+    norm_first: bool = True,
+    **masks: torch.Tensor,
+) -> Any:
+    """What the student's own blocks give one after the other, with the weights of a stack; then its norm."""
+    norm = student.LayerNorm if norm_first else None
+    options = {"norm_first": norm_first}
+    return helpers(student, _HELPERS).one_by_one(stack, kind, list(sizes), options, norm, x, list(memory), masks)
+
+
+@functools.lru_cache(maxsize=4)
+def helpers(student: Student, source: str) -> Namespace:
+    """Helpers of ours beside the submission, defined once per check."""
+    return define(student, source)
+
+
+def _flat(state: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, list[Any]]:
+    """All numbers in one vector, and name, shape and count of each tensor."""
+    shapes = [[name, list(tensor.shape), math.prod(tensor.shape)] for name, tensor in state.items()]
+    return torch.cat([tensor.flatten() for tensor in state.values()]), shapes

@@ -1,0 +1,529 @@
+"""Hidden tests of the two blocks and of the stacks made of them.
+
+Values are held against PyTorch's own layers with the same weights. What masks, caches and gradients do is
+held against the student's own block called in another way, so that a wrong value costs its own checks alone.
+Stacks are held against the student's own blocks, one after the other.
+"""
+
+from itertools import pairwise
+
+import torch
+from differences import check_differentiates
+from hypothesis import given
+from remote_modules import helpers, load, made, one_by_one
+from transformer_oracles import (
+    DECODER_PARTS,
+    ENCODER_PARTS,
+    block_shapes,
+    decoder_layer,
+    encoder_layer,
+    is_later,
+    stack_shapes,
+    state_of,
+)
+
+from autograder.judge.compare import check_close, check_dtype, check_equal, check_shape, check_that, check_values
+from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
+from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
+
+AXES = "batch, length, d_model"
+HEADS = 3
+
+# A cache is of stage 3: this stage's module need not have it under its name.
+_NEW_CACHE = """
+from multihead import KeyValueCache
+
+def new_cache():
+    return KeyValueCache()
+"""
+
+
+def state_for(parts, d_model, seed, d_hidden=8):
+    return state_of(block_shapes(parts, d_model, d_hidden), seed)
+
+
+def block_of(student, kind, state, num_heads=HEADS, **options):
+    d_hidden, d_model = state["feed_forward.input_proj.weight"].shape
+    return made(student, getattr(student, kind), d_model, num_heads, d_hidden, state=state, **options)
+
+
+def encoder_block(student, seed, d_model=6, **options):
+    return block_of(student, "EncoderBlock", state_for(ENCODER_PARTS, d_model, seed), **options)
+
+
+def decoder_block(student, seed, d_model=6, **options):
+    return block_of(student, "DecoderBlock", state_for(DECODER_PARTS, d_model, seed), **options)
+
+
+def tokens_of(batch, length, seed, d_model=6):
+    return normal_tensor(batch, length, d_model, seed=seed + 500)
+
+
+def result_of(module, x, *rest, **options):
+    """The result, a tensor of the shape of `x`."""
+    result = module(x, *rest, **options)
+    check_shape(result, tuple(x.shape), axes=AXES)
+    return result
+
+
+def check_state_names(module, expected):
+    """The names and shapes of a state dict."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in sorted(module.state_dict().items())}
+    says = "the state dict has other names than those of the modules listed"
+    check_equal(sorted(shapes), sorted(expected), says=says)
+    says = "a parameter has another shape than the modules listed give it"
+    check_equal(shapes, dict(sorted(expected.items())), says=says)
+
+
+def check_dropped(added, rate, says):
+    """About this share of the numbers that were added is zero: 7 standard deviations either way at 2000 or more."""
+    share = (added == 0).double().mean().item()
+    check_that(abs(share - rate) < 7 * (rate * (1 - rate) / added.numel()) ** 0.5, says)
+
+
+def without(state, *parts):
+    """The state with these parts adding nothing."""
+    silent = tuple(f"{part}.output_proj" for part in parts)
+    return {name: torch.zeros_like(one) if name.startswith(silent) else one for name, one in state.items()}
+
+
+def check_drops_everywhere(student, kind, parts, seed, *memory):
+    """Dropout on each branch of a block, on its attention weights, and nowhere in eval mode."""
+    state = state_for(parts, 6, seed)
+    branches = [part for part in ("attention", "self_attention", "cross_attention") if part in parts]
+    x = tokens_of(800, 1, seed)
+    for branch in [*branches, "feed_forward"]:
+        others = without(state, *(part for part in [*branches, "feed_forward"] if part != branch))
+        dropping = block_of(student, kind, others, num_heads=1, dropout=0.2)
+        added = (result_of(dropping, x, *memory) - x).detach()
+        if branch != "feed_forward":
+            # One head and one key: a weight that is dropped takes the whole position with it.
+            whole = (added != 0).double().sum(dim=-1) > 0
+            check_dropped(whole, 0.2, "dropout does not act on the attention weights at its rate")
+            added = added[whole]
+        check_dropped(added, 0.2, "dropout does not act on a branch at its rate, before it is added")
+    plain, dropping = (block_of(student, kind, state, dropout=rate) for rate in (0.0, 0.5))
+    check_values(result_of(dropping.eval(), x, *memory), result_of(plain, x, *memory))
+
+
+def check_keeps_dtype_and_device(student, kind, **memory_lengths):
+    """A block of this kind, and its memory if it has one, in two dtypes and elsewhere."""
+    for dtype, norm_first in ((torch.bfloat16, False), (torch.float64, True)):
+        module = getattr(student, kind)(6, HEADS, 8, norm_first=norm_first).to(dtype)
+        xs = [tokens_of(2, 4, seed).to(dtype) for seed in (1, 2)]
+        memory = [tokens_of(2, length, 3).to(dtype) for length in memory_lengths.values()]
+        check_computes(module, [xs[0], *memory], [xs[1], *memory])
+        check_dtype(module(xs[0], *memory), dtype)
+    check_keeps_device(student, module, xs[0], *memory)
+
+
+# --- EncoderBlock ----------------------------------------------------------------------------------------------------
+
+
+def test_encoder_block_has_the_modules_listed(student):
+    """The parameters are those of the attention, the feed-forward layer and a norm for each.
+
+    Hint: the attention's linears have no biases here; everything else has.
+    """
+    for norm_first in (True, False):
+        check_state_names(student.EncoderBlock(6, 3, 7, norm_first=norm_first), block_shapes(ENCODER_PARTS, 6, 7))
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
+def test_encoder_block_gives_the_output(student, seed, sizes):
+    """Pre-norm, each of the two branches is added to what came in: x + f(norm(x)).
+
+    Hint: what is added is computed from the norm; what it is added to is not normalised. Which norm is whose?
+    """
+    batch, length, heads, d_head = sizes
+    state = state_for(ENCODER_PARTS, heads * d_head, seed)
+    x = tokens_of(batch, length, seed, heads * d_head)
+    expected = encoder_layer(state, heads)(x).detach()
+    check_values(block_of(student, "EncoderBlock", state, heads)(x), expected, axes=AXES)
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
+def test_encoder_block_norms_last_on_request(student, seed, sizes):
+    """With `norm_first=False`, the sum is normalised: norm(x + f(x)).
+
+    Hint: the feed-forward layer then reads, and is added to, what the first norm gave.
+    """
+    batch, length, heads, d_head = sizes
+    state = state_for(ENCODER_PARTS, heads * d_head, seed)
+    x = tokens_of(batch, length, seed, heads * d_head)
+    expected = encoder_layer(state, heads, norm_first=False)(x).detach()
+    check_values(block_of(student, "EncoderBlock", state, heads, norm_first=False)(x), expected, axes=AXES)
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=2, max_size=4))
+def test_encoder_block_obeys_masks(student, seed, sizes):
+    """What a mask blocks has no influence.
+
+    Hint: the mask goes to the attention as it is; True means "may attend".
+    """
+    batch, length = sizes
+    x = tokens_of(batch, length, seed)
+    for norm_first in (True, False):
+        block = encoder_block(student, seed, norm_first=norm_first)
+        # Where each position may see itself alone, it is as if it were alone.
+        alone = [result_of(block, x[:, place : place + 1]) for place in range(length)]
+        own = torch.eye(length, dtype=torch.bool)
+        for mask in (own, own.expand(batch, -1, -1), own.expand(batch, 1, -1, -1)):
+            check_values(result_of(block, x, mask=mask), torch.cat(alone, dim=1))
+        # Padding changes nothing for real tokens.
+        real = (torch.arange(length) < length - 1).expand(batch, 1, -1)
+        kept = slice(0, length - 1)
+        check_values(result_of(block, x, mask=real)[:, kept], result_of(block, x[:, kept]))
+        check_that(
+            bool((result_of(block, x) - result_of(block, x, mask=own)).abs().max() > 1e-6), "the mask changes nothing"
+        )
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=2, max_size=5))
+def test_encoder_block_goes_on_from_a_cache(student, seed, sizes):
+    """With a cache, new positions alone give what they give in the whole text, read causally.
+
+    Hint: the cache goes to the attention as it is.
+    """
+    batch, length = sizes
+    x = tokens_of(batch, length + 1, seed)
+    for norm_first in (True, False):
+        block = encoder_block(student, seed, norm_first=norm_first)
+        whole = result_of(block, x, mask=~is_later(length + 1))
+        cache = helpers(student, _NEW_CACHE).new_cache()
+        first = result_of(block, x[:, :2], mask=~is_later(2), cache=cache)
+        steps = [result_of(block, x[:, place : place + 1], cache=cache) for place in range(2, length + 1)]
+        check_values(torch.cat([first, *steps], dim=1), whole)
+
+
+@given(seeds())
+def test_encoder_block_passes_gradients(student, seed):
+    """Gradients reach x and all parameters, along both branches and past them.
+
+    Hint: compute with the modules themselves; `.data` and `detach` leave the graph.
+    """
+    for norm_first in (True, False):
+        state = state_for(ENCODER_PARTS, 6, seed)
+        block = block_of(student, "EncoderBlock", state, norm_first=norm_first)
+        check_differentiates(student, block, state, [tokens_of(2, 3, seed)], seed)
+
+
+@given(seeds())
+def test_encoder_block_drops_in_all_its_places(student, seed):
+    """In training, dropout acts on the attention weights and on each branch; in eval mode nowhere.
+
+    Hint: hand the rate to what the block is made of, and drop what each branch gives before it is added.
+    """
+    check_drops_everywhere(student, "EncoderBlock", ENCODER_PARTS, seed)
+
+
+def test_encoder_block_keeps_dtype_and_device(student):
+    """The result has the dtype and the device of x.
+
+    Hint: tensors that you make yourself need both from x.
+    """
+    check_keeps_dtype_and_device(student, "EncoderBlock")
+
+
+def test_encoder_block_leaves_its_inputs_alone(student):
+    """x and the mask are the same after the call.
+
+    Hint: `x += …` changes what it is given.
+    """
+    x, mask = tokens_of(2, 4, 5), ~is_later(4)
+    for norm_first in (True, False):
+        block = encoder_block(student, 6, norm_first=norm_first)
+        check_computes(block, [x], [-2 * x])
+        check_inputs_unchanged(student, block, x, mask=mask)
+
+
+# --- DecoderBlock ----------------------------------------------------------------------------------------------------
+
+
+def test_decoder_block_has_the_modules_listed(student):
+    """The parameters are those of two attentions, the feed-forward layer and a norm for each of the three.
+
+    Hint: the attentions' linears have no biases here; everything else has.
+    """
+    for norm_first in (True, False):
+        check_state_names(student.DecoderBlock(6, 3, 7, norm_first=norm_first), block_shapes(DECODER_PARTS, 6, 7))
+
+
+def check_decoder_block(student, seed, sizes, *, norm_first):
+    """Against PyTorch's layer, with memories longer and shorter than the text."""
+    batch, query, key, d_head = sizes
+    state = state_for(DECODER_PARTS, HEADS * d_head, seed)
+    block = block_of(student, "DecoderBlock", state, norm_first=norm_first)
+    x = tokens_of(batch, query, seed, HEADS * d_head)
+    for length in (key, query):
+        memory = 2 * tokens_of(batch, length, seed + 1, HEADS * d_head)
+        expected = decoder_layer(state, HEADS, norm_first=norm_first)(x, memory, is_later(query)).detach()
+        check_values(block(x, memory), expected, axes=AXES)
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
+def test_decoder_block_gives_the_output(student, seed, sizes):
+    """Pre-norm, each of the three branches is added to what came in; the memory is read as it is.
+
+    Hint: first x looks at itself, then at the memory: whose are the queries then, and whose keys and values?
+    """
+    check_decoder_block(student, seed, sizes, norm_first=True)
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
+def test_decoder_block_norms_last_on_request(student, seed, sizes):
+    """With `norm_first=False`, each sum is normalised: norm(x + f(x)), three times.
+
+    Hint: each branch reads, and is added to, what the norm before it gave.
+    """
+    check_decoder_block(student, seed, sizes, norm_first=False)
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=4))
+def test_decoder_block_never_sees_what_comes_later(student, seed, sizes):
+    """A position depends on the positions up to its own, whatever the mask allows.
+
+    Hint: the causal mask is always there, and a mask that is given can only block more.
+    """
+    batch, query, key = sizes
+    memory = tokens_of(batch, key, seed + 1)
+    x = tokens_of(batch, query, seed)
+    everything = torch.ones(query, query, dtype=torch.bool)
+    for norm_first, mask in (
+        (True, None),
+        (False, None),
+        (True, everything),
+        (False, everything.expand(batch, -1, -1)),
+    ):
+        block = decoder_block(student, seed, norm_first=norm_first)
+        before = result_of(block, x, memory, mask=mask)
+        for place in range(1, query):
+            changed = x.clone()
+            changed[:, place:] = tokens_of(batch, query - place, seed + 2)
+            after = result_of(block, changed, memory, mask=mask)
+            says = "a position changes when a later one does"
+            check_values(after[:, :place], before[:, :place], says=says)
+            # … and the causal mask is no excuse for not looking back.
+            moved = bool((after[:, place] - before[:, place]).abs().max() > 1e-6)
+            check_that(moved, "a position does not change when it is another one")
+        first = x.clone()
+        first[:, 0] = tokens_of(batch, 1, seed + 3)[:, 0]
+        looked_back = bool((result_of(block, first, memory, mask=mask) - before)[:, -1].abs().max() > 1e-6)
+        check_that(looked_back, "the last position does not see the first one")
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=3, max_size=5))
+def test_decoder_block_obeys_masks(student, seed, sizes):
+    """What the mask blocks is blocked too, besides what comes later.
+
+    Hint: a query may attend where both masks are True.
+    """
+    batch, query, key = sizes
+    x, memory = tokens_of(batch, query, seed), tokens_of(batch, key, seed + 1)
+    for norm_first in (True, False):
+        block = decoder_block(student, seed, norm_first=norm_first)
+        # Without the first two tokens the others are as if the text began there.
+        real = (torch.arange(query) >= 2).expand(batch, 1, -1)
+        kept = result_of(block, x[:, 2:], memory)
+        check_values(result_of(block, x, memory, mask=real)[:, 2:], kept)
+        own = torch.eye(query, dtype=torch.bool)
+        alone = [result_of(block, x[:, place : place + 1], memory) for place in range(query)]
+        check_values(result_of(block, x, memory, mask=own), torch.cat(alone, dim=1))
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
+def test_decoder_block_obeys_memory_masks(student, seed, sizes):
+    """What the memory's mask blocks has no influence, for each query by itself.
+
+    Hint: this mask belongs to the cross-attention; its key axis is that of the memory, and nothing there is causal.
+    """
+    batch, query, key = sizes
+    x, memory = tokens_of(batch, query, seed), tokens_of(batch, key, seed + 1)
+    for norm_first in (True, False):
+        block = decoder_block(student, seed, norm_first=norm_first)
+        real = (torch.arange(key) < key - 1).expand(batch, 1, -1)
+        masked = result_of(block, x, memory, memory_mask=real)
+        check_values(masked, result_of(block, x, memory[:, : key - 1]))
+        mask = torch.ones(query, key, dtype=torch.bool)
+        mask[0, 1:] = False  # the first query sees the first of the memory alone, the others all
+        masked = result_of(block, x, memory, memory_mask=mask)
+        check_values(masked[:, :1], result_of(block, x, memory[:, :1])[:, :1])
+        check_values(masked[:, 1:], result_of(block, x, memory)[:, 1:])
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
+def test_decoder_block_goes_on_from_a_cache(student, seed, sizes):
+    """With a cache, new positions alone give what they give in the whole text.
+
+    Hint: the causal mask has one row per new position, and a column for each position of the cache besides.
+    """
+    batch, length, key = sizes
+    x, memory = tokens_of(batch, length + 2, seed), tokens_of(batch, key, seed + 1)
+    for norm_first in (True, False):
+        block = decoder_block(student, seed, norm_first=norm_first)
+        whole = result_of(block, x, memory)
+        cache = helpers(student, _NEW_CACHE).new_cache()
+        ends = [0, 1, 3, *range(4, length + 3)]
+        pieces = [result_of(block, x[:, start:end], memory, cache=cache) for start, end in pairwise(ends)]
+        check_values(torch.cat(pieces, dim=1), whole)
+
+
+@given(seeds())
+def test_decoder_block_passes_gradients(student, seed):
+    """Gradients reach x, the memory and all parameters.
+
+    Hint: compute with the modules themselves; `.data` and `detach` leave the graph.
+    """
+    for norm_first in (True, False):
+        state = state_for(DECODER_PARTS, 6, seed)
+        block = block_of(student, "DecoderBlock", state, norm_first=norm_first)
+        check_differentiates(student, block, state, [tokens_of(2, 3, seed), tokens_of(2, 4, seed + 1)], seed)
+
+
+@given(seeds())
+def test_decoder_block_drops_in_all_its_places(student, seed):
+    """In training, dropout acts on both attentions' weights and on each branch; in eval mode nowhere.
+
+    Hint: hand the rate to what the block is made of, and drop what each branch gives before it is added.
+    """
+    check_drops_everywhere(student, "DecoderBlock", DECODER_PARTS, seed, tokens_of(800, 1, seed + 1))
+
+
+def test_decoder_block_keeps_dtype_and_device(student):
+    """The result has the dtype and the device of x.
+
+    Hint: the causal mask is made where x is.
+    """
+    check_keeps_dtype_and_device(student, "DecoderBlock", memory=5)
+
+
+def test_decoder_block_leaves_its_inputs_alone(student):
+    """x, the memory and the masks are the same after the call.
+
+    Hint: `x += …` and `mask &= …` change what they are given.
+    """
+    x, memory = tokens_of(2, 4, 5), tokens_of(2, 5, 6)
+    mask, memory_mask = torch.ones(4, 4, dtype=torch.bool), torch.ones(4, 5, dtype=torch.bool)
+    for norm_first in (True, False):
+        block = decoder_block(student, 6, norm_first=norm_first)
+        check_computes(block, [x, memory], [-2 * x, memory])
+        check_inputs_unchanged(student, block, x, memory, mask=mask, memory_mask=memory_mask)
+
+
+# --- Encoder and Decoder ---------------------------------------------------------------------------------------------
+
+BLOCKS = 2
+
+
+def stack_of(student, kind, parts, seed, d_model=6, num_heads=HEADS, **options):
+    """The student's stack in float64 with known parameters."""
+    state = state_of(stack_shapes(parts, BLOCKS, d_model, 8, norm_first=options.get("norm_first", True)), seed)
+    return made(student, getattr(student, kind), BLOCKS, d_model, num_heads, 8, state=state, **options)
+
+
+def check_has_blocks_of_its_own(student, kind, parts):
+    """Names, shapes, and that no two blocks share a parameter."""
+    for norm_first in (True, False):
+        for count in (1, 3):
+            shapes = stack_shapes(parts, count, 6, 8, norm_first=norm_first)
+            module = getattr(student, kind)(count, 6, HEADS, 8, norm_first=norm_first)
+            check_state_names(module, shapes)
+        state = state_of(shapes, 9)
+        load(student, module.double(), state)
+        says = "a parameter changes when that of another block does"
+        check_close(dict(sorted(module.state_dict().items())), dict(sorted(state.items())), says=says)
+
+
+def test_encoder_has_blocks_of_its_own(student):
+    """Each block has its own parameters; the norm at the end exists with pre-norm only.
+
+    Hint: a module that stands in a list twice is one module; a plain Python list registers nothing.
+    """
+    check_has_blocks_of_its_own(student, "Encoder", ENCODER_PARTS)
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
+def test_encoder_applies_its_blocks_in_order(student, seed, sizes):
+    """The blocks work one after the other, and the norm at the end, if there is one.
+
+    Hint: each block reads what the one before gave; all arguments after `num_blocks` are the blocks' own.
+    """
+    batch, length, heads, d_head = sizes
+    d_model = heads * d_head
+    x = tokens_of(batch, length, seed, d_model)
+    for norm_first in (True, False):
+        encoder = stack_of(student, "Encoder", ENCODER_PARTS, seed, d_model, heads, norm_first=norm_first)
+        block = student.EncoderBlock
+        expected = one_by_one(student, encoder, block, (d_model, heads, 8), x, norm_first=norm_first)
+        check_values(encoder(x), expected, axes=AXES)
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=3, max_size=6))
+def test_encoder_hands_the_mask_to_every_block(student, seed, sizes):
+    """What the mask blocks has no influence in any block.
+
+    Hint: what the first block kept apart, the second can still mix.
+    """
+    batch, length = sizes
+    encoder = stack_of(student, "Encoder", ENCODER_PARTS, seed)
+    x = tokens_of(batch, length, seed)
+    mask = (torch.arange(length) < length - 1).expand(batch, 1, -1)
+    expected = one_by_one(student, encoder, student.EncoderBlock, (6, HEADS, 8), x, mask=mask)
+    check_values(encoder(x, mask=mask), expected, axes=AXES)
+
+
+def test_decoder_has_blocks_of_its_own(student):
+    """Each block has its own parameters; the norm at the end exists with pre-norm only.
+
+    Hint: a module that stands in a list twice is one module; a plain Python list registers nothing.
+    """
+    check_has_blocks_of_its_own(student, "Decoder", DECODER_PARTS)
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
+def test_decoder_applies_its_blocks_in_order(student, seed, sizes):
+    """The blocks work one after the other, all with the same memory, and the norm at the end, if there is one.
+
+    Hint: each block reads what the one before gave, and the memory as it came.
+    """
+    batch, query, key, heads = sizes
+    d_model = 2 * heads
+    x, memory = (tokens_of(batch, length, seed, d_model) for length in (query, key))
+    for norm_first in (True, False):
+        decoder = stack_of(student, "Decoder", DECODER_PARTS, seed, d_model, heads, norm_first=norm_first)
+        block = student.DecoderBlock
+        expected = one_by_one(student, decoder, block, (d_model, heads, 8), x, memory, norm_first=norm_first)
+        check_values(decoder(x, memory), expected, axes=AXES)
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=3, max_size=6))
+def test_decoder_hands_the_masks_to_every_block(student, seed, sizes):
+    """Both masks reach every block, each at its place.
+
+    Hint: one is for the text so far, the other for the memory.
+    """
+    batch, query, key = sizes
+    decoder = stack_of(student, "Decoder", DECODER_PARTS, seed)
+    x, memory = (tokens_of(batch, length, seed) for length in (query, key))
+    mask = (torch.arange(query) > 0).expand(batch, 1, -1) | torch.eye(query, dtype=torch.bool)
+    memory_mask = (torch.arange(key) < key - 1).expand(batch, 1, -1)
+    for masks in ({"mask": mask}, {"memory_mask": memory_mask}, {"mask": mask, "memory_mask": memory_mask}):
+        expected = one_by_one(student, decoder, student.DecoderBlock, (6, HEADS, 8), x, memory, **masks)
+        check_values(decoder(x, memory, **masks), expected, axes=AXES)
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
+def test_decoder_gives_each_block_its_cache(student, seed, sizes):
+    """With one cache per block, new positions alone give what they give in the whole text.
+
+    Hint: the caches and the blocks go in pairs.
+    """
+    batch, length, key = sizes
+    decoder = stack_of(student, "Decoder", DECODER_PARTS, seed)
+    x, memory = tokens_of(batch, length + 1, seed), tokens_of(batch, key, seed + 1)
+    whole = result_of(decoder, x, memory)
+    caches = [helpers(student, _NEW_CACHE).new_cache() for _ in range(BLOCKS)]
+    pieces = [result_of(decoder, x[:, place : place + 1], memory, caches=caches) for place in range(length + 1)]
+    check_values(torch.cat(pieces, dim=1), whole)
+    for cache in caches:
+        check_equal(len(cache), length + 1, says="a block's cache does not hold all positions")

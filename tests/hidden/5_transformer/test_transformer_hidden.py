@@ -1,0 +1,545 @@
+"""Hidden tests of the whole Transformer, and of what trains it and writes with it.
+
+The whole is held against PyTorch's own layers once; besides, it is held against the student's own encoder and
+decoder, so that a wrong block costs its own checks. Greedy decoding is given models that follow a script.
+"""
+
+import math
+
+import torch
+from differences import check_differentiates
+from hypothesis import given
+from hypothesis import strategies as st
+from remote_modules import helpers, made
+from torch.nn import functional
+from transformer_oracles import embedded, state_of, torch_transformer, transformer_shapes
+
+from autograder.judge.compare import (
+    check_close,
+    check_dtype,
+    check_equal,
+    check_raises,
+    check_shape,
+    check_that,
+    check_values,
+)
+from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, remote_value
+from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds, sizes
+
+SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, D_HIDDEN, MAX_LENGTH = 11, 13, 6, 3, 8, 9
+PAD = 4
+# Sinusoids of float32 are as good as those of float64.
+CLOSE = {"rtol": 1e-4, "atol": 1e-4}
+
+_CATCH = """
+import torch
+
+class Caught(Exception):
+    pass
+
+class Catch(torch.nn.Module):
+    def forward(self, x, *rest, **more):
+        self.x = x
+        raise Caught
+
+def read_by(model, name, *inputs):
+    # What the encoder or the decoder is given: neither is asked to work.
+    catch = Catch()
+    setattr(model, name, catch)
+    try:
+        model(*inputs) if name == "decoder" else model.encode(*inputs)
+    except Caught:
+        return catch.x
+    return None
+"""
+
+_RANDOM_BLOCKS = """
+import torch
+
+def blocks_that_drop(model, x):
+    # Whether each block gives something else each time.
+    encoder = [not torch.equal(block(x), block(x)) for block in model.encoder.blocks]
+    return encoder + [not torch.equal(block(x, x), block(x, x)) for block in model.decoder.blocks]
+"""
+
+_SCRIPTED = """
+import torch
+
+class Scripted(torch.nn.Module):
+    # Row r of the source begins with r. It is answered by script[r], as long as it reads start and script[r] itself.
+    def __init__(self, script, vocab, start_id, end_id, pad_id):
+        super().__init__()
+        self.script, self.vocab, self.start_id, self.end_id, self.pad_id = script, vocab, start_id, end_id, pad_id
+
+    def encode(self, source):
+        return source.double().unsqueeze(-1) + 0.5
+
+    def decode(self, target, memory, source):
+        if not torch.equal(memory[..., 0], source + 0.5):
+            raise RuntimeError("the memory is not what encode made of this source")
+        longest = len(self.script[0])
+        if target.shape[1] > longest:
+            raise ValueError("the text is longer than it may be")
+        logits = -torch.ones(*target.shape, self.vocab, dtype=torch.float64)
+        for row, (number, read) in enumerate(zip(source[:, 0].tolist(), target.tolist())):
+            line = self.script[number]
+            for place in range(len(read)):
+                before = line[:place]
+                right = self.end_id in before or read[: place + 1] == [self.start_id, *before]
+                token = line[place] if right else (line[place] + 1) % self.vocab
+                logits[row, place, token] = 1.0 + row
+        return logits
+
+def scripted(script, vocab, start_id, end_id, pad_id):
+    return Scripted(script, vocab, start_id, end_id, pad_id)
+"""
+
+
+def transformer(student, seed=0, num_blocks=1, **options):
+    """The student's model in float64 and the state it was given."""
+    options = {"pad_id": PAD} | options
+    shapes = transformer_shapes(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, num_blocks, D_HIDDEN)
+    state = state_of(shapes, seed)
+    sizes = (SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, num_blocks, D_HIDDEN, MAX_LENGTH)
+    return made(student, student.Transformer, *sizes, state=state, **options), state
+
+
+def token_ids(batch, length, vocab, seed, *, pad_id=PAD):
+    """Token ids without padding."""
+    drawn = torch.randint(vocab - 1, (batch, length), generator=torch.Generator().manual_seed(seed))
+    return drawn + (drawn >= pad_id)
+
+
+def padded(tokens, lengths, pad_id=PAD):
+    """The tokens with padding from `lengths` on."""
+    return tokens.masked_fill(torch.arange(tokens.shape[1]) >= torch.tensor(lengths)[:, None], pad_id)
+
+
+# --- Transformer -----------------------------------------------------------------------------------------------------
+
+
+def test_transformer_has_the_modules_listed(student):
+    """The parameters are those of the modules listed; the sinusoids are none.
+
+    Hint: what is computed anew each time, or kept with `persistent=False`, is not in the state dict.
+    """
+    model = student.Transformer(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, 2, D_HIDDEN, MAX_LENGTH)
+    shapes = {name: tuple(tensor.shape) for name, tensor in sorted(model.state_dict().items())}
+    expected = transformer_shapes(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, 2, D_HIDDEN)
+    says = "the state dict has other names than those of the modules listed"
+    check_equal(sorted(shapes), sorted(expected), says=says)
+    says = "a parameter has another shape than the modules listed give it"
+    check_equal(shapes, dict(sorted(expected.items())), says=says)
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
+def test_transformer_embeds_tokens_and_places(student, seed, sizes):
+    """What the encoder and the decoder read is the embedding times √d_model, plus the sinusoids.
+
+    Hint: only the embedding is multiplied; places are counted from 0; each language has its own embedding.
+    """
+    batch, source_length, target_length = sizes
+    source = token_ids(batch, source_length, SOURCE_VOCAB, seed)
+    target = token_ids(batch, target_length, TARGET_VOCAB, seed + 1)
+    model, state = transformer(student, seed)
+    found = helpers(student, _CATCH).read_by(model, "decoder", source, target)
+    check_close(found, embedded(state["target_embedding.weight"], target), axes="batch, length, d_model", **CLOSE)
+    found = helpers(student, _CATCH).read_by(model, "encoder", source)
+    check_close(found, embedded(state["source_embedding.weight"], source), axes="batch, length, d_model", **CLOSE)
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=2, max_size=7))
+def test_transformer_encodes_with_its_encoder(student, seed, sizes):
+    """The memory is what the encoder makes of the embedded source.
+
+    Hint: embed, then encode.
+    """
+    batch, length = sizes
+    source = token_ids(batch, length, SOURCE_VOCAB, seed)
+    model, state = transformer(student, seed)
+    expected = model.encoder(embedded(state["source_embedding.weight"], source))
+    check_close(model.encode(source), expected, axes="batch, length, d_model", **CLOSE)
+
+
+@given(seeds(), sizes(min_size=2, max_size=4), st.sampled_from((0, 4, 10)))
+def test_transformer_encodes_past_padding(student, seed, batch, pad_id):
+    """Padding of the source changes nothing for its real tokens, whatever its id.
+
+    Hint: the encoder needs a mask (batch, 1, key), True where a token is not `pad_id`.
+    """
+    length = 6
+    source = padded(token_ids(batch, length, SOURCE_VOCAB, seed, pad_id=pad_id), range(3, 3 + batch), pad_id)
+    model, state = transformer(student, seed, pad_id=pad_id)
+    real = source != pad_id
+    expected = model.encoder(embedded(state["source_embedding.weight"], source), mask=real[:, None, :])
+    memory = model.encode(source)
+    check_shape(memory, (batch, length, D_MODEL), axes="batch, length, d_model")
+    check_shape(expected, (batch, length, D_MODEL), axes="batch, length, d_model")
+    check_close(memory[real], expected[real], **CLOSE)
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
+def test_transformer_decodes_with_its_decoder(student, seed, sizes):
+    """The logits are what the output projection makes of what the decoder makes of the embedded target.
+
+    Hint: embed, decode with the memory, project; no softmax.
+    """
+    batch, source_length, target_length = sizes
+    source = token_ids(batch, source_length, SOURCE_VOCAB, seed)
+    target = token_ids(batch, target_length, TARGET_VOCAB, seed + 1)
+    memory = normal_tensor(batch, source_length, D_MODEL, seed=seed + 2)
+    model, state = transformer(student, seed)
+    hidden = model.decoder(embedded(state["target_embedding.weight"], target), memory)
+    logits = model.decode(target, memory, source)
+    check_close(logits, model.output_proj(hidden), axes="batch, target, vocab", **CLOSE)
+
+
+@given(seeds(), sizes(min_size=2, max_size=4), st.sampled_from((0, 4, 10)))
+def test_transformer_decodes_past_padding(student, seed, batch, pad_id):
+    """What the memory holds where the source is padding is not read.
+
+    Hint: cross-attention needs the source's mask as well.
+    """
+    length = 6
+    source = padded(token_ids(batch, length, SOURCE_VOCAB, seed, pad_id=pad_id), range(3, 3 + batch), pad_id)
+    target = token_ids(batch, 5, TARGET_VOCAB, seed + 1, pad_id=pad_id)
+    memory = normal_tensor(batch, length, D_MODEL, seed=seed + 2)
+    model, state = transformer(student, seed, pad_id=pad_id)
+    mask = (source != pad_id)[:, None, :]
+    hidden = model.decoder(embedded(state["target_embedding.weight"], target), memory, memory_mask=mask)
+    check_close(model.decode(target, memory, source), model.output_proj(hidden), **CLOSE)
+
+
+@given(seeds(), sizes(min_size=3, max_size=6))
+def test_transformer_does_not_mask_the_target(student, seed, length):
+    """A target token with the id of padding is read like any other: the start token may be one.
+
+    Hint: padding on the right is hidden by the causal mask already; look at your decoder's mask.
+    """
+    source = token_ids(2, 5, SOURCE_VOCAB, seed)
+    target = token_ids(2, length, TARGET_VOCAB, seed + 1)
+    target[:, 0] = PAD
+    target[1, 2] = PAD
+    memory = normal_tensor(2, 5, D_MODEL, seed=seed + 2)
+    model, state = transformer(student, seed)
+    hidden = model.decoder(embedded(state["target_embedding.weight"], target), memory)
+    check_close(model.decode(target, memory, source), model.output_proj(hidden), **CLOSE)
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=4, max_size=7))
+def test_transformer_gives_the_logits(student, seed, sizes):
+    """All together, source and target give the logits that PyTorch's own layers give with the same weights.
+
+    Hint: this check is passed last; the others say which part to look at.
+    """
+    source_length, target_length = sizes
+    source = padded(token_ids(3, source_length, SOURCE_VOCAB, seed), (source_length, 2, 3))
+    target = padded(token_ids(3, target_length, TARGET_VOCAB, seed + 1), (target_length, 3, 2))
+    target[:, 0] = PAD
+    model, state = transformer(student, seed, num_blocks=2)
+    expected = torch_transformer(state, HEADS, source, target, PAD)
+    check_close(model(source, target), expected, axes="batch, target, vocab", **CLOSE)
+
+
+def test_transformer_refuses_what_is_too_long(student):
+    """A source or a target longer than `max_length` is a ValueError; one of just that length is not.
+
+    Hint: compare the number of tokens with max_length before you add the sinusoids, in both languages.
+    """
+    model, _ = transformer(student)
+    fits = [token_ids(2, MAX_LENGTH, vocab, seed=3) for vocab in (SOURCE_VOCAB, TARGET_VOCAB)]
+    long = [token_ids(2, MAX_LENGTH + 1, vocab, seed=4) for vocab in (SOURCE_VOCAB, TARGET_VOCAB)]
+    check_shape(model(*fits), (2, MAX_LENGTH, TARGET_VOCAB), axes="batch, target, vocab")
+    memory = normal_tensor(2, MAX_LENGTH, D_MODEL, seed=5)
+    with check_raises(ValueError, says="a source that is too long is not refused"):
+        model.encode(long[0])
+    with check_raises(ValueError, says="a target that is too long is not refused"):
+        model.decode(long[1], memory, fits[0])
+
+
+@given(seeds())
+def test_transformer_learns_all_its_parameters(student, seed):
+    """Gradients reach every parameter, and every row of the embeddings that is read.
+
+    Hint: `padding_idx` keeps a row of an embedding from learning; the start token may be that row.
+    """
+    source, target = token_ids(2, 4, SOURCE_VOCAB, seed), token_ids(2, 3, TARGET_VOCAB, seed + 1)
+    target[:, 0] = PAD
+    model, state = transformer(student, seed)
+    check_differentiates(student, model, state, [], seed, call=lambda: model(source, target))
+
+
+@given(seeds())
+def test_transformer_drops_in_all_its_places(student, seed):
+    """In training, dropout acts on the embeddings of both languages and in every block; in eval mode nowhere.
+
+    Hint: drop after the sinusoids are added, and hand the rate to the encoder and the decoder.
+    """
+    rate = 0.2
+    model, state = transformer(student, seed, num_blocks=2, dropout=rate)
+    source, target = (token_ids(40, MAX_LENGTH, vocab, seed) for vocab in (SOURCE_VOCAB, TARGET_VOCAB))
+    plain, _ = transformer(student, seed, num_blocks=2)
+    check_values(model.eval()(source[:2], target[:2]), plain(source[:2], target[:2]))
+    model.train()
+    drops = helpers(student, _RANDOM_BLOCKS).blocks_that_drop(model, normal_tensor(2, 5, D_MODEL, seed=seed + 2))
+    check_equal(drops, [True] * 4, says="a block of the encoder or the decoder drops nothing")
+    for name, inputs, whole in (
+        ("decoder", (source, target), embedded(state["target_embedding.weight"], target)),
+        ("encoder", (source,), embedded(state["source_embedding.weight"], source)),
+    ):
+        found = helpers(student, _CATCH).read_by(model, name, *inputs)
+        check_shape(found, tuple(whole.shape), axes="batch, length, d_model")
+        dropped = found == 0
+        share = dropped.double().mean().item()
+        # 432 of 2160 on average; seven standard deviations either way.
+        check_that(abs(share - rate) < 0.061, "dropout does not act on the embeddings at its rate")
+        check_close(found, torch.where(dropped, 0.0, whole / (1 - rate)), **CLOSE)
+
+
+def test_transformer_keeps_dtype_and_device(student):
+    """Memory and logits have the dtype of the model, and are where the tokens are.
+
+    Hint: the sinusoids come in PyTorch's default dtype: turn them into that of the embedding.
+    """
+    source, target = token_ids(2, 5, SOURCE_VOCAB, 1), token_ids(2, 4, TARGET_VOCAB, 2)
+    model, _ = transformer(student)
+    for dtype in (torch.bfloat16, torch.float64):
+        model.to(dtype)
+        check_computes(model, [source, target], [source, target.flip(1)])
+        check_dtype(model.encode(source), dtype)
+        check_dtype(model(source, target), dtype)
+    check_keeps_device(student, model, source, target)
+
+
+# --- shift_right -----------------------------------------------------------------------------------------------------
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=2, max_size=7))
+def test_shift_right_gives_the_token_before(student, seed, sizes):
+    """At each position stands the token before it; the start token comes first, the last token is gone.
+
+    Hint: the result is as long as the tokens.
+    """
+    for shape in (sizes, (sizes[0], 1)):
+        tokens = token_ids(*shape, 50, seed)
+        rows = [[17, *row[:-1]] for row in tokens.tolist()]
+        check_close(student.shift_right(tokens, 17), torch.tensor(rows), axes="batch, length")
+
+
+def test_shift_right_keeps_dtype_and_device(student):
+    """The result has the dtype and the device of the tokens.
+
+    Hint: make the start token like the tokens.
+    """
+    for dtype in (torch.int64, torch.int32):
+        tokens = token_ids(2, 4, 50, 1).to(dtype)
+        check_computes(student.shift_right, [tokens, 17], [tokens + 1, 17])
+        check_dtype(student.shift_right(tokens, 17), dtype)
+    check_keeps_device(student, student.shift_right, token_ids(2, 4, 50, 1), 17)
+
+
+def test_shift_right_leaves_the_tokens_alone(student):
+    """The tokens are the same after the call: they are the targets.
+
+    Hint: writing into a slice of the tokens writes into the tokens.
+    """
+    tokens = token_ids(2, 4, 50, 2)
+    check_computes(student.shift_right, [tokens, 17], [tokens + 1, 17])
+    check_inputs_unchanged(student, student.shift_right, tokens, 17)
+
+
+# --- label_smoothed_loss ---------------------------------------------------------------------------------------------
+
+
+def loss_by_hand(logits, targets, smoothing, pad_id):
+    """The mean over real tokens of −Σ q log p, in Python floats."""
+    losses = []
+    for row, target in zip(logits.flatten(0, 1).tolist(), targets.flatten().tolist(), strict=True):
+        if target == pad_id:
+            continue
+        most = max(row)
+        log_sum = most + math.log(math.fsum(math.exp(value - most) for value in row))
+        wanted = [smoothing / len(row) + (1 - smoothing) * (token == target) for token in range(len(row))]
+        losses.append(-math.fsum(q * (value - log_sum) for q, value in zip(wanted, row, strict=True)))
+    return torch.tensor(math.fsum(losses) / len(losses), dtype=torch.float64)
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
+def test_loss_without_smoothing_is_cross_entropy(student, seed, sizes):
+    """With smoothing 0 it is the mean of −log p of the right tokens.
+
+    Hint: softmax runs over the vocabulary, the last axis.
+    """
+    batch, length, vocab = sizes
+    logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
+    targets = token_ids(batch, length, vocab, seed, pad_id=vocab)
+    expected = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    check_values(student.label_smoothed_loss(logits, targets, 0.0, vocab + 1), expected)
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7), st.sampled_from((0.1, 0.35, 0.8)))
+def test_loss_spreads_the_smoothing_over_all_classes(student, seed, sizes, smoothing):
+    """Each class gets smoothing/vocab, and the right one 1 − smoothing besides.
+
+    Hint: over how many classes is the smoothing spread?
+    """
+    batch, length, vocab = sizes
+    logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
+    targets = token_ids(batch, length, vocab, seed, pad_id=vocab)
+    found = student.label_smoothed_loss(logits, targets, smoothing, vocab + 1)
+    check_values(found, loss_by_hand(logits, targets, smoothing, vocab + 1))
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=3, max_size=7), st.sampled_from((0, 2)))
+def test_loss_leaves_padding_out(student, seed, sizes, pad_id):
+    """Positions whose target is padding count neither in the sum nor in the number of tokens.
+
+    Hint: a mean over real tokens divides by their number.
+    """
+    batch, length, vocab = sizes
+    logits = normal_tensor(batch, length, vocab, seed=seed)
+    lengths = [1 + (row + seed) % length for row in range(batch)]
+    targets = padded(token_ids(batch, length, vocab, seed, pad_id=pad_id), lengths, pad_id)
+    found = student.label_smoothed_loss(logits, targets, 0.0, pad_id)
+    other = torch.where((targets == pad_id)[..., None], 30 * logits + 5, logits)
+    says = "the loss changes with logits at padding"
+    check_values(student.label_smoothed_loss(other, targets, 0.0, pad_id), found, says=says)
+    kept = targets != pad_id
+    alone = student.label_smoothed_loss(logits[kept][None], targets[kept][None], 0.0, pad_id)
+    check_values(found, alone, says="padding counts as tokens")
+    smoothed = student.label_smoothed_loss(logits, targets, 0.3, pad_id)
+    alone = student.label_smoothed_loss(logits[kept][None], targets[kept][None], 0.3, pad_id)
+    check_values(smoothed, alone, says="the smoothing counts at padding")
+    check_shape(found, ())
+    check_that(bool(found > 0), "the loss of random logits is not positive")
+
+
+def test_loss_of_padding_alone_is_zero(student):
+    """Where no target is a real token, the loss is 0.
+
+    Hint: what is 0 divided by 0?
+    """
+    logits = normal_tensor(2, 3, 5, seed=1)
+    some, none = torch.tensor([[1, 2, 2], [2, 2, 2]]), torch.full((2, 3), 2)
+    for smoothing in (0.0, 0.3):
+        loss = student.label_smoothed_loss(logits, some, smoothing, 2)
+        check_shape(loss, ())
+        check_that(bool(loss > 0), "the loss of random logits is not positive")
+        check_close(student.label_smoothed_loss(logits, none, smoothing, 2), torch.tensor(0.0, dtype=torch.float64))
+
+
+@given(seeds())
+def test_loss_is_stable_with_its_gradient(student, seed):
+    """Large logits overflow nowhere, and the gradient is (softmax − wanted)/tokens.
+
+    Hint: log and softmax are one step: log_softmax.
+    """
+    targets = padded(token_ids(2, 4, 7, seed, pad_id=0), (4, 2), 0)
+    for scale in (1.0, 1000.0):
+        logits = normal_tensor(2, 4, 7, seed=seed, scale=scale, requires_grad=True)
+        other = logits.detach().clone().requires_grad_()
+        loss = student.label_smoothed_loss(logits, targets, 0.1, 0)
+        expected = functional.cross_entropy(other.flatten(0, 1), targets.flatten(), ignore_index=0, label_smoothing=0.1)
+        check_values(loss, expected.detach())
+        check_that(loss.requires_grad, "the loss is cut off from the gradient")
+        loss.backward()
+        expected.backward()
+        check_close(logits.grad, other.grad)
+
+
+# --- greedy_decode ---------------------------------------------------------------------------------------------------
+
+# Lines of up to 6 tokens; 2 ends a sentence. What follows an end is never asked for.
+SCRIPT = [
+    [5, 3, 2, 6, 6, 5],
+    [3, 3, 4, 1, 5, 3],
+    [2, 5, 5, 2, 3, 6],
+    [6, 5, 3, 6, 2, 1],
+]
+END = 2
+
+
+def write(student, rows, *, start_id=1, pad_id=0, max_length=6, training=False):
+    """What the student writes for these rows of the script, and the model's mode afterwards."""
+    model = helpers(student, _SCRIPTED).scripted(SCRIPT, 7, start_id, END, pad_id)
+    model.train(training)
+    source = torch.tensor([[row, 3, 5] for row in rows])
+    written = student.greedy_decode(model, source, start_id, END, max_length)
+    return written, remote_value(model, "training")
+
+
+def test_greedy_writes_the_likeliest(student):
+    """Each token is the likeliest after what has been written so far.
+
+    Hint: the logits of the last position are the ones for the next token; what was written is read again.
+    """
+    # A single row each, and none that ends: whatever happens at an end has checks of its own.
+    for row, count in ((1, 6), (0, 2), (3, 4), (1, 1)):
+        written, _ = write(student, [row], max_length=count)
+        check_close(written, torch.tensor([SCRIPT[row][:count]]), axes="batch, length")
+
+
+def test_greedy_writes_each_row_by_itself(student):
+    """Rows of a batch are written side by side, each for its own source.
+
+    Hint: argmax is over the vocabulary, for each row.
+    """
+    written, _ = write(student, [3, 1, 0], max_length=2)
+    check_close(written, torch.tensor([SCRIPT[row][:2] for row in (3, 1, 0)]), axes="batch, length")
+
+
+def test_greedy_fills_up_after_the_end(student):
+    """A row that has ended is padding from there on, also when it was the first to end.
+
+    Hint: keep in mind which rows have ended; what the model says about them no longer counts.
+    """
+    for pad_id in (0, 4):
+        written, _ = write(student, [0, 1, 2], pad_id=pad_id)
+        rows = [[5, 3, 2, *[pad_id] * 3], SCRIPT[1], [2, *[pad_id] * 5]]
+        check_close(written, torch.tensor(rows), axes="batch, length")
+
+
+def test_greedy_stops_when_all_have_ended(student):
+    """The result is no longer than its longest row.
+
+    Hint: when no row goes on, there is nothing left to ask.
+    """
+    for rows, length in (([0], 3), ([0, 2, 3], 5), ([2], 1)):
+        written, _ = write(student, rows)
+        check_shape(written, (len(rows), length), axes="batch, length")
+        check_equal(int(written[0, 0]), SCRIPT[rows[0]][0], says="the first token is not the likeliest")
+
+
+def test_greedy_starts_with_padding_where_told(student):
+    """The start token may be the same as the padding.
+
+    Hint: whether a row has ended is known from what was written, not from what looks like padding.
+    """
+    written, _ = write(student, [3, 1], start_id=0, pad_id=0, max_length=4)
+    check_close(written, torch.tensor([SCRIPT[3][:4], SCRIPT[1][:4]]), axes="batch, length")
+
+
+def test_greedy_leaves_the_mode_as_it_was(student):
+    """A model that was training still is, and one that was not still is not.
+
+    Hint: ask `model.training` before you change it.
+    """
+    for training in (True, False):
+        written, mode = write(student, [1], max_length=3, training=training)
+        check_shape(written, (1, 3), axes="batch, length")
+        check_equal(mode, training, says="the model is in another mode than before")
+
+
+# --- warmup_rate -----------------------------------------------------------------------------------------------------
+
+
+@given(sizes(min_size=2, max_size=600), sizes(min_size=2, max_size=4000))
+def test_warmup_rate_follows_the_formula(student, d_model, warmup):
+    """The rate rises in a line until `warmup`, then falls as 1/√step.
+
+    Hint: of the two terms the smaller one counts; where are they equal?
+    """
+    peak = 1 / math.sqrt(d_model * warmup)
+    for step in (1, 2, warmup // 2 or 1, warmup - 1, warmup, warmup + 1, 2 * warmup, 100 * warmup):
+        expected = peak * step / warmup if step < warmup else peak * math.sqrt(warmup / step)
+        check_close(student.warmup_rate(step, d_model, warmup), expected)

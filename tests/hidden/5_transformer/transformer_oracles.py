@@ -1,0 +1,158 @@
+"""States with a seed for each parameter, PyTorch's own layers with those weights, and slopes by differences."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from autograder.judge.strategies import normal_tensor
+
+# PyTorch's name of each part of a block beside ours.
+ENCODER_PARTS = {
+    "attention": "self_attn",
+    "attention_norm": "norm1",
+    "feed_forward.input_proj": "linear1",
+    "feed_forward.output_proj": "linear2",
+    "feed_forward_norm": "norm2",
+}
+DECODER_PARTS = {
+    "self_attention": "self_attn",
+    "self_attention_norm": "norm1",
+    "cross_attention": "multihead_attn",
+    "cross_attention_norm": "norm2",
+    "feed_forward.input_proj": "linear1",
+    "feed_forward.output_proj": "linear2",
+    "feed_forward_norm": "norm3",
+}
+PROJECTIONS = ("query_proj", "key_proj", "value_proj", "output_proj")
+
+
+def linear_shapes(rows, columns):
+    return {"weight": (rows, columns), "bias": (rows,)}
+
+
+def feed_forward_shapes(d_model, d_hidden):
+    return under("input_proj", linear_shapes(d_hidden, d_model)) | under(
+        "output_proj", linear_shapes(d_model, d_hidden)
+    )
+
+
+def block_shapes(parts, d_model, d_hidden):
+    """Name → shape of each parameter of a block with these parts."""
+    shapes = under("feed_forward", feed_forward_shapes(d_model, d_hidden))
+    for part in parts:
+        if part.endswith("attention"):
+            shapes |= {f"{part}.{name}.weight": (d_model, d_model) for name in PROJECTIONS}
+        elif part.endswith("norm"):
+            shapes |= {f"{part}.weight": (d_model,), f"{part}.bias": (d_model,)}
+    return shapes
+
+
+def stack_shapes(parts, num_blocks, d_model, d_hidden, *, norm_first=True):
+    """Name → shape of each parameter of an encoder or a decoder."""
+    shapes = {"norm.weight": (d_model,), "norm.bias": (d_model,)} if norm_first else {}
+    for number in range(num_blocks):
+        shapes |= under(f"blocks.{number}", block_shapes(parts, d_model, d_hidden))
+    return shapes
+
+
+def transformer_shapes(source_vocab, target_vocab, d_model, num_blocks, d_hidden):
+    """Name → shape of each parameter of a whole Transformer."""
+    return {
+        "source_embedding.weight": (source_vocab, d_model),
+        "target_embedding.weight": (target_vocab, d_model),
+        **under("encoder", stack_shapes(ENCODER_PARTS, num_blocks, d_model, d_hidden)),
+        **under("decoder", stack_shapes(DECODER_PARTS, num_blocks, d_model, d_hidden)),
+        **under("output_proj", linear_shapes(target_vocab, d_model)),
+    }
+
+
+def under(prefix, entries):
+    """The same entries, their names after a prefix and a dot."""
+    return {f"{prefix}.{name}": entry for name, entry in entries.items()}
+
+
+def part_of(state, prefix):
+    """The entries under a prefix, without it."""
+    return {name.removeprefix(f"{prefix}."): one for name, one in state.items() if name.startswith(f"{prefix}.")}
+
+
+def state_of(shapes, seed):
+    """A state dict in float64 with a seed for each parameter: no two gains or matrices are alike."""
+    state = {}
+    for number, (name, shape) in enumerate(sorted(shapes.items())):
+        tensor = normal_tensor(*shape, seed=seed + 7 * number)
+        if name.endswith("norm.weight") or name == "weight":
+            state[name] = 1 + tensor / 3
+        elif len(shape) == 1:
+            state[name] = tensor / 2
+        else:
+            state[name] = tensor * shape[1] ** -0.5
+    return state
+
+
+def as_torch_names(state, parts):
+    """A block's state under PyTorch's names; its attentions get biases of zero."""
+    found = {}
+    for ours, theirs in parts.items():
+        if ours.endswith("attention"):
+            weights = [state[f"{ours}.{name}.weight"] for name in PROJECTIONS]
+            found[f"{theirs}.in_proj_weight"] = torch.cat(weights[:3])
+            found[f"{theirs}.in_proj_bias"] = torch.zeros(3 * len(weights[0]), dtype=torch.float64)
+            found[f"{theirs}.out_proj.weight"] = weights[3]
+            found[f"{theirs}.out_proj.bias"] = torch.zeros(len(weights[0]), dtype=torch.float64)
+        else:
+            found |= {f"{theirs}.{kind}": state[f"{ours}.{kind}"] for kind in ("weight", "bias")}
+    return found
+
+
+def torch_layer(kind, parts, state, num_heads, *, norm_first=True):
+    """PyTorch's encoder or decoder layer with this state, in training mode: its fast path is another code."""
+    d_hidden, d_model = state["feed_forward.input_proj.weight"].shape
+    options = {"norm_first": norm_first, "batch_first": True, "dtype": torch.float64}
+    layer = kind(d_model, num_heads, d_hidden, 0.0, functional.gelu, **options)
+    layer.load_state_dict(as_torch_names(state, parts))
+    return layer
+
+
+def encoder_layer(state, num_heads, *, norm_first=True):
+    return torch_layer(nn.TransformerEncoderLayer, ENCODER_PARTS, state, num_heads, norm_first=norm_first)
+
+
+def decoder_layer(state, num_heads, *, norm_first=True):
+    return torch_layer(nn.TransformerDecoderLayer, DECODER_PARTS, state, num_heads, norm_first=norm_first)
+
+
+def is_later(length):
+    """PyTorch's causal mask: True where a key comes after its query."""
+    return torch.ones(length, length, dtype=torch.bool).triu(1)
+
+
+def embedded(table, tokens):
+    """Rows of an embedding times √d_model, plus sinusoids of the tokens' places."""
+    d_model = table.shape[1]
+    speeds = 10000.0 ** (-torch.arange(0, d_model, 2, dtype=torch.float64) / d_model)
+    angle = torch.arange(tokens.shape[1], dtype=torch.float64)[:, None] * speeds
+    sinusoids = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+    return table[tokens] * d_model**0.5 + sinusoids
+
+
+def torch_transformer(state, num_heads, source, target, pad_id):
+    """Logits by PyTorch's own layers and norms."""
+    d_model = state["target_embedding.weight"].shape[1]
+    padding = source == pad_id
+    memory = embedded(state["source_embedding.weight"], source)
+    stack = part_of(state, "encoder")
+    for number in range(_blocks(stack)):
+        memory = encoder_layer(part_of(stack, f"blocks.{number}"), num_heads)(memory, src_key_padding_mask=padding)
+    memory = functional.layer_norm(memory, (d_model,), stack["norm.weight"], stack["norm.bias"])
+    x = embedded(state["target_embedding.weight"], target)
+    stack = part_of(state, "decoder")
+    for number in range(_blocks(stack)):
+        layer = decoder_layer(part_of(stack, f"blocks.{number}"), num_heads)
+        x = layer(x, memory, is_later(target.shape[1]), memory_key_padding_mask=padding)
+    x = functional.layer_norm(x, (d_model,), stack["norm.weight"], stack["norm.bias"])
+    return functional.linear(x, state["output_proj.weight"], state["output_proj.bias"]).detach()
+
+
+def _blocks(stack):
+    return sum(name.endswith("feed_forward.input_proj.bias") for name in stack)
