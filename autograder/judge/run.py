@@ -9,7 +9,7 @@ from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.judge.attachments import Attachments
 from autograder.judge.diagnose import explain
 from autograder.judge.hidden_tests import open_trusted, run_checks
-from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, SourceMap, ending_of, error_word
+from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, Place, SourceMap, ending_of, error_word
 from autograder.judge.plugin import CheckRecord
 from autograder.judge.recorder import Session, close
 from autograder.judge.refusals import HINT, Refusals
@@ -157,7 +157,8 @@ def _result(
     )
     if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
         return result
-    place = ending.place or source.of_exercise(exercise_name)
+    own_place = Place(exercise.attachments[0]) if exercise.attachments else source.of_exercise(exercise_name)
+    place = ending.place or own_place
     return msgspec.structs.replace(result, where=str(place), hint=HINT if ending.forbidden else record.hint)
 
 

@@ -1,6 +1,6 @@
 """Hidden tests of the trained model: does it belong to the code, and how well does it foretell what it never saw?
 
-The bands are those of ``benchmarks/bands.py``, which trains over several seeds.
+``python -m benchmarks.bands`` measures how far honest runs stay below the last of the bounds: see docs/bands.md.
 """
 
 from trained_models import check_weights_fit, measure
@@ -54,8 +54,8 @@ def test_trained_model_knows_words(student, twin, attachments):
 
 
 def test_trained_model_is_trained_to_the_end(student, twin, attachments):
-    """The loss on unseen plays is at most 2.08 nats.
+    """The loss on unseen plays is at most 1.90 nats.
 
     Hint: the given configuration reaches this with room to spare. Let the run go to its end.
     """
-    check_loss_at_most(2.08, student, twin, attachments)
+    check_loss_at_most(1.9, student, twin, attachments)
