@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_a_table_in_the_code_is_no_training(lab, judges, files):
     alphabet = json.loads(files[RECORD])["alphabet"]
     ids = {character: number for number, character in enumerate(alphabet)}
     counts = torch.ones(len(ids), len(ids))
-    for first, second in zip(text[:200_000], text[1:200_001], strict=True):
+    for first, second in pairwise(text[:200_000]):
         counts[ids[first], ids[second]] += 1
     table = (counts / counts.sum(1, keepdim=True)).log().mul(100).round().long().tolist()
     more = f"{_WRAPPED}        return TABLE[tokens]\n\nTABLE = torch.tensor([\n"

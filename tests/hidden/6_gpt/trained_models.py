@@ -85,7 +85,7 @@ def read_record(attachments: Attachments) -> Record:
         record = msgspec.json.decode(attachments.content(RECORD), type=Record)
     except msgspec.MsgspecError:
         says = (
-            f"{RECORD} is not the file that the given trainer writes, or was changed by hand: hand in both as they are"
+            f"{RECORD} is not the file that the given trainer writes: hand it in as it is"
         )
         raise CheckFailure(Symptom.BAD_FILE, says) from None
     if len(record.alphabet) != record.config.vocab_size or len(set(record.alphabet)) != len(record.alphabet):
