@@ -25,6 +25,7 @@ from autograder.judge.attachments import Attachments
 from autograder.judge.messages import Attached
 from autograder.judge.trusted_code import needed_stages
 from autograder.lab import Lab, StageFolders
+from autograder.release.solved import write_solved
 
 STAGE = "6_gpt"
 MARGIN = 0.03
@@ -59,9 +60,7 @@ def train(lab: Lab, seed: int, run: Path) -> None:
         return
     copy = run / "students"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(lab.root / "assignments", copy)
-    for stage in lab.stages():
-        shutil.copy(stage.reference, copy / stage.id)
+    write_solved(lab, copy)
     program = copy / STAGE / "train.py"
     subprocess.run([sys.executable, program, "--fresh", "--seed", str(seed), "--out", run.resolve()], check=True)
     shutil.rmtree(copy)

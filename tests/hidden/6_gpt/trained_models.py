@@ -84,9 +84,7 @@ def read_record(attachments: Attachments) -> Record:
     try:
         record = msgspec.json.decode(attachments.content(RECORD), type=Record)
     except msgspec.MsgspecError:
-        says = (
-            f"{RECORD} is not the file that the given trainer writes: hand it in as it is"
-        )
+        says = f"{RECORD} is not the file that the given trainer writes: hand it in as it is"
         raise CheckFailure(Symptom.BAD_FILE, says) from None
     if len(record.alphabet) != record.config.vocab_size or len(set(record.alphabet)) != len(record.alphabet):
         says = f"the alphabet in {RECORD} does not have as many characters as the model has tokens"

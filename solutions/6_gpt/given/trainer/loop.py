@@ -60,7 +60,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.config = model_config(recipe, corpus)
         self.model: nn.Module = gpt.GPT(self.config)
-        self.parts: Parts = choose_parts(self.model, parts)
+        self.parts: Parts = choose_parts(self.model, self.config, parts)
         self.model.to(machine.device)
         self.trained, self.measured = prepare(self.model, machine)
         groups = gpt.parameter_groups(self.model, recipe.weight_decay)
@@ -95,7 +95,7 @@ class Trainer:
         due = recipe.evaluation_steps()
         with self.display.progress(recipe, progress):
             while progress.step < recipe.steps:
-                self._step()
+                self.step()
                 if progress.step in due:
                     self._evaluate()
                     self._save()
@@ -104,7 +104,12 @@ class Trainer:
                     return self._result(complete=False)
         return self._result(complete=True)
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Train on one more batch.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
         recipe, progress = self.recipe, self.progress
         rate = gpt.learning_rate(progress.step, recipe.max_rate, recipe.min_rate, recipe.warmup, recipe.steps)
         for group in self.optimizer.param_groups:
@@ -175,7 +180,7 @@ class Trainer:
         """What the model writes after a line break; nothing while `generate` is not done."""
         device = self.machine.device
         prompt = torch.tensor([[self.corpus.alphabet.index("\n")]], device=device)
-        generator = torch.Generator(device).manual_seed(self.recipe.seed)
+        generator = torch.Generator(device).manual_seed(self.progress.step)
         try:
             tokens = gpt.generate(self.model, prompt, SAMPLE_LENGTH, temperature=TEMPERATURE, generator=generator)
         except NotImplementedError:

@@ -39,18 +39,19 @@ class Parts:
         return f"yours; PyTorch's for {', '.join(self.faster)}" if self.faster else "yours"
 
 
-def choose_parts(model: nn.Module, wanted: str) -> Parts:
+def choose_parts(model: nn.Module, config: gpt.GPTConfig, wanted: str) -> Parts:
     """Find the faster parts that agree with yours, and put those of the model in their places.
 
     Args:
         model: your GPT, on the CPU, where both compute with all digits.
+        config: its sizes.
         wanted: "fast", or "own" for yours alone.
     """
     if wanted == "own":
         return Parts(gpt.AdamW)
     faster, remarks = [], []
     for name, change in {"attention": _fuse_attention, "norms": _fuse_norms, "GELU": _fuse_gelu}.items():
-        problem = _try(model, change)
+        problem = _try(model, config, change)
         if problem is None:
             faster.append(name)
         else:
@@ -81,10 +82,10 @@ class _Changes:
                 setattr(owner, name, value)
 
 
-def _try(model: nn.Module, change: Callable[[nn.Module, _Changes], None]) -> str | None:
+def _try(model: nn.Module, config: gpt.GPTConfig, change: Callable[[nn.Module, _Changes], None]) -> str | None:
     """Change the model for good if its logits stay as they are; else why not."""
     changes = _Changes()
-    with _probe(model) as tokens:
+    with _probe(model, config) as tokens:
         before = model(tokens)
         try:
             change(model, changes)
@@ -99,9 +100,9 @@ def _try(model: nn.Module, change: Callable[[nn.Module, _Changes], None]) -> str
 
 
 @contextmanager
-def _probe(model: nn.Module) -> Iterator[Tensor]:
+def _probe(model: nn.Module, config: gpt.GPTConfig) -> Iterator[Tensor]:
     """Tokens to compare on, with dropout off and weights large enough for a difference to show."""
-    config, training = model.config, model.training
+    training = model.training
     weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(config.vocab_size, (2, config.context_length), generator=generator)
