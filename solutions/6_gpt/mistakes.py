@@ -1,7 +1,3 @@
-<<<<<<< HEAD
-MISTAKES = ()
-=======
 from autograder.mistakes import Mistake
 
 MISTAKES: tuple[Mistake, ...] = ()
->>>>>>> trainer
