@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from autograder.forbidden import FORBIDDABLE
+from autograder.forbidden import FORBIDDABLE, full_name
 from autograder.yaml_source import ConfigError, YamlSource, nearest
 
 __all__ = [
@@ -212,7 +212,8 @@ def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> No
             raise source.error(here, f"`{name}` must be the name of a function or class")
         for index, forbidden in enumerate(exercise.forbid):
             if forbidden not in FORBIDDABLE:
-                problem = f"`{forbidden}` is not known as something to forbid{nearest(forbidden, FORBIDDABLE)}"
+                close = nearest(full_name(forbidden), FORBIDDABLE)
+                problem = f"`{forbidden}` is not known as something to forbid{close}"
                 raise source.error((*here, "forbid", str(index)), problem)
         for index, attachment in enumerate(exercise.attachments):
             if attachment not in stage.attachments:

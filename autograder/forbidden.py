@@ -53,9 +53,20 @@ FORBIDDABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
+_SHORT = {"torch.nn.functional.": "F.", "torch.nn.": "nn."}
+
+
 def short_name(name: str) -> str:
     """A name as people write it: ``F.gelu`` for ``torch.nn.functional.gelu``, ``nn.GELU`` for ``torch.nn.GELU``."""
-    for full, short in (("torch.nn.functional.", "F."), ("torch.nn.", "nn.")):
+    for full, short in _SHORT.items():
         if name.startswith(full):
             return short + name.removeprefix(full)
+    return name
+
+
+def full_name(name: str) -> str:
+    """The name that ``short_name`` shortens to this one; what is not short stays as it is."""
+    for full, short in _SHORT.items():
+        if name.startswith(short):
+            return full + name.removeprefix(short)
     return name

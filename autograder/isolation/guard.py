@@ -2,8 +2,8 @@
 
 A call is the file's when that file, and no other of the submission's, is the nearest on the stack: what it calls by
 itself or through torch, and not what another module does for it. It is noticed in two places. Functions and classes
-written in Python are replaced by ones that look at the stack first. Kernels get a wrapper in torch's dispatcher, so
-every alias, method and compiled way to them ends there. What is not refused goes on as if nothing were there,
+are replaced by ones that look at the stack first. Kernels get a wrapper in torch's dispatcher, where every alias,
+method and compiled way to them ends. What is not refused goes on as if nothing were there,
 gradients included.
 
 All of this lives in the process of the submission, whose code could undo it or empty the record: a refusal is
@@ -14,7 +14,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType, FunctionType
+from types import BuiltinFunctionType, FrameType, FunctionType
 from typing import Any, NoReturn
 
 import torch
@@ -113,14 +113,14 @@ class Guard:
         raise ForbiddenCall(f"{name} may not be used in this exercise")
 
     def _replace(self, name: str) -> None:
-        """Put a function that looks first in the place of one written in Python, or of a class's ``__init__``."""
+        """Put a function that looks first in the place of a function, or of a class's ``__init__``."""
         path, _, last = name.rpartition(".")
         found = getattr(sys.modules.get(path), last, None)
         if isinstance(found, type):
             self._replace_in(found, "__init__", name)
-        elif isinstance(found, FunctionType):
+        elif isinstance(found, FunctionType | BuiltinFunctionType):
             for module, attribute in {(path, last), (found.__module__, found.__name__)}:
-                if getattr(sys.modules[module], attribute, None) is found:
+                if getattr(sys.modules.get(module), attribute, None) is found:
                     self._replace_in(sys.modules[module], attribute, name)
 
     def _replace_in(self, owner: object, attribute: str, name: str) -> None:

@@ -37,6 +37,34 @@ def test_the_tiny_lab_is_read(tmp_path):
     assert config.policies.count_bonus
 
 
+def with_forbidden(names: str) -> str:
+    return GRADING.replace("        bonus: true\n", f"        bonus: true\n        forbid: {names}\n")
+
+
+def test_what_an_exercise_forbids_is_read(tmp_path):
+    config = load(tmp_path, with_forbidden("[torch.softmax, torch.nn.LayerNorm]"))
+    exercises = config.stages[STAGE].exercises
+    assert exercises["halve"].forbid == ("torch.softmax", "torch.nn.LayerNorm")
+    assert exercises["double"].forbid == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("torch.sofmax", "; nearest: `torch.softmax`"),
+        ("F.gelu", "; nearest: `torch.nn.functional.gelu`"),
+        ("torch.nn.functional.softmax", "; nearest: `torch.nn.functional."),
+        ("zzz", ""),
+    ],
+)
+def test_something_unknown_to_forbid_is_told_with_its_line(tmp_path, name, nearest):
+    text = with_forbidden(f"\n          - torch.softmax\n          - {name}")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    where = f"grading.yml:{line_of(text, f'- {name}')}: stages.1_tiny.exercises.halve.forbid.1: "
+    assert str(caught.value).startswith(f"{where}`{name}` is not known as something to forbid{nearest}")
+
+
 def test_policies_are_read(tmp_path):
     policies = """\
 policies:

@@ -10,7 +10,7 @@ from autograder.grade import Grader, Reuse, result_store, stage_files
 from autograder.intake import Owed, take_in
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import JudgeError
-from autograder.lab import LabError
+from autograder.lab import Lab, LabError
 from autograder.results import IsolationLevel, Outcome, decode_results, encode_results
 
 GOOD, WRONG, CRASH = "good = 1\n", "wrong = 1\n", "crash = 1\n"
@@ -377,6 +377,30 @@ def test_what_is_owed_follows_from_what_was_asked_for(two_stages):
     assert owed(SECOND, STAGE) == {STAGE: Owed.ALL, SECOND: Owed.ALL}
     with pytest.raises(LabError, match="no stage named `3_none`"):
         owed("3_none")
+
+
+# ---- forbidden calls
+
+
+def test_forbidden_calls_and_what_could_hide_one_are_noted_also_from_the_store(students):
+    replace_in(
+        students.lab.root / "grading.yml",
+        "        title: Twice the input\n",
+        "        title: Twice the input\n        forbid: [torch.softmax]\n",
+    )
+    refused = solution(double="return x / x.softmax(0).sum() * 2", total="return eval('x.sum(axis)')")
+    students.hands_in("ada", refused)
+    students.hands_in("bob", LOOP)
+    notes = (
+        "tiny.py, line 5, double: calls torch.softmax, which double must not",
+        "tiny.py, line 9: eval could hide a forbidden call",
+    )
+    for _ in range(2):
+        run = students.grade(judges=InProcessJudges(Lab(students.lab.root)))
+        assert run.scores == {("ada", STAGE): 4, ("bob", STAGE): 7}
+        assert run.report("ada").notes == notes
+        assert run.report("bob").notes == ()
+    assert run.cached == ["ada", "bob"]
 
 
 # ---- the whole class

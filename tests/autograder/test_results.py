@@ -65,7 +65,7 @@ def test_the_json_is_the_documented_one():
     assert {"student", "stage", "points", "score", "bonus", "graded", "stand_ins", "checks"} <= set(made)
     assert set(made["checks"][0]) == {
         *("id", "title", "exercise", "outcome", "points", "score", "bonus"),
-        *("what", "where", "hint", "mistake", "seconds"),
+        *("what", "where", "hint", "mistake", "forbidden", "seconds"),
     }
 
 

@@ -37,10 +37,14 @@ class Judges:
             return self._reply
         stage = self._lab.stage(job.stage)
         trusted = read_trusted(self._lab, stage)
-        variant = next(one for one in variants(self._lab, stage, trusted) if one.modules == job.modules)
+        variant = next(one for one in variants(self._lab, stage, trusted) if is_of(job, one))
         if self._truly is None or variant.name in self._truly:
-            return Judged(judge_stage(stage, job.modules, TrustedSession, trusted, job.seed))
+            return Judged(judge_stage(stage, job.modules, TrustedSession, trusted, job.seed, forbid=job.forbid))
         return Judged(tuple(as_listed(variant, check) for check in stage.stage.checks))
+
+
+def is_of(job: Job, variant: Variant) -> bool:
+    return variant.modules == job.modules and variant.forbid == job.forbid
 
 
 def as_listed(variant: Variant, check: str) -> CheckResult:
@@ -151,6 +155,58 @@ def test_an_alternative_that_is_taken_for_a_mistake_is_found(tiny_lab):
     loop = tiny_lab.stage(STAGE).folder / "alternatives" / "loop.py"
     replace_in(loop, "return x * 0.5", "return x")
     assert "1_tiny: alternative loop: is named halve_forgets_to_divide" in problems(tiny_lab, truly=["loop"])
+
+
+def forbid_a_softmax(lab: Lab, marked: str, other: str = "return x + x", says: str = "No `torch.softmax`.") -> None:
+    """``double`` forbids a softmax and its docstring ``says`` so; one line of an alternative of it is ``marked``."""
+    title = "        title: Twice the input\n"
+    replace_in(lab.root / "grading.yml", title, f"{title}        forbid: [torch.softmax]\n")
+    replace_in(lab.stage(STAGE).reference, "Twice the input.\n", f"Twice the input. {says}\n")
+    library = lab.stage(STAGE).folder / "alternatives" / "pytorch.py"
+    replace_in(
+        library, "    return x + x\n", f"    half = torch.softmax(torch.zeros(2), 0)[0]{marked}\n    return x / half\n"
+    )
+    replace_in(lab.stage(STAGE).folder / "alternatives" / "loop.py", "return x + x", other)
+
+
+LIBRARY = ["pytorch", "pytorch as a student's own"]
+
+
+def test_an_alternative_is_refused_in_the_lines_it_marks_and_right_all_the_same(tiny_lab):
+    forbid_a_softmax(tiny_lab, "  # refused")
+    done: list[Verdict] = []
+    assert problems(tiny_lab, truly=LIBRARY, on_done=done.append) == []
+    assert [verdict.variant.name for verdict in done if verdict.variant.kind == "alternative"] == ["loop", *LIBRARY]
+
+
+def test_an_alternative_that_is_refused_without_a_mark_is_found(tiny_lab):
+    forbid_a_softmax(tiny_lab, "")
+    found = problems(tiny_lab, truly=LIBRARY)
+    assert len(found) == 2
+    assert found[0].startswith(
+        "1_tiny: alternative pytorch: loses test_double_keeps_the_dtype: FAILED, `torch.softmax`"
+    )
+
+
+def test_a_mark_where_nothing_is_refused_is_found(tiny_lab):
+    forbid_a_softmax(tiny_lab, "  # refused", other="return x + x  # refused")
+    found = problems(tiny_lab, truly=[*LIBRARY, "loop as a student's own"])
+    assert found == ["1_tiny: alternative loop as a student's own: line 7 is marked `# refused`, and is not"]
+
+
+def test_a_refusal_in_another_line_than_the_marked_one_is_found(tiny_lab):
+    forbid_a_softmax(tiny_lab, "\n    x = x  # refused")
+    found = problems(tiny_lab, truly=LIBRARY)
+    assert found == [
+        "1_tiny: alternative pytorch as a student's own: line 7 is refused, and not marked",
+        "1_tiny: alternative pytorch as a student's own: line 8 is marked `# refused`, and is not",
+    ]
+
+
+def test_what_is_forbidden_and_not_said_to_students_is_found(tiny_lab):
+    forbid_a_softmax(tiny_lab, "  # refused", says="No softmax.")
+    found = problems(tiny_lab)[0]
+    assert found == "1_tiny: the docstring of double does not say that `torch.softmax` may not be used"
 
 
 def test_a_reference_that_fails_is_found(tiny_lab):

@@ -8,7 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention as fused
 
 def softmax(x, dim=-1):
     nothing = (x == float("-inf")).all(dim, keepdim=True)
-    return log_softmax(x.masked_fill(nothing, 0), dim).exp() * ~nothing  # refused
+    return log_softmax(x.masked_fill(nothing, 0), dim).exp() * ~nothing
 
 
 def causal_mask(query_length, key_length=None, device=None):

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 def softmax(x, dim=-1):
     empty = torch.isneginf(x).all(dim=dim, keepdim=True)
-    return functional.softmax(x.masked_fill(empty, 0.0), dim=dim).masked_fill(empty, 0.0)  # refused
+    return functional.softmax(x.masked_fill(empty, 0.0), dim=dim).masked_fill(empty, 0.0)
 
 
 def causal_mask(query_length, key_length=None, device=None):

@@ -1,0 +1,90 @@
+"""What is forbidden is refused by every way that goes through its kernel, and nothing that is honest is.
+
+The ways that get round it are listed and tried as well: they show what a refusal is worth, which is evidence.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from ways_around import ATTENTION, ATTENTION_WAYS, HONEST, SOFTMAX, SOFTMAX_WAYS, UNUSABLE, WAYS_THROUGH, with_imports
+
+from autograder.config import Exercise, Stage
+from autograder.forbidden import FORBIDDABLE
+from autograder.isolation.errors import SubmissionError
+from autograder.isolation.process import Limits, Template
+from autograder.isolation.proxy import Student
+from autograder.judge.evidence import forbidden_call_notes
+
+EARLIER = """
+from torch.nn.functional import scaled_dot_product_attention
+def attention(q): return scaled_dot_product_attention(q, q, q)
+"""
+LIMITS = Limits(call_cpu_seconds=5, worker_cpu_seconds=20, memory_mb=400, reply_mb=4)
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[Template]:
+    with Template.start() as template:
+        yield template
+
+
+def refusals(template: Template, source: str, names: tuple[str, ...]) -> tuple[list[tuple[str, str, int, str]], str]:
+    """What was refused when ``f`` was called, and the error that came back, if any."""
+    worker = template.spawn(LIMITS)
+    forbidden = {name: FORBIDDABLE[name] for name in names}
+    said = ""
+    try:
+        modules = {"submission": with_imports(source), "earlier": EARLIER}
+        worker.request("load", modules=modules, main="submission", forbidden=forbidden)
+        Student(worker).f(torch.ones(1, 2, 4, 8))
+    except SubmissionError as error:
+        said = str(error)
+    finally:
+        refused = worker.request("refusals")
+        worker.kill()
+    return refused, said
+
+
+@pytest.mark.parametrize("way", ATTENTION_WAYS)
+def test_attention_is_refused(template, way):
+    assert_refused(template, ATTENTION_WAYS[way], ATTENTION)
+
+
+@pytest.mark.parametrize("way", SOFTMAX_WAYS)
+def test_softmax_is_refused(template, way):
+    assert_refused(template, SOFTMAX_WAYS[way], SOFTMAX)
+
+
+def assert_refused(template: Template, source: str, names: tuple[str, ...]) -> None:
+    refused, said = refusals(template, source, names)
+    assert refused, said
+    name, file, line, _ = refused[0]
+    assert name in names
+    assert (file, line >= 4) == ("submission.py", True) or (file, line) == ("", 0)
+
+
+@pytest.mark.parametrize("way", HONEST)
+def test_honest_code_is_not_refused(template, way):
+    assert refusals(template, HONEST[way], ATTENTION + SOFTMAX) == ([], "")
+
+
+@pytest.mark.parametrize("way", UNUSABLE)
+def test_a_way_that_leads_nowhere_is_an_error(template, way):
+    refused, said = refusals(template, UNUSABLE[way], ATTENTION)
+    assert refused == []
+    assert said
+
+
+@pytest.mark.parametrize("way", WAYS_THROUGH)
+def test_a_refusal_can_be_got_round_and_most_ways_stand_out_in_the_text(template, way):
+    source, word = WAYS_THROUGH[way]
+    assert refusals(template, source, ATTENTION) == ([], "")
+    assert word_in_notes(source) == word
+
+
+def word_in_notes(source: str) -> str | None:
+    exercise = Exercise(title="f", minutes=1, hints=("a", "b", "c"), checks={"test_f": 1}, forbid=ATTENTION)
+    stage = Stage(title="A stage", module="submission", exercises={"f": exercise})
+    notes = forbidden_call_notes(stage, with_imports(source), [])
+    return notes[0].split(": ")[1].split()[0] if notes else None

@@ -1,0 +1,232 @@
+"""The guard in this process: what it refuses, what it lets through unchanged, and that it leaves nothing behind."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch.nn import functional
+
+from autograder.forbidden import FORBIDDABLE, full_name, short_name
+from autograder.isolation.errors import SubmissionError
+from autograder.isolation.proxy import Student, define
+from autograder.isolation.trusted import TrustedSession
+
+MAIN = """\
+import earlier
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def own(x):
+    return x.softmax(-1)
+
+
+def through_earlier(x):
+    return earlier.weights(x)
+
+
+def called_back(x):
+    return earlier.apply(lambda y: functional.softmax(y, -1), x)
+
+
+def own_and_earlier(x):
+    return own(earlier.weights(x))
+
+
+def caught(x):
+    for _ in range(100):
+        try:
+            own(x)
+        except Exception:
+            pass
+    return x
+
+
+def normalised(x):
+    return nn.LayerNorm(x.shape[-1]).double()(x)
+
+
+class Inherited(nn.LayerNorm):
+    pass
+
+
+def clipped(x):
+    return nn.utils.clip_grad_norm_([x], 1.0)
+"""
+EARLIER = """\
+import torch
+
+
+def weights(x):
+    return torch.softmax(x, dim=-1)
+
+
+def apply(function, x):
+    return function(x)
+
+
+def normalised(x):
+    return torch.nn.functional.layer_norm(x, x.shape[-1:])
+"""
+
+
+@pytest.fixture
+def opened() -> Iterator[list[TrustedSession]]:
+    """Sessions of a test; they end with it."""
+    sessions: list[TrustedSession] = []
+    yield sessions
+    for session in sessions:
+        session.kill()
+
+
+@pytest.fixture
+def student(opened):
+    """Loads the submission with these names forbidden."""
+
+    def load(*names: str, main: str = MAIN) -> Student:
+        session = TrustedSession()
+        opened.append(session)
+        forbidden = {name: FORBIDDABLE[name] for name in names}
+        session.request("load", modules={"main": main, "earlier": EARLIER}, main="main", forbidden=forbidden)
+        return Student(session)
+
+    return load
+
+
+def refusals(student: Student) -> list[tuple[str, str, int, str]]:
+    return student._session.request("refusals")
+
+
+def x() -> torch.Tensor:
+    return torch.tensor([[0.0, 1.0, 3.0]], dtype=torch.float64)
+
+
+def test_the_submissions_own_call_is_refused_with_its_line(student):
+    loaded = student("torch.softmax")
+    with pytest.raises(SubmissionError, match=r"torch\.softmax may not be used in this exercise"):
+        loaded.own(x())
+    assert refusals(loaded) == [("torch.softmax", "main.py", 8, "own")]
+
+
+def test_what_another_module_calls_is_its_own_affair(student):
+    loaded = student("torch.softmax")
+    assert torch.equal(loaded.through_earlier(x()), torch.softmax(x(), -1))
+    assert refusals(loaded) == []
+
+
+def test_a_function_that_another_module_calls_back_is_the_submissions(student):
+    loaded = student("torch.softmax")
+    with pytest.raises(SubmissionError):
+        loaded.called_back(x())
+    assert [line for _, _, line, _ in refusals(loaded)] == [16]
+
+
+def test_a_call_allowed_before_one_refused_does_not_count(student):
+    loaded = student("torch.softmax")
+    with pytest.raises(SubmissionError):
+        loaded.own_and_earlier(x())
+    assert [line for _, _, line, _ in refusals(loaded)] == [8]
+
+
+def test_an_error_that_is_caught_stays_on_record_and_the_record_stays_short(student):
+    loaded = student("torch.softmax")
+    assert torch.equal(loaded.caught(x()), x())
+    assert refusals(loaded) == [("torch.softmax", "main.py", 8, "own")]
+
+
+def test_a_function_of_torch_taken_for_ones_own_is_refused_without_a_line(student):
+    loaded = student("torch.softmax", main="from torch.nn.functional import softmax\n")
+    with pytest.raises(SubmissionError):
+        loaded.softmax(x(), -1)
+    assert refusals(loaded) == [("torch.softmax", "", 0, "")]
+
+
+def test_a_helper_of_ours_around_the_call_changes_nothing(student):
+    loaded = student("torch.softmax", main="from torch import softmax\n")
+    helper = define(loaded, "def call(function, x):\n    return function(x, -1)\n")
+    with pytest.raises(SubmissionError):
+        helper.call(loaded.softmax, x())
+
+
+def test_what_is_called_while_loading_is_refused(student, opened):
+    with pytest.raises(SubmissionError):
+        student("torch.nn.LayerNorm", main="import torch\nnorm = torch.nn.LayerNorm(2)\n")
+    assert opened[0].request("refusals") == [("torch.nn.LayerNorm", "main.py", 2, "<module>")]
+
+
+def test_a_class_is_refused_where_it_is_made(student):
+    loaded = student("torch.nn.LayerNorm")
+    for function, arguments in ((loaded.normalised, [x()]), (loaded.Inherited, [3])):
+        with pytest.raises(SubmissionError):
+            function(*arguments)
+    assert [name for name, *_ in refusals(loaded)] == ["torch.nn.LayerNorm"] * 2
+
+
+def test_a_function_without_a_kernel_is_refused_by_its_name(student):
+    loaded = student("torch.nn.utils.clip_grad_norm_")
+    with pytest.raises(SubmissionError):
+        loaded.clipped(x())
+
+
+@pytest.mark.parametrize("forbidden", [["torch.softmax"], ["torch.nn.functional.layer_norm"], list(FORBIDDABLE)])
+def test_what_passes_has_its_gradients(student, forbidden):
+    """Through a kernel of one piece (softmax) and one that is taken apart (layer_norm)."""
+    loaded = student(*forbidden, main="from earlier import normalised, weights\n")
+    for found, expected in (
+        (loaded.weights, lambda x: torch.softmax(x, -1)),
+        (loaded.normalised, lambda x: functional.layer_norm(x, (3,))),
+    ):
+        ours, theirs = x().requires_grad_(), x().requires_grad_()
+        towards = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64)
+        (gradient,) = torch.autograd.grad(found(ours), ours, towards)
+        (expected_gradient,) = torch.autograd.grad(expected(theirs), theirs, towards)
+        assert torch.equal(gradient, expected_gradient)
+    assert refusals(loaded) == []
+
+
+def test_nothing_is_refused_outside_a_request(student):
+    student(*FORBIDDABLE)
+    assert torch.softmax(x(), -1).sum() == 1
+    functional.scaled_dot_product_attention(x(), x(), x())
+    torch.nn.MultiheadAttention(4, 2)
+
+
+def test_nothing_is_left_behind_even_after_errors(student, opened):
+    before = {name: resolve(name) for name in FORBIDDABLE}
+    constructors = {name: found.__init__ for name, found in before.items() if isinstance(found, type)}
+    for _ in range(3):  # a kernel can be wrapped once only, so each has to be unwrapped again
+        loaded = student(*FORBIDDABLE)
+        with pytest.raises(SubmissionError):
+            loaded.own(x())
+        opened[-1].kill()
+    assert {name: resolve(name) for name in FORBIDDABLE} == before
+    assert {name: before[name].__init__ for name in constructors} == constructors
+    assert torch.equal(loaded.own(x()), torch.softmax(x(), -1))
+
+
+@pytest.mark.parametrize("name", FORBIDDABLE)
+def test_what_can_be_forbidden_is_there(name):
+    assert callable(resolve(name))
+    for kernel in FORBIDDABLE[name]:
+        assert hasattr(torch.ops.aten, kernel)
+
+
+def resolve(name: str) -> object:
+    path, _, last = name.rpartition(".")
+    return getattr(sys.modules[path], last)
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("torch.softmax", "torch.softmax"),
+        ("torch.nn.functional.gelu", "F.gelu"),
+        ("torch.nn.GELU", "nn.GELU"),
+        ("torch.nn.utils.clip_grad_norm_", "nn.utils.clip_grad_norm_"),
+        ("torch.optim.AdamW", "torch.optim.AdamW"),
+    ],
+)
+def test_names_are_shown_as_people_write_them(name, short):
+    assert (short_name(name), full_name(short)) == (short, name)

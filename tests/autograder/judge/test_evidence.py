@@ -1,0 +1,88 @@
+"""What an instructor is told about forbidden calls."""
+
+import pytest
+from tiny_lab import GRADING
+
+from autograder.config import Stage, load_config
+from autograder.judge.evidence import forbidden_call_notes
+from autograder.results import CheckResult, Outcome
+
+
+@pytest.fixture
+def stage(tmp_path) -> Stage:
+    path = tmp_path / "grading.yml"
+    path.write_text(GRADING.replace("bonus: true", "bonus: true\n        forbid: [torch.softmax]"), encoding="utf-8")
+    return load_config(path).stages["1_tiny"]
+
+
+def result(name: str, exercise: str, where: str, forbidden: str = "torch.softmax") -> CheckResult:
+    return CheckResult(
+        id=name, title="", exercise=exercise, outcome=Outcome.FAILED, points=1, where=where, forbidden=forbidden
+    )
+
+
+def test_a_call_is_told_once_with_its_line_and_every_exercise_that_it_cost(stage):
+    checks = [
+        result("test_a", "halve", "tiny.py, line 3, halve"),
+        result("test_b", "halve", "tiny.py, line 3, halve"),
+        result("test_c", "double", "tiny.py, line 3, halve"),
+        result("test_d", "double", "tiny.py, line 9, double", "torch.nn.functional.gelu"),
+        result("test_e", "double", "tiny.py, line 9, double", ""),
+    ]
+    assert forbidden_call_notes(stage, "", checks) == (
+        "tiny.py, line 3, halve: calls torch.softmax, which halve and double must not",
+        "tiny.py, line 9, double: calls F.gelu, which double must not",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("exec('x')", "exec"),
+        ("y = eval(x)", "eval"),
+        ("import ctypes", "ctypes"),
+        ("m = __import__('torch')", "__import__"),
+        ("from torch import nn, ops", "ops"),
+        ("y = torch.ops.aten.exp(x)", "ops"),
+        ("y = torch._C._nn.gelu(x)", "_C"),
+        ("f = getattr(torch.nn.functional, 'so' + 'ftmax')", "getattr"),
+        ("f = vars(F)['so' + 'ftmax']", "vars"),
+        ("f = torch.__dict__['softmax']", "__dict__"),
+        ("g = torch.jit.script(f)", "jit"),
+    ],
+)
+def test_what_could_hide_a_call_is_named(stage, line, word):
+    note = f"tiny.py, line 3: {word} could hide a forbidden call"
+    assert forbidden_call_notes(stage, f"import torch\n\n{line}\n", []) == (note,)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "model.eval()",
+        "# exec(x)",
+        "y = 'torch.ops'",
+        "f = getattr(self, name)",
+        "from torch import Tensor, nn",
+        "execute(x)",
+        "y = x.library",
+    ],
+)
+def test_honest_code_is_not(stage, line):
+    assert forbidden_call_notes(stage, f"import torch\n{line}\n", []) == ()
+
+
+def test_text_that_is_no_python_is_read_as_far_as_it_goes(stage):
+    for text in ("exec('x')\ndef f(:\n  '''", "exec('x')\n  if:\n x", "exec('x')\n\x00"):
+        assert len(forbidden_call_notes(stage, text, [])) == 1
+    assert forbidden_call_notes(stage, "x = " + "(" * 100_000, []) == ()
+
+
+def test_a_text_full_of_it_gives_a_few_lines(stage):
+    assert len(forbidden_call_notes(stage, "exec('x')\n" * 1000, [])) == 10
+
+
+def test_a_stage_that_forbids_nothing_is_not_looked_at(tmp_path):
+    path = tmp_path / "grading.yml"
+    path.write_text(GRADING, encoding="utf-8")
+    assert forbidden_call_notes(load_config(path).stages["1_tiny"], "exec('x')\n", []) == ()

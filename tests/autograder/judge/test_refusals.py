@@ -1,0 +1,119 @@
+"""A forbidden call loses the checks of the exercise that forbids it, whatever came of it, and no others."""
+
+import pytest
+from judging import judge
+from tiny_lab import STAGE, replace_in, solution
+
+from autograder.isolation.trusted import TrustedSession
+from autograder.judge.refusals import HINT
+from autograder.judge.run import judge_stage
+from autograder.judge.trusted_code import read_trusted
+from autograder.lab import Lab
+from autograder.results import CheckResult, Outcome
+
+HALF = "torch.nn.functional.softmax(torch.zeros(2), 0)[0]"
+REFUSED = "`torch.softmax` may not be used in this exercise: write it yourself"
+DOUBLE = {"test_double_multiplies_by_two", "test_double_keeps_the_dtype"}
+
+
+@pytest.fixture
+def lab(tiny_lab) -> Lab:
+    """The tiny lab, its first exercise not to be done with a softmax."""
+    replace_in(
+        tiny_lab.root / "grading.yml",
+        "        title: Twice the input\n",
+        "        title: Twice the input\n        forbid: [torch.softmax, torch.nn.LayerNorm]\n",
+    )
+    return tiny_lab
+
+
+def rest_right(**bodies: str) -> str:
+    return solution(**{"double": "return 2 * x", "total": "return x.sum(axis)", "halve": "return x / 2"} | bodies)
+
+
+def failed(results: dict[str, CheckResult]) -> set[str]:
+    return {name for name, result in results.items() if not result.passed}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"return x / {HALF}",
+        f"return [{HALF}, 2 * x][1]",  # a right answer, and the call all the same
+        f"\n    try:\n        {HALF}\n    except Exception:\n        pass\n    return 2 * x",
+        f"\n    try:\n        {HALF}\n    finally:\n        raise ValueError('another error')",
+        f"\n    try:\n        {HALF}\n    finally:\n        return 'no tensor'",
+    ],
+)
+def test_a_forbidden_call_is_told_plainly_and_costs_its_exercise(lab, body):
+    results = judge(lab, rest_right(double=body))
+    assert failed(results) == DOUBLE
+    for check in DOUBLE:
+        result = results[check]
+        assert (result.outcome, result.what, result.hint) == (Outcome.FAILED, REFUSED, HINT)
+        assert (result.forbidden, result.mistake) == ("torch.softmax", None)
+        line = next(n for n, text in enumerate(rest_right(double=body).split("\n"), 1) if "softmax" in text)
+        assert result.where == f"tiny.py, line {line}, double"
+
+
+def test_where_nothing_is_forbidden_the_same_call_is_right(lab):
+    assert failed(judge(lab, rest_right(halve=f"return x * {HALF}"))) == set()
+
+
+def test_an_exercise_that_forbids_may_use_what_another_one_wrote(lab):
+    """`double` calls `halve`, which uses what `double` may not: its checks are refused, those of `halve` are not."""
+    source = rest_right(halve=f"return x * {HALF}", double="return 4 * halve(x)")
+    assert failed(judge(lab, source)) == DOUBLE
+
+
+def test_a_forbidden_object_made_while_loading_costs_its_exercise(lab):
+    results = judge(lab, rest_right() + "\nNORM = torch.nn.LayerNorm(2)\n")
+    assert failed(results) == DOUBLE
+    assert {results[check].where for check in DOUBLE} == {"tiny.py, line 15"}
+    assert results["test_double_keeps_the_dtype"].what.startswith("`nn.LayerNorm` may not be used")
+
+
+def test_a_function_of_torch_in_the_exercises_place_points_at_the_exercise(lab):
+    source = rest_right().replace("def double(x):\n    return 2 * x\n", "double = torch.nn.Softmax(dim=0)\n")
+    results = judge(lab, source)
+    assert failed(results) == DOUBLE
+    assert {(results[check].what, results[check].where) for check in DOUBLE} == {(REFUSED, "tiny.py, double")}
+
+
+def test_a_stage_can_be_judged_without_refusing_anything(lab):
+    stage = lab.stage(STAGE)
+    source = rest_right(double=f"return x / {HALF}")
+    results = judge_stage(stage, {"tiny": source}, TrustedSession, read_trusted(lab, stage), seed=0, forbid=False)
+    assert all(result.passed for result in results)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "nonsense",
+        [("torch.softmax", 5)],
+        [("torch.exp", "tiny.py", 5, "double")],
+        [("torch.nn.LayerNorm\x1b[2J", "tiny.py", 5, "double")],
+    ],
+)
+def test_a_record_that_cannot_be_believed_is_not(lab, reply):
+    """What a submission makes up about itself is no grader's error, and nothing for anyone to read."""
+
+    class Forging(TrustedSession):
+        def request(self, op, **arguments):
+            return reply if op == "refusals" else super().request(op, **arguments)
+
+    stage = lab.stage(STAGE)
+    results = judge_stage(stage, {"tiny": rest_right()}, Forging, read_trusted(lab, stage), seed=0)
+    assert all(result.passed for result in results)
+
+
+def test_places_that_a_submission_makes_up_lead_nowhere(lab):
+    class Forging(TrustedSession):
+        def request(self, op, **arguments):
+            forged = [("torch.softmax", "/etc/passwd", 99, "\x1b[2J")]
+            return forged if op == "refusals" else super().request(op, **arguments)
+
+    stage = lab.stage(STAGE)
+    results = judge_stage(stage, {"tiny": rest_right()}, Forging, read_trusted(lab, stage), seed=0)
+    assert {result.where for result in results if not result.passed} == {"tiny.py, line 4, double"}

@@ -1,0 +1,89 @@
+"""A bug costs its own points only: a class in which each student has one mistake, all of it in stage 2."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from autograder.fingerprint import SECRET_FILE
+from autograder.grade import Grader, stage_files
+from autograder.intake import take_in
+from autograder.judge.messages import Broken, Job, Judged
+from autograder.judge.pool import JudgePool
+from autograder.judge.trusted_code import needed_stages
+from autograder.lab import Lab, StageFolders
+from autograder.mistakes import Mistake, load_mistakes
+from autograder.results import StageReport
+
+STAGE = "2_attention"
+# Besides one mistake of each exercise: `verify` judges them all, stage by stage.
+EVERY = 12
+
+
+class Remembering:
+    """Judges each job once: everybody's other stages are the same, and so is what stands in for stage 2."""
+
+    def __init__(self, judges: JudgePool) -> None:
+        self._judges = judges
+        self._replies: dict[tuple[str, int, tuple[tuple[str, str], ...]], Judged | Broken] = {}
+        self.level = judges.level
+
+    def judge(self, job: Job) -> Judged | Broken:
+        key = (job.stage, job.seed, tuple(sorted(job.modules.items())))
+        if key not in self._replies:
+            self._replies[key] = self._judges.judge(job)
+        return self._replies[key]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """The real lab, its results kept elsewhere and its examples the same every time."""
+    (tmp_path / SECRET_FILE).write_bytes(b"the examples of one bug\n")
+    return replace(Lab.find(Path(__file__).parent), workspace=tmp_path)
+
+
+@pytest.fixture
+def judges(lab: Lab) -> Iterator[Remembering]:
+    with JudgePool(lab.root, size=1) as pool:
+        yield Remembering(pool)
+
+
+def spread(mistakes: Sequence[Mistake]) -> dict[str, Mistake]:
+    first = {mistake.exercise: mistake for mistake in reversed(mistakes)}
+    return {mistake.id: mistake for mistake in [*first.values(), *mistakes[::EVERY]]}
+
+
+def write_hand_ins(lab: Lab, mistakes: dict[str, Mistake], folder: Path) -> None:
+    for student, mistake in mistakes.items():
+        for stage in lab.stages():
+            place = folder / student / stage.id
+            place.mkdir(parents=True)
+            right = stage.reference_source()
+            text = mistake.apply(right) if stage.id == STAGE else right
+            (place / f"{stage.stage.module}.py").write_text(text, encoding="utf-8")
+
+
+def lost(report: StageReport) -> set[str]:
+    return {check.id for check in report.checks if not check.passed}
+
+
+def builds_on_stage_2(lab: Lab, stage: StageFolders) -> bool:
+    return stage.id != STAGE and STAGE in {needed.id for needed in needed_stages(lab, stage)}
+
+
+def test_one_mistake_in_stage_2_costs_points_in_stage_2_only(lab, judges, tmp_path):
+    mistakes = spread(load_mistakes(lab.stage(STAGE)))
+    assert {mistake.exercise for mistake in mistakes.values()} == set(lab.stage(STAGE).stage.exercises)
+    write_hand_ins(lab, mistakes, tmp_path / "class")
+    submissions = take_in([tmp_path / "class"], stage_files(lab))
+    reports = [graded.report for graded in Grader(lab, judges).grade_all(submissions, workers=1)]
+    assert len(reports) == len(mistakes) * len(lab.stages())
+    module = lab.stage(STAGE).stage.module
+    for report in reports:
+        stage, mistake = lab.stage(report.stage), mistakes[report.student]
+        assert lost(report) == (mistake.fails if stage.id == STAGE else set()), (report.student, report.stage)
+        costs_points = any(not lab.stage(STAGE).stage.checks[check][1].bonus for check in mistake.fails)
+        stood_in = builds_on_stage_2(lab, stage) and costs_points
+        assert report.stand_ins == ((module,) if stood_in else ()), (report.student, report.stage)
+    assert any(report.stand_ins for report in reports)
