@@ -121,7 +121,7 @@ def survives(stage: StageFolders, trusted: Trusted, seed: int, mutant: Mutant) -
     modules = {**trusted.modules, stage.stage.module: mutant.source}
     own = mutant.function.partition(".")[0]
 
-    def open_mutant(check: str) -> TrustedSession:
+    def open_mutant(check: str, following: str | None) -> TrustedSession:
         session = TrustedSession()
         session.load(modules, stage.stage.module)
         return session

@@ -54,7 +54,7 @@ stage = lab.stage({stage!r})
 trusted = read_trusted(lab, stage)
 modules = {{**trusted.modules, {module!r}: Path("{module}.py").read_text()}}
 
-def open_session(check):
+def open_session(check, following=None):
     session = TrustedSession()
     session.load(modules, {module!r})
     return session

@@ -5,7 +5,7 @@ import math
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,13 +90,42 @@ class Worker:
             WorkerDied: the worker ended, or its reply was no reply; every later request says so again.
             TypeError: an argument cannot travel.
         """
-        if self._death is not None:
-            raise WorkerDied(*self._death)
+        self.post(op, **arguments)
+        return self.settle()
+
+    def post(self, op: str, **arguments: Any) -> None:
+        """Send one operation and wait for nothing: the worker is at it while the judge does something else.
+
+        Raises:
+            WorkerDied, TypeError: as ``request`` does.
+        """
+        self._refuse_if_dead()
         pieces = encode(self._number + 1, [op, arguments], REQUESTS)
         self._number += 1
+        with self._talking() as deadline:
+            for piece in pieces:
+                self._stream.write(piece, deadline)
+
+    def settle(self) -> Any:
+        """Wait for the value of the operation that was posted.
+
+        Raises:
+            SubmissionError, WorkerDied: as ``request`` does.
+        """
+        self._refuse_if_dead()
+        with self._talking() as deadline:
+            return value_of(self._receive(deadline))
+
+    def _refuse_if_dead(self) -> None:
+        if self._death is not None:
+            raise WorkerDied(*self._death)
+
+    @contextlib.contextmanager
+    def _talking(self) -> Iterator[Deadline]:
+        """A deadline to send or receive under; what goes wrong on the way is the worker's end."""
         started = time.monotonic()
         try:
-            return value_of(self._exchange(pieces, self._deadline(started)))
+            yield self._deadline(started)
         except DeadlinePassed:
             raise self._died(DeathReason.TIMEOUT) from None
         except OutputFlood:
@@ -112,9 +141,7 @@ class Worker:
         """End the worker. May be called twice."""
         self._end(DeathReason.EXITED, "the judge ended it")
 
-    def _exchange(self, pieces: list[bytes | memoryview], deadline: Deadline) -> Any:
-        for piece in pieces:
-            self._stream.write(piece, deadline)
+    def _receive(self, deadline: Deadline) -> Any:
         number, answer = decode(lambda view: self._stream.read(view, deadline), self._caps)
         if number != self._number or self._stream.leftover:
             raise ProtocolError("a reply that was not asked for")

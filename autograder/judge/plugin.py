@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import hypothesis
@@ -23,7 +24,7 @@ from autograder.judge.attachments import Attachments
 from autograder.judge.recorder import Exchange, Recorder, Session, SessionFault, close
 
 OpenSession = Callable[[], Session]
-OpenForCheck = Callable[[str], Session]
+OpenForCheck = Callable[[str, str | None], Session]
 
 
 class NothingChecked(Exception):
@@ -59,7 +60,7 @@ class JudgePlugin:
     """Runs each hidden check against a session of its own.
 
     Args:
-        open_session: opens a session for a check, in which the submission is loaded.
+        open_session: opens a session for a check, in which the submission is loaded; it is told which check comes next.
         open_reference: the same for the reference, the fixture ``reference``.
         seed: what Hypothesis draws from.
         only: run these checks alone; all when None.
@@ -84,6 +85,7 @@ class JudgePlugin:
         self._seed = seed
         self._only = only
         self._attachments = attachments or Attachments({})
+        self._following: dict[str, str] = {}  # item → the check after it
         self.records: dict[str, CheckRecord] = {}
         self.problems: list[str] = []
         self.interruption: BaseException | None = None
@@ -93,7 +95,7 @@ class JudgePlugin:
         """The submission under test."""
         name = _name(request.node)
         record = self.records[name]
-        session = _opened(lambda: self._open_session(name))
+        session = _opened(lambda: self._open_session(name, self._following.get(request.node.nodeid)))
         recorder = Recorder(session)
         undecided = record.error is None
         try:
@@ -108,7 +110,7 @@ class JudgePlugin:
     def twin(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
         """The submission once more, in a session of its own: what the one was shown the other has not seen."""
         name = _name(request.node)
-        session = _opened(lambda: self._open_session(name))
+        session = _opened(lambda: self._open_session(name, None))
         try:
             yield Student(session)
         finally:
@@ -141,6 +143,7 @@ class JudgePlugin:
                 self.records[name] = CheckRecord(*title_and_hint(getattr(item, "function", None)))
             self.records[name].due += 1
         items[:] = chosen
+        self._following = {item.nodeid: _name(after) for item, after in pairwise(chosen)}
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Pytest, or this plugin, failed."""

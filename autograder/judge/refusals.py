@@ -1,5 +1,6 @@
 """Sessions in which a check's exercise forbids something, and what was refused in them."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import msgspec
 from autograder.config import Stage
 from autograder.forbidden import FORBIDDABLE, short_name
 from autograder.isolation.errors import Frame, SubmissionError, WorkerDied
+from autograder.isolation.worker import Worker
 from autograder.judge.outcomes import Ending, SourceMap
 from autograder.judge.recorder import Session, close
 from autograder.results import Outcome
@@ -27,29 +29,63 @@ class Refusal:
 class Refusals:
     """Opens sessions under the rules of each check, and keeps what was refused.
 
+    A worker for the check to come begins to load when its predecessor starts: where a core is free, it
+    is there when it is wanted. Sessions in this process are opened one by one: what is forbidden in one
+    is forbidden in the whole process.
+
     Args:
         stage: the stage, with what each exercise forbids.
+        modules: the submission's source texts by module name.
         open_session: opens a fresh session with nothing loaded.
         forbid: whether to refuse anything at all.
     """
 
-    def __init__(self, stage: Stage, open_session: Callable[[], Session], forbid: bool) -> None:
+    def __init__(
+        self, stage: Stage, modules: Mapping[str, str], open_session: Callable[[], Session], forbid: bool
+    ) -> None:
         self._main = stage.module
+        self._modules = dict(modules)
         self._forbidden = {check: exercise.forbid for check, (_, exercise) in stage.checks.items() if forbid}
         self._open_session = open_session
+        self._begun: dict[str, Session] = {}
         self._found: dict[str, list[Refusal]] = {}
 
-    def open(self, check: str, modules: Mapping[str, str]) -> Session:
+    def open(self, check: str, following: str | None = None) -> Session:
         """A session with the submission loaded, in which whatever the check's exercise forbids is refused.
+
+        Args:
+            check: whose session it is.
+            following: the check that comes after it, if any; its session is begun.
 
         Raises:
             SubmissionError, WorkerDied: it does not load.
         """
+        session = self._begun.pop(check, None) or self._begin(check)
+        if isinstance(session, Worker):
+            if following is not None and following not in self._begun:
+                # Whatever goes wrong is that check's affair: it is met again, and told, when its turn has come.
+                with contextlib.suppress(Exception):
+                    self._begun[following] = self._begin(following)
+            try:
+                session.settle()
+            except BaseException:
+                close(session)
+                raise
+        forbidden = self._forbidden.get(check)
+        return _Watched(session, self._found.setdefault(check, [])) if forbidden else session
+
+    def close(self) -> None:
+        """End the sessions that were begun and not wanted."""
+        while self._begun:
+            close(self._begun.popitem()[1])
+
+    def _begin(self, check: str) -> Session:
+        """A session that has loaded the submission, or a worker that is at it."""
+        session = self._open_session()
+        load = session.post if isinstance(session, Worker) else session.request
         forbidden = {name: FORBIDDABLE[name] for name in self._forbidden.get(check, ())}
-        found = self._found.setdefault(check, [])
-        session = _Watched(self._open_session(), found) if forbidden else self._open_session()
         try:
-            session.request("load", modules=dict(modules), main=self._main, forbidden=forbidden)
+            load("load", modules=self._modules, main=self._main, forbidden=forbidden)
         except BaseException:
             close(session)
             raise

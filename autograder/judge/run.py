@@ -60,8 +60,11 @@ def judge_stage(
         what = f"{main}.py cannot be loaded: {ending.what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    refusals = Refusals(stage.stage, open_session, forbid)
-    records = run_checks(stage, lambda check: refusals.open(check, modules), trusted, seed, only, attachments)
+    refusals = Refusals(stage.stage, modules, open_session, forbid)
+    try:
+        records = run_checks(stage, refusals.open, trusted, seed, only, attachments)
+    finally:
+        refusals.close()
     endings = {check: refusals.ending(check, source) or _ending(record, source) for check, record in records.items()}
     endings = _explain_our_errors(stage, endings, trusted, seed, attachments)
     named = _name_mistakes(records, endings, stage, trusted)
@@ -108,7 +111,7 @@ def _explain_our_errors(
     doubtful = frozenset(check for check, ending in endings.items() if ending.doubtful)
     if not doubtful:
         return dict(endings)
-    again = run_checks(stage, lambda _: open_trusted(stage, trusted), trusted, seed, doubtful, attachments)
+    again = run_checks(stage, lambda *_: open_trusted(stage, trusted), trusted, seed, doubtful, attachments)
     upset = {check for check in doubtful if again[check].complete and again[check].error is None}
     return {check: WRONG_KIND if check in upset else ending for check, ending in endings.items()}
 
