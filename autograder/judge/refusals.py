@@ -47,7 +47,7 @@ class Refusals:
         self._modules = dict(modules)
         self._forbidden = {check: exercise.forbid for check, (_, exercise) in stage.checks.items() if forbid}
         self._open_session = open_session
-        self._begun: dict[str, Session] = {}
+        self._begun: dict[str, _Begun] = {}
         self._found: dict[str, list[Refusal]] = {}
 
     def open(self, check: str, following: str | None = None) -> Session:
@@ -60,36 +60,35 @@ class Refusals:
         Raises:
             SubmissionError, WorkerDied: it does not load.
         """
-        session = self._begun.pop(check, None) or self._begin(check)
-        if isinstance(session, Worker):
+        begun = self._begun.pop(check, None) or self._begin(check)
+        if isinstance(begun.opened, Worker):
             if following is not None and following not in self._begun:
                 # Whatever goes wrong is that check's affair: it is met again, and told, when its turn has come.
                 with contextlib.suppress(Exception):
                     self._begun[following] = self._begin(following)
             try:
-                session.settle()
+                begun.opened.settle()
             except BaseException:
-                close(session)
+                close(begun.session)
                 raise
-        forbidden = self._forbidden.get(check)
-        return _Watched(session, self._found.setdefault(check, [])) if forbidden else session
+        return begun.session
 
     def close(self) -> None:
         """End the sessions that were begun and not wanted."""
         while self._begun:
-            close(self._begun.popitem()[1])
+            close(self._begun.popitem()[1].opened)
 
-    def _begin(self, check: str) -> Session:
-        """A session that has loaded the submission, or a worker that is at it."""
-        session = self._open_session()
-        load = session.post if isinstance(session, Worker) else session.request
+    def _begin(self, check: str) -> "_Begun":
+        opened = self._open_session()
         forbidden = {name: FORBIDDABLE[name] for name in self._forbidden.get(check, ())}
+        session = _Watched(opened, self._found.setdefault(check, [])) if forbidden else opened
+        load = opened.post if isinstance(opened, Worker) else opened.request
         try:
             load("load", modules=self._modules, main=self._main, forbidden=forbidden)
         except BaseException:
             close(session)
             raise
-        return session
+        return _Begun(session, opened)
 
     def ending(self, check: str, source: SourceMap) -> Ending | None:
         """How a check ended in which something was refused, whatever else came of it; None where nothing was.
@@ -101,6 +100,14 @@ class Refusals:
                 what = f"`{short_name(refusal.name)}` may not be used in this exercise: write it yourself"
                 return Ending(Outcome.FAILED, what, source.of_frames([refusal.frame]), forbidden=refusal.name)
         return None
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A session for a check, and the one it is made of: that has loaded the submission, or is a worker at it."""
+
+    session: Session
+    opened: Session
 
 
 class _Watched:
