@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import msgspec
 
 from autograder.lab import Lab, StageFolders
+from autograder.release.course import COURSE_FILE, course_file
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder
 from autograder.release.sheets import build_notebook
-from autograder.release.stubs import refuse_leaks, strip_solutions
+from autograder.release.stubs import SHORTEST_TELLING_ELSEWHERE, refuse_leaks, strip_solutions
 
 # Lists the generated files with their digests: what an earlier release made may be taken away by a
 # later one, a file that somebody put there may not.
@@ -30,8 +31,20 @@ def assignments(lab: Lab) -> dict[str, FileContent]:
     for name, file in _all_files(lab):
         if files.setdefault(name, file) != file:
             raise ReleaseError(f"assignments/{name} would be made twice; rename it in solutions/student_repository")
+    _refuse_all_leaks(lab, files)
     files[MANIFEST] = FileContent(_manifest(files))
     return dict(sorted(files.items()))
+
+
+def _refuse_all_leaks(lab: Lab, files: dict[str, FileContent]) -> None:
+    """No line of any stage's solution in any file: the README, the companion and later stages included."""
+    shown = {
+        f"assignments/{name}": file.content.decode(errors="replace").replace(r"\"", '"')  # as JSON writes it
+        for name, file in files.items()
+        if not name.startswith("data/")
+    }
+    for stage in lab.stages():
+        refuse_leaks(stage.reference_source(), str(stage.reference), shown, SHORTEST_TELLING_ELSEWHERE)
 
 
 def stage_files(stage: StageFolders) -> dict[str, FileContent]:
@@ -70,6 +83,7 @@ def _all_files(lab: Lab) -> Iterator[tuple[str, FileContent]]:
     if not skeleton.is_dir():
         raise ReleaseError(f"{skeleton} is missing: it holds what stands at the top of the students' repository")
     yield from read_folder(skeleton).items()
+    yield COURSE_FILE, FileContent(course_file(lab))
 
 
 def _data_files(lab: Lab, stage: StageFolders, name: str) -> Iterator[tuple[str, FileContent]]:

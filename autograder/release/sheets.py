@@ -13,6 +13,8 @@ from autograder.config import Stage
 from autograder.lab import StageFolders
 from autograder.release.errors import ReleaseError
 
+# In the script that becomes every sheet's first cell: what the release fills in.
+_STAGE_LINE = '\nSTAGE = ""\n'
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -34,8 +36,41 @@ def build_notebook(stage: StageFolders) -> str:
     taken: Counter[str] = Counter()
     cells = [_cell(cell, _role(cell, stage), taken) for cell in _read_cells(stage)]
     _check_complete(cells, stage)
+    first = next((index for index, cell in enumerate(cells) if cell["cell_type"] == "code"), len(cells))
+    cells[first:first] = _bootstrap_cell(stage)
     notebook = {"cells": cells, "metadata": {"kernelspec": _KERNEL}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _bootstrap_cell(stage: StageFolders) -> list[dict[str, Any]]:
+    """The cell that fetches the repository where a sheet is opened alone; none where the lab has no such script."""
+    script = stage.root / "solutions" / "student_repository" / "lab" / "bootstrap.py"
+    if not script.is_file():
+        return []
+    source = script.read_text(encoding="utf-8")
+    if source.count(_STAGE_LINE) != 1:
+        raise ReleaseError(
+            f"{script}: the line `{_STAGE_LINE.strip()}` must stand there once, for the release to fill in"
+        )
+    source = source.replace(_STAGE_LINE, f'\nSTAGE = "{stage.id}"\n').replace("  # noqa: E402", "").rstrip()
+    cell: dict[str, Any] = {"cell_type": "code", "id": "bootstrap", "outputs": [], "execution_count": None}
+    # Folded away in Jupyter and on Colab: it is not what the sheet is about.
+    metadata = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    return [{**cell, "metadata": metadata, "source": source.splitlines(keepends=True)}]
+
+
+def exercise_cells(stage: StageFolders) -> dict[str, str]:
+    """Exercise → source of its cell, in the order of ``grading.yml``.
+
+    Raises:
+        ReleaseError: the sheet is missing, or does not have exactly one cell per exercise.
+    """
+    found = [(cell.metadata["exercise"], cell.source) for cell in _read_cells(stage) if "exercise" in cell.metadata]
+    counts = Counter(name for name, _ in found)
+    for name in stage.stage.exercises:
+        _expect_one("exercise", name, counts[name], stage)
+    sources = dict(found)
+    return {name: sources[name] for name in stage.stage.exercises}
 
 
 def _read_cells(stage: StageFolders) -> list[NotebookNode]:
@@ -118,9 +153,13 @@ def _cell_id(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str
 def _check_complete(cells: list[dict[str, Any]], stage: StageFolders) -> None:
     found = Counter(cell["metadata"]["nbgrader"]["grade_id"] for cell in cells if "nbgrader" in cell["metadata"])
     for kind, name, grade_id in _expected(stage.stage):
-        if found[grade_id] != 1:
-            count = "no cell" if not found[grade_id] else f"{found[grade_id]} cells"
-            raise ReleaseError(f'{stage.sheet}: {kind} `{name}` has {count}; mark exactly one with {kind}="{name}"')
+        _expect_one(kind, name, found[grade_id], stage)
+
+
+def _expect_one(kind: str, name: str, count: int, stage: StageFolders) -> None:
+    if count != 1:
+        cells = f"{count} cells" if count else "no cell"
+        raise ReleaseError(f'{stage.sheet}: {kind} `{name}` has {cells}; mark exactly one with {kind}="{name}"')
 
 
 def _expected(stage: Stage) -> list[tuple[str, str, str]]:

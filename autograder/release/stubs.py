@@ -14,7 +14,9 @@ _MARKER_LIKE = re.compile(r"\b(begin|end)[\s_-]*solution", re.IGNORECASE)
 # Lines that many functions share and that tell nothing: `x, y = y, x`, `self.d_model = d_model`.
 _PLAIN_ASSIGNMENT = re.compile(r"[\w., ]+ = [\w., ]+")
 _TELLING = re.compile(r"[-+*/@%<>=(\[]")
-_SHORTEST_TELLING = 12
+SHORTEST_TELLING = 12
+# Elsewhere than in the exercise's own stage: `model.eval()` and its like are everybody's.
+SHORTEST_TELLING_ELSEWHERE = 24
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,14 @@ def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
     return text
 
 
-def refuse_leaks(source: str, file: str, shown: Mapping[str, str]) -> None:
+def refuse_leaks(source: str, file: str, shown: Mapping[str, str], shortest: int = SHORTEST_TELLING) -> None:
     """Refuse that students read a line of a solution anywhere else.
 
     Args:
         source: the reference's text.
         file: its path, for messages.
         shown: what else students receive: path → text.
+        shortest: characters that a line must have to tell anything.
 
     Raises:
         ReleaseError: one of those holds a telling line of a solution.
@@ -80,6 +83,7 @@ def refuse_leaks(source: str, file: str, shown: Mapping[str, str]) -> None:
         lines,
         blocks,
         [(f"{name}:{n + 1}", line) for name, text in shown.items() for n, line in enumerate(text.split("\n"))],
+        shortest,
     )
 
 
@@ -134,12 +138,18 @@ def _enclosing_function(node: ast.AST, line: int) -> str | None:
     return None
 
 
-def _refuse_leaks(lines: list[str], blocks: list[_Block], shown: list[tuple[str, str]]) -> None:
+def _refuse_leaks(
+    lines: list[str], blocks: list[_Block], shown: list[tuple[str, str]], shortest: int = SHORTEST_TELLING
+) -> None:
     """No line that students receive, given with its place, may hold a telling line of a solution."""
+    shown = [(place, _single_spaced(line)) for place, line in shown]
+    everything = "\n".join(line for _, line in shown)
     for block in blocks:
         for solution in filter(_tells, map(_without_remark, lines[block.begin + 1 : block.end])):
+            if len(solution) < shortest or solution not in everything:
+                continue
             for place, line in shown:
-                if solution in _single_spaced(line):
+                if solution in line:
                     raise ReleaseError(
                         f"{place}: students would read a line of the solution of {block.name}: `{solution}`; "
                         "reword it, or move it between the markers"
@@ -157,7 +167,7 @@ def _single_spaced(line: str) -> str:
 def _tells(line: str) -> bool:
     """Whether a solution line gives something away by itself."""
     return (
-        len(line) >= _SHORTEST_TELLING
+        len(line) >= SHORTEST_TELLING
         and _TELLING.search(line) is not None
         and not _PLAIN_ASSIGNMENT.fullmatch(line)
         and not line.startswith(("#", "super().__init__("))

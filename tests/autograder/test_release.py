@@ -18,6 +18,7 @@ MADE = {
     "README.md",
     "data/pairs/README.md",
     "data/pairs/pairs.csv",
+    "lab/course.json",
     "requirements.txt",
 }
 SOLUTION = "return torch.sum(x, dim=axis)"
@@ -64,9 +65,10 @@ def test_a_second_release_changes_nothing(released):
 
 def test_an_edit_of_the_reference_reaches_the_stub(released):
     replace_in(released.stage(STAGE).reference, "Half the input", "The half of the input")
-    assert [line.split(" ")[0] for line in differences(released)] == [".release.json", f"{STAGE}/{MODULE}.py"]
+    changed = [".release.json", f"{STAGE}/{MODULE}.py", "lab/course.json"]
+    assert [line.split(" ")[0] for line in differences(released)] == changed
     report = release(released)
-    assert set(report.written) == {".release.json", f"{STAGE}/{MODULE}.py"}
+    assert sorted(report.written) == changed
     assert differences(released) == []
 
 
@@ -130,6 +132,7 @@ def test_a_repository_in_assignments_keeps_its_history(released):
         (lambda lab: write(lab, f"solutions/{STAGE}/given/{MODULE}.py"), "would take the place of the stage's own"),
         (lambda lab: write(lab, f"solutions/{STAGE}/given/a.py", f"# {SOLUTION}\n"), "the solution of total"),
         (lambda lab: replace_in(lab.stage(STAGE).sheet, "Numbers,", SOLUTION), "a line of the solution of total"),
+        (lambda lab: write(lab, "solutions/student_repository/README.md", SOLUTION), "README.md:1: students would"),
         (lambda lab: replace_in(public_tests(lab), "import tiny\n", f"# {SOLUTION}\n"), "the solution of total"),
     ],
 )
@@ -141,6 +144,12 @@ def test_a_release_that_cannot_be_made_leaves_everything_as_it_was(released, bre
     assert files(released) == before
     with pytest.raises(LabError, match=says):
         differences(released)
+
+
+def test_a_hint_that_is_the_solution_is_refused(tiny_lab):
+    replace_in(tiny_lab.root / "grading.yml", "Division keeps the shape.", "return x / 2")
+    with pytest.raises(LabError, match=r"grading\.yml, hints of halve:2: students would read a line of the solution"):
+        release(tiny_lab)
 
 
 def write(lab: Lab, name: str, text: str = "other\n") -> None:

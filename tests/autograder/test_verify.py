@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pipeline import build_two_stages
-from tiny_lab import MODULE, STAGE, replace_in
+from tiny_lab import MODULE, STAGE, forbid_a_softmax, replace_in
 
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.messages import Broken, Job, Judged
@@ -155,18 +155,6 @@ def test_an_alternative_that_is_taken_for_a_mistake_is_found(tiny_lab):
     loop = tiny_lab.stage(STAGE).folder / "alternatives" / "loop.py"
     replace_in(loop, "return x * 0.5", "return x")
     assert "1_tiny: alternative loop: is named halve_forgets_to_divide" in problems(tiny_lab, truly=["loop"])
-
-
-def forbid_a_softmax(lab: Lab, marked: str, other: str = "return x + x", says: str = "No `torch.softmax`.") -> None:
-    """``double`` forbids a softmax and its docstring ``says`` so; one line of an alternative of it is ``marked``."""
-    title = "        title: Twice the input\n"
-    replace_in(lab.root / "grading.yml", title, f"{title}        forbid: [torch.softmax]\n")
-    replace_in(lab.stage(STAGE).reference, "Twice the input.\n", f"Twice the input. {says}\n")
-    library = lab.stage(STAGE).folder / "alternatives" / "pytorch.py"
-    replace_in(
-        library, "    return x + x\n", f"    half = torch.softmax(torch.zeros(2), 0)[0]{marked}\n    return x / half\n"
-    )
-    replace_in(lab.stage(STAGE).folder / "alternatives" / "loop.py", "return x + x", other)
 
 
 LIBRARY = ["pytorch", "pytorch as a student's own"]

@@ -315,6 +315,18 @@ def replace_in(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+def forbid_a_softmax(lab: Lab, marked: str, other: str = "return x + x", says: str = "No `torch.softmax`.") -> None:
+    """``double`` forbids a softmax and its docstring ``says`` so; one line of an alternative of it is ``marked``."""
+    title = "        title: Twice the input\n"
+    replace_in(lab.root / "grading.yml", title, f"{title}        forbid: [torch.softmax]\n")
+    replace_in(lab.stage(STAGE).reference, "Twice the input.\n", f"Twice the input. {says}\n")
+    library = lab.stage(STAGE).folder / "alternatives" / "pytorch.py"
+    replace_in(
+        library, "    return x + x\n", f"    half = torch.softmax(torch.zeros(2), 0)[0]{marked}\n    return x / half\n"
+    )
+    replace_in(lab.stage(STAGE).folder / "alternatives" / "loop.py", "return x + x", other)
+
+
 def solution(**bodies: str) -> str:
     """A module whose exercises not named in ``bodies`` are left as stubs: ``solution(double="return 2 * x")``."""
     signatures = {"double": "x", "total": "x, axis", "halve": "x"}

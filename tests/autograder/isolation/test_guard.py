@@ -136,6 +136,24 @@ def test_an_error_that_is_caught_stays_on_record_and_the_record_stays_short(stud
     assert refusals(loaded) == [("torch.softmax", "main.py", 8, "own")]
 
 
+def test_a_submission_cannot_fill_the_memory_with_refusals(student):
+    every_line = """
+import torch
+
+
+def everywhere(x):
+    for line in range(100):
+        try:
+            exec(compile("\\n" * line + "torch.softmax(x, -1)", "main.py", "exec"))
+        except Exception:
+            pass
+    return x
+"""
+    loaded = student("torch.softmax", main=every_line)
+    loaded.everywhere(x())
+    assert len(refusals(loaded)) == 20
+
+
 def test_a_function_of_torch_taken_for_ones_own_is_refused_without_a_line(student):
     loaded = student("torch.softmax", main="from torch.nn.functional import softmax\n")
     with pytest.raises(SubmissionError):

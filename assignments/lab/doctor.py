@@ -1,0 +1,155 @@
+"""``lab doctor``: what this machine offers the lab, and for each problem its fix."""
+
+import importlib.metadata
+import importlib.util
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from lab.course import Course, LabError
+from lab.progress import read_module
+
+_GB = 1024**3
+_LEAST_MEMORY = 3 * _GB
+_LEAST_DISK = _GB
+_TORCH = """
+import torch
+device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()
+assert torch.ones(2, 2, device=device).matmul(torch.ones(2, 2, device=device)).sum().item() == 8
+print(f"{torch.__version__} on {device} ({name}), {torch.get_num_threads()} threads")
+"""
+_SLOWEST_IMPORT = 180
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. ``fix`` says what to do where it is not as it should be."""
+
+    name: str
+    found: str
+    fix: str = ""
+
+
+def examine(course: Course) -> Iterator[Finding]:
+    """Look at one thing after the other."""
+    yield _python()
+    yield _environment()
+    yield from _packages(course.root)
+    yield _torch()
+    yield _memory()
+    yield _disk(course.root)
+    yield from _modules(course)
+    yield _shadows(course)
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    fix = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer, then make the environment again"
+    return Finding("Python", f"{version} on {platform.system()} {platform.machine()}", fix)
+
+
+def _environment() -> Finding:
+    if sys.prefix != sys.base_prefix:
+        return Finding("environment", sys.prefix)
+    if any(Path(folder).exists() for folder in ("/content", "/kaggle", "/workspaces", "/.dockerenv")):
+        return Finding("environment", f"{sys.prefix}, of a hosted machine")
+    activate = r".venv\Scripts\activate" if sys.platform == "win32" else "source .venv/bin/activate"
+    return Finding(
+        "environment",
+        f"{sys.prefix}, shared with everything else on this machine",
+        f"make one for the lab, so that nothing else breaks it: python -m venv .venv, then {activate}",
+    )
+
+
+def _packages(root: Path) -> Iterator[Finding]:
+    """What ``requirements.txt`` asks for."""
+    for line in (root / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        match = re.match(r"([A-Za-z0-9_.-]+)(?:>=([\d.]+))?", line.strip())
+        if match is None:
+            continue
+        name, least = match[1], match[2] or "0"
+        install = f'"{sys.executable}" -m pip install "{line.strip()}"'
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(name, "not installed", install)
+        else:
+            old = _numbers(version) < _numbers(least)
+            yield Finding(name, version, f"{install}  (this lab needs {least} or newer)" if old else "")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
+
+
+def _torch() -> Finding:
+    """Whether torch can be imported and multiplies: in a process of its own, since a bad build may take Python down."""
+    if importlib.util.find_spec("torch") is None:
+        return Finding("tensors", "torch is not there to try", "install it first, see above")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", "import platform\n" + _TORCH],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_SLOWEST_IMPORT,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding("tensors", f"no answer in {_SLOWEST_IMPORT} seconds", "restart the machine and try again")
+    if done.returncode == 0:
+        return Finding("tensors", done.stdout.strip())
+    last = (done.stderr.strip().splitlines() or [f"Python ended with code {done.returncode}"])[-1]
+    fix = f'"{sys.executable}" -m pip install --force-reinstall torch'
+    if sys.platform == "win32":
+        fix += "; Windows also needs the Microsoft Visual C++ Redistributable"
+    return Finding("tensors", last, fix)
+
+
+def _memory() -> Finding:
+    free = psutil.virtual_memory().available
+    text = f"{free / _GB:.1f} GB free of {psutil.virtual_memory().total / _GB:.1f} GB"
+    fix = "close other programs and other notebooks; training needs about 3 GB" if free < _LEAST_MEMORY else ""
+    return Finding("memory", text, fix)
+
+
+def _disk(root: Path) -> Finding:
+    free = shutil.disk_usage(root).free
+    fix = "make room: results and checkpoints are saved here" if free < _LEAST_DISK else ""
+    return Finding("disk", f"{free / _GB:.1f} GB free", fix)
+
+
+def _modules(course: Course) -> Iterator[Finding]:
+    """Whether the files to work in are there and can be read."""
+    problems = 0
+    for stage in course.stages:
+        try:
+            read_module(course.root, stage)
+        except LabError as error:
+            problems += 1
+            yield Finding(stage.id, str(error), "mend that line, or start the stage again: lab reset " + stage.id)
+    if not problems:
+        yield Finding("your modules", f"{len(course.stages)} stages, all readable")
+
+
+def _shadows(course: Course) -> Finding:
+    """Files whose names hide a library: ``import torch`` then finds the student's ``torch.py``."""
+    ours = {stage.module for stage in course.stages} | {"conftest"}
+    libraries = sys.stdlib_module_names | {"torch", "numpy", "pytest", "matplotlib", "rich", "click", "lab"}
+    folders = [course.root, *(course.root / stage.id for stage in course.stages)]
+    hiding = [
+        path.relative_to(course.root).as_posix()
+        for folder in folders
+        for path in sorted(folder.glob("*.py"))
+        if path.stem in libraries and path.stem not in ours
+    ]
+    if hiding:
+        return Finding("file names", f"{', '.join(hiding)} hides a library of that name", "rename it")
+    return Finding("file names", "none hides a library")

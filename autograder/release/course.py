@@ -1,0 +1,63 @@
+"""What the students' companion knows of the course: one file, made from ``grading.yml``.
+
+It holds what students may read: titles, points, hints, public tests and the stubs that ``reset``
+puts back. Of the hidden checks it holds the sum of their points and nothing else.
+"""
+
+from typing import Any
+
+import msgspec
+
+from autograder.lab import Lab, StageFolders
+from autograder.release.public_tests import public_tests
+from autograder.release.stubs import refuse_leaks, strip_solutions
+
+COURSE_FILE = "lab/course.json"
+FORMAT_VERSION = 1
+
+
+def course_file(lab: Lab) -> bytes:
+    """The file's content, the same bytes for the same lab.
+
+    Raises:
+        ReleaseError: a stage without stub, or exercises and public tests that do not fit each other.
+        LabError: a stage has no reference.
+    """
+    course = {
+        "format_version": FORMAT_VERSION,
+        "course": lab.config.course,
+        "stages": [_stage(stage) for stage in lab.stages()],
+    }
+    return msgspec.json.format(msgspec.json.encode(course), indent=1) + b"\n"
+
+
+def _stage(stage: StageFolders) -> dict[str, Any]:
+    tests = public_tests(stage)
+    reference = stage.reference_source()
+    hints = {f"grading.yml, hints of {name}": "\n".join(one.hints) for name, one in stage.stage.exercises.items()}
+    refuse_leaks(reference, str(stage.reference), hints)
+    return {
+        "id": stage.id,
+        "title": stage.stage.title,
+        "module": stage.stage.module,
+        "needs": list(stage.stage.needs),
+        "due": stage.stage.due,
+        "exercises": [
+            {
+                "name": name,
+                "title": exercise.title,
+                "minutes": exercise.minutes,
+                "points": exercise.points,
+                "bonus": exercise.bonus,
+                "hints": list(exercise.hints),
+                "tests": list(tests[name]),
+            }
+            for name, exercise in stage.stage.exercises.items()
+        ],
+        "questions": [
+            {"name": name, "title": question.title, "points": question.points}
+            for name, question in stage.stage.questions.items()
+        ],
+        "attachments": stage.stage.attachments,
+        "stub": strip_solutions(reference, str(stage.reference)),
+    }

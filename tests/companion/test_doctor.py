@@ -1,0 +1,106 @@
+"""``lab doctor``: each thing that goes wrong on students' machines, with its fix."""
+
+import importlib.metadata
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from tiny_lab import STAGE
+
+from lab import __main__, doctor
+
+GB = 1024**3
+
+
+@pytest.fixture
+def look(course, monkeypatch):
+    """What doctor finds, by name; torch is tried for real in one test alone."""
+
+    def examine(torch=None):
+        answer = torch or SimpleNamespace(returncode=0, stdout="2.13 on cpu\n", stderr="")
+        with monkeypatch.context() as patch:
+            patch.setattr(subprocess, "run", lambda *arguments, **options: answer)
+            return {finding.name: finding for finding in doctor.examine(course)}
+
+    return examine
+
+
+def test_a_good_machine_has_no_problems(look, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", "/home/ada/.venv")
+    monkeypatch.setattr(doctor.psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * GB, total=16 * GB))
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=8 * GB))
+    assert [finding for finding in look().values() if finding.fix] == []
+
+
+def test_torch_is_tried_for_real():
+    finding = doctor._torch()
+    assert finding.fix == ""
+    assert " on cpu (" in finding.found or " on cuda (" in finding.found or " on mps (" in finding.found
+
+
+def test_torch_that_cannot_be_loaded_says_why(look, monkeypatch):
+    broken = SimpleNamespace(returncode=1, stdout="", stderr="Traceback …\nOSError: [WinError 126] c10.dll\n")
+    monkeypatch.setattr(sys, "platform", "win32")
+    finding = look(broken)["tensors"]
+    assert finding.found == "OSError: [WinError 126] c10.dll"
+    assert "--force-reinstall torch" in finding.fix
+    assert "Visual C++" in finding.fix
+
+
+def test_torch_that_takes_python_down_is_said(look):
+    assert look(SimpleNamespace(returncode=-11, stdout="", stderr=""))["tensors"].found == "Python ended with code -11"
+
+
+def test_a_package_that_is_missing_or_old_comes_with_its_command(course, look, monkeypatch):
+    def version(name: str) -> str:
+        if name == "rich":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "1.9.2" if name == "torch" else "99.0"
+
+    (course.root / "requirements.txt").write_text("rich>=13\ntorch>=2.6\nclick>=8.1\n# a remark\n", encoding="utf-8")
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    found = look()
+    assert (found["rich"].found, found["click"].fix) == ("not installed", "")
+    assert '-m pip install "rich>=13"' in found["rich"].fix
+    assert "needs 2.6 or newer" in found["torch"].fix
+
+
+def test_little_memory_and_little_room_are_said(look, monkeypatch):
+    monkeypatch.setattr(doctor.psutil, "virtual_memory", lambda: SimpleNamespace(available=GB, total=8 * GB))
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=GB // 2))
+    found = look()
+    assert found["memory"].found == "1.0 GB free of 8.0 GB"
+    assert found["memory"].fix.startswith("close other programs")
+    assert found["disk"].fix.startswith("make room")
+
+
+def test_no_environment_of_its_own_is_said(look, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    monkeypatch.setattr(doctor.Path, "exists", lambda path: False)
+    assert "python -m venv .venv" in doctor._environment().fix
+
+
+def test_a_module_that_cannot_be_read_is_said(course, look, write):
+    write(top="\ndef broken(:\n")
+    assert look()[STAGE].fix.endswith(f"lab reset {STAGE}")
+
+
+@pytest.mark.parametrize("name", ["torch.py", "random.py", f"{STAGE}/numpy.py"])
+def test_a_file_that_hides_a_library_is_said(course, look, name):
+    (course.root / name).touch()
+    assert name in look()["file names"].found
+
+
+def test_without_the_companions_own_packages_it_says_how_to_get_them(monkeypatch, capsys):
+    monkeypatch.setattr(__main__, "NEEDED", ("click", "no_such_package"))
+    assert __main__.main() == 2
+    said = capsys.readouterr().out
+    assert "no_such_package cannot be found" in said
+    assert "-m pip install -r requirements.txt" in said
+
+
+def test_an_old_python_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+    assert __main__.main() == 2
+    assert "needs Python 3.11 or newer" in capsys.readouterr().out

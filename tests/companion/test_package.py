@@ -1,0 +1,49 @@
+"""The companion as a package: small files, and nothing that its requirements do not list."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "solutions" / "student_repository"
+FILES = sorted((ROOT / "lab").glob("*.py"))
+# Of them only what is needed to say what is missing: no `import click` before it is known to be there.
+WITHOUT_ANYTHING = {"__init__.py", "__main__.py", "bootstrap.py"}
+
+
+def required() -> set[str]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return {re.split(r"[<>=\[]", line)[0] for line in lines}
+
+
+def imported(file: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").split(".")[0])
+    return names - sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_it_imports_what_is_required_and_nothing_else(file):
+    allowed = {"lab"} if file.name in WITHOUT_ANYTHING else {"lab", *required()}
+    assert imported(file) <= allowed
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_it_can_be_read_in_one_go(file):
+    text = file.read_text(encoding="utf-8")
+    assert len([line for line in text.splitlines() if line.strip()]) <= 200
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 45, f"{file.name}:{node.name}"
+
+
+def test_every_requirement_is_installed_for_a_reason():
+    """Sheets need three, students' own work the rest; no requirement is left over from earlier."""
+    used = set().union(*map(imported, FILES)) | {"jupyterlab", "matplotlib", "numpy", "torch"}
+    assert required() <= used

@@ -1,0 +1,191 @@
+"""A student's way through the lab, in a terminal: from a fresh copy of ``assignments`` to a hand-in that is graded."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from autograder.intake.collect import take_in
+from autograder.intake.submission import StageFiles
+from autograder.lab import Lab
+from lab.checking import check
+from lab.code import Module, put_back
+from lab.course import Course, Exercise
+from lab.progress import Progress
+
+ROOT = Lab.find(Path(__file__).parent)
+MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+PASSES = "All its public tests pass"
+KEYS = "q quit"
+
+
+class Terminal:
+    """A terminal of a certain width, in which a student types."""
+
+    def __init__(self, home: Path, *arguments: str, columns: int = 80, **environment: str) -> None:
+        cleared = ("NO_COLOR", "COLUMNS", "LINES", "PYTHONPATH", "FORCE_COLOR")
+        kept = {name: value for name, value in os.environ.items() if name not in cleared}
+        self.columns = columns
+        self.child = pexpect.spawn(
+            sys.executable,
+            ["-m", "lab", *arguments],
+            cwd=str(home),
+            env={**kept, "TERM": "xterm-256color", **environment},
+            dimensions=(50, columns),
+            encoding="utf-8",
+            timeout=120,
+        )
+        self.shown = ""
+
+    def until(self, text: str) -> str:
+        """Everything that is shown until a text is, that text included."""
+        self.child.expect_exact(text)
+        piece = self.child.before + text
+        self.shown += piece
+        return ANSI.sub("", piece)
+
+    def type(self, line: str) -> None:
+        """Type a line and Enter."""
+        self.child.sendline(line)
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for the end: the exit code, and all that was shown, without colours."""
+        self.child.expect(pexpect.EOF)
+        self.shown += self.child.before
+        self.child.close()
+        return self.child.exitstatus, ANSI.sub("", self.shown).replace("\r\n", "\n")
+
+
+def lab(home: Path, *arguments: str, **options) -> tuple[int, str]:
+    return Terminal(home, *arguments, **options).finish()
+
+
+def paste(home: Path, exercise: Exercise) -> None:
+    """Save the reference of one exercise, and its helpers, as an editor does: the whole file, and at once."""
+    stage = ROOT.stage(exercise.stage)
+    lines = stage.reference_source().splitlines(keepends=True)
+    reference = Module.parse("".join(line for line in lines if line.strip() not in MARKERS), "reference")
+    file = home / exercise.stage / f"{stage.stage.module}.py"
+    mine = Module.parse(file.read_text(encoding="utf-8"), "mine")
+    fresh = file.with_suffix(".tmp")
+    helpers = [node.name for node in reference.tree.body if getattr(node, "name", "").startswith("_")]
+    for name in (*helpers, exercise.name):
+        mine = Module.parse(put_back(mine, reference, name), "mine")
+    fresh.write_text(mine.text, encoding="utf-8")
+    fresh.replace(file)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A copy of what students receive, away from the lab's own repository."""
+    target = tmp_path / "my lab"
+    shutil.copytree(ROOT.root / "assignments", target)
+    return target
+
+
+@pytest.fixture
+def course(home: Path) -> Course:
+    return Course.load(home)
+
+
+def first_stage(course: Course) -> Iterator[Exercise]:
+    yield from course.stages[0].exercises
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("colour", [True, False])
+def test_the_map_at_each_width_with_and_without_colour(home, course, columns, colour):
+    paste(home, course.exercises[0])  # begun: a fresh map has no colour yet
+    terminal = Terminal(home, "status", "--all", columns=columns, **({} if colour else {"NO_COLOR": "1"}))
+    code, text = terminal.finish()
+    assert code == 0
+    assert all(len(line) <= columns for line in text.splitlines())
+    assert all(f" {exercise.name} " in text for exercise in course.exercises)
+    assert bool(re.search(r"\x1b\[[\d;]*3\dm", terminal.shown)) == colour
+
+
+def test_a_stage_from_stub_to_hand_in(home, course, autograder, tmp_path):
+    first, second, *rest = first_stage(course)
+
+    terminal = Terminal(home, "watch")
+    assert "not written yet" in terminal.until(KEYS)
+    terminal.type("h")
+    assert first.hints[0].split()[0] in terminal.until("1 of 3") + terminal.until("lab hint")
+    paste(home, first)
+    seen = terminal.until(PASSES)
+    assert first.name in seen
+    assert second.name not in seen
+    paste(home, second)  # saved, but watched is the first one until told otherwise
+    assert second.name not in terminal.until(PASSES)
+    terminal.until(KEYS)
+    terminal.type("n")
+    assert second.name in terminal.until(PASSES)
+    terminal.type("q")
+    assert terminal.finish()[0] == 0
+
+    code, text = lab(home, "check", columns=120)  # the next one, which is still a stub
+    assert (code, f"{rest[0].name}" in text, "not written yet" in text) == (1, True, True)
+    for exercise in rest:
+        paste(home, exercise)
+        code, text = lab(home, "check", exercise.name)
+        assert code == 0, text
+
+    code, text = lab(home, "hint", first.name)
+    assert (code, "2 of 3" in text, "3 of 3" in text) == (0, True, False)  # it remembers the one from `watch`
+    mine = (home / course.stages[0].file).read_bytes()
+    assert lab(home, "reset", first.name)[0] == 0
+    (backup,) = (home / ".lab" / "backups").rglob("*.py")
+    assert backup.read_bytes() == mine
+    code, text = lab(home, "status")
+    assert f"Next: {first.name}" in text
+    paste(home, first)
+
+    terminal = Terminal(home, "submit")
+    terminal.until("Your id")
+    terminal.type("ada")
+    code, text = terminal.finish()
+    assert code == 0, text
+    (pack,) = (home / "handin").rglob("ada.zip")
+    assert pack.relative_to(home).as_posix() in text
+    receipt = json.loads(pack.with_name("receipt.json").read_text(encoding="utf-8"))
+    assert all(receipt["public_tests"].values())
+
+    results = tmp_path / "results.json"
+    autograder("grade", pack, "--json", results, "--stage", course.stages[0].id, cwd=ROOT.root)
+    (report,) = json.loads(results.read_text(encoding="utf-8"))["reports"]
+    assert (report["student"], report["score"]) == ("ada", report["points"])
+
+
+def test_stubs_fail_their_public_tests_and_references_pass_them(course):
+    stubs = check(course, course.exercises, Progress())
+    assert [one.exercise.key for one in stubs if one.is_begun or one.passed] == []
+    for exercise in course.exercises:
+        paste(course.root, exercise)
+    done = check(course, course.exercises, Progress())
+    assert [one.exercise.key for one in done if not one.passed] == []
+
+
+@pytest.mark.slow
+def test_every_stage_exercise_by_exercise(home, course, autograder, tmp_path):
+    """The reference of each exercise passes as soon as it is written, if those before it are."""
+    for exercise in course.exercises:
+        paste(home, exercise)
+        code, text = lab(home, "check", exercise.key, columns=120)
+        assert code == 0, text
+    code, text = lab(home, "submit", "--student", "ada")
+    assert code == 0, text
+    (pack,) = (home / "handin").rglob("ada.zip")
+    stages = [StageFiles(stage=stage.id, module=stage.module) for stage in course.stages]
+    assert [work.refusal for work in take_in([pack], stages)] == [None] * len(stages)
+    results = tmp_path / "results.json"
+    autograder("grade", pack, "--json", results, cwd=ROOT.root)
+    reports = json.loads(results.read_text(encoding="utf-8"))["reports"]
+    assert [report["stage"] for report in reports] == [stage.id for stage in course.stages]
+    assert all(report["score"] == report["points"] for report in reports)

@@ -1,0 +1,94 @@
+"""Every lab sheet runs from top to bottom on the references: no error, no warning, every figure drawn and described."""
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from autograder.lab import Lab, StageFolders
+from autograder.release.contents import assignments
+from autograder.release.folders import replace_folder
+
+LAB = Lab.find(Path(__file__).parent)
+# A hang, not a slow machine: sheets take well under a minute.
+MOST_SECONDS_PER_CELL = 600
+_FIGURE = re.compile(r"\bplt\.(?:subplots|figure)\(")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that was run, and what stands below it."""
+
+    source: str
+    outputs: list[nbformat.NotebookNode]
+    below: str
+
+    @property
+    def images(self) -> int:
+        return sum("image/png" in output.get("data", {}) for output in self.outputs)
+
+    @property
+    def printed(self) -> str:
+        return "".join(output.text for output in self.outputs if output.output_type == "stream")
+
+    @property
+    def warnings(self) -> str:
+        return "".join(output.text for output in self.outputs if output.get("name") == "stderr")
+
+
+@pytest.fixture(scope="module")
+def student_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What students receive, the references in the place of the stubs."""
+    folder = tmp_path_factory.mktemp("sheets") / "labs"
+    replace_folder(folder, assignments(LAB))
+    for stage in LAB.stages():
+        (folder / stage.id / stage.reference.name).write_text(stage.reference_source(), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module", params=LAB.stages(), ids=lambda stage: stage.id)
+def cells(request: pytest.FixtureRequest, student_repository: Path) -> list[Cell]:
+    """The code cells of one stage's sheet, run in their order; the first error ends it."""
+    stage: StageFolders = request.param
+    folder = student_repository / stage.id
+    notebook = nbformat.read(folder / f"{stage.stage.module}.ipynb", as_version=4)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    client = NotebookClient(
+        notebook, timeout=MOST_SECONDS_PER_CELL, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    client.execute(env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"})
+    below = [*notebook.cells[1:], nbformat.v4.new_markdown_cell()]
+    return [
+        Cell(cell.source, cell.outputs, following.source if following.cell_type == "markdown" else "")
+        for cell, following in zip(notebook.cells, below, strict=True)
+        if cell.cell_type == "code"
+    ]
+
+
+def test_nothing_warns(cells):
+    assert [cell.warnings for cell in cells if cell.warnings] == []
+
+
+def test_every_public_test_passes(cells):
+    runs = [cell for cell in cells if cell.source.startswith("!python -m pytest")]
+    assert runs
+    for cell in runs:
+        assert re.search(r"^\d+ passed", cell.printed, re.MULTILINE), cell.printed
+        assert "failed" not in cell.printed, cell.printed
+
+
+def test_every_figure_is_drawn(cells):
+    assert any(cell.images for cell in cells)
+    for cell in cells:
+        assert cell.images == len(_FIGURE.findall(cell.source)), cell.source
+
+
+def test_every_figure_is_described_below_it(cells):
+    for cell in cells:
+        if cell.images:
+            assert re.match(r"\*[^*]", cell.below), f"a description in italics should follow\n{cell.source}"

@@ -1,0 +1,147 @@
+"""Every lab sheet as a student sees it: opened in JupyterLab, in a real browser, run from top to end.
+
+Screenshots go to ``build/sheets``, to be looked at. Needs Chromium; run it with ``pytest -m slow``.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.lab import Lab
+from autograder.release import strip_solutions
+
+ROOT = Lab.find(Path(__file__).parent)
+STAGES = [stage.id for stage in ROOT.stages()]
+SCREENSHOTS = ROOT.root / "build" / "sheets"
+MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SETTINGS = {
+    "@jupyterlab/notebook-extension/tracker": {
+        "windowingMode": "none"
+    },  # all cells in the page, not only those in sight
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},  # no question in front of the sheet
+}
+LONGEST_RUN = 600_000  # milliseconds
+# Cells that wait have a star for a number: when there is none any more, all have run, or one has failed.
+IS_DONE = """() => {
+    const prompts = [...document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")]
+    const texts = prompts.map(prompt => prompt.textContent)
+    return texts.some(text => /\\d/.test(text)) && !texts.some(text => text.includes("*"))
+}"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A student's repository in which everything is done."""
+    target = tmp_path_factory.mktemp("sheets") / "lab"
+    shutil.copytree(ROOT.root / "assignments", target)
+    for stage in ROOT.stages():
+        source = stage.reference_source()
+        assert source != strip_solutions(source, stage.id)
+        lines = [line for line in source.splitlines(keepends=True) if line.strip() not in MARKERS]
+        (target / stage.id / f"{stage.stage.module}.py").write_text("".join(lines), encoding="utf-8")
+    return target
+
+
+@pytest.fixture(scope="module")
+def jupyterlab(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a JupyterLab that serves the repository; ends with the tests."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    for name, setting in SETTINGS.items():
+        file = folder / "settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(setting), encoding="utf-8")
+    token = secrets.token_hex(16)
+    options = ("--no-browser", "--allow-root", "--ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={home}")
+    log = folder / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyter", "lab", *options, f"--IdentityProvider.token={token}"],
+            env={
+                **os.environ,
+                "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+                "JUPYTER_CONFIG_DIR": str(folder / "config"),
+                "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+        )
+    try:
+        yield f"{_address(server, log)}/{{path}}?token={token}"
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def _address(server: subprocess.Popen[bytes], log: Path) -> str:
+    """Where the server listens, as its log tells."""
+    while server.poll() is None:
+        if found := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token", log.read_text(encoding="utf-8")):
+            return found[1]
+        try:
+            server.wait(0.3)
+        except subprocess.TimeoutExpired:
+            continue
+    raise AssertionError(log.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def page(jupyterlab: str) -> Iterator[Any]:
+    """A page of the browser, wide enough for a sheet."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        yield browser.new_page(viewport={"width": 1200, "height": 1000})
+        browser.close()
+
+
+@pytest.mark.parametrize("stage_id", STAGES)
+def test_a_sheet_runs_to_its_end(page, jupyterlab, home, stage_id):
+    module = ROOT.stage(stage_id).stage.module
+    sheet = home / stage_id / f"{module}.ipynb"
+    page.goto(jupyterlab.format(path=f"lab/tree/{stage_id}/{module}.ipynb"), timeout=120_000)
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=120_000)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+    page.click('li.lm-MenuBar-item:has-text("Run")')
+    page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
+    page.wait_for_function(IS_DONE, timeout=LONGEST_RUN)
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=60_000)
+    _keep_screenshots(page, stage_id)
+
+    cells = [cell for cell in json.loads(sheet.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["execution_count"] is not None for cell in cells if "".join(cell["source"]).strip())
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert [output["ename"] for output in outputs if output["output_type"] == "error"] == []
+    text = "".join("".join(output.get("text", "")) for output in outputs)
+    assert "failed" not in text  # of the public tests that the cells run
+    assert "passed" in text
+    figures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert figures
+    assert page.locator(".jp-OutputArea img").count() >= len(figures)
+
+
+def _keep_screenshots(page: Any, stage_id: str) -> None:
+    """The whole sheet, in pieces of one screen."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for old in SCREENSHOTS.glob(f"{stage_id}-*.png"):
+        old.unlink()
+    notebook = page.locator(".jp-NotebookPanel-notebook .jp-WindowedPanel-outer").last
+    height, window = notebook.evaluate("element => [element.scrollHeight, element.clientHeight]")
+    for number, top in enumerate(range(0, height, window)):
+        notebook.evaluate("(element, top) => element.scrollTo(0, top)", top)
+        page.wait_for_timeout(200)
+        page.screenshot(path=SCREENSHOTS / f"{stage_id}-{number:02}.png")
