@@ -25,6 +25,9 @@ DIGITS = "0123456789"
 OPENING, CLOSING = "([{", ")]}"
 QUERY, STATEMENT_END, DOCUMENT_END = "?", ";", "\n"
 
+# Of the language that students train on.
+LANGUAGE_SEED = 2026
+
 NUM_WORDS = 16
 WORD_LENGTHS = range(3, 6)
 LEAST_WORD_CHANCE = 0.02 / NUM_WORDS
@@ -68,7 +71,7 @@ class KnownLanguage:
     Only ``Random.random`` is drawn from, whose numbers are the same in every version of Python.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = LANGUAGE_SEED) -> None:
         random = Random(seed)
         self.words = tuple(_word(index, random) for index in range(NUM_WORDS))
         rows = [_shares(random) for _ in range(NUM_WORDS + 1)]

@@ -7,7 +7,7 @@ from autograder.release.folders import FileContent, read_folder
 
 
 def write_solved(lab: Lab, folder: Path) -> None:
-    """Lay out in ``folder`` each stage's reference and given files, and the data.
+    """Lay out in ``folder`` each stage's reference and given files, and the data; what else is there stays.
 
     Stages are taken as they lie in ``solutions``, so that one that is still being written can be tried too.
     """
@@ -18,6 +18,7 @@ def write_solved(lab: Lab, folder: Path) -> None:
     for data in sorted((lab.root / "data").iterdir()):
         place = folder / "data" / data.name
         place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
         place.symlink_to(data)
 
 

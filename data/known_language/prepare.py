@@ -8,14 +8,13 @@ from random import Random
 
 from autograder.corpora.known_language import KnownLanguage
 
-LANGUAGE_SEED = 2026
 # File → its length in characters; the place in the list is the seed of its text.
 LENGTHS = {"train.txt": 1_000_000, "validation.txt": 100_000}
 
 
 def texts() -> dict[str, str]:
     """The text of each file."""
-    language = KnownLanguage(LANGUAGE_SEED)
+    language = KnownLanguage()
     return {name: language.write(length, Random(seed)) for seed, (name, length) in enumerate(LENGTHS.items())}
 
 

@@ -214,4 +214,5 @@ def model_config(recipe: Recipe, corpus: Corpus) -> "gpt.GPTConfig":
         num_blocks=recipe.num_blocks,
         d_hidden=recipe.d_hidden,
         dropout=recipe.dropout,
+        init_std=recipe.init_std,
     )
