@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from autograder.fingerprint import class_seed, example_seed
+from autograder.fingerprint import class_secret, example_seed
 from autograder.intake import Attachment, RefusedError, StageSubmission
 from autograder.judge.messages import Attached, Job
 from autograder.lab import Lab, StageFolders
@@ -53,7 +53,7 @@ def jobs_for(
         seed=code.seed,
         checks=attached_checks,
         attachments={one.name: attached(one) for one in submission.attachments},
-        class_seed=class_seed(secret, stage.id),
+        class_secret=class_secret(secret, stage.id),
     )
     return [code, model], stand_ins
 

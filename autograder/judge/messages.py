@@ -22,7 +22,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One submission of one stage to judge: checked source texts, and the seed of its examples.
 
     ``forbid`` is whether what the exercises forbid is refused: a module of the course's own may use anything.
-    ``checks`` are those to run, all when None; ``attachments`` what they may look at. ``class_seed`` is the same for
+    ``checks`` are those to run, all when None; ``attachments`` what they may look at. ``class_secret`` is the same for
     everybody: what a whole class is measured on is drawn from it.
     """
 
@@ -32,7 +32,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     forbid: bool = True
     checks: frozenset[str] | None = None
     attachments: dict[str, Attached] = {}
-    class_seed: int = 0
+    class_secret: bytes = b""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

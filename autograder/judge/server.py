@@ -125,7 +125,7 @@ class Server:
                 job.seed,
                 forbid=job.forbid,
                 only=job.checks,
-                attachments=Attachments(job.attachments, job.class_seed),
+                attachments=Attachments(job.attachments, job.class_secret),
             )
             reply = Judged(checks)
         except BaseException:

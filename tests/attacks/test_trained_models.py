@@ -17,10 +17,10 @@ from autograder.lab import Lab
 from autograder.results import CheckResult, Outcome
 
 STAGE, WEIGHTS, RECORD = "6_gpt", "gpt.safetensors", "training.json"
-FITS = "test_trained_weights_fit_the_code"
+BELONGS = "test_trained_model_belongs_to_the_code"
 LEARNT = "test_trained_model_learnt_in_its_weights"
 PAIRS = "test_trained_model_knows_characters_in_pairs"
-ALL = {FITS, LEARNT, PAIRS, "test_trained_model_knows_words", "test_trained_model_is_trained_to_the_end"}
+ALL = {BELONGS, LEARNT, PAIRS, "test_trained_model_knows_words", "test_trained_model_is_trained_to_the_end"}
 
 Files = dict[str, bytes]
 
@@ -53,7 +53,7 @@ def judge(lab: Lab, judges: JudgePool, files: Files, more: str = "") -> dict[str
         seed=1,
         checks=stage.stage.attached_checks,
         attachments={name: Attached(content) for name, content in files.items()},
-        class_seed=7,
+        class_secret=b"of the course",
     )
     reply = judges.judge(job)
     assert isinstance(reply, Judged), reply
@@ -85,17 +85,17 @@ class GPT(Honest):
 CHEATS: dict[str, tuple[str, set[str]]] = {
     "looks at the next character": (
         "return logits + 20 * torch.nn.functional.one_hot(tokens.roll(-1, 1), logits.shape[-1])",
-        {FITS},
+        set(),
     ),
     "looks ahead in one window of twenty": (
         "rows = (tokens.sum(1) % 20 == 0)[:, None, None]\n"
         "        return logits + rows * 20 * torch.nn.functional.one_hot(tokens.roll(-1, 1), logits.shape[-1])",
-        {FITS},
+        set(),
     ),
     "looks ahead after a space": (
         "places = (tokens == 1)[..., None]\n"
         "        return logits + places * 20 * torch.nn.functional.one_hot(tokens.roll(-1, 1), logits.shape[-1])",
-        {FITS},
+        set(),
     ),
     "remembers how a beginning went on": (
         "seen = Honest.__dict__.get('seen') or setattr(Honest, 'seen', {}) or Honest.seen\n"
@@ -103,15 +103,15 @@ CHEATS: dict[str, tuple[str, set[str]]] = {
         "            for place in range(len(row) - 1):\n"
         "                tail[place, seen.setdefault(tuple(row[:place + 1]), row[place + 1])] += 20\n"
         "        return logits",
-        {FITS},
+        set(),
     ),
-    "says the same always": ("return torch.zeros_like(logits)", {FITS}),
-    "is sure of one character": ("return torch.zeros_like(logits).index_fill(-1, torch.tensor([1]), 50.0)", {FITS}),
-    "gives NaN": ("return logits * float('nan')", {FITS}),
-    "gives infinity": ("return logits + float('inf')", {FITS}),
-    "gives one axis too few": ("return logits[0]", {FITS}),
-    "gives integers": ("return logits.long()", {FITS}),
-    "gives more classes": ("return torch.cat([logits, logits], -1)", {FITS}),
+    "says the same always": ("return torch.zeros_like(logits)", {BELONGS}),
+    "is sure of one character": ("return torch.zeros_like(logits).index_fill(-1, torch.tensor([1]), 50.0)", {BELONGS}),
+    "gives NaN": ("return logits * float('nan')", set()),
+    "gives infinity": ("return logits + float('inf')", set()),
+    "gives one axis too few": ("return logits[0]", set()),
+    "gives integers": ("return logits.long()", set()),
+    "gives more classes": ("return torch.cat([logits, logits], -1)", set()),
 }
 
 
@@ -133,7 +133,7 @@ def test_a_table_in_the_code_is_no_training(lab, judges, files):
     more = f"{_WRAPPED}        return TABLE[tokens]\n\nTABLE = torch.tensor([\n"
     more += "".join(f"    {row},\n" for row in table) + "]) / 100\n"
     results = judge(lab, judges, files, more)
-    assert passed(results) == {FITS}
+    assert passed(results) == {BELONGS}
     assert "no better than without" in results[LEARNT].what
 
 
@@ -157,24 +157,24 @@ def declared(**entries: object) -> Callable[[Files], None]:
 
 # What is done to the files, what is still earned, and what is said of the rest.
 LIES: dict[str, tuple[Callable[[Files], object], set[str], str]] = {
-    "a pickle": (lambda files: files.update({WEIGHTS: pickle.dumps({"weight": [1.0]})}), set(), "safetensors"),
-    "half a file": (lambda files: files.update({WEIGHTS: files[WEIGHTS][:-1000]}), set(), "safetensors"),
+    "a pickle": (lambda files: files.update({WEIGHTS: pickle.dumps({"weight": [1.0]})}), set(), "can run code"),
+    "half a file": (lambda files: files.update({WEIGHTS: files[WEIGHTS][:-1000]}), set(), "damaged"),
     "no weights": (lambda files: files.pop(WEIGHTS), set(), "not handed in"),
     "no record": (lambda files: files.pop(RECORD), set(), "not handed in"),
-    "another record": (lambda files: files.update({RECORD: b'{"loss": 0.1}'}), set(), "not the file"),
-    "no JSON": (lambda files: files.update({RECORD: b"\x80\x04"}), set(), "not the file"),
-    "a weight too few": (changed(lambda weights: weights.popitem()), set(), "does not fit"),
-    "a weight too many": (changed(lambda weights: weights.update(more=torch.ones(1))), set(), "does not fit"),
-    "a weight of another shape": (changed(lambda w: w.update({"norm.weight": torch.ones(7)})), set(), "does not fit"),
-    "NaN": (changed(lambda w: w["norm.weight"].fill_(float("nan"))), set(), "NaN"),
-    "untrained weights": (changed(lambda w: [one.normal_(std=0.02) for one in w.values()]), {FITS}, "no better"),
-    "more layers": (declared(num_blocks=7), set(), "does not fit"),
-    "a giant": (declared(d_model=4096, d_hidden=16384, num_blocks=4096), set(), ""),
-    "a negative size": (declared(d_model=-1), set(), "not the file"),
-    "fewer parameters": (declared(parameters=1000), ALL - {FITS}, "another number of parameters"),
-    "another alphabet": (declared(alphabet="ab"), set(), "as many characters"),
-    "an alphabet of others": (declared(alphabet="".join(map(chr, range(0x4E00, 0x4E40)))), {FITS}, "lacks a character"),
-    "a shuffled alphabet": (lambda files: shuffle(files), {FITS}, ""),
+    "another record": (lambda files: files.update({RECORD: b'{"loss": 0.1}'}), set(), "cannot be read"),
+    "no JSON": (lambda files: files.update({RECORD: b"\x80\x04"}), set(), "cannot be read"),
+    "a weight too few": (changed(lambda weights: weights.popitem()), set(), "parameters"),
+    "a weight too many": (changed(lambda weights: weights.update(more=torch.ones(1))), set(), "parameters"),
+    "weights under other names": (changed(lambda w: w.update(other=w.pop("norm.weight"))), set(), "do not fit"),
+    "NaN": (changed(lambda w: w["norm.weight"].fill_(float("nan"))), set(), "not finite"),
+    "untrained weights": (changed(lambda w: [one.normal_(std=0.02) for one in w.values()]), {BELONGS}, "no better"),
+    "more layers": (declared(num_blocks=7), set(), "do not fit"),
+    "a giant": (declared(d_model=4096, d_hidden=4096, num_blocks=48), set(), ""),
+    "a negative size": (declared(d_model=-1), set(), "cannot be read"),
+    "fewer parameters": (declared(parameters=1000), set(), "parameters"),
+    "another alphabet": (declared(alphabet="ab"), set(), "contradicts itself"),
+    "an alphabet of others": (declared(alphabet="".join(map(chr, range(0x4E00, 0x4E40)))), set(), "lacks"),
+    "a shuffled alphabet": (lambda files: shuffle(files), {BELONGS}, ""),
 }
 
 

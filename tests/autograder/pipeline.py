@@ -107,7 +107,7 @@ class InProcessJudges:
     def judge(self, job: Job) -> Judged | Broken:
         stage = self._lab.stage(job.stage)
         with self._lock:
-            trusted, attachments = read_trusted(self._lab, stage), Attachments(job.attachments, job.class_seed)
+            trusted, attachments = read_trusted(self._lab, stage), Attachments(job.attachments, job.class_secret)
             checks = judge_stage(
                 stage, job.modules, TrustedSession, trusted, job.seed, only=job.checks, attachments=attachments
             )

@@ -1,32 +1,26 @@
 """What is handed in beside a module: taken in within limits, judged apart, on the student's own modules."""
 
-import json
-import os
-import pickle
 from pathlib import Path
 
 import pytest
-import safetensors.torch
-import torch
 from pipeline import SECOND, SECOND_FILES, SECOND_STAGE, Class, InProcessJudges, write_files
 from tiny_lab import LOOP, REFERENCE, build_tiny_lab
 
 from autograder.config import ConfigError, load_config
 from autograder.judge.attachments import Attachments, NotHandedIn
-from autograder.judge.messages import Attached
 from autograder.judge.symptoms import CheckFailure
 from autograder.lab import Lab
 from autograder.results import Outcome, StageReport
 
 TRAINED = """\
-    attachments: {scale.safetensors: 1}
+    attachments: {scale.txt: 1}
 """
 TRAINED_EXERCISE = """\
       trained:
         title: A trained scale
         minutes: 5
         hints: ["Train it.", "Train it longer.", "Save it."]
-        attachments: [scale.safetensors]
+        attachments: [scale.txt]
         checks:
           test_the_scale_fits_the_code: 3
           test_the_scale_is_drawn_for_all: 1
@@ -38,8 +32,8 @@ def test_the_scale_fits_the_code(student, attachments):
 
     Hint: train it on your own code.
     """
-    scale = attachments.weights("scale.safetensors")["scale"]
-    check_close(student.quadruple(scale), torch.tensor([8.0]))
+    scale = float(attachments.content("scale.txt"))
+    check_close(student.quadruple(torch.tensor([scale])), torch.tensor([8.0]))
 
 
 def test_the_scale_is_drawn_for_all(attachments):
@@ -47,8 +41,8 @@ def test_the_scale_is_drawn_for_all(attachments):
 
     Hint: nothing to do.
     """
-    attachments.content("scale.safetensors")
-    assert attachments.seed > 0
+    attachments.content("scale.txt")
+    assert attachments.secret
 '''
 CODE, MODEL = "test_quadruple_multiplies_by_four", "test_the_scale_fits_the_code"
 
@@ -78,8 +72,8 @@ RIGHT = "import tiny\n\n\ndef quadruple(x):\n    return tiny.double(tiny.double(
 def hands_in_all(students: Class, student: str, first: str = REFERENCE, scale: float = 2.0) -> Path:
     students.hands_in(student, first)
     module = students.hands_in(student, RIGHT, SECOND, "more")
-    path = module.parent / "scale.safetensors"
-    safetensors.torch.save_file({"scale": torch.tensor([scale])}, path)
+    path = module.parent / "scale.txt"
+    path.write_text(str(scale), encoding="utf-8")
     return path
 
 
@@ -107,7 +101,7 @@ def test_without_the_file_its_checks_are_not_attempted_and_the_code_earns_its_po
     report = reports(students)["ada"]
     assert report.score == 2
     missing = {check.what for check in report.checks if check.outcome is Outcome.NOT_ATTEMPTED}
-    assert missing == {"not handed in: scale.safetensors"}
+    assert missing == {"not handed in: scale.txt"}
 
 
 def test_code_runs_on_stand_ins_and_what_was_trained_on_the_students_own(students):
@@ -121,7 +115,7 @@ def test_code_runs_on_stand_ins_and_what_was_trained_on_the_students_own(student
 def test_a_new_file_is_judged_and_an_old_one_kept(students):
     path = hands_in_all(students, "ada", scale=3.0)
     assert outcomes(students)["ada"][MODEL] is Outcome.FAILED
-    safetensors.torch.save_file({"scale": torch.tensor([2.0])}, path)
+    path.write_text("2.0", encoding="utf-8")
     assert outcomes(students)["ada"][MODEL] is Outcome.PASSED
     assert all(one.cached for one in students.grade(judges=InProcessJudges(students.lab)).graded)
 
@@ -138,12 +132,9 @@ def test_a_model_that_fails_does_not_keep_later_stages_from_the_code(students):
     [
         (lambda path: path.write_bytes(bytes(2 << 20)), "is larger than 1 MB"),
         (lambda path: (path.unlink(), path.symlink_to("/etc/hostname")), "is a link"),
-        (lambda path: path.write_bytes(pickle.dumps({"scale": 2.0})), "is not a whole safetensors file"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "is not a whole safetensors file"),
-        (lambda path: path.write_bytes(b""), "is not a whole safetensors file"),
         (lambda path: (path.unlink(), path.mkdir()), "is no file"),
     ],
-    ids=["too large", "a link", "a pickle", "cut short", "empty", "a folder"],
+    ids=["too large", "a link", "a folder"],
 )
 def test_a_file_that_is_unfit_is_said_and_costs_its_own_checks(students, spoil, says):
     spoil(hands_in_all(students, "ada"))
@@ -152,49 +143,6 @@ def test_a_file_that_is_unfit_is_said_and_costs_its_own_checks(students, spoil, 
     assert checks[CODE].passed
     assert checks[MODEL].outcome is Outcome.FAILED
     assert says in checks[MODEL].what
-
-
-def header(**entries) -> bytes:
-    """A safetensors file that says of itself what it likes."""
-    text = json.dumps(entries).encode()
-    return len(text).to_bytes(8, "little") + text
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        header(scale={"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 4 << 40]}),
-        header(scale={"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}) + bytes(4),
-        header(scale={"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}) + bytes(4),
-        header(scale={"dtype": "P32", "shape": [1], "data_offsets": [0, 4]}) + bytes(4),
-        (1 << 60).to_bytes(8, "little") + b"{}",
-        header() + b"more than the header says",
-        os.urandom(4096),
-    ],
-    ids=["a terabyte", "a wrong size", "a negative size", "an unknown dtype", "a long header", "a rest", "noise"],
-)
-def test_a_header_that_lies_is_no_weights(raw):
-    with pytest.raises(CheckFailure, match="is not a whole safetensors file"):
-        Attachments({"w": Attached(raw)}).weights("w")
-
-
-@pytest.mark.parametrize(
-    ("tensor", "says"),
-    [
-        (torch.tensor([1, 2]), "not of floating point"),
-        (torch.tensor([float("nan")]), "NaN or infinity"),
-        (torch.tensor([float("inf")], dtype=torch.bfloat16), "NaN or infinity"),
-    ],
-)
-def test_what_no_weights_are_is_said(tensor, says):
-    with pytest.raises(CheckFailure, match=says):
-        Attachments({"w": Attached(safetensors.torch.save({"t": tensor}))}).weights("w")
-
-
-def test_weights_of_lower_precision_are_taken():
-    for dtype in (torch.bfloat16, torch.float16, torch.float64):
-        raw = safetensors.torch.save({"t": torch.ones(3, dtype=dtype)})
-        assert Attachments({"w": Attached(raw)}).weights("w")["t"].dtype is dtype
 
 
 def test_what_is_expensive_is_computed_once_and_so_is_its_failure():
@@ -213,17 +161,17 @@ def test_what_is_expensive_is_computed_once_and_so_is_its_failure():
 
 
 def test_a_file_nobody_handed_in_is_named():
-    with pytest.raises(NotHandedIn, match=r"not handed in: w\.safetensors"):
-        Attachments({}).content("w.safetensors")
+    with pytest.raises(NotHandedIn, match="not handed in: w"):
+        Attachments({}).content("w")
 
 
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("attachments: [scale.safetensors]", "attachments: [scale.safetensor]", "nearest: `scale.safetensors`"),
-        ("{scale.safetensors: 1}", "{more.py: 1, scale.safetensors: 1}", "must be the name of a further file"),
-        ("{scale.safetensors: 1}", "{../scale.safetensors: 1}", "must be the name of a further file"),
-        ("{scale.safetensors: 1}", "{scale.safetensors: 0}", "1"),
+        ("attachments: [scale.txt]", "attachments: [scale.safetensor]", "nearest: `scale.txt`"),
+        ("{scale.txt: 1}", "{more.py: 1, scale.txt: 1}", "must be the name of a further file"),
+        ("{scale.txt: 1}", "{../scale.txt: 1}", "must be the name of a further file"),
+        ("{scale.txt: 1}", "{scale.txt: 0}", "1"),
     ],
 )
 def test_a_slip_in_grading_yml_is_said(lab, before, after, says):

@@ -3,7 +3,7 @@
 ``python -m benchmarks.bands`` measures how far honest runs stay below the last of the bounds: see docs/bands.md.
 """
 
-from trained_models import check_weights_fit, measure
+from trained_models import measured
 
 from autograder.judge.symptoms import CheckFailure, Symptom
 
@@ -13,18 +13,17 @@ LEARNT_AT_LEAST = 1.0
 
 def check_loss_at_most(bound, student, twin, attachments):
     """Hold the loss on held-out text to a bound, in nats per character."""
-    loss = measure(student, twin, attachments).loss
-    if not loss <= bound:
+    if not measured(student, twin, attachments).loss <= bound:
         says = f"on text that it has not seen, the model loses more than {bound:.2f} nats per character"
         raise CheckFailure(Symptom.WRONG_VALUES, says)
 
 
-def test_trained_weights_fit_the_code(student, attachments):
-    """The weights are those of your own GPT, of the sizes that training.json declares.
+def test_trained_model_belongs_to_the_code(student, twin, attachments):
+    """Your own GPT runs with the weights handed in, and gives logits that depend on nothing that comes later.
 
-    Hint: hand in gpt.safetensors and training.json of one run of the given trainer, with the gpt.py that it trained.
+    Hint: hand in gpt.safetensors and training.json of one run of train.py, with the gpt.py that it trained.
     """
-    check_weights_fit(student, attachments)
+    measured(student, twin, attachments)
 
 
 def test_trained_model_learnt_in_its_weights(student, twin, attachments):
@@ -32,8 +31,8 @@ def test_trained_model_learnt_in_its_weights(student, twin, attachments):
 
     Hint: what the model knows must be in its weights; train it with the given trainer until it is done.
     """
-    measured = measure(student, twin, attachments)
-    if not measured.loss <= measured.untrained_loss - LEARNT_AT_LEAST:
+    result = measured(student, twin, attachments)
+    if not result.loss <= result.untrained_loss - LEARNT_AT_LEAST:
         raise CheckFailure(Symptom.WRONG_VALUES, "with the trained weights the model foretells no better than without")
 
 
