@@ -8,14 +8,24 @@ from torch import nn
 from torch.nn import functional
 
 
-class LayerNorm(nn.LayerNorm):
+class LayerNorm(nn.Module):
     def __init__(self, d_model, eps=1e-5):
-        super().__init__(d_model, eps=eps)
+        super().__init__()
+        self.shape, self.eps = (d_model,), eps
+        self.weight, self.bias = nn.Parameter(torch.ones(d_model)), nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        return functional.layer_norm(x, self.shape, self.weight, self.bias, self.eps)  # refused
 
 
-class RMSNorm(nn.RMSNorm):
+class RMSNorm(nn.Module):
     def __init__(self, d_model, eps=1e-6):
-        super().__init__(d_model, eps=eps)
+        super().__init__()
+        self.shape, self.eps = (d_model,), eps
+        self.weight = nn.Parameter(torch.ones(d_model))
+
+    def forward(self, x):
+        return functional.rms_norm(x, self.shape, self.weight, self.eps)  # refused
 
 
 def gelu(x, approximate="none"):

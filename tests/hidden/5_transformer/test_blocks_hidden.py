@@ -210,7 +210,7 @@ def test_encoder_block_passes_gradients(student, seed):
 
 @given(seeds())
 def test_encoder_block_drops_in_all_its_places(student, seed):
-    """In training, dropout acts on the attention weights and on each branch; in eval mode nowhere.
+    """Dropout acts on attention weights and on each branch in training, and not in eval mode.
 
     Hint: hand the rate to what the block is made of, and drop what each branch gives before it is added.
     """
@@ -241,7 +241,7 @@ def test_encoder_block_leaves_its_inputs_alone(student):
 
 
 def test_decoder_block_has_the_modules_listed(student):
-    """The parameters are those of two attentions, the feed-forward layer and a norm for each of the three.
+    """The parameters are those of two attentions, the feed-forward layer and three norms.
 
     Hint: the attentions' linears have no biases here; everything else has.
     """
@@ -382,7 +382,7 @@ def test_decoder_block_passes_gradients(student, seed):
 
 @given(seeds())
 def test_decoder_block_drops_in_all_its_places(student, seed):
-    """In training, dropout acts on both attentions' weights and on each branch; in eval mode nowhere.
+    """Dropout acts on both attentions and on each branch in training, and not in eval mode.
 
     Hint: hand the rate to what the block is made of, and drop what each branch gives before it is added.
     """
@@ -482,7 +482,7 @@ def test_decoder_has_blocks_of_its_own(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_decoder_applies_its_blocks_in_order(student, seed, sizes):
-    """The blocks work one after the other, all with the same memory, and the norm at the end, if there is one.
+    """The blocks work one after the other with one memory, then the norm, if there is one.
 
     Hint: each block reads what the one before gave, and the memory as it came.
     """

@@ -295,7 +295,7 @@ def test_feed_forward_has_two_linears(student):
 
 @given(seeds())
 def test_feed_forward_drops_hidden_features(student, seed):
-    """In training, dropout removes hidden features at its rate and enlarges the others; in eval mode none.
+    """Dropout removes hidden features at its rate in training, and none in eval mode.
 
     Hint: dropout acts on what the GELU gives, before the second linear.
     """

@@ -1,0 +1,502 @@
+"""Stage 5: the Transformer, from its norms to whole sentences.
+
+Conventions, the same in every function:
+
+- axes are named `batch, length, query, key, d_model, d_hidden, vocab`; everything is batch first;
+- a mask is bool, **True = may attend**. Its last two axes are always `(query, key)`, so a padding mask is passed
+  as `padding[:, None, :]`; axes of size 1 are broadcast;
+- a block adds what it computes to what it is given. Pre-norm (`norm_first=True`) is `x + f(norm(x))`,
+  post-norm is `norm(x + f(x))`;
+- attentions inside blocks have no biases, feed-forward and output linears have;
+- dropout acts on attention weights, on the hidden layer, on each residual branch and on the embeddings; it is
+  off in `eval()`;
+- results have the dtype and the device of the inputs, and inputs are never changed in place.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from attention import causal_mask
+from multihead import KeyValueCache, MultiHeadAttention
+from positions import sinusoidal_encoding
+from torch import Tensor, nn
+
+
+class LayerNorm(nn.Module):
+    """Shift and scale each vector to mean 0 and variance 1, then to a learnt mean and spread.
+
+    `weight · (x - mean) / √(variance + eps) + bias`, over the last axis. The variance is the biased one (it divides
+    by `d_model`), and `eps` stands inside the root.
+
+    Parameters: `weight` and `bias`, each `(d_model,)`, at first ones and zeros.
+
+    Write it yourself: `nn.LayerNorm` and `F.layer_norm` may not be used here.
+
+    Source: Ba et al. 2016.
+    """
+
+    def __init__(self, d_model: int, eps: float = 1e-5) -> None:
+        """Make `weight` and `bias`.
+
+        Args:
+            d_model: size of the last axis.
+            eps: keeps the root of a constant vector away from zero.
+        """
+        super().__init__()
+        raise NotImplementedError("LayerNorm.__init__")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise every vector of `x` by itself.
+
+        Args:
+            x: `(…, d_model)`, any leading axes.
+
+        Returns:
+            the shape of `x`.
+        """
+        raise NotImplementedError("LayerNorm.forward")
+
+
+class RMSNorm(nn.Module):
+    """Scale each vector to a root mean square of 1, then by learnt factors; nothing is shifted.
+
+    `weight · x / √(mean(x²) + eps)`, over the last axis.
+
+    Parameter: `weight` `(d_model,)`, at first ones.
+
+    Write it yourself: `nn.RMSNorm` and `F.rms_norm` may not be used here.
+
+    Source: Zhang and Sennrich 2019; used by T5 and Llama.
+    """
+
+    def __init__(self, d_model: int, eps: float = 1e-6) -> None:
+        """Make `weight`.
+
+        Args:
+            d_model: size of the last axis.
+            eps: keeps the root of a zero vector away from zero; it stands inside the root.
+        """
+        super().__init__()
+        raise NotImplementedError("RMSNorm.__init__")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale every vector of `x` by itself.
+
+        Args:
+            x: `(…, d_model)`, any leading axes.
+
+        Returns:
+            the shape of `x`.
+        """
+        raise NotImplementedError("RMSNorm.forward")
+
+
+def gelu(x: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
+    """A ramp with a soft corner: each number times the share of a normal distribution that lies below it.
+
+    Exactly, that is `x · Φ(x) = x/2 · (1 + erf(x/√2))`. GPT-2 computes
+    `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`, which is close but not the same.
+
+    Args:
+        x: any shape.
+        approximate: `"none"` for the exact one, `"tanh"` for GPT-2's.
+
+    Returns:
+        the shape of `x`.
+
+    Source: Hendrycks and Gimpel 2016.
+    """
+    raise NotImplementedError("gelu")
+
+
+class FeedForward(nn.Module):
+    """Two linears with a GELU between them, the same for every position.
+
+    Parameters: the linears `input_proj` (`d_model` → `d_hidden`) and `output_proj` (`d_hidden` → `d_model`), both with
+    a bias. Dropout acts on the hidden layer, after the GELU (the exact one).
+
+    Source: Vaswani et al. 2017, section 3.3, with GELU in place of ReLU as in GPT and BERT.
+    """
+
+    def __init__(self, d_model: int, d_hidden: int, dropout: float = 0.0) -> None:
+        """Make the two linears.
+
+        Args:
+            d_model: features of a position.
+            d_hidden: features of the hidden layer.
+            dropout: probability with which a hidden feature is dropped while training.
+        """
+        super().__init__()
+        raise NotImplementedError("FeedForward.__init__")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map each position by itself.
+
+        Args:
+            x: `(batch, length, d_model)`.
+
+        Returns:
+            `(batch, length, d_model)`.
+        """
+        raise NotImplementedError("FeedForward.forward")
+
+
+class EncoderBlock(nn.Module):
+    """Attention among the positions, then a feed-forward layer at each; both are added to what came in.
+
+    Modules: `attention` (`MultiHeadAttention` without biases), `feed_forward` (`FeedForward`), and a `LayerNorm` for
+    each of the two, `attention_norm` and `feed_forward_norm`. Pre-norm: `x + f(norm(x))`. Post-norm: `norm(x + f(x))`.
+    Dropout acts on each of the two branches before it is added, besides the places inside the two.
+
+    Write it yourself: `nn.TransformerEncoderLayer` may not be used here.
+
+    Source: Vaswani et al. 2017, section 3.1 (post-norm); pre-norm: Xiong et al. 2020, figure 1.
+    """
+
+    def __init__(
+        self, d_model: int, num_heads: int, d_hidden: int, dropout: float = 0.0, norm_first: bool = True
+    ) -> None:
+        """Make the attention, the feed-forward layer and their norms.
+
+        Args:
+            d_model: features of a position.
+            num_heads: heads of the attention.
+            d_hidden: features of the feed-forward layer's hidden layer.
+            dropout: probability of dropout in all its places.
+            norm_first: pre-norm if true, post-norm if false.
+        """
+        super().__init__()
+        raise NotImplementedError("EncoderBlock.__init__")
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, cache: KeyValueCache | None = None) -> Tensor:
+        """Let the positions of `x` look at each other, and work on what they found.
+
+        Args:
+            x: `(batch, length, d_model)`.
+            mask: bool, True where a query may attend, broadcastable to `(batch, query, key)` or, with four axes, to
+                `(batch, heads, query, key)`; None blocks nothing. The block adds no causal mask of its own.
+            cache: keys and values of earlier positions, for the attention; `mask` then spans old and new keys.
+
+        Returns:
+            `(batch, length, d_model)`.
+        """
+        raise NotImplementedError("EncoderBlock.forward")
+
+
+class DecoderBlock(nn.Module):
+    """Causal attention among the words so far, attention to the memory, then a feed-forward layer.
+
+    Modules: `self_attention` and `cross_attention` (`MultiHeadAttention` without biases), `feed_forward`
+    (`FeedForward`), and a `LayerNorm` for each of the three: `self_attention_norm`, `cross_attention_norm`,
+    `feed_forward_norm`. All three are added to what came in, as in `EncoderBlock`; the memory is not normalised here.
+
+    Write it yourself: `nn.TransformerDecoderLayer` may not be used here.
+
+    Source: Vaswani et al. 2017, section 3.1.
+    """
+
+    def __init__(
+        self, d_model: int, num_heads: int, d_hidden: int, dropout: float = 0.0, norm_first: bool = True
+    ) -> None:
+        """Make the two attentions, the feed-forward layer and their norms.
+
+        Args:
+            d_model: features of a position, of the memory's too.
+            num_heads: heads of each attention.
+            d_hidden: features of the feed-forward layer's hidden layer.
+            dropout: probability of dropout in all its places.
+            norm_first: pre-norm if true, post-norm if false.
+        """
+        super().__init__()
+        raise NotImplementedError("DecoderBlock.__init__")
+
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor,
+        mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        cache: KeyValueCache | None = None,
+    ) -> Tensor:
+        """Let each position of `x` look back at `x`, then over at the memory.
+
+        The self-attention is always causal: no position sees a later one, whatever `mask` allows.
+
+        Args:
+            x: `(batch, query, d_model)`.
+            memory: `(batch, key, d_model)`, what the encoder made.
+            mask: bool, what the causal mask allows and this one does not is blocked too; as in `EncoderBlock`.
+            memory_mask: bool, True where a query may attend to the memory; a padding mask is `(batch, 1, key)`.
+            cache: keys and values of earlier positions, for the self-attention: the positions of `x` follow them,
+                and each sees all of them. The key axis of `mask` then spans old and new ones.
+
+        Returns:
+            `(batch, query, d_model)`.
+        """
+        raise NotImplementedError("DecoderBlock.forward")
+
+
+class Encoder(nn.Module):
+    """Encoder blocks, one after the other.
+
+    Modules: `blocks`, a list of independent `EncoderBlock`s, and, with pre-norm only, `norm` at the end (`LayerNorm`).
+
+    Write it yourself: `nn.TransformerEncoder` may not be used here.
+
+    Source: Vaswani et al. 2017, section 3.1.
+    """
+
+    def __init__(
+        self,
+        num_blocks: int,
+        d_model: int,
+        num_heads: int,
+        d_hidden: int,
+        dropout: float = 0.0,
+        norm_first: bool = True,
+    ) -> None:
+        """Make the blocks and the norm.
+
+        Args:
+            num_blocks: how many blocks; each has parameters of its own.
+            d_model: features of a position.
+            num_heads: heads of each attention.
+            d_hidden: features of each hidden layer.
+            dropout: probability of dropout in all its places.
+            norm_first: pre-norm with a `norm` at the end if true; post-norm without one if false.
+        """
+        super().__init__()
+        raise NotImplementedError("Encoder.__init__")
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Apply the blocks in order, each with the same mask.
+
+        Args:
+            x: `(batch, length, d_model)`.
+            mask: as in `EncoderBlock`.
+
+        Returns:
+            `(batch, length, d_model)`.
+        """
+        raise NotImplementedError("Encoder.forward")
+
+
+class Decoder(nn.Module):
+    """Decoder blocks, one after the other, each with the same memory.
+
+    Modules: `blocks`, a list of independent `DecoderBlock`s, and, with pre-norm only, `norm` at the end (`LayerNorm`).
+
+    Write it yourself: `nn.TransformerDecoder` may not be used here.
+
+    Source: Vaswani et al. 2017, section 3.1.
+    """
+
+    def __init__(
+        self,
+        num_blocks: int,
+        d_model: int,
+        num_heads: int,
+        d_hidden: int,
+        dropout: float = 0.0,
+        norm_first: bool = True,
+    ) -> None:
+        """Make the blocks and the norm; the arguments are those of `Encoder`."""
+        super().__init__()
+        raise NotImplementedError("Decoder.__init__")
+
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor,
+        mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        caches: list[KeyValueCache] | None = None,
+    ) -> Tensor:
+        """Apply the blocks in order, each with the same memory and masks, and with its own cache.
+
+        Args:
+            x: `(batch, query, d_model)`.
+            memory: `(batch, key, d_model)`.
+            mask: as in `DecoderBlock`.
+            memory_mask: as in `DecoderBlock`.
+            caches: one per block; None for no caches.
+
+        Returns:
+            `(batch, query, d_model)`.
+        """
+        raise NotImplementedError("Decoder.forward")
+
+
+class Transformer(nn.Module):
+    """Reads a source sentence, and says for each position of a target sentence which token comes next.
+
+    Modules: `source_embedding` and `target_embedding` (`nn.Embedding`), `encoder` and `decoder` (pre-norm), and the
+    linear `output_proj` (`d_model` → `target_vocab`, with a bias). Embeddings are multiplied by `√d_model` before the
+    sinusoids are added; dropout acts on the sum. The sinusoids are not in the state dict. `pad_id` is kept as an
+    attribute.
+
+    Padding of the source is masked wherever the source is read: in the encoder, and in the decoder's cross-attention.
+    Padding of the target stands on the right, where the causal mask hides it from every real token: it needs no mask,
+    and so the token that starts a sentence may have the same id.
+
+    Write it yourself: `nn.Transformer` may not be used here.
+
+    Source: Vaswani et al. 2017, sections 3.1 and 3.4; without its weight sharing.
+    """
+
+    def __init__(
+        self,
+        source_vocab: int,
+        target_vocab: int,
+        d_model: int,
+        num_heads: int,
+        num_blocks: int,
+        d_hidden: int,
+        max_length: int,
+        dropout: float = 0.0,
+        pad_id: int = 0,
+    ) -> None:
+        """Make the embeddings, the two stacks and the output.
+
+        Args:
+            source_vocab: how many tokens the source language has.
+            target_vocab: how many tokens the target language has.
+            d_model: features of a position, even.
+            num_heads: heads of each attention.
+            num_blocks: blocks of the encoder, and of the decoder.
+            d_hidden: features of each hidden layer.
+            max_length: the most tokens a source, or a target, may have.
+            dropout: probability of dropout in all its places.
+            pad_id: the token that fills up short sentences, the same in both languages.
+        """
+        super().__init__()
+        raise NotImplementedError("Transformer.__init__")
+
+    def embed(self, tokens: Tensor, embedding: nn.Embedding) -> Tensor:
+        """Make vectors of tokens and their places. A helper: `encode` and `decode` both need it.
+
+        Args:
+            tokens: token ids `(batch, length)`.
+            embedding: the embedding of their language.
+
+        Returns:
+            `(batch, length, d_model)`, after dropout.
+
+        Raises:
+            ValueError: there are more than `max_length` tokens.
+        """
+        raise NotImplementedError("Transformer.embed")
+
+    def encode(self, source: Tensor) -> Tensor:
+        """Read the source.
+
+        Args:
+            source: token ids `(batch, length)`, padding included.
+
+        Returns:
+            the memory, `(batch, length, d_model)`.
+
+        Raises:
+            ValueError: `source` is longer than `max_length`.
+        """
+        raise NotImplementedError("Transformer.encode")
+
+    def decode(self, target: Tensor, memory: Tensor, source: Tensor) -> Tensor:
+        """Say for each position of the target which token comes next.
+
+        Args:
+            target: token ids `(batch, target)`, what the decoder reads: it begins with the start token.
+            memory: `(batch, source, d_model)`, from `encode`.
+            source: token ids `(batch, source)`, to know which of the memory is padding.
+
+        Returns:
+            logits `(batch, target, target_vocab)`: those at `t` are for the token after `target[:, t]`.
+
+        Raises:
+            ValueError: `target` is longer than `max_length`.
+        """
+        raise NotImplementedError("Transformer.decode")
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """Encode the source and decode the target in one go, as in training.
+
+        Args:
+            source: token ids `(batch, source)`.
+            target: token ids `(batch, target)`, already shifted: see `shift_right`.
+
+        Returns:
+            logits `(batch, target, target_vocab)`.
+        """
+        raise NotImplementedError("Transformer.forward")
+
+
+def shift_right(tokens: Tensor, start_id: int) -> Tensor:
+    """What the decoder reads while it learns to write `tokens`: at each position, the token before.
+
+    Args:
+        tokens: token ids `(batch, length)`.
+        start_id: the token that stands before the first one.
+
+    Returns:
+        `(batch, length)`: `start_id`, then all of `tokens` but the last.
+    """
+    raise NotImplementedError("shift_right")
+
+
+def label_smoothed_loss(logits: Tensor, targets: Tensor, smoothing: float, pad_id: int) -> Tensor:
+    """Cross-entropy against targets that are not quite sure of themselves, as a mean over the real tokens.
+
+    The right token gets the probability `1 - smoothing`, and `smoothing` is spread evenly over **all** classes, the
+    right one included (as in PyTorch's `label_smoothing`). Targets that are `pad_id` or -100 do not count.
+
+    Args:
+        logits: `(batch, length, vocab)`, of any size.
+        targets: token ids `(batch, length)`, int64.
+        smoothing: at least 0 and less than 1.
+        pad_id: the target that does not count.
+
+    Returns:
+        the mean over the targets that count, a tensor without axes; 0.0 when none does.
+
+    Source: Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4.
+    """
+    raise NotImplementedError("label_smoothed_loss")
+
+
+def greedy_decode(model: nn.Module, source: Tensor, start_id: int, end_id: int, max_length: int) -> Tensor:
+    """Write one target sentence per source, always with the likeliest next token.
+
+    Uses `model.encode`, `model.decode` and `model.pad_id`, and nothing else of the model; its train/eval mode is
+    afterwards as it was before.
+
+    Args:
+        model: a `Transformer`, or what behaves like one.
+        source: token ids `(batch, source)`.
+        start_id: the token that the decoder reads first; it may be the same as `pad_id`.
+        end_id: the token that ends a sentence.
+        max_length: how many tokens to write at most.
+
+    Returns:
+        token ids `(batch, n)`, `n ≤ max_length`, without `start_id`: each row up to and with its first `end_id`, then
+        `pad_id`. Writing stops when all rows have ended.
+    """
+    raise NotImplementedError("greedy_decode")
+
+
+def warmup_rate(step: int, d_model: int, warmup: int) -> float:
+    """The learning rate of the first Transformer: up in a straight line, then down as the root of time.
+
+    `d_model^(-1/2) · min(step^(-1/2), step · warmup^(-3/2))`, highest at `step = warmup`.
+
+    Args:
+        step: number of the step, counted from 1.
+        d_model: features of a position.
+        warmup: how many steps the rate rises.
+
+    Returns:
+        the rate.
+
+    Source: Vaswani et al. 2017, section 5.3, equation 3.
+    """
+    raise NotImplementedError("warmup_rate")

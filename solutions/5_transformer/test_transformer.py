@@ -1,0 +1,281 @@
+"""Public tests: small cases worked by hand. Change them, add your own."""
+
+import math
+
+import pytest
+import torch
+import transformer
+from torch import nn
+
+
+def close(actual, expected, atol=1e-5):
+    return torch.allclose(actual, torch.as_tensor(expected, dtype=actual.dtype), atol=atol)
+
+
+def tokens(*rows):
+    return torch.tensor(rows)
+
+
+def numbers(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+# --- LayerNorm and RMSNorm
+
+
+def test_layer_norm_by_hand():
+    # Mean 3, variance (4 + 4)/2 = 4: one standard deviation below and above.
+    result = transformer.LayerNorm(2)(torch.tensor([[[1.0, 5.0]]]))
+    assert close(result, [[[-1, 1]]]), f"(1, 5) has mean 3 and variance 4, so it becomes (-1, 1), not {result.tolist()}"
+
+
+def test_layer_norm_weight_and_bias():
+    norm = transformer.LayerNorm(2)
+    norm.load_state_dict({"weight": torch.tensor([2.0, 3.0]), "bias": torch.tensor([10.0, 20.0])})
+    assert close(norm(torch.tensor([[1.0, 5.0]])), [[8, 23]]), "(-1, 1) times the weight (2, 3) plus the bias (10, 20)"
+
+
+def test_layer_norm_of_a_constant_vector():
+    result = transformer.LayerNorm(3)(torch.full((1, 2, 3), 7.0))
+    assert close(result, torch.zeros(1, 2, 3)), "a vector of equal numbers has nothing but its mean: zeros are left"
+
+
+def test_layer_norm_eps_is_under_the_root():
+    # Variance 1, and 3 more under the root: √4 = 2.
+    result = transformer.LayerNorm(2, eps=3.0)(torch.tensor([[-1.0, 1.0]]))
+    assert close(result, [[-0.5, 0.5]]), "with variance 1 and eps 3 the root is √(1 + 3) = 2"
+
+
+def test_rms_norm_by_hand():
+    # The mean square is (1 + 49)/2 = 25.
+    result = transformer.RMSNorm(2)(torch.tensor([[[1.0, 7.0]]]))
+    assert close(result, [[[0.2, 1.4]]]), "(1, 7) has the root mean square 5; nothing is subtracted"
+
+
+def test_rms_norm_has_one_parameter():
+    assert list(transformer.RMSNorm(4).state_dict()) == ["weight"], "a weight and nothing else"
+
+
+# --- gelu and FeedForward
+
+
+def test_gelu_by_hand():
+    result = transformer.gelu(torch.tensor([0.0, 1.0, -1.0]))
+    assert close(result, [0, 0.841345, -0.158655]), "84.13 % of normal draws are below 1, 15.87 % below -1"
+
+
+def test_gelu_tanh_by_hand():
+    result = transformer.gelu(torch.tensor([1.0]), approximate="tanh")
+    assert close(result, [0.841192]), "the tanh formula gives 0.841192 at 1: almost the same, not quite"
+
+
+def test_feed_forward_by_hand():
+    module = transformer.FeedForward(1, 2)
+    state = {
+        "input_proj.weight": torch.tensor([[1.0], [-1.0]]),
+        "input_proj.bias": torch.zeros(2),
+        "output_proj.weight": torch.tensor([[1.0, 1.0]]),
+        "output_proj.bias": torch.tensor([10.0]),
+    }
+    module.load_state_dict(state)
+    result = module(torch.tensor([[[1.0]]]))
+    assert close(result, [[[10 + 0.841345 - 0.158655]]]), "gelu(1) + gelu(-1) + 10"
+
+
+# --- The two blocks
+
+
+def silent(block):
+    """The block with branches that add nothing: all output projections are zero."""
+    state = block.state_dict()
+    block.load_state_dict({name: one * ("output_proj" not in name) for name, one in state.items()})
+    return block
+
+
+def test_encoder_block_adds_to_its_input():
+    x = numbers(2, 3, 8)
+    result = silent(transformer.EncoderBlock(8, 2, 16))(x)
+    assert result.shape == x.shape, "the result has the shape of x"
+    assert close(result, x), "branches that give nothing leave x as it is: each is added to x itself"
+
+
+def test_encoder_block_post_norm_normalises_the_sum():
+    x = numbers(2, 3, 8)
+    result = silent(transformer.EncoderBlock(8, 2, 16, norm_first=False))(x)
+    expected = nn.functional.layer_norm(x, (8,))
+    assert close(result, expected, atol=1e-3), "norm(x + 0), and the norm of a normalised x is the same again"
+
+
+def test_encoder_block_positions_see_each_other():
+    block, x = transformer.EncoderBlock(8, 2, 16), numbers(1, 3, 8)
+    changed = x.clone()
+    changed[0, 2] = numbers(8, seed=1)
+    assert not close(block(changed)[0, 0], block(x)[0, 0]), "position 0 should see that position 2 has changed"
+
+
+def test_encoder_block_obeys_the_mask():
+    block, x = transformer.EncoderBlock(8, 2, 16), numbers(1, 3, 8)
+    mask = torch.tensor([[[True, True, False]]])  # (batch, 1, key): position 2 is padding
+    assert close(block(x, mask)[:, :2], block(x[:, :2])), "with position 2 blocked it is as if it were not there"
+
+
+def test_decoder_block_shape():
+    block = transformer.DecoderBlock(8, 2, 16)
+    assert block(numbers(2, 3, 8), numbers(2, 5, 8)).shape == (2, 3, 8), "the shape of x, however long the memory is"
+
+
+def test_decoder_block_does_not_see_the_future():
+    block, memory, x = transformer.DecoderBlock(8, 2, 16), numbers(1, 4, 8), numbers(1, 3, 8, seed=1)
+    assert close(block(x, memory)[:, :2], block(x[:, :2], memory)), "position 2 changes nothing for those before it"
+
+
+def test_decoder_block_reads_the_memory():
+    block, x = transformer.DecoderBlock(8, 2, 16), numbers(1, 3, 8)
+    one, other = block(x, numbers(1, 4, 8, seed=1)), block(x, numbers(1, 4, 8, seed=2))
+    assert not close(one, other), "another memory should give another result"
+
+
+def test_decoder_block_masks_the_memory():
+    block, x, memory = transformer.DecoderBlock(8, 2, 16), numbers(1, 3, 8), numbers(1, 4, 8, seed=1)
+    mask = torch.tensor([[[True, True, True, False]]])
+    result = block(x, memory, memory_mask=mask)
+    assert close(result, block(x, memory[:, :3])), "with the last of the memory blocked it is as if it were not there"
+
+
+def test_decoder_block_with_a_cache():
+    from multihead import KeyValueCache
+
+    block, memory, x = transformer.DecoderBlock(8, 2, 16), numbers(1, 4, 8), numbers(1, 3, 8, seed=1)
+    cache = KeyValueCache()
+    steps = [block(x[:, [place]], memory, cache=cache) for place in range(3)]
+    assert close(torch.cat(steps, dim=1), block(x, memory)), "token by token should give what one pass gives"
+
+
+# --- The two stacks
+
+
+def test_encoder_blocks_are_independent():
+    encoder = transformer.Encoder(3, 8, 2, 16)
+    assert len(encoder.blocks) == 3, "three blocks"
+    assert len({id(block) for block in encoder.blocks}) == 3, "three different modules, not one three times"
+    names = [name for name, _ in encoder.named_parameters()]
+    assert "blocks.2.attention_norm.weight" in names, "PyTorch should see the parameters of all blocks"
+
+
+def test_encoder_ends_with_a_norm():
+    encoder, x = transformer.Encoder(2, 8, 2, 16), 100 * numbers(2, 3, 8)
+    assert close(encoder(x).mean(dim=-1), torch.zeros(2, 3)), "with pre-norm, what comes out is normalised"
+
+
+def test_post_norm_stack_has_no_norm_of_its_own():
+    names = transformer.Encoder(2, 8, 2, 16, norm_first=False).state_dict()
+    assert not any(name.startswith("norm.") for name in names), "its last block has normalised already"
+
+
+def test_decoder_with_caches():
+    from multihead import KeyValueCache
+
+    decoder, memory, x = transformer.Decoder(2, 8, 2, 16), numbers(1, 4, 8), numbers(1, 3, 8, seed=1)
+    caches = [KeyValueCache(), KeyValueCache()]
+    steps = [decoder(x[:, [place]], memory, caches=caches) for place in range(3)]
+    assert close(torch.cat(steps, dim=1), decoder(x, memory)), "each block has its own cache"
+
+
+# --- Transformer
+
+
+def small_transformer(**options):
+    torch.manual_seed(0)
+    return transformer.Transformer(7, 9, 8, 2, 1, 16, max_length=5, **options)
+
+
+def test_transformer_shape():
+    model = small_transformer()
+    logits = model(tokens([1, 2, 3], [4, 5, 6]), tokens([1, 2, 3, 4], [5, 6, 7, 8]))
+    assert logits.shape == (2, 4, 9), "a row of logits over the target's vocabulary for each target token"
+
+
+def test_transformer_passes_over_padding():
+    model, target = small_transformer(), tokens([1, 2])
+    alone, padded = model(tokens([3, 4]), target), model(tokens([3, 4, 0, 0]), target)
+    assert close(alone, padded), "padding behind the source changes nothing"
+
+
+def test_transformer_knows_places():
+    model, target = small_transformer(), tokens([1, 2])
+    assert not close(model(tokens([3, 4]), target), model(tokens([4, 3]), target)), "the order of words matters"
+
+
+def test_transformer_refuses_long_sentences():
+    model = small_transformer()
+    long, short = tokens([1, 2, 3, 4, 5, 6]), tokens([1, 2])
+    with pytest.raises(ValueError):
+        model(long, short)
+    with pytest.raises(ValueError):
+        model(short, long)
+
+
+def test_transformer_state_has_no_sinusoids():
+    parts = {name.split(".")[0] for name in small_transformer().state_dict()}
+    expected = {"source_embedding", "target_embedding", "encoder", "decoder", "output_proj"}
+    assert parts == expected, "the modules listed, and nothing else"
+
+
+# --- Training and writing
+
+
+def test_shift_right_by_hand():
+    assert transformer.shift_right(tokens([5, 6, 7]), 1).tolist() == [[1, 5, 6]], "start, then all but the last"
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_loss_of_equal_logits(smoothing):
+    loss = transformer.label_smoothed_loss(torch.zeros(1, 2, 10), tokens([3, 4]), smoothing, pad_id=0)
+    assert close(loss, math.log(10)), "with ten equally likely tokens the loss is ln 10, smoothed or not"
+
+
+def test_loss_by_hand():
+    logits = torch.tensor([[[math.log(3.0), 0.0]]])  # probabilities 3/4 and 1/4
+    loss = transformer.label_smoothed_loss(logits, tokens([0]), 0.2, pad_id=9)
+    expected = -0.9 * math.log(3 / 4) - 0.1 * math.log(1 / 4)
+    assert close(loss, expected), "0.2 is spread over both classes: the right one is wanted with 0.8 + 0.1"
+
+
+def test_loss_ignores_padding():
+    logits = numbers(1, 3, 5)
+    whole = transformer.label_smoothed_loss(logits, tokens([1, 2, 0]), 0.1, pad_id=0)
+    assert close(whole, transformer.label_smoothed_loss(logits[:, :2], tokens([1, 2]), 0.1, pad_id=0))
+    assert transformer.label_smoothed_loss(logits, tokens([0, 0, 0]), 0.1, pad_id=0).item() == 0, "nothing to learn: 0"
+
+
+class CountingModel(nn.Module):
+    """Says that the token after n is n + 1."""
+
+    pad_id = 0
+
+    def encode(self, source):
+        return source
+
+    def decode(self, target, memory, source):
+        return nn.functional.one_hot(target + 1, 20).float()
+
+
+def test_greedy_decode_by_hand():
+    written = transformer.greedy_decode(CountingModel(), tokens([1]), start_id=5, end_id=8, max_length=10)
+    assert written.tolist() == [[6, 7, 8]], "after 5 come 6, 7 and 8; 8 is the end, and the start is not returned"
+
+
+def test_greedy_decode_stops_at_max_length():
+    written = transformer.greedy_decode(CountingModel(), tokens([1], [1]), start_id=5, end_id=19, max_length=2)
+    assert written.tolist() == [[6, 7], [6, 7]], "two tokens, though no row has ended"
+
+
+def test_greedy_decode_leaves_the_mode():
+    model = CountingModel().train()
+    transformer.greedy_decode(model, tokens([1]), start_id=5, end_id=8, max_length=2)
+    assert model.training, "a model that was training is still training"
+
+
+def test_warmup_rate_by_hand():
+    rates = [transformer.warmup_rate(step, d_model=4, warmup=4) for step in (1, 4, 16)]
+    assert rates == pytest.approx([1 / 16, 1 / 4, 1 / 8]), "up to step 4 in a line, then down as 1/√step"
