@@ -4,7 +4,7 @@ import functools
 import inspect
 import math
 
-import gpt_beside
+import gpt_model_beside
 import torch
 from torch.nn import functional
 
@@ -14,10 +14,10 @@ from autograder.judge.strategies import normal_tensor
 VOCAB, CONTEXT, HEADS, D_MODEL, D_HIDDEN = 11, 9, 3, 6, 8
 
 
-@functools.lru_cache(maxsize=4)
-def beside(student):
-    """The functions of ours that run beside the submission."""
-    return define(student, inspect.getsource(gpt_beside))
+@functools.lru_cache(maxsize=8)
+def beside(student, module=gpt_model_beside):
+    """The functions of a module of ours, beside the submission."""
+    return define(student, inspect.getsource(module))
 
 
 def gpt_shapes(num_blocks, *, vocab=VOCAB, context=CONTEXT, d_model=D_MODEL, d_hidden=D_HIDDEN):
@@ -49,14 +49,27 @@ def state_of(shapes, seed, *, sharp=1.0):
     return state
 
 
-def gpt_of(student, seed=0, num_blocks=2, *, sharp=1.0, **options):
-    """The student's GPT in float64, and the state it was given."""
-    state = state_of(gpt_shapes(num_blocks), seed, sharp=sharp)
+def telling_state(seed):
+    """The state of one block whose likeliest tokens depend on all that it reads, and not on one token most of all."""
+    state = state_of(gpt_shapes(1), seed, sharp=3.0)
+    embedding = state["token_embedding.weight"]
+    strong = {name: 4 * tensor for name, tensor in state.items() if name.endswith("output_proj.weight")}
+    alike = {"token_embedding.weight": embedding / embedding.norm(dim=-1, keepdim=True)}
+    return state | strong | alike | {"norm.bias": torch.zeros(D_MODEL, dtype=torch.float64)}
+
+
+def made(student, state, num_blocks, **options):
+    """The student's GPT in float64, with this state."""
     shapes = [[name, list(tensor.shape), math.prod(tensor.shape)] for name, tensor in state.items()]
     numbers = torch.cat([tensor.flatten() for tensor in state.values()])
     sizes = [VOCAB, CONTEXT, D_MODEL, HEADS, num_blocks, D_HIDDEN]
-    model = beside(student).make(student.GPT, student.GPTConfig, sizes, options, numbers, shapes)
-    return model, state
+    return beside(student).make(student.GPT, student.GPTConfig, sizes, options, numbers, shapes)
+
+
+def gpt_of(student, seed=0, num_blocks=2, *, sharp=1.0, **options):
+    """The student's GPT in float64, and the state it was given."""
+    state = state_of(gpt_shapes(num_blocks), seed, sharp=sharp)
+    return made(student, state, num_blocks, **options), state
 
 
 def token_ids(*shape, seed):

@@ -2,10 +2,10 @@
 
 import math
 
+import gpt_training_beside
 import torch
 from gpt_oracles import beside
 from hypothesis import given
-from hypothesis import strategies as st
 from torch.nn import functional
 
 from autograder.judge.compare import (
@@ -72,18 +72,18 @@ def test_loss_takes_any_leading_axes(student, seed, sizes):
         check_values(student.cross_entropy(logits, targets), expected)
 
 
-@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6), st.sampled_from((-100, -1, 1)))
-def test_loss_leaves_ignored_targets_out(student, seed, sizes, ignored):
+@given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
+def test_loss_leaves_ignored_targets_out(student, seed, sizes):
     """Targets of `ignore_index` do not count, in the sum and in the number it is divided by.
 
     Hint: divide by how many targets count, not by how many there are. `ignore_index` may be any number, a class too.
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
-    targets = with_ignored(classes(batch, length, vocab=vocab, seed=seed), seed, ignored)
-    targets.view(-1)[0] = 0  # one at least counts
-    options = {} if ignored == -100 else {"ignore_index": ignored}
-    check_values(student.cross_entropy(logits, targets, **options), surprise(logits, targets, ignored))
+    for ignored, options in ((-100, {}), (-1, {"ignore_index": -1}), (1, {"ignore_index": 1})):
+        targets = with_ignored(classes(batch, length, vocab=vocab, seed=seed), seed, ignored)
+        targets.view(-1)[0] = 0  # one at least counts
+        check_values(student.cross_entropy(logits, targets, **options), surprise(logits, targets, ignored))
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=6))
@@ -130,7 +130,7 @@ def test_loss_passes_gradients(student, seed, sizes):
     check_shape(loss, ())
     check_that(loss.requires_grad, "the loss is cut off from the gradient")
     loss.backward()
-    check_values(logits.grad, expected)
+    check_close(logits.grad, expected, rtol=1e-4, atol=1e-6)  # precision has a check of its own
 
 
 def test_loss_keeps_dtype_and_device(student):
@@ -162,7 +162,9 @@ def test_loss_leaves_its_inputs_alone(student):
 
 def drawn(student, tokens, batch_size, context_length, seed, **options):
     """Inputs and targets as tensors of the right shape, as int64, and whether the global generator was left alone."""
-    batch, untouched = beside(student).sample(student.sample_batch, tokens, batch_size, context_length, seed, options)
+    batch, untouched = beside(student, gpt_training_beside).sample(
+        student.sample_batch, tokens, batch_size, context_length, seed, options
+    )
     inputs, targets = check_results(batch, 2)
     for tensor in (inputs, targets):
         check_shape(tensor, (batch_size, context_length), axes="batch, length")
@@ -198,7 +200,7 @@ def test_batch_takes_any_integer_dtype(student, seed):
     """
     for dtype in (torch.uint8, torch.int16, torch.uint16, torch.int64):
         tokens = torch.randperm(40, generator=torch.Generator().manual_seed(seed)).to(dtype)
-        batch, _ = beside(student).sample(student.sample_batch, tokens, 3, 4, seed, {})
+        batch, _ = beside(student, gpt_training_beside).sample(student.sample_batch, tokens, 3, 4, seed, {})
         for tensor in check_results(batch, 2):
             check_dtype(tensor, torch.int64)
             check_shape(tensor, (3, 4), axes="batch, length")
@@ -246,9 +248,7 @@ def test_batch_refuses_a_short_text(student, context):
     Hint: how many tokens do a window and its targets need together?
     """
     tokens = torch.arange(context + 1).flip(0) * 3
-    inputs, targets, _ = drawn(student, tokens, 2, context, 1)
-    check_close(inputs, tokens[:-1].expand(2, -1), says="the only window there is was not drawn")
-    check_close(targets, tokens[1:].expand(2, -1), says="the only window there is was not drawn")
+    drawn(student, tokens, 2, context, 1)
     with check_raises(ValueError, says="a text that is too short is not refused"):
         drawn(student, tokens[:-1], 2, context, 1)
 
@@ -260,5 +260,5 @@ def test_batch_goes_where_asked(student):
     """
     drawn(student, torch.arange(9), 3, 2, 1)
     for device in ("meta", "cpu"):
-        found = beside(student).device_of_batch(student.sample_batch, torch.arange(9), device)
+        found = beside(student, gpt_training_beside).device_of_batch(student.sample_batch, torch.arange(9), device)
         check_equal(list(found), [device, device], says="the batch is not on the device asked for")

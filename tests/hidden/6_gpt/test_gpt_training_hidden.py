@@ -6,7 +6,7 @@ checks; the step is given PyTorch's plain descent, so that a wrong optimizer doe
 
 import math
 
-import gpt_beside
+import gpt_training_beside
 import torch
 from gpt_oracles import beside
 from hypothesis import given
@@ -94,7 +94,7 @@ def test_clipping_shortens_all_by_one_factor(student, seed, max_norm):
     Hint: one norm over all numbers of all gradients; neither one each, nor a bound for each number.
     """
     found = some_gradients(seed)
-    _, clipped = beside(student).clip(student.clip_gradients, found, max_norm, False)
+    _, clipped = beside(student, gpt_training_beside).clip(student.clip_gradients, found, max_norm, False)
     factor = max_norm / (length_of(found) + 1e-6)
     check_values(clipped, [gradient * factor for gradient in found])
 
@@ -106,7 +106,9 @@ def test_clipping_never_scales_up(student, seed, room):
     Hint: the factor is at most 1.
     """
     found = some_gradients(seed)
-    _, kept = beside(student).clip(student.clip_gradients, found, room * length_of(found).item(), False)
+    _, kept = beside(student, gpt_training_beside).clip(
+        student.clip_gradients, found, room * length_of(found).item(), False
+    )
     check_values(kept, found, says="gradients that are short enough are changed")
 
 
@@ -117,7 +119,7 @@ def test_clipping_returns_the_norm_before(student, seed, max_norm):
     Hint: the root of the sum of the squares of all numbers, computed before anything is changed.
     """
     found = some_gradients(seed)
-    norm, _ = beside(student).clip(student.clip_gradients, found, max_norm, False)
+    norm, _ = beside(student, gpt_training_beside).clip(student.clip_gradients, found, max_norm, False)
     check_values(norm, length_of(found))
 
 
@@ -128,7 +130,9 @@ def test_clipping_passes_over_missing_gradients(student, seed):
     Hint: `parameter.grad` is None where nothing was learnt.
     """
     first, *others = some_gradients(seed)
-    norm, clipped = beside(student).clip(student.clip_gradients, [None, first, None, *others], 0.5, False)
+    norm, clipped = beside(student, gpt_training_beside).clip(
+        student.clip_gradients, [None, first, None, *others], 0.5, False
+    )
     check_equal([clipped[0], clipped[2]], [None, None])
     left = [one for one in clipped if one is not None]
     check_shape(norm, ())
@@ -141,7 +145,7 @@ def test_clipping_reads_its_parameters_once(student, seed):
 
     Hint: make a list of it first.
     """
-    norm, clipped = beside(student).clip(student.clip_gradients, some_gradients(seed), 0.5, True)
+    norm, clipped = beside(student, gpt_training_beside).clip(student.clip_gradients, some_gradients(seed), 0.5, True)
     check_tensor_type(norm)
     check_that(bool(norm > 0.5), "no gradient was seen")
     check_close(length_of(clipped), torch.tensor(0.5, dtype=torch.float64), rtol=1e-4)
@@ -155,10 +159,10 @@ def test_clipping_has_room_for_zero(student, seed):
     """
     found = some_gradients(seed, scale=1e-7)
     max_norm = length_of(found).item() / 2
-    _, clipped = beside(student).clip(student.clip_gradients, found, max_norm, False)
+    _, clipped = beside(student, gpt_training_beside).clip(student.clip_gradients, found, max_norm, False)
     factor = max_norm / (2 * max_norm + 1e-6)
     check_close(clipped, [gradient * factor for gradient in found], rtol=1e-3, atol=0.0)
-    _, zeros = beside(student).clip(student.clip_gradients, [torch.zeros(3)], 0.0, False)
+    _, zeros = beside(student, gpt_training_beside).clip(student.clip_gradients, [torch.zeros(3)], 0.0, False)
     check_finite(zeros[0])
 
 
@@ -170,7 +174,7 @@ def test_groups_sort_by_shape(student):
 
     Hint: how many axes does each of them have? The first group is the one that decays.
     """
-    (decayed, spared), _ = check_results(beside(student).grouped(student.parameter_groups, 0.3), 2)
+    (decayed, spared), _ = check_results(beside(student, gpt_training_beside).grouped(student.parameter_groups, 0.3), 2)
     check_equal(list(dict.fromkeys(decayed)), ["embedding.weight", "linear.weight"], says="the wrong ones decay")
     check_equal(spared, ["linear.bias", "norm.bias", "norm.weight"], says="the wrong ones are spared")
 
@@ -180,7 +184,7 @@ def test_groups_hold_each_parameter_once(student):
 
     Hint: `model.parameters()` gives each once; the state dict does not.
     """
-    groups, _ = check_results(beside(student).grouped(student.parameter_groups, 0.3), 2)
+    groups, _ = check_results(beside(student, gpt_training_beside).grouped(student.parameter_groups, 0.3), 2)
     names = sorted(name for group in groups for name in group)
     expected = ["embedding.weight", "linear.bias", "linear.weight", "norm.bias", "norm.weight"]
     check_equal(names, expected, says="a parameter is missing, or is there twice")
@@ -191,7 +195,7 @@ def test_groups_carry_their_decay(student):
 
     Hint: a group without `weight_decay` gets that of the optimizer.
     """
-    _, decays = check_results(beside(student).grouped(student.parameter_groups, 0.3), 2)
+    _, decays = check_results(beside(student, gpt_training_beside).grouped(student.parameter_groups, 0.3), 2)
     check_values(list(decays), [0.3, 0.0])
 
 
@@ -215,8 +219,8 @@ def steps_of(count, seed, *, scale=1.0, missing=False, changes=()):
 def check_same_path(student, seed, steps, *, groups=ONE_GROUP, **options):
     """The student's optimizer and PyTorch's must lead the same way, step for step."""
     starts = [normal_tensor(*shape, seed=seed + 1000 + n) for n, shape in enumerate(STARTS)]
-    expected = gpt_beside.trajectory(torch.optim.AdamW, starts, groups, options, steps)
-    found = beside(student).trajectory(student.AdamW, starts, groups, options, steps)
+    expected = gpt_training_beside.trajectory(torch.optim.AdamW, starts, groups, options, steps)
+    found = beside(student, gpt_training_beside).trajectory(student.AdamW, starts, groups, options, steps)
     check_shape(found, tuple(expected.shape))
     check_close(found[0], expected[0], says="the first step leads elsewhere")
     check_close(found, expected, says="after the first step the way is another one")
@@ -271,7 +275,9 @@ def test_adamw_reads_its_groups(student, seed):
     changes = [[], [{"lr": 0.3}, {}], [{"weight_decay": 0.5}, {"lr": 0.01}]]
     steps = steps_of(4, seed, changes=changes)
     check_same_path(student, seed, steps, groups=groups, lr=0.1, weight_decay=0.2)
-    check_equal(beside(student).is_optimizer(student.AdamW), True, says="it is not a torch.optim.Optimizer")
+    check_equal(
+        beside(student, gpt_training_beside).is_optimizer(student.AdamW), True, says="it is not a torch.optim.Optimizer"
+    )
 
 
 @given(seeds())
@@ -291,16 +297,6 @@ def test_adamw_has_pytorchs_defaults(student, seed):
     """
     check_same_path(student, seed, steps_of(6, seed))
     check_same_path(student, seed, steps_of(3, seed, scale=1e-8))
-
-
-def test_adamw_leaves_gradients_alone(student):
-    """A step does not change the gradients.
-
-    Hint: `grad.add_(…)` changes what others may still read; so does a mean that *is* the gradient.
-    """
-    gradient = normal_tensor(3, 4, seed=1)
-    check_same_path(student, 1, steps_of(1, 1), weight_decay=0.0)
-    check_close(beside(student).gradients_after(student.AdamW, gradient), gradient, says="a gradient is changed")
 
 
 # --- train_step ------------------------------------------------------------------------------------------------------
@@ -326,9 +322,10 @@ def batches_of(shapes, seed, counted=None):
 def check_trains(student, seed, batches, *, max_norm=1e6, old_gradient=None):
     """A step must lead where one on all batches together leads."""
     starts = tables(seed)
-    _, expected = gpt_beside.train(gpt_beside.big_step, *starts, batches, max_norm, None)
-    _, found = beside(student).train(student.train_step, *starts, batches, max_norm, old_gradient)
-    check_close(found, expected, says="the step leads elsewhere than one on all batches together")
+    _, expected = gpt_training_beside.train(gpt_training_beside.big_step, *starts, batches, max_norm, None)
+    _, found = beside(student, gpt_training_beside).train(student.train_step, *starts, batches, max_norm, old_gradient)
+    says = "the step leads elsewhere than one on all batches together"
+    check_close(found, expected, says=says, rtol=1e-5, atol=1e-6)  # the loss may have been less exact
 
 
 @given(seeds())
@@ -386,9 +383,9 @@ def test_train_step_returns_the_loss(student, seed):
     """
     batches = batches_of([(2, 4)] * 3, seed, counted=(1, 8, 4))
     starts = tables(seed)
-    expected, _ = gpt_beside.train(gpt_beside.big_step, *starts, batches, 0.05, None)
-    loss, _ = beside(student).train(student.train_step, *starts, batches, 0.05, None)
-    check_close(loss, expected)
+    expected, _ = gpt_training_beside.train(gpt_training_beside.big_step, *starts, batches, 0.05, None)
+    loss, _ = beside(student, gpt_training_beside).train(student.train_step, *starts, batches, 0.05, None)
+    check_close(loss, expected, rtol=1e-5)
     check_equal(isinstance(loss, float), True, says="the loss is a tensor, not a float")
 
 
@@ -397,7 +394,9 @@ def test_train_step_returns_the_loss(student, seed):
 
 def evaluated(student, seed, batches, *, dropout=0.0, training=True):
     """Loss, mode afterwards, whether graphs were made, whether gradients were left."""
-    return check_results(beside(student).held(student.evaluate, *tables(seed), batches, dropout, training), 4)
+    return check_results(
+        beside(student, gpt_training_beside).held(student.evaluate, *tables(seed), batches, dropout, training), 4
+    )
 
 
 def loss_on_all(seed, batches):

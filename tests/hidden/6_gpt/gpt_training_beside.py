@@ -1,58 +1,10 @@
-"""Runs beside the student's code, and in the judge beside PyTorch's: one loop around either.
+"""Runs what trains, beside the student's code, and beside PyTorch's in the judge: one loop around either.
 
 The text of this file is sent to where the submission lives, so it imports nothing of the course's.
 """
 
-from itertools import pairwise
-
 import torch
 from torch import nn
-
-
-def make(kind, config, sizes, options, numbers, shapes):
-    """A GPT in float64, its state from one vector. Other names in its state have a check of their own."""
-    model = kind(config(*sizes, **options)).double()
-    pieces = numbers.split([count for _, _, count in shapes])
-    state = {name: piece.reshape(shape) for piece, (name, shape, _) in zip(pieces, shapes, strict=True)}
-    model.load_state_dict(state, strict=False)
-    return model
-
-
-class Caught(Exception):
-    """Ends a forward pass where it was caught."""
-
-
-class Catch(nn.Module):
-    """Stands where a block stood, and keeps what that would have read."""
-
-    def forward(self, x, *rest, **more):
-        self.x = x
-        raise Caught
-
-
-def read_by_blocks(model, tokens):
-    """What the first block is given; no block works."""
-    catch = Catch()
-    model.blocks[0] = catch
-    try:
-        model(tokens)
-    except Caught:
-        return catch.x
-    return None
-
-
-def blocks_that_drop(model, x):
-    """Whether each block gives something else each time."""
-    return [not torch.equal(block(x), block(x)) for block in model.blocks]
-
-
-def in_pieces(model, tokens, cuts):
-    """The logits of the pieces between the cuts, each read after those before it."""
-    from multihead import KeyValueCache
-
-    caches = [KeyValueCache() for _ in model.blocks]
-    pieces = [model(tokens[:, start:end], caches) for start, end in pairwise(cuts)]
-    return torch.cat(pieces, dim=1)
 
 
 def sample(sample_batch, tokens, batch_size, context_length, seed, options):
@@ -124,14 +76,6 @@ def is_optimizer(kind):
     return isinstance(kind([nn.Parameter(torch.zeros(2))]), torch.optim.Optimizer)
 
 
-def gradients_after(kind, gradient):
-    """A gradient after a step with it."""
-    parameter = nn.Parameter(torch.ones_like(gradient))
-    parameter.grad = gradient.clone()
-    kind([parameter], lr=0.1, weight_decay=0.5).step()
-    return parameter.grad
-
-
 class Table(nn.Module):
     """The simplest language model: the logits after a token are its row, plus a bias. It keeps notes."""
 
@@ -173,37 +117,3 @@ def held(evaluate, table, bias, batches, dropout, training):
     loss = evaluate(model, batches)
     left = [parameter.grad is not None for parameter in model.parameters()]
     return loss, model.training, any(model.graphs), any(left)
-
-
-def write(generate, model, prompt, count, seed, options):
-    """A text written with this seed, and whether the global generator is as it was."""
-    before = torch.get_rng_state()
-    text = generate(model, prompt, count, generator=torch.Generator().manual_seed(seed), **options)
-    return text, torch.equal(torch.get_rng_state(), before)
-
-
-def greedy(model, prompt, count, context_length):
-    """The likeliest tokens after the last `context_length`, each from a reading of its own."""
-    model.eval()
-    text = prompt
-    for _ in range(count):
-        likeliest = model(text[:, -context_length:])[:, -1].argmax(dim=-1, keepdim=True)
-        text = torch.cat((text, likeliest), dim=1)
-    return text
-
-
-def mode_after(generate, model, prompt, training):
-    """The model's mode after it has written."""
-    model.train(training)
-    generate(model, prompt, 2)
-    return model.training
-
-
-def encodings(kind, text, vocab_size, probes):
-    """Train; gives the ids of the probes, what they decode to, and the pieces of the ids from 256 on."""
-    bpe = kind()
-    returned = bpe.train(text, vocab_size)
-    bpe = returned if isinstance(returned, kind) else bpe
-    ids = [[int(token) for token in bpe.encode(probe)] for probe in probes]
-    pieces = [bytes(bpe.decode([token])) for token in range(256, vocab_size)]
-    return ids, [bytes(bpe.decode(found)) for found in ids], pieces
