@@ -50,6 +50,7 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
                 "points": exercise.points,
                 "bonus": exercise.bonus,
                 "hints": list(exercise.hints),
+                "attachments": list(exercise.attachments),
                 "tests": list(tests[name]),
             }
             for name, exercise in stage.stage.exercises.items()

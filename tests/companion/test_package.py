@@ -44,6 +44,6 @@ def test_it_can_be_read_in_one_go(file):
 
 
 def test_every_requirement_is_installed_for_a_reason():
-    """Sheets need three, students' own work the rest; no requirement is left over from earlier."""
-    used = set().union(*map(imported, FILES)) | {"jupyterlab", "matplotlib", "numpy", "torch"}
+    """Sheets need three, trained models one, students' own work the rest; none is left over from earlier."""
+    used = set().union(*map(imported, FILES)) | {"jupyterlab", "matplotlib", "numpy", "safetensors", "torch"}
     assert required() <= used
