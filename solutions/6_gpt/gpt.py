@@ -259,6 +259,7 @@ class AdamW(torch.optim.Optimizer):
         p ← p - lr · m̂ / (√v̂ + eps),  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)
 
     It equals `torch.optim.AdamW` step for step. Each parameter has an `m`, a `v` and a `t` of its own.
+    Write it yourself: `torch.optim.AdamW` and `torch.optim.Adam` may not be used here.
 
     Source: Loshchilov and Hutter 2019, algorithm 2; Kingma and Ba 2015, algorithm 1.
     """

@@ -142,11 +142,11 @@ def test_adamw_first_step():
 
 def test_adamw_walks_with_pytorchs():
     ours, theirs = (nn.Parameter(torch.tensor([1.0, -2.0])) for _ in range(2))
-    optimizers = [gpt.AdamW([ours], lr=0.1), torch.optim.AdamW([theirs], lr=0.1)]
+    walkers = [gpt.AdamW([ours], lr=0.1), torch.optim.AdamW([theirs], lr=0.1)]
     for step in range(5):
         ours.grad = theirs.grad = torch.tensor([1.0 + step, 0.5 - step])
-        for optimizer in optimizers:
-            optimizer.step()
+        for walker in walkers:
+            walker.step()
         assert close(ours.data, theirs.data), f"after step {step + 1} the two have parted"
 
 

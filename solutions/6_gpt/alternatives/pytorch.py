@@ -93,7 +93,7 @@ def parameter_groups(model, weight_decay):
 
 class AdamW(torch.optim.AdamW):
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)  # refused
 
 
 def train_step(model, optimizer, batches, max_norm):

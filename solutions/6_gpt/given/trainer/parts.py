@@ -106,8 +106,8 @@ def _probe(model: nn.Module, config: gpt.GPTConfig) -> Iterator[Tensor]:
     weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(config.vocab_size, (2, config.context_length), generator=generator)
-    model.eval()
-    with torch.no_grad():
+    model.train(False)
+    with torch.set_grad_enabled(False):
         for weight in model.parameters():
             weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
         try:
@@ -172,15 +172,15 @@ def _same_steps() -> bool:
     """Whether your AdamW and PyTorch's move a weight alike, over some steps of changing gradients and rates."""
     weights = [nn.Parameter(torch.linspace(-1, 1, 30).reshape(5, 6)) for _ in range(2)]
     makers = gpt.AdamW, torch.optim.AdamW
-    optimizers = [
+    movers = [
         make([{"params": [weight], "weight_decay": 0.1}], lr=0.1, betas=(0.9, 0.99))
         for make, weight in zip(makers, weights, strict=True)
     ]
     generator = torch.Generator().manual_seed(0)
     for step in range(5):
         gradient = torch.randn(5, 6, generator=generator)
-        for weight, optimizer in zip(weights, optimizers, strict=True):
+        for weight, mover in zip(weights, movers, strict=True):
             weight.grad = gradient.clone()
-            optimizer.param_groups[0]["lr"] = 0.1 / (step + 1)
-            optimizer.step()
+            mover.param_groups[0]["lr"] = 0.1 / (step + 1)
+            mover.step()
     return torch.allclose(*weights, rtol=TOLERANCE, atol=TOLERANCE)
