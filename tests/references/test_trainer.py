@@ -295,6 +295,27 @@ def test_faster_parts_leave_gradients_and_weights_as_they_are(parts, gpt):
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
 
 
+def test_in_bfloat16_the_loss_is_nearly_the_same_and_learns(gpt, stage):
+    """What a card does, here on the CPU: the model computes in bfloat16, the loss and the weights stay float32."""
+    from trainer.machine import Machine, prepare
+
+    config = gpt.GPTConfig(vocab_size=11, context_length=6, d_model=8, num_heads=2, num_blocks=2, d_hidden=12)
+    torch.manual_seed(0)
+    model = gpt.GPT(config)
+    machine = Machine(torch.device("cpu"), rank=0, processes=1, half=True, compiled=False)
+    trained, measured = prepare(model, machine)
+    tokens = torch.randint(11, (3, 7), generator=torch.Generator().manual_seed(1))
+    batch = [(tokens[:, :-1], tokens[:, 1:])]
+    assert measured(batch[0][0]).dtype == torch.float32
+    before = gpt.evaluate(model, batch)
+    assert gpt.evaluate(measured, batch) == pytest.approx(before, abs=0.02)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
+    for _ in range(10):
+        gpt.train_step(trained, optimizer, batch, 1.0)
+    assert gpt.evaluate(model, batch) < before - 0.1
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
 def test_what_is_not_done_yet_is_named(train, gpt, monkeypatch, tmp_path, capsys):
     def missing(*args, **kwargs):
         raise NotImplementedError("learning_rate")
