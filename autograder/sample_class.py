@@ -5,13 +5,13 @@ stages: ``autograder demo`` grades it, and a grade that differs from the design 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from autograder.alternatives import load_alternatives
-from autograder.lab import Lab, StageFolders
+from autograder.lab import StageFolders
 from autograder.mistakes import load_mistakes
 from autograder.release import strip_solutions
 from autograder.release.sheets import build_notebook
@@ -38,12 +38,12 @@ class Sample:
     link: Path | None = None
 
 
-def sample_class(lab: Lab) -> list[Sample]:
+def sample_class(stages: Sequence[StageFolders]) -> list[Sample]:
     """The whole class, student by student, stages in order."""
     return [
         sample
         for student, make in _students().items()
-        for index, stage in enumerate(lab.stages())
+        for index, stage in enumerate(stages)
         if (sample := make(_Maker(stage, student, first=index == 0))) is not None
     ]
 
