@@ -39,5 +39,6 @@ def test_what_a_hand_in_must_lose_are_checks_of_its_stage(tiny_lab, samples):
 
 def test_nobody_hands_in_what_is_refused_to_students(tiny_lab):
     forbid_a_softmax(tiny_lab, "  # refused")
-    kinds = {sample.kind for sample in sample_class(Lab(tiny_lab.root).stages()) if sample.kind.startswith("alternative")}
+    samples = sample_class(Lab(tiny_lab.root).stages())
+    kinds = {sample.kind for sample in samples if sample.kind.startswith("alternative")}
     assert kinds == {"alternative loop"}
