@@ -1,6 +1,6 @@
 """Hidden tests of the trained model: does it belong to the code, and how well does it foretell what it never saw?
 
-``python -m benchmarks.bands`` measures how far honest runs stay below the last of the bounds: see docs/bands.md.
+``python -m benchmarks.bands`` measures how far honest runs stay below the last of the bounds.
 """
 
 from trained_models import measured
