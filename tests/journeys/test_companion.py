@@ -103,6 +103,16 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def instructor(tmp_path: Path) -> Path:
+    """The instructor's side in a folder of its own: nobody's gradebook, secret or stored results are touched."""
+    target = tmp_path / "instructor"
+    for name in ("solutions", "tests/hidden", "data"):
+        shutil.copytree(ROOT.root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT.root / "grading.yml", target)
+    return target
+
+
+@pytest.fixture
 def course(home: Path) -> Course:
     return Course.load(home)
 
@@ -123,7 +133,7 @@ def test_the_map_at_each_width_with_and_without_colour(home, course, columns, co
     assert bool(re.search(r"\x1b\[[\d;]*3\dm", terminal.shown)) == colour
 
 
-def test_a_stage_from_stub_to_hand_in(home, course, autograder, tmp_path):
+def test_a_stage_from_stub_to_hand_in(home, course, autograder, instructor, tmp_path):
     first, second, *rest = first_stage(course)
 
     terminal = Terminal(home, "watch")
@@ -170,7 +180,7 @@ def test_a_stage_from_stub_to_hand_in(home, course, autograder, tmp_path):
     assert all(receipt["public_tests"].values())
 
     results = tmp_path / "results.json"
-    autograder("grade", pack, "--json", results, "--stage", course.stages[0].id, cwd=ROOT.root)
+    autograder("grade", pack, "--no-gradebook", "--json", results, "--stage", course.stages[0].id, cwd=instructor)
     (report,) = json.loads(results.read_text(encoding="utf-8"))["reports"]
     assert (report["student"], report["score"]) == ("ada", report["points"])
 
@@ -187,7 +197,7 @@ def test_stubs_fail_their_public_tests_and_references_pass_them(course):
 
 
 @pytest.mark.slow
-def test_every_stage_exercise_by_exercise(home, course, autograder, tmp_path):
+def test_every_stage_exercise_by_exercise(home, course, autograder, instructor, tmp_path):
     """The reference of each exercise passes as soon as it is written, if those before it are."""
     for exercise in course.exercises:
         paste(home, exercise)
@@ -199,7 +209,7 @@ def test_every_stage_exercise_by_exercise(home, course, autograder, tmp_path):
     stages = [StageFiles(stage=stage.id, module=stage.module) for stage in course.stages]
     assert [work.refusal for work in take_in([pack], stages)] == [None] * len(stages)
     results = tmp_path / "results.json"
-    autograder("grade", pack, "--json", results, cwd=ROOT.root)
+    autograder("grade", pack, "--no-gradebook", "--json", results, cwd=instructor)
     reports = json.loads(results.read_text(encoding="utf-8"))["reports"]
     assert [report["stage"] for report in reports] == [stage.id for stage in course.stages]
     missing = {one.stage: one.points for one in course.exercises if not can_be_done(one)}
