@@ -49,14 +49,27 @@ def state_of(shapes, seed, *, sharp=1.0):
     return state
 
 
-def gpt_of(student, seed=0, num_blocks=2, *, sharp=1.0, **options):
-    """The student's GPT in float64, and the state it was given."""
-    state = state_of(gpt_shapes(num_blocks), seed, sharp=sharp)
+def telling_state(seed):
+    """The state of one block whose likeliest tokens depend on all that it reads, and not on one token most of all."""
+    state = state_of(gpt_shapes(1), seed, sharp=3.0)
+    embedding = state["token_embedding.weight"]
+    strong = {name: 4 * tensor for name, tensor in state.items() if name.endswith("output_proj.weight")}
+    alike = {"token_embedding.weight": embedding / embedding.norm(dim=-1, keepdim=True)}
+    return state | strong | alike | {"norm.bias": torch.zeros(D_MODEL, dtype=torch.float64)}
+
+
+def made(student, state, num_blocks, **options):
+    """The student's GPT in float64, with this state."""
     shapes = [[name, list(tensor.shape), math.prod(tensor.shape)] for name, tensor in state.items()]
     numbers = torch.cat([tensor.flatten() for tensor in state.values()])
     sizes = [VOCAB, CONTEXT, D_MODEL, HEADS, num_blocks, D_HIDDEN]
-    model = beside(student).make(student.GPT, student.GPTConfig, sizes, options, numbers, shapes)
-    return model, state
+    return beside(student).make(student.GPT, student.GPTConfig, sizes, options, numbers, shapes)
+
+
+def gpt_of(student, seed=0, num_blocks=2, *, sharp=1.0, **options):
+    """The student's GPT in float64, and the state it was given."""
+    state = state_of(gpt_shapes(num_blocks), seed, sharp=sharp)
+    return made(student, state, num_blocks, **options), state
 
 
 def token_ids(*shape, seed):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import gpt_writing_beside
 import torch
-from gpt_oracles import CONTEXT, VOCAB, beside, gpt_of, token_ids
+from gpt_oracles import CONTEXT, VOCAB, beside, made, telling_state, token_ids
 from hypothesis import given
 
 from autograder.judge.compare import (
@@ -139,7 +139,7 @@ def test_probabilities_filter_in_order(student, seed):
         check_values(student.next_token_probabilities(logits, **options), filtered(logits, **options))
 
 
-@given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
+@given(seeds(), distinct_sizes(count=4, min_size=3, max_size=6))
 def test_probabilities_take_any_leading_axes(student, seed, sizes):
     """One axis, three or four: each row of the last one is filtered by itself.
 
@@ -179,6 +179,11 @@ def test_probabilities_leave_logits_alone(student):
 # --- generate --------------------------------------------------------------------------------------------------------
 
 
+def writer(student, seed, **options):
+    """The student's GPT, its parameters such that what it writes depends on all that it reads."""
+    return made(student, telling_state(seed), 1, **options)
+
+
 def written(student, model, prompt, count, seed=0, **options):
     """A text of the right shape."""
     text, _ = beside(student, gpt_writing_beside).write(student.generate, model, prompt, count, seed, options)
@@ -193,7 +198,7 @@ def test_generate_returns_prompt_and_new_tokens(student, seed, sizes):
 
     Hint: join each new token to all that is there, also when the prompt is longer than the context.
     """
-    model, _ = gpt_of(student, seed, 1)
+    model = writer(student, seed)
     for length in (sizes[1], CONTEXT + 3):
         prompt = token_ids(sizes[0], length, seed=seed)
         for count in (0, 2):
@@ -207,8 +212,8 @@ def test_generate_writes_the_likeliest(student, seed):
 
     Hint: the logits at the last position say what comes next.
     """
-    model, _ = gpt_of(student, seed, 1, sharp=3.0)
-    prompt = token_ids(6, 2, seed=seed)
+    model = writer(student, seed)
+    prompt = token_ids(12, 2, seed=seed)
     expected = beside(student, gpt_writing_beside).greedy(model, prompt, CONTEXT - 2, CONTEXT)
     check_close(written(student, model, prompt, CONTEXT - 2, temperature=0, use_cache=False), expected)
 
@@ -219,8 +224,8 @@ def test_generate_crops_to_the_context(student, seed, length):
 
     Hint: the last ones, at most context_length of them, counted from place 0.
     """
-    model, _ = gpt_of(student, seed, 1, sharp=3.0)
-    prompt = token_ids(6, length, seed=seed)
+    model = writer(student, seed)
+    prompt = token_ids(12, length, seed=seed)
     expected = beside(student, gpt_writing_beside).greedy(model, prompt, 5, CONTEXT)
     check_close(written(student, model, prompt, 5, temperature=0, use_cache=False), expected)
 
@@ -231,8 +236,8 @@ def test_generate_is_the_same_with_a_cache(student, seed, length):
 
     Hint: past it all places move at each step, and so what the cache holds is no longer true.
     """
-    model, _ = gpt_of(student, seed, 1, sharp=3.0)
-    prompt = token_ids(6, length, seed=seed)
+    model = writer(student, seed)
+    prompt = token_ids(12, length, seed=seed)
     plain = written(student, model, prompt, CONTEXT + 1, seed, use_cache=False)
     check_close(written(student, model, prompt, CONTEXT + 1, seed), plain, says="the text with a cache is another one")
 
@@ -259,7 +264,7 @@ def test_generate_draws_by_the_probabilities(student, seed):
 
     Hint: torch.multinomial draws; it wants probabilities, not logits.
     """
-    model, _ = gpt_of(student, seed, 1)
+    model = writer(student, seed)
     prompt = token_ids(1, 4, seed=seed)
     logits = last_logits(model, prompt)
     for temperature, use_cache in ((0.5, True), (2.0, False)):
@@ -274,7 +279,7 @@ def test_generate_hands_on_its_filters(student, seed):
 
     Hint: hand all three settings on.
     """
-    model, _ = gpt_of(student, seed, 1)
+    model = writer(student, seed)
     prompt = token_ids(1, 4, seed=seed)
     logits = last_logits(model, prompt)
     for options in ({"top_k": 2}, {"top_p": 0.5}):
@@ -287,7 +292,7 @@ def test_generate_draws_from_the_generator(student):
 
     Hint: hand the generator to every function that draws.
     """
-    model, _ = gpt_of(student, num_blocks=1)
+    model = writer(student, 0)
     prompt = token_ids(6, 2, seed=1)
     first, untouched = beside(student, gpt_writing_beside).write(student.generate, model, prompt, 8, 7, {})
     check_shape(first, (6, 10), axes="batch, length")
@@ -303,8 +308,8 @@ def test_generate_drops_nothing(student, seed):
 
     Hint: `model.eval()` before the first token.
     """
-    model, _ = gpt_of(student, seed, 1, dropout=0.5)
-    prompt = token_ids(6, 2, seed=seed)
+    model = writer(student, seed, dropout=0.5)
+    prompt = token_ids(12, 2, seed=seed)
     expected = beside(student, gpt_writing_beside).greedy(model, prompt, 6, CONTEXT)
     model.train()
     check_close(written(student, model, prompt, 6, temperature=0, use_cache=False), expected)
@@ -315,7 +320,7 @@ def test_generate_leaves_the_mode_as_it_was(student):
 
     Hint: remember `model.training`.
     """
-    model, _ = gpt_of(student, num_blocks=1)
+    model = writer(student, 0)
     prompt = token_ids(2, 3, seed=1)
     written(student, model, prompt, 2)
     for training in (True, False):
@@ -405,6 +410,9 @@ def test_bpe_encodes_in_the_order_of_learning(student, seed):
     encoder = Encoder(text, 275)
     says = "the ids of a text are others"
     check_equal([list(one) for one in ids], [encoder.encode(probe) for probe in probes], says=says)
+    # `bc` is learnt before `ab`, so that `abc` is a, bc: from left to right it would be ab, c.
+    ids, _, _ = trained(student, b"bc.bc,bc;bc-ab:ab!ab", 258, [b"abc", b"cabcab"])
+    check_equal([list(one) for one in ids], [[97, 256], [99, 97, 256, 257]], says=says)
 
 
 @given(seeds())
