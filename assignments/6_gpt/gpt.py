@@ -349,9 +349,10 @@ class ByteBPE:
     def train(self, text: str | bytes, vocab_size: int) -> None:
         """Learn merges, from nothing, until there are `vocab_size` tokens or no pair is left.
 
-        Each time, the pair of neighbouring tokens that is most frequent in the text becomes a token, with the next free
-        id, and is merged wherever it stands, from left to right. Of pairs that are equally frequent the smaller is
-        merged: the one with the smaller first id, and of those the one with the smaller second id.
+        Each time, the pair of neighbouring tokens that is most frequent in the text (in `aaa`, `a a` stands twice)
+        becomes a token, with the next free id, and is merged wherever it stands, from left to right. Of pairs that are
+        equally frequent the smaller is merged: the one with the smaller first id, and of those the one with the smaller
+        second id.
 
         Args:
             text: what to learn from, as one long sequence of bytes; a `str` stands for its UTF-8.

@@ -18,22 +18,16 @@ from autograder.lab import Lab
 LAB = Lab.find(Path(__file__).parent)
 VOCAB, CONTEXT, D_MODEL, HEADS, BLOCKS, D_HIDDEN = 17, 9, 12, 3, 2, 20
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
-EARLIER = {
-    "2_attention": "attention",
-    "3_multihead": "multihead",
-    "4_positions": "positions",
-    "5_transformer": "transformer",
-}
+EARLIER = LAB.stage("6_gpt").stage.needs
 
 
 @pytest.fixture(scope="module")
 def gpt():
     """The reference, with those of earlier stages under the names that it imports."""
     with pytest.MonkeyPatch.context() as patch:
-        for stage, module in EARLIER.items():
-            found = runpy.run_path(str(LAB.root / "solutions" / stage / f"{module}.py"))
-            patch.setitem(sys.modules, module, SimpleNamespace(**found))
-        return SimpleNamespace(**runpy.run_path(str(LAB.root / "solutions" / "6_gpt" / "gpt.py")))
+        for stage in map(LAB.stage, EARLIER):
+            patch.setitem(sys.modules, stage.stage.module, SimpleNamespace(**runpy.run_path(str(stage.reference))))
+        return SimpleNamespace(**runpy.run_path(str(LAB.stage("6_gpt").reference)))
 
 
 @pytest.fixture

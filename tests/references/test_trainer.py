@@ -52,7 +52,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def train(stage: Path) -> Callable[..., int]:
     """Run the trainer in this process: `train(folder, "--resume")`; the exit code."""
+    from trainer import loop
     from trainer.command import run
+
+    loop.SAMPLE_LENGTH = 20  # most of so small a run would be writing samples
 
     def train(out: Path, *arguments: str) -> int:
         threads = torch.get_num_threads()

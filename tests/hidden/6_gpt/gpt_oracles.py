@@ -99,3 +99,9 @@ def gpt_logits(state, tokens):
         hidden = functional.gelu(projected(read, f"{block}.feed_forward.input_proj"))
         x = x + projected(hidden, f"{block}.feed_forward.output_proj")
     return functional.linear(normed(x, "norm"), state["token_embedding.weight"])
+
+
+def places_of(tokens, windows, width):
+    """Where each window stands in a text whose tokens are all different; -1 for none."""
+    found = (windows[:, None, :] == tokens.long().unfold(0, width, 1)).all(dim=-1)
+    return torch.where(found.any(dim=1), found.double().argmax(dim=1), -1)

@@ -4,7 +4,7 @@ import math
 
 import gpt_training_beside
 import torch
-from gpt_oracles import beside
+from gpt_oracles import beside, places_of
 from hypothesis import given
 from torch.nn import functional
 
@@ -171,15 +171,9 @@ def drawn(student, tokens, batch_size, context_length, seed, **options):
     return inputs.long(), targets.long(), untouched
 
 
-def places_of(tokens, windows, width):
-    """Where each window stands in a text whose tokens are all different; -1 for none."""
-    found = (windows[:, None, :] == tokens.long().unfold(0, width, 1)).all(dim=-1)
-    return torch.where(found.any(dim=1), found.double().argmax(dim=1), -1)
-
-
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=7))
 def test_batch_targets_are_the_next_tokens(student, seed, sizes):
-    """Inputs are windows of the text, and the target of each token is the one after it in the text.
+    """Inputs are windows of the text, and the target of each token is the one after it.
 
     Hint: the targets are the window one place further on; the number of the token plus one is something else.
     """
@@ -208,7 +202,7 @@ def test_batch_takes_any_integer_dtype(student, seed):
 
 @given(seeds())
 def test_batch_starts_anywhere(student, seed):
-    """Every window that has a token after it is as likely as any other, the first and the last included.
+    """Every window is as likely as any other, the first and the last included.
 
     Hint: starts run from 0 to n − context_length − 1, both included; what does torch.randint exclude?
     """
@@ -228,7 +222,7 @@ def test_batch_starts_anywhere(student, seed):
 
 
 def test_batch_draws_from_the_generator(student):
-    """The same seed gives the same batch, another one another; the global generator is left alone.
+    """The batch depends on the generator, and the global one is left alone.
 
     Hint: hand the generator to every function that draws.
     """

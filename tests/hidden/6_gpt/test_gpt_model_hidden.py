@@ -201,7 +201,7 @@ def test_gpt_learns_all_its_parameters(student, seed):
 
 @given(seeds())
 def test_gpt_drops_in_all_its_places(student, seed):
-    """In training, dropout acts on the sum of the embeddings and in every block; in eval mode nowhere.
+    """In training, dropout acts on the embeddings and in every block; in eval mode nowhere.
 
     Hint: drop after the places are added, and hand the rate to the blocks.
     """

@@ -43,7 +43,7 @@ def test_rate_warms_up_in_a_line(student, warmup, more):
 
 @given(sizes(min_size=2, max_size=9), sizes(min_size=4, max_size=30))
 def test_rate_cools_along_a_cosine(student, warmup, more):
-    """After the warm-up the rate falls along half a cosine, from max_rate at `warmup` to min_rate at `total`.
+    """Then it falls along half a cosine, from max_rate at `warmup` to min_rate at `total`.
 
     Hint: (1 + cos(π·progress))/2 falls from 1 to 0; of what, and counted from which step?
     """
@@ -88,7 +88,7 @@ def length_of(tensors):
 
 @given(seeds(), st.sampled_from((0.01, 1.0, 3.0)))
 def test_clipping_shortens_all_by_one_factor(student, seed, max_norm):
-    """Gradients that together are longer than max_norm are shortened to it, all by the same factor.
+    """Gradients that together are too long are shortened, all by the same factor.
 
     Hint: one norm over all numbers of all gradients; neither one each, nor a bound for each number.
     """
@@ -105,9 +105,10 @@ def test_clipping_never_scales_up(student, seed, room):
     Hint: the factor is at most 1.
     """
     found = some_gradients(seed)
-    _, kept = beside(student, gpt_training_beside).clip(
+    norm, kept = beside(student, gpt_training_beside).clip(
         student.clip_gradients, found, room * length_of(found).item(), False
     )
+    check_shape(norm, ())
     check_values(kept, found, says="gradients that are short enough are changed")
 
 
@@ -153,7 +154,7 @@ def test_clipping_reads_its_parameters_once(student, seed):
 
 @given(seeds())
 def test_clipping_has_room_for_zero(student, seed):
-    """The factor is max_norm / (norm + 1e-6): tiny gradients are shortened a little more, and zeros stay zeros.
+    """The factor is max_norm / (norm + 1e-6): the divisor is never zero.
 
     Hint: 0/0 is not a number.
     """
@@ -192,7 +193,7 @@ def test_groups_hold_each_parameter_once(student):
 
 
 def test_groups_carry_their_decay(student):
-    """As an optimizer reads them, the first group decays by `weight_decay` and the second one by 0.
+    """In an optimizer, the first group decays by `weight_decay` and the second one by 0.
 
     Hint: a group without `weight_decay` gets that of the optimizer.
     """
@@ -229,7 +230,7 @@ def check_same_path(student, seed, steps, *, groups=ONE_GROUP, **options):
 
 @given(seeds())
 def test_adamw_takes_the_first_step(student, seed):
-    """The first step is lr against the sign of each gradient, whatever its size: both means are corrected.
+    """The first step is lr against the sign of each gradient, whatever its size.
 
     Hint: both means begin at zero, and are too small at first: divide them by 1 − βᵗ, with t = 1 at the first step.
     """
@@ -248,7 +249,7 @@ def test_adamw_goes_on_as_pytorchs(student, seed):
 
 @given(seeds())
 def test_adamw_decays_apart_from_the_gradient(student, seed):
-    """A weight loses the share lr·weight_decay at each step, on top of Adam's step and not through it.
+    """A weight loses the share lr·weight_decay at each step, not through the gradient.
 
     Hint: with a gradient of zero, p ← p·(1 − lr·weight_decay), and nothing else.
     """
@@ -331,7 +332,7 @@ def check_trains(student, seed, batches, *, max_norm=1e6, old_gradient=None):
 
 @given(seeds())
 def test_train_step_takes_one_step(student, seed):
-    """With one batch, the model's parameters take the optimizer's step for the gradient of the loss.
+    """With one batch, the optimizer takes one step for the gradient of the loss.
 
     Hint: loss, backward, step, once each.
     """
