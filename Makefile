@@ -6,12 +6,13 @@ READY := $(VENV)/.ready
 # Tensors here are tiny: a second thread inside an operation costs more than it gains.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup demo test lint verify clean
+.PHONY: help setup demo test lint verify train clean
 
 help:
 	@echo 'make demo    grade a sample class through nbgrader, print the table, write the pages'
 	@echo 'make test    lint, types and every test'
 	@echo 'make verify  the proof of the lab: references, stubs, alternatives, mistakes'
+	@echo 'make train   train the GPT of stage 6 with the reference; TRAIN="--config known" trains another'
 	@echo 'make clean   remove what grading and tests left behind; the environment stays'
 
 setup: $(READY)
@@ -36,6 +37,9 @@ lint: $(READY)
 
 verify: $(READY)
 	$(BIN)/autograder verify
+
+train: $(READY)
+	$(BIN)/python -m benchmarks.train_reference $(TRAIN)
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants

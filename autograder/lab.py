@@ -38,6 +38,11 @@ class StageFolders:
         return self.folder / "lab.md"
 
     @property
+    def given(self) -> Path:
+        """What students receive as it is, in the stage's folder; most stages have none."""
+        return self.folder / "given"
+
+    @property
     def mistakes(self) -> Path:
         """The catalogue of named mistakes."""
         return self.folder / "mistakes.py"
@@ -46,6 +51,12 @@ class StageFolders:
     def alternatives(self) -> list[Path]:
         """Right solutions that are written differently."""
         return sorted((self.folder / "alternatives").glob("*.py"))
+
+    @property
+    def attachments(self) -> dict[str, Path]:
+        """What the course's own hand-in holds beside the module, by file name: none where it has none to show."""
+        files = {name: self.folder / "attachments" / name for name in self.stage.attachments}
+        return {name: path for name, path in files.items() if path.is_file()}
 
     @property
     def hidden_tests(self) -> Path:

@@ -22,6 +22,7 @@ _MODULES = {
     "grade": "grade",
     "report": "output",
     "export": "output",
+    "measure": "measure",
     "verify": "verify",
     "doctor": "doctor",
     "demo": "demo",

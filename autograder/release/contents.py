@@ -48,7 +48,11 @@ def _refuse_all_leaks(lab: Lab, files: dict[str, FileContent]) -> None:
 
 
 def stage_files(stage: StageFolders) -> dict[str, FileContent]:
-    """A stage's own files: stub, lab sheet and public tests."""
+    """A stage's own files: stub, lab sheet, public tests, and what is given as it is.
+
+    Raises:
+        ReleaseError: one of them is missing, or would show a solution.
+    """
     module = stage.stage.module
     reference = stage.reference_source()
     stub = strip_solutions(reference, str(stage.reference))
@@ -56,13 +60,17 @@ def stage_files(stage: StageFolders) -> dict[str, FileContent]:
     tests = stage.folder / f"test_{module}.py"
     if not tests.is_file():
         raise ReleaseError(f"{tests} is missing: every stage needs its public tests")
-    shown = {str(path): path.read_text(encoding="utf-8") for path in (stage.sheet, tests)}
-    refuse_leaks(reference, str(stage.reference), shown)
-    return {
+    given = read_folder(stage.given)
+    shown = [stage.sheet, tests, *(stage.given / name for name in given if name.endswith(".py"))]
+    refuse_leaks(reference, str(stage.reference), {str(path): path.read_text(encoding="utf-8") for path in shown})
+    made = {
         f"{module}.py": FileContent(stub.encode()),
         f"{module}.ipynb": FileContent(notebook.encode()),
         tests.name: FileContent.of(tests),
     }
+    for name in made.keys() & given.keys():
+        raise ReleaseError(f"{stage.given / name} would take the place of the stage's own {name}; rename it")
+    return {**made, **given}
 
 
 def _all_files(lab: Lab) -> Iterator[tuple[str, FileContent]]:

@@ -130,7 +130,7 @@ def test_the_workers_code_knows_nothing_of_ours():
 
 
 def student_files() -> list[Path]:
-    folders = [ROOT / "solutions" / "student_repository", ROOT / "assignments"]
+    folders = [ROOT / "solutions" / "student_repository", ROOT / "assignments", *(ROOT / "solutions").glob("*/given")]
     stages = [path for path in (ROOT / "solutions").glob("*/*.py") if path.name != "mistakes.py"]
     alternatives = list((ROOT / "solutions").glob("*/alternatives/*.py"))
     return sorted([*stages, *alternatives, *(path for folder in folders for path in folder.rglob("*.py"))])

@@ -129,6 +129,8 @@ def test_a_repository_in_assignments_keeps_its_history(released):
         (lambda lab: (lab.root / "data" / "pairs" / "link.csv").symlink_to("pairs.csv"), "is a link"),
         (lambda lab: (lab.root / "solutions" / "student_repository").rename(lab.root / "x"), "is missing: it holds"),
         (lambda lab: write(lab, f"solutions/student_repository/{STAGE}/{MODULE}.py"), "would be made twice"),
+        (lambda lab: write(lab, f"solutions/{STAGE}/given/{MODULE}.py"), "would take the place of the stage's own"),
+        (lambda lab: write(lab, f"solutions/{STAGE}/given/a.py", f"# {SOLUTION}\n"), "the solution of total"),
         (lambda lab: replace_in(lab.stage(STAGE).sheet, "Numbers,", SOLUTION), "a line of the solution of total"),
         (lambda lab: write(lab, "solutions/student_repository/README.md", SOLUTION), "README.md:1: students would"),
         (lambda lab: replace_in(public_tests(lab), "import tiny\n", f"# {SOLUTION}\n"), "the solution of total"),
@@ -167,6 +169,22 @@ def test_a_folder_without_manifest_has_no_generated_files(tiny_lab):
     write(tiny_lab, "assignments/.release.json")
     assert "README.md" in release(tiny_lab).written
     assert differences(tiny_lab) == []
+
+
+def test_given_files_are_released_as_they_are(tiny_lab):
+    tool = "#!/usr/bin/env python\nprint('given')\n"
+    for name, text in {"tool.py": tool, "parts/more.txt": "more\n"}.items():
+        path = tiny_lab.stage(STAGE).given / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    (tiny_lab.stage(STAGE).given / "tool.py").chmod(0o755)
+    given = {f"{STAGE}/tool.py": tool.encode(), f"{STAGE}/parts/more.txt": b"more\n"}
+    assert set(release(tiny_lab).written) == MADE | set(given)
+    assert {name: files(tiny_lab)[name] for name in given} == given
+    assert read_folder(tiny_lab.root / "assignments")[f"{STAGE}/tool.py"].executable
+    assert differences(tiny_lab) == []
+    (tiny_lab.stage(STAGE).given / "tool.py").unlink()
+    assert release(tiny_lab).removed == (f"{STAGE}/tool.py",)
 
 
 # nbgrader's source

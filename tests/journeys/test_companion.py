@@ -68,8 +68,15 @@ def lab(home: Path, *arguments: str, **options) -> tuple[int, str]:
 
 
 def paste(home: Path, exercise: Exercise) -> None:
-    """Save the reference of one exercise, and its helpers, as an editor does: the whole file, and at once."""
+    """Save the reference of one exercise, and its helpers, as an editor does: the whole file, and at once.
+
+    Of an exercise that asks for files, the course's own are put there, as far as it has any.
+    """
     stage = ROOT.stage(exercise.stage)
+    if exercise.attachments:
+        for name, file in stage.attachments.items():
+            shutil.copy(file, home / exercise.stage / name)
+        return
     lines = stage.reference_source().splitlines(keepends=True)
     reference = Module.parse("".join(line for line in lines if line.strip() not in MARKERS), "reference")
     file = home / exercise.stage / f"{stage.stage.module}.py"
@@ -80,6 +87,11 @@ def paste(home: Path, exercise: Exercise) -> None:
         mine = Module.parse(put_back(mine, reference, name), "mine")
     fresh.write_text(mine.text, encoding="utf-8")
     fresh.replace(file)
+
+
+def can_be_done(exercise: Exercise) -> bool:
+    """Whether the course has all that the exercise asks for: training a model takes minutes, so it need not."""
+    return all(name in ROOT.stage(exercise.stage).attachments for name in exercise.attachments)
 
 
 @pytest.fixture
@@ -169,7 +181,9 @@ def test_stubs_fail_their_public_tests_and_references_pass_them(course):
     for exercise in course.exercises:
         paste(course.root, exercise)
     done = check(course, course.exercises, Progress())
-    assert [one.exercise.key for one in done if not one.passed] == []
+    assert [one.exercise.key for one in done if not one.passed] == [
+        one.key for one in course.exercises if not can_be_done(one)
+    ]
 
 
 @pytest.mark.slow
@@ -178,7 +192,7 @@ def test_every_stage_exercise_by_exercise(home, course, autograder, tmp_path):
     for exercise in course.exercises:
         paste(home, exercise)
         code, text = lab(home, "check", exercise.key, columns=120)
-        assert code == 0, text
+        assert code == (0 if can_be_done(exercise) else 1), text
     code, text = lab(home, "submit", "--student", "ada")
     assert code == 0, text
     (pack,) = (home / "handin").rglob("ada.zip")
@@ -188,4 +202,5 @@ def test_every_stage_exercise_by_exercise(home, course, autograder, tmp_path):
     autograder("grade", pack, "--json", results, cwd=ROOT.root)
     reports = json.loads(results.read_text(encoding="utf-8"))["reports"]
     assert [report["stage"] for report in reports] == [stage.id for stage in course.stages]
-    assert all(report["score"] == report["points"] for report in reports)
+    missing = {one.stage: one.points for one in course.exercises if not can_be_done(one)}
+    assert [report["score"] for report in reports] == [one["points"] - missing.get(one["stage"], 0) for one in reports]

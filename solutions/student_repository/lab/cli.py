@@ -131,6 +131,8 @@ def submit(names: Sequence[str], student: str | None) -> None:
     checked = check(course, [exercise for stage in stages for exercise in stage.exercises], progress)
     show_submitted(console, checked)
     show_pack(console, course, handin.pack(course, stages, progress.student, checked))
+    if left := [stage.id for stage in course.stages if stage not in stages]:
+        console.print(f"Left out: {', '.join(left)}. Name what to hand in: lab submit {left[0]}", style="quiet")
 
 
 @cli.command()

@@ -1,0 +1,47 @@
+"""The text that a model is measured on: unknown to whoever trained it, of the kind that it was trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from autograder.corpora.held_out import draw_passages, draw_seed, read_plays
+from autograder.corpora.known_language import DOCUMENT_END, KnownLanguage, Skill
+from autograder.trained.record import Record
+
+# Enough for a mean that the draw moves by a hundredth.
+CHARACTERS = 30_000
+
+
+@dataclass(frozen=True)
+class HiddenText:
+    """Passages, and what is known of them.
+
+    Attributes:
+        passages: each of a context's length and one character, the first of which is only read.
+        limits: for each character that is foretold, the least possible loss and the skill it takes; None where
+            nobody knows.
+    """
+
+    passages: tuple[str, ...]
+    limits: tuple[tuple[float, Skill], ...] | None = None
+
+
+def draw_hidden_text(record: Record, plays: Path, secret: bytes, characters: int = CHARACTERS) -> HiddenText:
+    """The text for a model: in the known language where its alphabet is that one's, else of held-out plays.
+
+    The same secret draws the same text for models of the same context length.
+
+    Args:
+        record: what the student says of the model.
+        plays: the archive of held-out plays.
+        secret: of the course.
+        characters: how many are foretold, at least.
+    """
+    length = record.config.context_length
+    language = KnownLanguage()
+    if set(record.alphabet) != set(language.alphabet):
+        return HiddenText(tuple(draw_passages(read_plays(plays), secret, length, characters)))
+    random = Random(draw_seed(secret, b"known language"))
+    texts = [language.write(length, random) for _ in range(-(-characters // length))]
+    limits = tuple(limit for text in texts for limit in language.limit(text))
+    return HiddenText(tuple(DOCUMENT_END + text for text in texts), limits)

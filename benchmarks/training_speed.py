@@ -1,0 +1,166 @@
+"""The trainer of stage 6 and a plain PyTorch GPT of the same size, side by side, step by step.
+
+    python -m benchmarks.training_speed --config cpu --steps 200
+
+Ours trains the lab's reference as a student's trainer does: students' modules, with PyTorch's faster parts where
+they give the same numbers. The other is written against PyTorch alone, as one would for speed: one matrix for
+queries, keys and values, PyTorch's attention, norms, GELU, loss, clipping and AdamW.
+
+Both take turns in one process, so that what else the machine does hits both alike; seconds are CPU seconds. The
+command prints both speeds and their ratio, and fails when it is below 0.95. `--parts own` shows what it would be
+without PyTorch's parts.
+"""
+
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import click
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autograder.lab import Lab
+from autograder.release.solved import write_solved
+
+WANTED = 0.95
+WARM_UP = 5
+
+
+class PlainBlock(nn.Module):
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        qkv = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, width // self.heads)
+        rate = self.dropout if self.training else 0.0
+        mixed = functional.scaled_dot_product_attention(
+            *qkv.permute(2, 0, 3, 1, 4).unbind(0), dropout_p=rate, is_causal=True
+        )
+        x = x + functional.dropout(self.out(mixed.transpose(1, 2).reshape(x.shape)), rate)
+        hidden = functional.dropout(functional.gelu(self.up(self.norm2(x))), rate)
+        return x + functional.dropout(self.down(hidden), rate)
+
+
+class PlainGPT(nn.Module):
+    def __init__(self, vocab: int, context: int, width: int, heads: int, blocks: int, hidden: int, dropout: float):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(vocab, width), nn.Embedding(context, width)
+        self.blocks = nn.Sequential(*(PlainBlock(width, heads, hidden, dropout) for _ in range(blocks)))
+        self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
+        for parameter in self.parameters():
+            if parameter.ndim == 2:
+                nn.init.normal_(parameter, std=0.02)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        x = self.dropout(self.tokens(tokens) + self.positions(positions))
+        return functional.linear(self.norm(self.blocks(x)), self.tokens.weight)
+
+
+class PlainTrainer:
+    def __init__(self, model: PlainGPT, text: Tensor, recipe) -> None:
+        self.model, self.text, self.recipe = model, text, recipe
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), fused=True)
+        self.done = 0
+
+    def step(self) -> float:
+        recipe = self.recipe
+        progress = min(1.0, self.done / recipe.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.max_rate * 0.5 * (1 + math.cos(math.pi * progress))
+        starts = torch.randint(len(self.text) - recipe.context_length, (recipe.batch_size, 1))
+        windows = self.text[starts + torch.arange(recipe.context_length + 1)]
+        logits = self.model(windows[:, :-1])
+        loss = functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), recipe.max_norm)
+        self.optimizer.step()
+        self.done += 1
+        return loss.item()
+
+
+@click.command()
+@click.option("--config", default="cpu", show_default=True, help="A configuration of the trainer.")
+@click.option("--steps", default=200, show_default=True, help="How many pairs of steps.")
+@click.option("--parts", type=click.Choice(["fast", "own"]), default="fast", show_default=True)
+@click.option("--dropout", type=float, help="In place of the configuration's.")
+def main(config: str, steps: int, parts: str, dropout: float | None) -> None:
+    """Take turns, and say how the speeds compare."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(prefix="training-speed-") as folder:
+        write_solved(Lab.find(), Path(folder))
+        with within_reach(Path(folder)):
+            ours, plain, recipe = both(Path(folder), config, parts, dropout)
+        seconds = take_turns(ours, plain, steps)
+    per_step = {name: median(times) for name, times in seconds.items()}
+    table = Table("trainer", "ms per step", "tokens per CPU second", title=f"{config}: medians of {steps} steps")
+    for name, taken in per_step.items():
+        table.add_row(name, f"{1000 * taken:.1f}", f"{recipe.tokens_per_step / taken:,.0f}")
+    Console().print(table)
+    ratio = median(other / own for own, other in zip(seconds["ours"], seconds["plain PyTorch"], strict=True))
+    print(f"throughput: {ratio:.3f} times that of plain PyTorch, the median over pairs of steps")
+    if parts == "fast" and ratio < WANTED:
+        sys.exit(f"that is less than the {WANTED} that are promised")
+
+
+@contextmanager
+def within_reach(folder: Path):
+    """Students' modules can be imported, as in their own repository."""
+    before = list(sys.path)
+    sys.path[:0] = [str(place) for place in sorted(folder.glob("[1-9]*_*"))]
+    yield
+    sys.path[:] = before
+
+
+def both(folder: Path, config: str, parts: str, dropout: float | None):
+    """The two trainers, with models of the same size on the same text."""
+    from trainer.corpus import Corpus
+    from trainer.display import Display
+    from trainer.loop import Trainer
+    from trainer.machine import find_machine
+    from trainer.recipe import CONFIGS
+
+    recipe = CONFIGS[config] if dropout is None else replace(CONFIGS[config], dropout=dropout)
+    corpus = Corpus.read(folder / "data" / recipe.data)
+    display = Display(folder, Console(quiet=True))
+    ours = Trainer(recipe, corpus, find_machine("cpu", 1, False), parts, folder, display)
+    print(f"ours: {ours.parts.describe()}")
+    sizes = recipe.context_length, recipe.d_model, recipe.num_heads, recipe.num_blocks, recipe.d_hidden
+    model = PlainGPT(len(corpus.alphabet), *sizes, recipe.dropout)
+    counts = [sum(parameter.numel() for parameter in one.parameters()) for one in (ours.model, model)]
+    if counts[0] != counts[1]:
+        sys.exit(f"the models differ in size: {counts[0]:,} and {counts[1]:,} parameters")
+    return ours, PlainTrainer(model, corpus.train, recipe), recipe
+
+
+def take_turns(ours, plain, steps: int) -> dict[str, list[float]]:
+    """CPU seconds of each step of both; who begins changes from pair to pair."""
+    sides: dict[str, Callable[[], object]] = {"ours": ours.step, "plain PyTorch": plain.step}
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    with ours.display.progress(ours.recipe, ours.progress):
+        for number in range(steps + WARM_UP):
+            for name in sides if number % 2 else reversed(sides):
+                started = time.process_time()
+                sides[name]()
+                if number >= WARM_UP:
+                    seconds[name].append(time.process_time() - started)
+    return seconds
+
+
+if __name__ == "__main__":
+    main()

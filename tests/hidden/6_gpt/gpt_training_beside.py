@@ -1,0 +1,119 @@
+"""Runs what trains, beside the student's code, and beside PyTorch's in the judge: one loop around either.
+
+The text of this file is sent to where the submission lives, so it imports nothing of the course's.
+"""
+
+import torch
+from torch import nn
+
+
+def sample(sample_batch, tokens, batch_size, context_length, seed, options):
+    """A batch drawn with this seed, and whether the global generator is as it was."""
+    before = torch.get_rng_state()
+    batch = sample_batch(tokens, batch_size, context_length, torch.Generator().manual_seed(seed), **options)
+    return list(batch), torch.equal(torch.get_rng_state(), before)
+
+
+def device_of_batch(sample_batch, tokens, device):
+    """The devices of a batch."""
+    return [tensor.device.type for tensor in sample_batch(tokens, 3, 2, torch.Generator(), device=device)]
+
+
+def clip(clip_gradients, found, max_norm, once):
+    """Clip parameters that hold these gradients; they come as an iterable that can be read once, or as a list."""
+    parameters = [nn.Parameter(torch.ones(3, dtype=torch.float64)) for _ in found]
+    for parameter, gradient in zip(parameters, found, strict=True):
+        if gradient is not None:
+            parameter.data = torch.ones_like(gradient)
+            parameter.grad = gradient.clone()
+    norm = clip_gradients(iter(parameters) if once else parameters, max_norm)
+    return norm, [parameter.grad for parameter in parameters]
+
+
+class Tied(nn.Module):
+    """A parameter of each kind; the embedding's matrix is used a second time."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(5, 3)
+        self.linear = nn.Linear(3, 3)
+        self.norm = nn.LayerNorm(3)
+        self.head = nn.Linear(3, 5, bias=False)
+        self.head.weight = self.embedding.weight
+
+
+def grouped(parameter_groups, weight_decay):
+    """The names of the parameters in each group, sorted, and the settings of the groups."""
+    model = Tied()
+    groups = parameter_groups(model, weight_decay)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    optimizer = torch.optim.AdamW(groups, lr=1.0, weight_decay=123.0)
+    found = [sorted(names[id(parameter)] for parameter in group["params"]) for group in optimizer.param_groups]
+    return found, [float(group["weight_decay"]) for group in optimizer.param_groups]
+
+
+def trajectory(kind, starts, groups, options, steps):
+    """Where the steps of an optimizer lead, one row per step.
+
+    A group is a list of indices and settings; a step is a gradient for each parameter, and new settings for groups.
+    """
+    parameters = [nn.Parameter(start.clone()) for start in starts]
+    made = [{"params": [parameters[index] for index in indices], **settings} for indices, settings in groups]
+    optimizer = kind(made, **options)
+    rows = []
+    for found, changes in steps:
+        for group, change in zip(optimizer.param_groups, changes, strict=False):
+            group.update(change)
+        for parameter, gradient in zip(parameters, found, strict=True):
+            parameter.grad = None if gradient is None else gradient.clone()
+        optimizer.step()
+        rows.append(torch.cat([parameter.detach().flatten() for parameter in parameters]))
+    return torch.stack(rows)
+
+
+def is_optimizer(kind):
+    """Whether PyTorch takes it for an optimizer: schedulers ask that."""
+    return isinstance(kind([nn.Parameter(torch.zeros(2))]), torch.optim.Optimizer)
+
+
+class Table(nn.Module):
+    """The simplest language model: the logits after a token are its row, plus a bias. It keeps notes."""
+
+    def __init__(self, table, bias, dropout):
+        super().__init__()
+        self.table, self.bias = nn.Parameter(table.clone()), nn.Parameter(bias.clone())
+        self.dropout = nn.Dropout(dropout)
+        self.graphs = []
+
+    def forward(self, tokens):
+        self.graphs.append(torch.is_grad_enabled())
+        return self.dropout(self.table[tokens]) + self.bias
+
+
+def train(train_step, table, bias, batches, max_norm, old_gradient):
+    """One step of plain descent; gives the loss, and table and bias in one vector. None: no gradient is left over."""
+    model = Table(table, bias, 0.0)
+    if old_gradient is not None:
+        model.table.grad, model.bias.grad = old_gradient.clone(), old_gradient[0].clone()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.7)
+    loss = train_step(model, optimizer, batches, max_norm)
+    return loss, torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def big_step(model, optimizer, batches, max_norm):
+    """What a step on all batches is, with PyTorch's own loss and clipping."""
+    optimizer.zero_grad()
+    inputs, targets = (torch.cat(tensors) for tensors in zip(*batches, strict=True))
+    loss = nn.functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    optimizer.step()
+    return loss.item()
+
+
+def held(evaluate, table, bias, batches, dropout, training):
+    """The loss; the mode afterwards; whether graphs were made; whether gradients were left."""
+    model = Table(table, bias, dropout).train(training)
+    loss = evaluate(model, batches)
+    left = [parameter.grad is not None for parameter in model.parameters()]
+    return loss, model.training, any(model.graphs), any(left)

@@ -1,0 +1,40 @@
+"""Runs what writes, beside the student's code.
+
+The text of this file is sent to where the submission lives, so it imports nothing of the course's.
+"""
+
+import torch
+
+
+def write(generate, model, prompt, count, seed, options):
+    """A text written with this seed, and whether the global generator is as it was."""
+    before = torch.get_rng_state()
+    text = generate(model, prompt, count, generator=torch.Generator().manual_seed(seed), **options)
+    return text, torch.equal(torch.get_rng_state(), before)
+
+
+def greedy(model, prompt, count, context_length):
+    """The likeliest tokens after the last `context_length`, each from a reading of its own."""
+    model.eval()
+    text = prompt
+    for _ in range(count):
+        likeliest = model(text[:, -context_length:])[:, -1].argmax(dim=-1, keepdim=True)
+        text = torch.cat((text, likeliest), dim=1)
+    return text
+
+
+def mode_after(generate, model, prompt, training):
+    """The model's mode after it has written."""
+    model.train(training)
+    generate(model, prompt, 2)
+    return model.training
+
+
+def encodings(kind, text, vocab_size, probes):
+    """Train; gives the ids of the probes, what they decode to, and the pieces of the ids from 256 on."""
+    bpe = kind()
+    returned = bpe.train(text, vocab_size)
+    bpe = returned if isinstance(returned, kind) else bpe
+    ids = [[int(token) for token in bpe.encode(probe)] for probe in probes]
+    pieces = [bytes(bpe.decode([token])) for token in range(256, vocab_size)]
+    return ids, [bytes(bpe.decode(found)) for found in ids], pieces
