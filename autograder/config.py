@@ -43,6 +43,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # What nbgrader and every file system take as a name.
 _FOLDER_NAME = re.compile(r"\w[\w-]*", re.ASCII)
+_FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 # A submission's file never takes the place of one of these.
 _LIBRARIES = frozenset({"hypothesis", "numpy", "pytest", "torch"})
 
@@ -84,6 +85,7 @@ class Exercise(_Table, frozen=True, kw_only=True):
     minutes: PositiveInt
     hints: Annotated[tuple[Text, ...], msgspec.Meta(min_length=3, max_length=3)]
     checks: Annotated[dict[str, Points], msgspec.Meta(min_length=1)]
+    attachments: tuple[Text, ...] = ()  # further files of the hand-in that its checks look at
     forbid: tuple[Forbidden, ...] = ()  # what the student's own module may not call, e.g. torch.softmax
     bonus: bool = False
 
@@ -110,6 +112,7 @@ class Stage(_Table, frozen=True, kw_only=True):
     due: Moment | None = None
     max_examples: PositiveInt = 20
     limits: ResourceLimits = ResourceLimits()
+    attachments: dict[str, PositiveInt] = {}  # files handed in beside the module → the most MB each may have
     exercises: Annotated[dict[str, Exercise], msgspec.Meta(min_length=1)]
     questions: dict[str, ManualQuestion] = {}
 
@@ -117,6 +120,16 @@ class Stage(_Table, frozen=True, kw_only=True):
     def checks(self) -> dict[str, tuple[str, Exercise]]:
         """Check id → (exercise name, exercise), in the order shown."""
         return {check: (name, exercise) for name, exercise in self.exercises.items() for check in exercise.checks}
+
+    @property
+    def attached_checks(self) -> frozenset[str]:
+        """The checks that look at attachments; they run apart, on the student's own modules throughout."""
+        return frozenset(check for check, (_, exercise) in self.checks.items() if exercise.attachments)
+
+    @property
+    def code_checks(self) -> frozenset[str]:
+        """All other checks: they look at the module alone."""
+        return frozenset(self.checks) - self.attached_checks
 
     @property
     def points(self) -> int:
@@ -188,7 +201,10 @@ def _check_module(module: str, taken: Mapping[str, str], place: tuple[str, ...],
 
 
 def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> None:
-    """Exercises, checks and questions are found by their names."""
+    """Exercises, checks, questions and attachments are found by their names."""
+    for name in stage.attachments:
+        if not _FILE_NAME.fullmatch(name) or name in (f"{stage.module}.py", f"{stage.module}.ipynb"):
+            raise source.error((*place, "attachments", name), f"`{name}` must be the name of a further file")
     owners: dict[str, str] = {}
     for name, exercise in stage.exercises.items():
         here = (*place, "exercises", name)
@@ -199,6 +215,10 @@ def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> No
                 close = nearest(full_name(forbidden), FORBIDDABLE)
                 problem = f"`{forbidden}` is not known as something to forbid{close}"
                 raise source.error((*here, "forbid", str(index)), problem)
+        for index, attachment in enumerate(exercise.attachments):
+            if attachment not in stage.attachments:
+                problem = f"`{attachment}` is not among the stage's attachments{nearest(attachment, stage.attachments)}"
+                raise source.error((*here, "attachments", str(index)), problem)
         for check in exercise.checks:
             if check in owners:
                 raise source.error((*here, "checks", check), f"`{check}` is already listed under {owners[check]}")

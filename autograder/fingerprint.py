@@ -34,6 +34,7 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
     digest.update(msgspec.json.encode(_what_counts(stage.stage), order="deterministic"))
     files = [*_own_program(), *_files(stage.hidden_tests), stage.mistakes]
     files += [file for needed in needed_stages(lab, stage) for file in (needed.reference, *needed.alternatives)]
+    files += stage.attachments.values()
     files += [file for name in stage.stage.data for file in _files(lab.root / "data" / name)]
     for path in files:
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(_read(path)).digest())
@@ -62,18 +63,20 @@ def _read(path: Path) -> bytes:
         raise LabError(f"{path} is missing: every stage needs it (see CONTRIBUTING.md, adding a stage)") from None
 
 
-def result_key(fingerprint: str, student: str, digest: str, modules: Mapping[str, str]) -> str:
+def result_key(fingerprint: str, student: str, digest: str, *judged: Mapping[str, str]) -> str:
     """The identity of one result: who, what was handed in, what it was judged with, and what judged it.
 
     Args:
         fingerprint: of the stage.
         student: the student's id.
         digest: of the submission, a refused one included.
-        modules: the texts it is judged with, stand-ins included.
+        judged: per job the texts it is judged with, stand-ins included.
     """
     key = hashlib.sha256(f"{fingerprint}\0{student}\0{digest}\0".encode())
-    for name, source in sorted(modules.items()):
-        key.update(f"{name}\0{hashlib.sha256(source.encode()).hexdigest()}\0".encode())
+    for modules in judged:
+        for name, source in sorted(modules.items()):
+            key.update(f"{name}\0{hashlib.sha256(source.encode()).hexdigest()}\0".encode())
+        key.update(b"\0")
     return key.hexdigest()
 
 
@@ -98,3 +101,8 @@ def example_seed(secret: bytes, stage_id: str, modules: Mapping[str, str]) -> in
     for name, source in sorted(modules.items()):
         message.update(f"\0{name}\0{source}".encode())
     return int.from_bytes(hmac.digest(secret, message.digest(), "sha256")[:4], "big")
+
+
+def class_secret(secret: bytes, stage_id: str) -> bytes:
+    """What is drawn for a whole class at once comes from this: everybody's model is measured on the same text."""
+    return hmac.digest(secret, f"class {stage_id}".encode(), "sha256")

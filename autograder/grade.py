@@ -5,22 +5,22 @@ on the student's own earlier modules where those passed, and on the course's whe
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
-from autograder.fingerprint import course_secret, example_seed, result_key, stage_fingerprint
+from autograder.fingerprint import course_secret, result_key, stage_fingerprint
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
+from autograder.jobs import jobs_for
 from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.trusted_code import needed_stages
 from autograder.judge.unrun import unrun_stage
 from autograder.lab import Lab, StageFolders
 from autograder.results import CheckResult, IsolationLevel, Outcome, StageReport
-from autograder.stand_ins import modules_for
 from autograder.store import ResultStore, StoredResult
 from autograder.text import printable
 
@@ -106,33 +106,34 @@ class Grader:
     def grade_student(self, submissions: Iterable[StageSubmission]) -> Iterator[Graded]:
         """Grade one student's stages, which come in the order of ``grading.yml``."""
         passed: dict[str, str] = {}
+        handed_in: dict[str, str] = {}
         for submission in submissions:
-            graded = self._grade_stage(submission, passed)
-            report, source = graded.report, graded.judged_source
-            if source is not None and report.graded and report.score == report.points:
-                passed[submission.stage] = source
+            graded = self._grade_stage(submission, passed, handed_in)
+            source = graded.judged_source
+            if source is not None:
+                handed_in[submission.stage] = source
+                if _code_passed(self._lab.stage(submission.stage), graded.report):
+                    passed[submission.stage] = source
             yield graded
 
-    def _grade_stage(self, submission: StageSubmission, passed: Mapping[str, str]) -> Graded:
+    def _grade_stage(
+        self, submission: StageSubmission, passed: Mapping[str, str], handed_in: Mapping[str, str]
+    ) -> Graded:
         stage = self._lab.stage(submission.stage)
-        modules, stand_ins = self._modules(stage, submission, passed)
-        key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, modules)
+        jobs, stand_ins = jobs_for(
+            self._lab, stage, submission, passed=passed, handed_in=handed_in, secret=self._secret
+        )
+        judged = [job.modules for job in jobs]
+        key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, *judged)
         stored = self._store.get(submission.student, stage.id)
         if stored is not None and (why := self._why_kept(stored, key, submission)) is not None:
             report = msgspec.structs.replace(stored.report, notes=why)
             return Graded(submission, _with_notes(stage, submission, report), cached=True)
-        report = self._judged(stage, submission, modules)
+        report = self._judged(stage, submission, jobs)
         report = _with_notes(stage, submission, msgspec.structs.replace(report, stand_ins=stand_ins))
         if report.graded:
             self._store.put(key, report, is_attempt=submission.source is not None)
         return Graded(submission, report, cached=False)
-
-    def _modules(
-        self, stage: StageFolders, submission: StageSubmission, passed: Mapping[str, str]
-    ) -> tuple[dict[str, str], tuple[str, ...]]:
-        if submission.source is None:
-            return {}, ()
-        return modules_for(self._lab, stage, submission.source, passed)
 
     def _why_kept(self, stored: StoredResult, key: str, submission: StageSubmission) -> tuple[str, ...] | None:
         """Notes on why a stored result stands, perhaps none; None where it does not."""
@@ -151,28 +152,40 @@ class Grader:
         """Without isolation a submission could have changed its own result: a run with it judges again."""
         return stored.report.isolation is not IsolationLevel.NONE or self._judges.level is IsolationLevel.NONE
 
-    def _judged(self, stage: StageFolders, submission: StageSubmission, modules: Mapping[str, str]) -> StageReport:
-        notes: tuple[str, ...] = ()
+    def _judged(self, stage: StageFolders, submission: StageSubmission, jobs: Sequence[Job]) -> StageReport:
+        notes: list[str] = []
         if submission.refusal is not None:
             checks = _refused(stage, submission.refusal)
             level = IsolationLevel.KERNEL_NAMESPACES  # nothing of it ran, so nothing weakens the level of the class
         else:
-            job = Job(stage=stage.id, modules=dict(modules), seed=example_seed(self._secret, stage.id, modules))
-            reply = self._judges.judge(job)
+            results = {check.id: check for job in jobs for check in self._results(stage, job, notes)}
+            checks = tuple(results[check] for check in stage.stage.checks)
             level = self._judges.level
-            if isinstance(reply, Judged):
-                checks = reply.checks
-            else:
-                checks = unrun_stage(stage, _GRADER_FAILED, "", Outcome.GRADER_ERROR)
-                notes = (f"the judge failed: {printable(reply.reason.strip(), _LONGEST_REASON)}",)
         return StageReport(
             student=submission.student,
             stage=stage.id,
             checks=checks,
             isolation=level,
-            notes=notes,
+            notes=tuple(notes),
             digest=submission.digest,
         )
+
+    def _results(self, stage: StageFolders, job: Job, notes: list[str]) -> tuple[CheckResult, ...]:
+        """What comes of one job; what the instructor should know of it is added to ``notes``."""
+        if job.checks == stage.stage.attached_checks and not job.attachments:
+            what = f"not handed in: {', '.join(stage.stage.attachments)}"
+            return unrun_stage(stage, what, "", Outcome.NOT_ATTEMPTED, only=job.checks)
+        reply = self._judges.judge(job)
+        if isinstance(reply, Judged):
+            return reply.checks
+        notes.append(f"the judge failed: {printable(reply.reason.strip(), _LONGEST_REASON)}")
+        return unrun_stage(stage, _GRADER_FAILED, "", Outcome.GRADER_ERROR, only=job.checks)
+
+
+def _code_passed(stage: StageFolders, report: StageReport) -> bool:
+    """Whether later stages can build on the code: what was or was not trained with it is another matter."""
+    attached = stage.stage.attached_checks
+    return report.graded and all(one.passed or one.bonus or one.id in attached for one in report.checks)
 
 
 def _with_notes(stage: StageFolders, submission: StageSubmission, report: StageReport) -> StageReport:
@@ -207,4 +220,7 @@ def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
     owed = {needed.id: Owed.WHO_HAS_IT for stage in asked for needed in needed_stages(lab, stage)}
     owed |= {stage.id: Owed.ALL for stage in asked}
     otherwise = Owed.NOBODY if asked else Owed.ALL_ONCE_BEGUN
-    return [StageFiles(stage.id, stage.stage.module, owed.get(stage.id, otherwise)) for stage in lab.stages()]
+    return [
+        StageFiles(stage.id, stage.stage.module, owed.get(stage.id, otherwise), tuple(stage.stage.attachments.items()))
+        for stage in lab.stages()
+    ]

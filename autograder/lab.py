@@ -53,6 +53,12 @@ class StageFolders:
         return sorted((self.folder / "alternatives").glob("*.py"))
 
     @property
+    def attachments(self) -> dict[str, Path]:
+        """What the course's own hand-in holds beside the module, by file name: none where it has none to show."""
+        files = {name: self.folder / "attachments" / name for name in self.stage.attachments}
+        return {name: path for name, path in files.items() if path.is_file()}
+
+    @property
     def hidden_tests(self) -> Path:
         """The folder of hidden tests."""
         return self.root / "tests" / "hidden" / self.id

@@ -5,13 +5,13 @@ stages: ``autograder demo`` grades it, and a grade that differs from the design 
 """
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from autograder.alternatives import load_alternatives
-from autograder.lab import Lab, StageFolders
+from autograder.lab import StageFolders
 from autograder.mistakes import load_mistakes
 from autograder.release import strip_solutions
 from autograder.release.sheets import build_notebook
@@ -38,12 +38,12 @@ class Sample:
     link: Path | None = None
 
 
-def sample_class(lab: Lab) -> list[Sample]:
+def sample_class(stages: Sequence[StageFolders]) -> list[Sample]:
     """The whole class, student by student, stages in order."""
     return [
         sample
         for student, make in _students().items()
-        for index, stage in enumerate(lab.stages())
+        for index, stage in enumerate(stages)
         if (sample := make(_Maker(stage, student, first=index == 0))) is not None
     ]
 
@@ -72,15 +72,23 @@ class _Maker:
         return f"{self.stage.stage.module}.py"
 
     @property
-    def everything(self) -> frozenset[str]:
+    def all_checks(self) -> frozenset[str]:
         return frozenset(self.stage.stage.checks)
 
     def of_source(self, kind: str, source: str | bytes, lost: frozenset[str]) -> Sample:
+        """The module and the lab sheet, and nothing beside them."""
         content = source.encode() if isinstance(source, str) else source
+        lost |= self.stage.stage.attached_checks
         return Sample(self.student, self.stage.id, kind, lost, {self.module: content, **self._notebook()})
 
     def reference(self) -> Sample:
         return self.of_source("reference", self.stage.reference_source(), frozenset())
+
+    def everything(self) -> Sample:
+        """The reference with all that belongs to it."""
+        files = {name: path.read_bytes() for name, path in self.stage.attachments.items()}
+        sample = self.reference()
+        return replace(sample, files=sample.files | files, lost=frozenset())
 
     def alternative(self, number: int) -> Sample:
         allowed = [one for one in load_alternatives(self.stage) if not one.refused]
@@ -103,10 +111,10 @@ class _Maker:
 
     def careless(self, kind: str, content: bytes) -> Sample:
         """Something wrong with the file of the first stage; the rest is right."""
-        return self.of_source(kind, content, self.everything) if self.first else self.reference()
+        return self.of_source(kind, content, self.all_checks) if self.first else self.reference()
 
     def hostile(self, kind: str, source: str) -> Sample:
-        return self.of_source(kind, source, self.everything)
+        return self.of_source(kind, source, self.all_checks)
 
     def _notebook(self) -> dict[str, bytes]:
         """The lab sheet, each question answered."""
@@ -126,7 +134,7 @@ def _defined(source: str) -> Iterator[str]:
 
 def _students() -> dict[str, Callable[[_Maker], Sample | None]]:
     """Who is in the class, and how each works."""
-    students: dict[str, Callable[[_Maker], Sample | None]] = {"ada": _Maker.reference}
+    students: dict[str, Callable[[_Maker], Sample | None]] = {"ada": _Maker.everything}
     for number, name in enumerate(ALTERNATIVE_STUDENTS):
         students[name] = partial(_Maker.alternative, number=number)
     for number, name in enumerate(MISTAKEN_STUDENTS):
@@ -148,7 +156,7 @@ def _linked(maker: _Maker) -> Sample:
     if not maker.first:
         return maker.reference()
     link = maker.stage.reference.resolve()
-    return Sample(maker.student, maker.stage.id, "a link to the reference", maker.everything, link=link)
+    return Sample(maker.student, maker.stage.id, "a link to the reference", maker.all_checks, link=link)
 
 
 def _thief(maker: _Maker) -> Sample:

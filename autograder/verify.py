@@ -17,7 +17,7 @@ from autograder.alternatives import REFUSED, load_alternatives
 from autograder.forbidden import short_name
 from autograder.grade import Judges
 from autograder.judge.lint import lint_hidden_tests
-from autograder.judge.messages import Broken, Job
+from autograder.judge.messages import Attached, Broken, Job
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.lab import Lab, LabError, StageFolders
 from autograder.mistakes import Mistake
@@ -40,7 +40,7 @@ class Variant:
     ``forbid`` is whether calls that its exercises forbid are refused; ``refused`` are the lines that must be.
     """
 
-    kind: str  # reference, stub, alternative or mistake
+    kind: str  # reference, stub, alternative or mistake; all but mistakes come with the course's attachments
     name: str
     modules: Mapping[str, str]
     fails: frozenset[str] = frozenset()
@@ -129,7 +129,16 @@ def released_problems(lab: Lab) -> list[str]:
 
 
 def _judge(stage: StageFolders, judges: Judges, variant: Variant, seed: int) -> Verdict:
-    reply = judges.judge(Job(stage=stage.id, modules=dict(variant.modules), seed=seed, forbid=variant.forbid))
+    alone = variant.kind == "mistake"
+    job = Job(
+        stage=stage.id,
+        modules=dict(variant.modules),
+        seed=seed,
+        forbid=variant.forbid,
+        checks=stage.stage.code_checks if alone else None,
+        attachments={} if alone else {name: Attached(path.read_bytes()) for name, path in stage.attachments.items()},
+    )
+    reply = judges.judge(job)
     if isinstance(reply, Broken):
         return Verdict(stage.id, variant, (f"the judge failed: {reply.reason.strip()}",))
     named = {check.mistake for check in reply.checks if check.mistake}
@@ -199,7 +208,7 @@ def _application_problem(mistake: Mistake, reference: str) -> str:
 def _idle_checks(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
     killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
     for check in stage.stage.checks:
-        if check not in killed:
+        if check in stage.stage.code_checks - killed:
             yield f"check {check} is lost by no mistake: it may assert nothing"
 
 

@@ -7,7 +7,8 @@ they give the same numbers. The other is written against PyTorch alone, as one w
 queries, keys and values, PyTorch's attention, norms, GELU, loss, clipping and AdamW.
 
 Both take turns in one process, so that what else the machine does hits both alike; seconds are CPU seconds. The
-command prints both speeds and their ratio, and fails when it is below 0.95.
+command prints both speeds and their ratio, and fails when it is below 0.95. `--parts own` shows what it would be
+without PyTorch's parts.
 """
 
 import math
@@ -113,7 +114,7 @@ def main(config: str, steps: int, parts: str, dropout: float | None) -> None:
     Console().print(table)
     ratio = median(other / own for own, other in zip(seconds["ours"], seconds["plain PyTorch"], strict=True))
     print(f"throughput: {ratio:.3f} times that of plain PyTorch, the median over pairs of steps")
-    if ratio < WANTED:
+    if parts == "fast" and ratio < WANTED:
         sys.exit(f"that is less than the {WANTED} that are promised")
 
 

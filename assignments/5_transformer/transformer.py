@@ -31,6 +31,8 @@ class LayerNorm(nn.Module):
 
     Parameters: `weight` and `bias`, each `(d_model,)`, at first ones and zeros.
 
+    Write it yourself: `nn.LayerNorm` and `F.layer_norm` may not be used here.
+
     Source: Ba et al. 2016.
     """
 
@@ -62,6 +64,8 @@ class RMSNorm(nn.Module):
     `weight · x / √(mean(x²) + eps)`, over the last axis.
 
     Parameter: `weight` `(d_model,)`, at first ones.
+
+    Write it yourself: `nn.RMSNorm` and `F.rms_norm` may not be used here.
 
     Source: Zhang and Sennrich 2019; used by T5 and Llama.
     """
@@ -145,6 +149,8 @@ class EncoderBlock(nn.Module):
     each of the two, `attention_norm` and `feed_forward_norm`. Pre-norm: `x + f(norm(x))`. Post-norm: `norm(x + f(x))`.
     Dropout acts on each of the two branches before it is added, besides the places inside the two.
 
+    Write it yourself: `nn.TransformerEncoderLayer` may not be used here.
+
     Source: Vaswani et al. 2017, section 3.1 (post-norm); pre-norm: Xiong et al. 2020, figure 1.
     """
 
@@ -184,6 +190,8 @@ class DecoderBlock(nn.Module):
     Modules: `self_attention` and `cross_attention` (`MultiHeadAttention` without biases), `feed_forward`
     (`FeedForward`), and a `LayerNorm` for each of the three: `self_attention_norm`, `cross_attention_norm`,
     `feed_forward_norm`. All three are added to what came in, as in `EncoderBlock`; the memory is not normalised here.
+
+    Write it yourself: `nn.TransformerDecoderLayer` may not be used here.
 
     Source: Vaswani et al. 2017, section 3.1.
     """
@@ -234,6 +242,8 @@ class Encoder(nn.Module):
 
     Modules: `blocks`, a list of independent `EncoderBlock`s, and, with pre-norm only, `norm` at the end (`LayerNorm`).
 
+    Write it yourself: `nn.TransformerEncoder` may not be used here.
+
     Source: Vaswani et al. 2017, section 3.1.
     """
 
@@ -276,6 +286,8 @@ class Decoder(nn.Module):
     """Decoder blocks, one after the other, each with the same memory.
 
     Modules: `blocks`, a list of independent `DecoderBlock`s, and, with pre-norm only, `norm` at the end (`LayerNorm`).
+
+    Write it yourself: `nn.TransformerDecoder` may not be used here.
 
     Source: Vaswani et al. 2017, section 3.1.
     """
@@ -327,6 +339,8 @@ class Transformer(nn.Module):
     Padding of the source is masked wherever the source is read: in the encoder, and in the decoder's cross-attention.
     Padding of the target stands on the right, where the causal mask hides it from every real token: it needs no mask,
     and so the token that starts a sentence may have the same id.
+
+    Write it yourself: `nn.Transformer` may not be used here.
 
     Source: Vaswani et al. 2017, sections 3.1 and 3.4; without its weight sharing.
     """

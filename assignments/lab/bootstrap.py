@@ -27,6 +27,9 @@ def set_up(repository: str, stage: str) -> None:
     os.chdir(root / stage)
     if str(root / stage) not in sys.path:
         sys.path.insert(0, str(root / stage))
+    # The other stages behind it, as for pytest: a stage imports modules of those before.
+    others = (str(folder) for folder in sorted(root.glob("[1-9]*_*")) if folder.is_dir())
+    sys.path.extend(folder for folder in others if folder not in sys.path)
     # So that `!python` in a cell is the Python of this notebook, also where its environment was not activated.
     binaries = str(Path(sys.executable).parent)
     if os.environ.get("PATH", "").split(os.pathsep)[0] != binaries:

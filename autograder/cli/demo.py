@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from autograder.cli.grade import grade_class
-from autograder.cli.shared import FAILURES, LabOption, pass_lab, unsafe_option, workers_option
+from autograder.cli.shared import FAILURES, LabOption, pass_lab, stage_option, unsafe_option, workers_option
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import STUDENT_PAGES, statistics_of, write_class_page, write_student_pages
 from autograder.fingerprint import SECRET_FILE
@@ -26,24 +26,27 @@ _SECRET = b"no secret: the sample class is public\n"
 
 
 @click.command()
+@stage_option
 @click.option("--fresh", is_flag=True, help="Judge everything again; else what an earlier demo judged is kept.")
 @workers_option
 @unsafe_option
 @pass_lab
-def demo(option: LabOption, fresh: bool, workers: int, unsafe_no_isolation: bool) -> None:
+def demo(
+    option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: int, unsafe_no_isolation: bool
+) -> None:
     """Grade a sample class through nbgrader, in a workspace of its own, and compare with what each must earn."""
     console = Console(highlight=False)
     lab = replace(option.lab, workspace=option.lab.root / "build" / "demo")
     assert lab.workspace is not None
     class_folder = lab.workspace / "class"
     shutil.rmtree(class_folder, ignore_errors=True)
-    samples = sample_class(lab)
+    samples = sample_class(lab.stages() if not stage_ids else [lab.stage(stage_id) for stage_id in stage_ids])
     write_class(samples, class_folder)
     # The same examples every time: what each sample must earn is held to the point.
     write_atomically(lab.workspace / SECRET_FILE, _SECRET)
     write_nbgrader_source(lab)
     write_workspace_config(lab)
-    submissions = take_in([class_folder], stage_files(lab))
+    submissions = take_in([class_folder], stage_files(lab, stage_ids))
     graded = grade_class(lab, submissions, Reuse(nothing=fresh), workers, console, isolated=not unsafe_no_isolation)
     filed = file_results(lab, graded)
     pages = lab.build / "pages"

@@ -11,10 +11,11 @@ from rich.table import Table
 
 from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option
 from autograder.corpora.gap import missing_skill
-from autograder.fingerprint import course_secret
+from autograder.fingerprint import class_secret, course_secret
 from autograder.intake.sources import LARGEST_FILE, check_source
 from autograder.intake.submission import RefusedError
 from autograder.intake.tree import read_plain_file
+from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Limits, Template, TemplateError
 from autograder.isolation.proxy import Student
 from autograder.lab import Lab, StageFolders
@@ -32,7 +33,7 @@ from autograder.trained import (
 
 # The largest model reads the hidden text twice in about twenty seconds of CPU time.
 LIMITS = Limits(call_cpu_seconds=15.0, worker_cpu_seconds=120.0)
-LONGEST_NAME = 60
+LONGEST_NAME, LONGEST_PROBLEM = 60, 300
 
 
 @click.command()
@@ -49,7 +50,7 @@ def measure(option: LabOption, folders: tuple[Path, ...], stage_id: str, unsafe_
     """
     lab, console = option.lab, Console(highlight=False)
     stage = lab.stage(stage_id)
-    secret = course_secret(lab)
+    secret = class_secret(course_secret(lab), stage.id)
     try:
         template = Template.start_without_isolation() if unsafe_no_isolation else Template.start()
     except TemplateError as error:
@@ -84,15 +85,18 @@ def _measured(lab: Lab, stage: StageFolders, folder: Path, template: Template, s
     except RefusedError as error:
         return _Row(name, problem=str(error))
     modules, _ = modules_for(lab, stage, source, {})
-    worker = template.spawn(LIMITS)
+    workers = [template.spawn(LIMITS) for _ in range(2)]
     try:
-        worker.request("load", modules=modules, main=stage.stage.module)
+        for worker in workers:
+            worker.request("load", modules=modules, main=stage.stage.module)
         plays = lab.root / "data" / "held_out_plays" / "plays.zip"
-        return _Row(name, grade_model(Student(worker), record, weights, plays, secret))
-    except TrainedModelError as error:
-        return _Row(name, problem=str(error))
+        student, twin = map(Student, workers)
+        return _Row(name, grade_model(student, twin, record, weights, plays, secret))
+    except (SubmissionError, WorkerDied, TrainedModelError) as error:
+        return _Row(name, problem=printable(str(error), LONGEST_PROBLEM))
     finally:
-        worker.kill()
+        for worker in workers:
+            worker.kill()
 
 
 def _table(rows: list[_Row]) -> Table:

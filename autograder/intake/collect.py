@@ -1,9 +1,11 @@
 """Paths → one checked submission per student and stage."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from autograder.intake.archives import HAND_IN, archive_name, read_archive
@@ -13,7 +15,15 @@ from autograder.intake.locate import locate
 from autograder.intake.notebooks import LARGEST_NOTEBOOK, NO_ANSWERS, Answers, read_answers
 from autograder.intake.sources import LARGEST_FILE, check_source
 from autograder.intake.students import student_ids
-from autograder.intake.submission import Owed, RefusalReason, RefusedError, StageFiles, StageSubmission, shown
+from autograder.intake.submission import (
+    Attachment,
+    Owed,
+    RefusalReason,
+    RefusedError,
+    StageFiles,
+    StageSubmission,
+    shown,
+)
 from autograder.intake.timestamps import stamped
 from autograder.intake.tree import Tree, top_level
 
@@ -125,7 +135,22 @@ def _submission(
         return replace(hand_in, refusal=error.refusal)
     if not f"/{path}".endswith(f"/{stage.file}") and "/" in path:
         found = (f"found as {shown(path)}, not as {stage.file}", *found)
-    return replace(hand_in, source=source, notes=(*notes, *found))
+    beside = path.rpartition("/")[0]
+    attached = tuple(_attachments(tree, f"{beside}/" if beside else "", stage))
+    return replace(hand_in, source=source, notes=(*notes, *found), attachments=attached)
+
+
+def _attachments(tree: Tree, folder: str, stage: StageFiles) -> Iterator[Attachment]:
+    """The files that the stage takes beside its module, as far as they are there; one that is unfit says so later."""
+    for name, most_mb in stage.attachments:
+        path = f"{folder}{name}"
+        if path in tree:
+            read = partial(tree[path].read, most_mb * 1024**2)
+            try:
+                digest = hashlib.sha256(read()).hexdigest()
+            except RefusedError as error:
+                digest = str(error)
+            yield Attachment(name, digest, read)
 
 
 def _answers(tree: Tree, stage: StageFiles) -> Answers:

@@ -1,7 +1,7 @@
 """What intake yields: per student and stage the checked source, or the reason there is none."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -30,6 +30,7 @@ class StageFiles:
     stage: str
     module: str
     owed: Owed = Owed.ALL_ONCE_BEGUN
+    attachments: tuple[tuple[str, int], ...] = ()  # names of further files, and the most MB of each
 
     @property
     def file(self) -> str:
@@ -106,6 +107,21 @@ def shown(path: str) -> str:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file that was handed in beside a module.
+
+    Attributes:
+        name: of the file.
+        digest: of its content, or of why it is not taken.
+        read: its bytes, read anew each time: a class's models need not be in memory together. Raises ``RefusedError``.
+    """
+
+    name: str
+    digest: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
 class StageSubmission:
     """One student's hand-in of one stage: either ``source`` or ``refusal`` is None.
 
@@ -121,12 +137,14 @@ class StageSubmission:
     notes: tuple[str, ...] = ()
     handed_in: datetime | None = None
     answers: Answers = NO_ANSWERS
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def digest(self) -> str:
-        """Identifies what is graded: the source, or why there is none."""
+        """Identifies what is graded: the source and what was handed in beside it, or why there is none."""
         if self.source is not None:
-            return _digest(["source", self.source])
+            attached = [part for one in self.attachments for part in (one.name, one.digest)]
+            return _digest(["source", self.source, *attached])
         assert self.refusal is not None
         return _digest(["refused", self.refusal.reason, self.refusal.file, self.refusal.message])
 

@@ -1,5 +1,6 @@
 """The judge's end of a worker's socket and output, read and written against deadlines."""
 
+import math
 import os
 import select
 import socket
@@ -16,6 +17,8 @@ _KEPT_OUTPUT = 64 << 10
 _MOST_OUTPUT = 64 << 20
 # A worker that sleeps with little CPU time left must not keep the judge busy.
 _SHORTEST_WAIT = 0.01
+# One that is past the wall and awake is looked at again after this long.
+_LOOK_AGAIN = 0.1
 
 
 class StreamClosed(Exception):
@@ -34,22 +37,28 @@ class OutputFlood(Exception):
 class Deadline:
     """When to stop waiting: at a reading of the worker's CPU clock, or of the clock on the wall.
 
-    The wall is for workers that sleep. One that waits for a processor on a busy machine gets that time back.
+    The wall is for workers that sleep. One that waits for a processor on a busy machine gets that time back, and
+    one that is found awake at the wall, or waiting for the disk, may go on until ``last``.
     """
 
     cpu: float
     wall: float
     cpu_clock: Callable[[], float]
     starved: Callable[[], float] = lambda: 0.0
+    asleep: Callable[[], bool] = lambda: True
+    last: float = math.inf
 
     def left(self) -> float:
         """Seconds that may pass before it can be due; 0 when it is.
 
         A worker runs one thread, so its CPU clock is no faster than ours and need not be polled.
         """
-        cpu, wall = self.cpu - self.cpu_clock(), self.wall - time.monotonic()
+        now = time.monotonic()
+        cpu, wall = self.cpu - self.cpu_clock(), self.wall - now
         if wall <= 0:
             wall += self.starved()
+        if wall <= 0 and now < self.last and not self.asleep():
+            wall = _LOOK_AGAIN
         return max(0.0, min(cpu, wall))
 
 
@@ -148,11 +157,11 @@ class WorkerStream:
         """Until the socket is ready."""
         while True:
             left = deadline.left()
-            if left <= 0:
-                raise DeadlinePassed
             milliseconds = 1000 * max(left, _SHORTEST_WAIT)
             ready = {descriptor for descriptor, _ in self._polls[event].poll(milliseconds)}
             if self._output in ready:
                 self.drain()
             if self._channel.fileno() in ready:
-                return
+                return  # also past the deadline: it was the judge that had no processor
+            if left <= 0:
+                raise DeadlinePassed

@@ -35,6 +35,14 @@ class WatchedProcess:
         except (OSError, IndexError, ValueError):
             return 0.0
 
+    def asleep(self) -> bool:
+        """Whether it waits for something other than a processor or the disk; yes where that cannot be known."""
+        try:
+            state = Path(f"/proc/{self._number}/stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, IndexError):
+            return True
+        return state not in ("R", "D")
+
     def kill(self) -> None:
         """End it, whatever it does about signals. May be called twice."""
         with contextlib.suppress(ProcessLookupError):

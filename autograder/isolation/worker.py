@@ -17,6 +17,8 @@ from autograder.isolation.wire import REQUESTS, Caps, ProtocolError, decode, enc
 
 # A worker that sleeps burns no CPU time: it may take this many times its CPU seconds on the clock on the wall.
 WALL_FACTOR = 4
+# What is awake all the while, and gets neither a processor nor its pages from the disk, is given up at last.
+LAST_FACTOR = 40
 # How long a fork may take to lock itself, on a machine that swaps.
 LOCK_SECONDS = 60.0
 
@@ -158,6 +160,8 @@ class Worker:
             wall=now + min(WALL_FACTOR * call, WALL_FACTOR * total - self._waited),
             cpu_clock=self._process.cpu_seconds,
             starved=self._process.starved_seconds,
+            asleep=self._process.asleep,
+            last=now + LAST_FACTOR * call,
         )
 
     def _how_it_exited(self) -> tuple[DeathReason, str]:

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from autograder.isolation.trusted import TrustedSession
+from autograder.judge.attachments import Attachments
 from autograder.judge.errors import HiddenTestsError
 from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenForCheck
 from autograder.judge.trusted_code import Trusted
@@ -40,13 +41,14 @@ def run_checks(
     trusted: Trusted,
     seed: int,
     only: frozenset[str] | None = None,
+    attachments: Attachments | None = None,
 ) -> dict[str, CheckRecord]:
     """Run the stage's hidden tests and return one record per test function.
 
     Raises:
         HiddenTestsError: the tests cannot be collected or run.
     """
-    plugin = JudgePlugin(open_session, lambda: open_trusted(stage, trusted), seed, only)
+    plugin = JudgePlugin(open_session, lambda: open_trusted(stage, trusted), seed, only, attachments)
     _run_pytest(stage, plugin)
     return plugin.records
 

@@ -11,16 +11,28 @@ from autograder.results import CheckResult, IsolationLevel
 _LENGTH = struct.Struct("<Q")
 
 
+class Attached(msgspec.Struct, frozen=True):
+    """A file that was handed in beside the module: its bytes, or what kept intake from taking them."""
+
+    content: bytes = b""
+    problem: str = ""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One submission of one stage to judge: checked source texts, and the seed of its examples.
 
     ``forbid`` is whether what the exercises forbid is refused: a module of the course's own may use anything.
+    ``checks`` are those to run, all when None; ``attachments`` what they may look at. ``class_secret`` is the same for
+    everybody: what a whole class is measured on is drawn from it.
     """
 
     stage: str
     modules: dict[str, str]
     seed: int
     forbid: bool = True
+    checks: frozenset[str] | None = None
+    attachments: dict[str, Attached] = {}
+    class_secret: bytes = b""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

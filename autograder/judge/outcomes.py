@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
+from autograder.judge.attachments import NotHandedIn
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
 from autograder.results import Outcome
@@ -107,6 +108,8 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
         cause = error.__cause__
         place = source.of_error(cause) if isinstance(cause, SubmissionError) else None
         return Ending(Outcome.FAILED, error.what, place)
+    if isinstance(error, NotHandedIn):
+        return Ending(Outcome.NOT_ATTEMPTED, str(error), Place(error.file))
     if isinstance(error, WorkerDied):
         return Ending(*_DEATHS[error.reason])
     if isinstance(error, NotImplementedError) and isinstance(error, SubmissionError):

@@ -20,6 +20,7 @@ from hypothesis.errors import StopTest, UnsatisfiedAssumption
 
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Student
+from autograder.judge.attachments import Attachments
 from autograder.judge.recorder import Exchange, Recorder, Session, SessionFault, close
 
 OpenSession = Callable[[], Session]
@@ -63,6 +64,7 @@ class JudgePlugin:
         open_reference: the same for the reference, the fixture ``reference``.
         seed: what Hypothesis draws from.
         only: run these checks alone; all when None.
+        attachments: what was handed in beside the module, the fixture ``attachments``.
 
     Attributes:
         records: check → what happened in it.
@@ -76,11 +78,13 @@ class JudgePlugin:
         open_reference: OpenSession,
         seed: int,
         only: frozenset[str] | None = None,
+        attachments: Attachments | None = None,
     ) -> None:
         self._open_session = open_session
         self._open_reference = open_reference
         self._seed = seed
         self._only = only
+        self._attachments = attachments or Attachments({})
         self._following: dict[str, str] = {}  # item → the check after it
         self.records: dict[str, CheckRecord] = {}
         self.problems: list[str] = []
@@ -103,9 +107,24 @@ class JudgePlugin:
             close(session)
 
     @pytest.fixture
+    def twin(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
+        """The submission once more, in a session of its own: what the one was shown the other has not seen."""
+        name = _name(request.node)
+        session = _opened(lambda: self._open_session(name, None))
+        try:
+            yield Student(session)
+        finally:
+            close(session)
+
+    @pytest.fixture
     def reference(self) -> Student:
         """The instructor's solution, as a further oracle."""
         return Student(_Oracle(_opened(self._open_reference)))
+
+    @pytest.fixture
+    def attachments(self) -> Attachments:
+        """The files that were handed in beside the module."""
+        return self._attachments
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what kept hidden tests from being collected: an error, or a skip of the whole file."""

@@ -6,9 +6,10 @@ import msgspec
 
 from autograder.config import Exercise
 from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.judge.attachments import Attachments
 from autograder.judge.diagnose import explain
 from autograder.judge.hidden_tests import open_trusted, run_checks
-from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, SourceMap, ending_of, error_word
+from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, Place, SourceMap, ending_of, error_word
 from autograder.judge.plugin import CheckRecord
 from autograder.judge.recorder import Session, close
 from autograder.judge.refusals import HINT, Refusals
@@ -29,6 +30,8 @@ def judge_stage(
     seed: int,
     *,
     forbid: bool = True,
+    only: frozenset[str] | None = None,
+    attachments: Attachments | None = None,
 ) -> tuple[CheckResult, ...]:
     """Judge one submission.
 
@@ -39,31 +42,35 @@ def judge_stage(
         trusted: the course's own code.
         seed: what Hypothesis draws from.
         forbid: whether to refuse what the exercises forbid.
+        only: run these checks alone; all when None.
+        attachments: what was handed in beside the module.
 
     Returns:
-        One result per check of ``grading.yml``, in its order.
+        One result per check that was to run, in the order of ``grading.yml``.
     """
     main = stage.stage.module
+    expected = {check: of for check, of in stage.stage.checks.items() if only is None or check in only}
     try:
         source = _load_once(open_session, modules, main)
     except SubmissionError as error:
         what = f"{main}.py cannot be loaded: it raised {error_word(error)}"
-        return unrun_stage(stage, what, _place(error, modules, main), hint=_LOAD_FIRST)
+        return unrun_stage(stage, what, _place(error, modules, main), hint=_LOAD_FIRST, only=only)
     except WorkerDied as error:
         ending = ending_of(error, SourceMap(f"{main}.py", 0, {}))
-        return unrun_stage(stage, f"{main}.py cannot be loaded: {ending.what}", f"{main}.py", hint=_LOAD_FIRST)
+        what = f"{main}.py cannot be loaded: {ending.what}"
+        return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
     refusals = Refusals(stage.stage, modules, open_session, forbid)
     try:
-        records = run_checks(stage, refusals.open, trusted, seed)
+        records = run_checks(stage, refusals.open, trusted, seed, only, attachments)
     finally:
         refusals.close()
     endings = {check: refusals.ending(check, source) or _ending(record, source) for check, record in records.items()}
-    endings = _explain_our_errors(stage, endings, trusted, seed)
+    endings = _explain_our_errors(stage, endings, trusted, seed, attachments)
     named = _name_mistakes(records, endings, stage, trusted)
     return tuple(
         _result(check, name, exercise, records.get(check), endings.get(check), source, named.get(check))
-        for check, (name, exercise) in stage.stage.checks.items()
+        for check, (name, exercise) in expected.items()
     )
 
 
@@ -90,7 +97,11 @@ def _ending(record: CheckRecord, source: SourceMap) -> Ending:
 
 
 def _explain_our_errors(
-    stage: StageFolders, endings: Mapping[str, Ending], trusted: Trusted, seed: int
+    stage: StageFolders,
+    endings: Mapping[str, Ending],
+    trusted: Trusted,
+    seed: int,
+    attachments: Attachments | None,
 ) -> dict[str, Ending]:
     """Decide whose fault an exception of the judge's own code is.
 
@@ -100,7 +111,7 @@ def _explain_our_errors(
     doubtful = frozenset(check for check, ending in endings.items() if ending.doubtful)
     if not doubtful:
         return dict(endings)
-    again = run_checks(stage, lambda *_: open_trusted(stage, trusted), trusted, seed, doubtful)
+    again = run_checks(stage, lambda *_: open_trusted(stage, trusted), trusted, seed, doubtful, attachments)
     upset = {check for check in doubtful if again[check].complete and again[check].error is None}
     return {check: WRONG_KIND if check in upset else ending for check, ending in endings.items()}
 
@@ -116,6 +127,7 @@ def _name_mistakes(
         check: records[check].exchanges
         for check, ending in endings.items()
         if ending.outcome in (Outcome.FAILED, Outcome.ERROR) and not ending.forbidden
+        if check not in stage.stage.attached_checks  # what was trained is no question of the code alone
     }
     passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
     not_passed = frozenset(stage.stage.checks) - passed
@@ -148,7 +160,8 @@ def _result(
     )
     if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
         return result
-    place = ending.place or source.of_exercise(exercise_name)
+    own_place = Place(exercise.attachments[0]) if exercise.attachments else source.of_exercise(exercise_name)
+    place = ending.place or own_place
     return msgspec.structs.replace(result, where=str(place), hint=HINT if ending.forbidden else record.hint)
 
 

@@ -21,6 +21,7 @@ import msgspec
 from autograder.isolation.lockdown import die_with_parent
 from autograder.isolation.process import IsolationUnavailable, Limits, Template
 from autograder.isolation.selfcheck import self_check
+from autograder.judge.attachments import Attachments
 from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
 from autograder.judge.run import judge_stage
@@ -117,7 +118,14 @@ class Server:
                 reply_mb=limits.reply_mb,
             )
             checks = judge_stage(
-                stage, job.modules, lambda: self._template.spawn(allowed), trusted, job.seed, forbid=job.forbid
+                stage,
+                job.modules,
+                lambda: self._template.spawn(allowed),
+                trusted,
+                job.seed,
+                forbid=job.forbid,
+                only=job.checks,
+                attachments=Attachments(job.attachments, job.class_secret),
             )
             reply = Judged(checks)
         except BaseException:

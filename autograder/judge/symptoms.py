@@ -15,6 +15,7 @@ class Symptom(StrEnum):
     WRONG_VALUES = "the result has the right shape but wrong values"
     INPUT_CHANGED = "an input was changed in place"
     NO_ERROR = "no error was raised where one is asked for"
+    BAD_FILE = "a file of the hand-in cannot be used"
     WRONG_ERROR = "an error of the wrong kind was raised"
 
 

@@ -8,9 +8,17 @@ from autograder.results import CheckResult, Outcome
 
 
 def unrun_stage(
-    stage: StageFolders, what: str, where: str, outcome: Outcome = Outcome.BLOCKED, hint: str = ""
+    stage: StageFolders,
+    what: str,
+    where: str,
+    outcome: Outcome = Outcome.BLOCKED,
+    hint: str = "",
+    only: frozenset[str] | None = None,
 ) -> tuple[CheckResult, ...]:
-    """The results of a submission that was not run: refused, missing, not loading, or the grader failed."""
+    """The results of a submission that was not run: refused, missing, not loading, or the grader failed.
+
+    Of ``only`` these checks, or of all when None.
+    """
     return tuple(
         CheckResult(
             id=check,
@@ -24,6 +32,7 @@ def unrun_stage(
             hint=hint,
         )
         for check, (name, exercise) in stage.stage.checks.items()
+        if only is None or check in only
     )
 
 

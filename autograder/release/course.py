@@ -50,6 +50,7 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
                 "points": exercise.points,
                 "bonus": exercise.bonus,
                 "hints": list(exercise.hints),
+                "attachments": list(exercise.attachments),
                 "tests": list(tests[name]),
             }
             for name, exercise in stage.stage.exercises.items()
@@ -58,5 +59,6 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
             {"name": name, "title": question.title, "points": question.points}
             for name, question in stage.stage.questions.items()
         ],
+        "attachments": stage.stage.attachments,
         "stub": strip_solutions(reference, str(stage.reference)),
     }

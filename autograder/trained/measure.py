@@ -4,9 +4,12 @@ The model runs in a worker, as all student code does; the loss is computed here,
 it could do to look better than it is comes to nothing:
 
 - it is given no targets, and each passage is alone: none goes on where another ends;
-- tokens that it should not see yet are inputs at later positions. So it runs twice, once with the end
-  of each passage replaced, from a place that is drawn: logits before that place have to stay as they
-  are. A model that peeks gives others.
+- tokens that it should not see yet are inputs at later positions. So a twin of it, in a process of its
+  own that never saw the passages, reads them with the end of each replaced, from a place that is drawn:
+  logits before that place have to be the same. A model that peeks gives others, and one that remembers
+  has nothing to remember;
+- what is written into the code and not into the weights is there without training too: the model is
+  also measured as it starts.
 """
 
 import math
@@ -17,13 +20,15 @@ from random import Random
 import torch
 from torch import Tensor
 
-from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.isolation.errors import SubmissionError
 from autograder.isolation.proxy import RemoteObject, Student
 from autograder.trained.errors import TrainedModelError
 from autograder.trained.record import Record
 
 # Tokens in one call: a call of the largest model stays well within a call's CPU seconds.
 TOKENS_AT_ONCE = 2048
+# How well a model foretells before it is trained shows on a few.
+UNTRAINED_PASSAGES = 16
 # What rounding may change, in nats, when other tokens stand behind.
 TOLERANCE = 1e-3
 
@@ -34,9 +39,11 @@ class Measured:
 
     Attributes:
         losses: nats per character, passage by passage.
+        untrained_loss: mean of the same model's with the weights that it starts from.
     """
 
     losses: tuple[float, ...]
+    untrained_loss: float
 
     @property
     def loss(self) -> float:
@@ -46,36 +53,38 @@ class Measured:
 
 @torch.no_grad()  # otherwise the worker keeps every call's graph for a backward pass that never comes
 def measure(
-    student: Student, record: Record, weights: Mapping[str, Tensor], passages: Sequence[str], seed: int
+    student: Student, twin: Student, record: Record, weights: Mapping[str, Tensor], passages: Sequence[str], seed: int
 ) -> Measured:
     """The model's loss on each character of some passages but the first.
 
     Args:
         student: the submission, loaded.
+        twin: the same in another process.
         record: what the student says of the model.
         weights: the model's, by their names.
         passages: texts of one length, at most a context and one character; unknown to the student.
         seed: decides where passages are replaced.
 
     Raises:
-        TrainedModelError: the weights don't fit the student's GPT, the model fails, gives no logits, or peeks.
+        TrainedModelError: the weights don't fit the student's GPT, or the model gives no logits, or peeks.
+        SubmissionError, WorkerDied: the model fails. It has read hidden text by then: what it says is not passed on.
     """
     held = sum(weight.numel() for weight in weights.values())
     if held != record.parameters:
         raise TrainedModelError(f"training.json declares {record.parameters:,} parameters, the file holds {held:,}")
     tokens = _encode(passages, record)
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    try:
-        model = _model(student, record, weights)
-        scores = _log_probabilities(model, inputs, record)
-        replaced, places = _replace_ends(inputs, record.config.vocab_size, Random(seed))
-        _refuse_peeking(scores, _log_probabilities(model, replaced, record), places)
-    except SubmissionError as error:
-        raise TrainedModelError(f"your GPT raised {error.type_name}{_place(error)} when it read a text") from None
-    except WorkerDied as error:
-        raise TrainedModelError(f"your GPT did not come to an end ({error.reason})") from None
-    losses = -scores.gather(-1, targets[..., None])[..., 0]
-    return Measured(tuple(losses.flatten().tolist()))
+    untrained = _log_probabilities(_model(twin, record, None), inputs[:UNTRAINED_PASSAGES], record)
+    scores = _log_probabilities(_model(student, record, weights), inputs, record)
+    replaced, places = _replace_ends(inputs, record.config.vocab_size, Random(seed))
+    _refuse_peeking(scores, _log_probabilities(_model(twin, record, weights), replaced, record), places)
+    untrained_losses = _losses(untrained, targets[:UNTRAINED_PASSAGES])
+    return Measured(tuple(_losses(scores, targets).tolist()), float(untrained_losses.mean()))
+
+
+def _losses(scores: Tensor, targets: Tensor) -> Tensor:
+    """Nats per character, passage by passage, along one axis."""
+    return -scores.gather(-1, targets[..., None]).flatten()
 
 
 def _encode(passages: Sequence[str], record: Record) -> Tensor:
@@ -89,8 +98,8 @@ def _encode(passages: Sequence[str], record: Record) -> Tensor:
     return torch.tensor([[ids[character] for character in passage] for passage in passages])
 
 
-def _model(student: Student, record: Record, weights: Mapping[str, Tensor]) -> RemoteObject:
-    """The student's own GPT with the weights handed in."""
+def _model(student: Student, record: Record, weights: Mapping[str, Tensor] | None) -> RemoteObject:
+    """The student's own GPT with the weights handed in, or None for those it starts from."""
     sizes = record.config
     model: RemoteObject = student.GPT(
         student.GPTConfig(
@@ -103,7 +112,8 @@ def _model(student: Student, record: Record, weights: Mapping[str, Tensor]) -> R
         )
     )
     try:
-        model.load_state_dict(dict(weights))
+        if weights is not None:
+            model.load_state_dict(dict(weights))
     except SubmissionError:
         raise TrainedModelError(
             "the weights do not fit your GPT: they have other names or shapes; train the model of the gpt.py handed in"
@@ -152,7 +162,3 @@ def _refuse_peeking(scores: Tensor, replaced: Tensor, places: Sequence[int]) -> 
                 "your GPT foretells a character otherwise when the ones after it change: "
                 "it sees what it should foretell, or keeps something from one text to the next"
             )
-
-
-def _place(error: SubmissionError) -> str:
-    return f" in line {error.frames[-1].line} of {error.frames[-1].file}" if error.frames else ""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -25,6 +25,7 @@ class ModelResult:
         record: what the student says of it.
         loss: mean, in nats per character.
         standard_error: of ``loss``, for another draw of passages.
+        untrained_loss: the same model's with the weights that it starts from.
         gap: above the least possible loss, where that is known.
         gaps: the same by skill.
     """
@@ -32,17 +33,25 @@ class ModelResult:
     record: Record
     loss: float
     standard_error: float
+    untrained_loss: float
     gap: Gap | None = None
     gaps: Mapping[Skill, Gap] = field(default_factory=dict)
 
 
 def grade_model(
-    student: Student, record: bytes, weights: bytes, plays: Path, secret: bytes, characters: int = CHARACTERS
+    student: Student,
+    twin: Student,
+    record: bytes,
+    weights: bytes,
+    plays: Path,
+    secret: bytes,
+    characters: int = CHARACTERS,
 ) -> ModelResult:
     """Measure a model on hidden text.
 
     Args:
         student: the submission that the model belongs to, loaded.
+        twin: the same in another process: what the one was shown the other has not seen.
         record: the bytes of ``training.json``.
         weights: the bytes of ``gpt.safetensors``.
         plays: the archive of held-out plays.
@@ -51,18 +60,20 @@ def grade_model(
 
     Raises:
         TrainedModelError: the files or the model are not fit to be measured.
+        SubmissionError, WorkerDied: the model fails.
     """
     told = read_record(record)
     numbers = read_weights(weights)
     text = draw_hidden_text(told, plays, secret, characters)
-    measured = measure(student, told, numbers, text.passages, draw_seed(secret, b"replaced ends"))
-    result = ModelResult(told, measured.loss, _standard_error(measured, len(text.passages)))
+    measured = measure(student, twin, told, numbers, text.passages, draw_seed(secret, b"replaced ends"))
+    error = _standard_error(measured, len(text.passages))
+    result = ModelResult(told, measured.loss, error, measured.untrained_loss)
     if text.limits is None:
         return result
     whole = gap(measured.losses, text.limits)
     if whole.impossible:
         raise TrainedModelError("your GPT is better than any reader of this language can be: it knows the text")
-    return ModelResult(told, result.loss, result.standard_error, whole, gap_by_skill(measured.losses, text.limits))
+    return replace(result, gap=whole, gaps=gap_by_skill(measured.losses, text.limits))
 
 
 def _standard_error(measured: Measured, passages: int) -> float:

@@ -62,24 +62,9 @@ CAUSAL = "causal = causal_mask(x.shape[1], seen + x.shape[1], device=x.device)"
 COMBINE = "mask = causal if mask is None else causal & mask"
 CROSS_PRE = "attended, _ = self.cross_attention(self.cross_attention_norm(x), memory, memory_mask)"
 CROSS_POST = "attended, _ = self.cross_attention(x, memory, memory_mask)"
-DEC_PRE = (
-    "attended, _ = self.self_attention(self.self_attention_norm(x), mask=mask, cache=cache)\n"
-    "            x = x + self.dropout(attended)\n"
-    "            attended, _ = self.cross_attention(self.cross_attention_norm(x), memory, "
-    "memory_mask)\n"
-    "            x = x + self.dropout(attended)\n"
-    "            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))"
-)
-DEC_CROSS = "self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout=dropout)"
 ENC_BLOCKS = (
     "self.blocks = nn.ModuleList(\n"
     "            EncoderBlock(d_model, num_heads, d_hidden, dropout, norm_first) for _ in "
-    "range(num_blocks)\n"
-    "        )"
-)
-DEC_BLOCKS = (
-    "self.blocks = nn.ModuleList(\n"
-    "            DecoderBlock(d_model, num_heads, d_hidden, dropout, norm_first) for _ in "
     "range(num_blocks)\n"
     "        )"
 )
@@ -92,10 +77,8 @@ DEC_LOOP = (
     "        return x if self.norm is None else self.norm(x)"
 )
 T_LONG = "if length > self.max_length:"
-T_X = "x = embedding(tokens) * math.sqrt(self.d_model)"
 T_SUM = "return self.dropout(x + sinusoidal_encoding(length, self.d_model, device=x.device).to(x.dtype))"
 T_REAL = "real = (source != self.pad_id)[:, None, :]"
-T_EMBED_T = "x = self.embed(target, self.target_embedding)"
 T_DECODE = "return self.output_proj(self.decoder(x, memory, memory_mask=readable))"
 S_CAT = "return torch.cat((start, tokens[..., :-1]), dim=-1)"
 L_LOSSES = "losses = -(1 - smoothing) * of_target - smoothing * log_probabilities.mean(dim=-1)"
@@ -104,7 +87,6 @@ D_MODE = "    model.train(was_training)\n    return target[:, 1:]"
 D_WHILE = "while target.shape[1] <= max_length and not ended.all():"
 D_LIKELIEST = "likeliest = model.decode(target, memory, source)[:, -1].argmax(dim=-1)"
 D_TOKEN = "token = likeliest.masked_fill(ended, model.pad_id)"
-D_ENDED = "ended = ended | (token == end_id)"
 W_OUT = "return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)"
 
 MISTAKES = (
@@ -121,15 +103,6 @@ MISTAKES = (
         exercise="LayerNorm",
         says="eps is added after the root, to the standard deviation",
         replace=((LN_OUT, "return self.weight * centred / (torch.sqrt(variance) + self.eps) + self.bias"),),
-        fails=ENCODER_BLOCK_VALUES
-        | DECODER_BLOCK_VALUES
-        | {"test_layer_norm_normalises_each_vector", "test_layer_norm_of_tiny_vectors"},
-    ),
-    Mistake(
-        id="layer_norm_without_eps",
-        exercise="LayerNorm",
-        says="there is no eps under the root",
-        replace=((LN_OUT, "return self.weight * centred / torch.sqrt(variance) + self.bias"),),
         fails=ENCODER_BLOCK_VALUES
         | DECODER_BLOCK_VALUES
         | {"test_layer_norm_normalises_each_vector", "test_layer_norm_of_tiny_vectors"},
@@ -267,13 +240,6 @@ MISTAKES = (
         fails=frozenset({"test_rms_norm_of_tiny_vectors", "test_rms_norm_scales_each_vector"}),
     ),
     Mistake(
-        id="rms_norm_sum",
-        exercise="RMSNorm",
-        says="it divides by the vector's length, the root of the sum of squares and not of their mean",
-        replace=((RMS_MEAN, "mean_square = x.square().sum(dim=-1, keepdim=True)"),),
-        fails=frozenset({"test_rms_norm_of_tiny_vectors", "test_rms_norm_scales_each_vector"}),
-    ),
-    Mistake(
         id="rms_norm_other_eps",
         exercise="RMSNorm",
         says="eps is 1e-5, as a layer norm's",
@@ -339,13 +305,6 @@ MISTAKES = (
         fails=BLOCK_VALUES | {"test_feed_forward_gives_the_output", "test_gelu_is_exact"},
     ),
     Mistake(
-        id="gelu_by_sigmoid",
-        exercise="gelu",
-        says="it is x · sigmoid(1.702 x)",
-        replace=((G_ERF, "return x * torch.sigmoid(1.702 * x)"),),
-        fails=BLOCK_VALUES | {"test_feed_forward_gives_the_output", "test_gelu_is_exact"},
-    ),
-    Mistake(
         id="gelu_cube_outside",
         exercise="gelu",
         says="√(2/π) multiplies x alone, not x + 0.044715 x³",
@@ -378,26 +337,6 @@ MISTAKES = (
         says="nothing stands between the two linears",
         replace=((FF_HIDDEN, "hidden = self.input_proj(x)"),),
         fails=BLOCK_VALUES | {"test_feed_forward_gives_the_output"},
-    ),
-    Mistake(
-        id="feed_forward_second_gelu",
-        exercise="FeedForward",
-        says="a GELU follows the second linear too",
-        replace=((FF_OUT, "return gelu(self.output_proj(self.dropout(hidden)))"),),
-        fails=BLOCK_VALUES | {"test_feed_forward_drops_hidden_features", "test_feed_forward_gives_the_output"},
-    ),
-    Mistake(
-        id="feed_forward_adds_x",
-        exercise="FeedForward",
-        says="x is added to the output, which is the block's part",
-        replace=((FF_OUT, "return x + self.output_proj(self.dropout(hidden))"),),
-        fails=BLOCK_VALUES
-        | {
-            "test_decoder_block_drops_in_all_its_places",
-            "test_encoder_block_drops_in_all_its_places",
-            "test_feed_forward_drops_hidden_features",
-            "test_feed_forward_gives_the_output",
-        },
     ),
     Mistake(
         id="feed_forward_without_bias",
@@ -522,22 +461,6 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        id="encoder_block_side_by_side",
-        exercise="EncoderBlock",
-        says="the feed-forward layer reads x as it was before attention",
-        replace=(
-            (
-                ENC_PRE,
-                (
-                    "attended, _ = self.attention(self.attention_norm(x), mask=mask, cache=cache)\n"
-                    "            y = x + self.dropout(attended)\n"
-                    "            return y + self.dropout(self.feed_forward(self.feed_forward_norm(x)))"
-                ),
-            ),
-        ),
-        fails=frozenset({"test_encoder_block_gives_the_output", "test_transformer_gives_the_logits"}),
-    ),
-    Mistake(
         id="encoder_block_one_norm",
         exercise="EncoderBlock",
         says="one norm is used for both branches",
@@ -566,19 +489,6 @@ MISTAKES = (
         says="`norm_first` is not looked at: it is always pre-norm",
         replace=((ENC_IF, ("if True:\n            attended, _ = self.attention(")),),
         fails=frozenset({"test_encoder_block_norms_last_on_request"}),
-    ),
-    Mistake(
-        id="encoder_block_always_post_norm",
-        exercise="EncoderBlock",
-        says="`norm_first` is not looked at: it is always post-norm",
-        replace=((ENC_IF, ("if False:\n            attended, _ = self.attention(")),),
-        fails=frozenset(
-            {
-                "test_encoder_block_drops_in_all_its_places",
-                "test_encoder_block_gives_the_output",
-                "test_transformer_gives_the_logits",
-            }
-        ),
     ),
     Mistake(
         id="encoder_block_post_norm_half",
@@ -733,23 +643,6 @@ MISTAKES = (
         ),
         fails=frozenset({"test_encoder_block_leaves_its_inputs_alone", "test_encoder_block_passes_gradients"}),
     ),
-    Mistake(
-        id="encoder_block_detached",
-        exercise="EncoderBlock",
-        says="the feed-forward layer's input is detached",
-        replace=(
-            (
-                ENC_PRE,
-                (
-                    "attended, _ = self.attention(self.attention_norm(x), mask=mask, cache=cache)\n"
-                    "            x = x + self.dropout(attended)\n"
-                    "            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x.detach())"
-                    "))"
-                ),
-            ),
-        ),
-        fails=frozenset({"test_encoder_block_passes_gradients", "test_transformer_learns_all_its_parameters"}),
-    ),
     # DecoderBlock
     Mistake(
         id="decoder_block_not_causal",
@@ -772,20 +665,6 @@ MISTAKES = (
         fails=frozenset({"test_decoder_block_never_sees_what_comes_later", "test_decoder_block_obeys_masks"}),
     ),
     Mistake(
-        id="decoder_block_either_mask",
-        exercise="DecoderBlock",
-        says="a key is allowed where one of the two masks allows it, not both",
-        replace=((COMBINE, "mask = causal if mask is None else causal | mask"),),
-        fails=frozenset({"test_decoder_block_never_sees_what_comes_later", "test_decoder_block_obeys_masks"}),
-    ),
-    Mistake(
-        id="decoder_block_mask_ignored",
-        exercise="DecoderBlock",
-        says="the mask is not used, only the causal one",
-        replace=((COMBINE, "mask = causal"),),
-        fails=frozenset({"test_decoder_block_obeys_masks"}),
-    ),
-    Mistake(
         id="decoder_block_sees_one_ahead",
         exercise="DecoderBlock",
         says="each position sees the next one too",
@@ -805,22 +684,6 @@ MISTAKES = (
             "test_decoder_gives_each_block_its_cache",
             "test_transformer_gives_the_logits",
         },
-    ),
-    Mistake(
-        id="decoder_block_sees_only_before",
-        exercise="DecoderBlock",
-        says="a position does not see itself",
-        replace=(
-            (
-                CAUSAL,
-                (
-                    "causal = torch.ones(x.shape[1], seen + x.shape[1], dtype=torch.bool, "
-                    "device=x.device).tril(seen - 1)"
-                ),
-            ),
-        ),
-        fails=DECODER_BLOCK_VALUES
-        | {"test_decoder_block_drops_in_all_its_places", "test_transformer_gives_the_logits"},
     ),
     Mistake(
         id="decoder_block_causal_memory",
@@ -885,37 +748,19 @@ MISTAKES = (
         fails=frozenset({"test_decoder_block_obeys_memory_masks", "test_transformer_gives_the_logits"}),
     ),
     Mistake(
-        id="decoder_block_cross_first",
-        exercise="DecoderBlock",
-        says="the memory is read before x looks at itself",
-        replace=(
-            (
-                DEC_PRE,
-                (
-                    "attended, _ = self.cross_attention(self.cross_attention_norm(x), memory, memory_mask)\n"
-                    "            x = x + self.dropout(attended)\n"
-                    "            attended, _ = self.self_attention(self.self_attention_norm(x), mask=mask, "
-                    "cache=cache)\n"
-                    "            x = x + self.dropout(attended)\n"
-                    "            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))"
-                ),
-            ),
-        ),
-        fails=frozenset(
-            {
-                "test_decoder_block_gives_the_output",
-                "test_decoder_block_obeys_memory_masks",
-                "test_transformer_gives_the_logits",
-            }
-        ),
-    ),
-    Mistake(
         id="decoder_block_cross_without_residual",
         exercise="DecoderBlock",
         says="what is read from the memory takes x's place instead of being added to it",
         replace=(
             (
-                DEC_PRE,
+                (
+                    "attended, _ = self.self_attention(self.self_attention_norm(x), mask=mask, cache=cache)\n"
+                    "            x = x + self.dropout(attended)\n"
+                    "            attended, _ = self.cross_attention(self.cross_attention_norm(x), memory, "
+                    "memory_mask)\n"
+                    "            x = x + self.dropout(attended)\n"
+                    "            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))"
+                ),
                 (
                     "attended, _ = self.self_attention(self.self_attention_norm(x), mask=mask, cache=cache)\n"
                     "            x = x + self.dropout(attended)\n"
@@ -935,25 +780,6 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        id="decoder_block_swapped_norms",
-        exercise="DecoderBlock",
-        says="the norms of the two attentions have changed places",
-        replace=(
-            (
-                DEC_PRE,
-                (
-                    "attended, _ = self.self_attention(self.cross_attention_norm(x), mask=mask, cache=cache)\n"
-                    "            x = x + self.dropout(attended)\n"
-                    "            attended, _ = self.cross_attention(self.self_attention_norm(x), memory, "
-                    "memory_mask)\n"
-                    "            x = x + self.dropout(attended)\n"
-                    "            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))"
-                ),
-            ),
-        ),
-        fails=frozenset({"test_decoder_block_gives_the_output", "test_transformer_gives_the_logits"}),
-    ),
-    Mistake(
         id="decoder_block_always_pre_norm",
         exercise="DecoderBlock",
         says="`norm_first` is not looked at: it is always pre-norm",
@@ -964,30 +790,6 @@ MISTAKES = (
             ),
         ),
         fails=frozenset({"test_decoder_block_norms_last_on_request"}),
-    ),
-    Mistake(
-        id="decoder_block_post_norm_without_cross",
-        exercise="DecoderBlock",
-        says="with post-norm, the sum after the cross-attention is not normalised",
-        replace=(
-            (
-                (
-                    "attended, _ = self.self_attention(x, mask=mask, cache=cache)\n"
-                    "        x = self.self_attention_norm(x + self.dropout(attended))\n"
-                    "        attended, _ = self.cross_attention(x, memory, memory_mask)\n"
-                    "        x = self.cross_attention_norm(x + self.dropout(attended))\n"
-                    "        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))"
-                ),
-                (
-                    "attended, _ = self.self_attention(x, mask=mask, cache=cache)\n"
-                    "        x = self.self_attention_norm(x + self.dropout(attended))\n"
-                    "        attended, _ = self.cross_attention(x, memory, memory_mask)\n"
-                    "        x = x + self.dropout(attended)\n"
-                    "        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))"
-                ),
-            ),
-        ),
-        fails=frozenset({"test_decoder_block_norms_last_on_request", "test_decoder_block_passes_gradients"}),
     ),
     Mistake(
         id="decoder_block_square_mask",
@@ -1002,23 +804,6 @@ MISTAKES = (
         says="with a cache, new positions are masked as if they were the first ones",
         replace=(
             (CAUSAL, ("causal = torch.ones(x.shape[1], seen + x.shape[1], dtype=torch.bool, device=x.device).tril()")),
-        ),
-        fails=frozenset({"test_decoder_block_goes_on_from_a_cache", "test_decoder_gives_each_block_its_cache"}),
-    ),
-    Mistake(
-        id="decoder_block_cache_ignored",
-        exercise="DecoderBlock",
-        says="the cache does not reach the self-attention",
-        replace=(
-            ("seen = len(cache) if cache is not None else 0", "seen = 0"),
-            (
-                "attended, _ = self.self_attention(self.self_attention_norm(x), mask=mask, cache=cache)",
-                "attended, _ = self.self_attention(self.self_attention_norm(x), mask=mask)",
-            ),
-            (
-                "attended, _ = self.self_attention(x, mask=mask, cache=cache)",
-                "attended, _ = self.self_attention(x, mask=mask)",
-            ),
         ),
         fails=frozenset({"test_decoder_block_goes_on_from_a_cache", "test_decoder_gives_each_block_its_cache"}),
     ),
@@ -1047,7 +832,10 @@ MISTAKES = (
                 "self.self_attention = MultiHeadAttention(d_model, num_heads, dropout=dropout)",
                 "self.self_attention = MultiHeadAttention(d_model, num_heads, bias=True, dropout=dropout)",
             ),
-            (DEC_CROSS, ("self.cross_attention = MultiHeadAttention(d_model, num_heads, bias=True, dropout=dropout)")),
+            (
+                "self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout=dropout)",
+                ("self.cross_attention = MultiHeadAttention(d_model, num_heads, bias=True, dropout=dropout)"),
+            ),
         ),
         fails=DECODER_BLOCK_VALUES
         | {
@@ -1059,33 +847,6 @@ MISTAKES = (
             "test_transformer_has_the_modules_listed",
         },
         named=False,  # what the biases start with is random
-    ),
-    Mistake(
-        id="decoder_block_cross_keeps_the_rate",
-        exercise="DecoderBlock",
-        says="the cross-attention is built without dropout",
-        replace=((DEC_CROSS, "self.cross_attention = MultiHeadAttention(d_model, num_heads)"),),
-        fails=frozenset({"test_decoder_block_drops_in_all_its_places"}),
-        named=False,  # what a student's other dropout gives is random
-    ),
-    Mistake(
-        id="decoder_block_memory_detached",
-        exercise="DecoderBlock",
-        says="the memory is detached",
-        replace=(
-            (
-                DEC_PRE,
-                (
-                    "attended, _ = self.self_attention(self.self_attention_norm(x), mask=mask, cache=cache)\n"
-                    "            x = x + self.dropout(attended)\n"
-                    "            attended, _ = self.cross_attention(self.cross_attention_norm(x), "
-                    "memory.detach(), memory_mask)\n"
-                    "            x = x + self.dropout(attended)\n"
-                    "            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))"
-                ),
-            ),
-        ),
-        fails=frozenset({"test_decoder_block_passes_gradients", "test_transformer_learns_all_its_parameters"}),
     ),
     # Encoder
     Mistake(
@@ -1202,22 +963,6 @@ MISTAKES = (
         ),
         fails=frozenset({"test_encoder_hands_the_mask_to_every_block", "test_transformer_gives_the_logits"}),
     ),
-    Mistake(
-        id="encoder_mask_ignored",
-        exercise="Encoder",
-        says="the blocks get no mask",
-        replace=(
-            (
-                ENC_LOOP,
-                (
-                    "for block in self.blocks:\n"
-                    "            x = block(x)\n"
-                    "        return x if self.norm is None else self.norm(x)"
-                ),
-            ),
-        ),
-        fails=frozenset({"test_encoder_hands_the_mask_to_every_block", "test_transformer_gives_the_logits"}),
-    ),
     # Decoder
     Mistake(
         id="decoder_same_block",
@@ -1225,7 +970,12 @@ MISTAKES = (
         says="all blocks are one and the same module",
         replace=(
             (
-                DEC_BLOCKS,
+                (
+                    "self.blocks = nn.ModuleList(\n"
+                    "            DecoderBlock(d_model, num_heads, d_hidden, dropout, norm_first) for _ in "
+                    "range(num_blocks)\n"
+                    "        )"
+                ),
                 (
                     "self.blocks = nn.ModuleList([DecoderBlock(d_model, num_heads, d_hidden, dropout, "
                     "norm_first)] * num_blocks)"
@@ -1256,64 +1006,6 @@ MISTAKES = (
                 "test_transformer_learns_all_its_parameters",
             }
         ),
-    ),
-    Mistake(
-        id="decoder_keeps_norm_first",
-        exercise="Decoder",
-        says="`norm_first` is not handed on to the blocks",
-        replace=(
-            (
-                DEC_BLOCKS,
-                (
-                    "self.blocks = nn.ModuleList(\n"
-                    "            DecoderBlock(d_model, num_heads, d_hidden, dropout) for _ in "
-                    "range(num_blocks)\n"
-                    "        )"
-                ),
-            ),
-        ),
-        fails=frozenset({"test_decoder_applies_its_blocks_in_order"}),
-    ),
-    Mistake(
-        id="decoder_norms_the_memory",
-        exercise="Decoder",
-        says="the memory is normalised before the blocks read it",
-        replace=(
-            (
-                DEC_LOOP,
-                (
-                    "memory = memory if self.norm is None else self.norm(memory)\n"
-                    "        for block, cache in zip(self.blocks, caches or [None] * len(self.blocks), "
-                    "strict=True):\n"
-                    "            x = block(x, memory, mask, memory_mask, cache)\n"
-                    "        return x if self.norm is None else self.norm(x)"
-                ),
-            ),
-        ),
-        fails=frozenset(
-            {
-                "test_decoder_applies_its_blocks_in_order",
-                "test_decoder_hands_the_masks_to_every_block",
-                "test_transformer_gives_the_logits",
-            }
-        ),
-    ),
-    Mistake(
-        id="decoder_masks_the_first_block",
-        exercise="Decoder",
-        says="only the first block gets the masks",
-        replace=(
-            (
-                DEC_LOOP,
-                (
-                    "for block, cache in zip(self.blocks, caches or [None] * len(self.blocks), strict=True):\n"
-                    "            x = block(x, memory, mask, memory_mask, cache)\n"
-                    "            mask = memory_mask = None\n"
-                    "        return x if self.norm is None else self.norm(x)"
-                ),
-            ),
-        ),
-        fails=frozenset({"test_decoder_hands_the_masks_to_every_block", "test_transformer_gives_the_logits"}),
     ),
     Mistake(
         id="decoder_memory_mask_ignored",
@@ -1379,14 +1071,7 @@ MISTAKES = (
         id="transformer_unscaled",
         exercise="Transformer",
         says="the embeddings are not multiplied by √d_model",
-        replace=((T_X, "x = embedding(tokens)"),),
-        fails=EMBEDDED_TARGET | EMBEDDED_SOURCE,
-    ),
-    Mistake(
-        id="transformer_scales_by_d_model",
-        exercise="Transformer",
-        says="the embeddings are multiplied by d_model, not by its root",
-        replace=((T_X, "x = embedding(tokens) * self.d_model"),),
+        replace=(("x = embedding(tokens) * math.sqrt(self.d_model)", "x = embedding(tokens)"),),
         fails=EMBEDDED_TARGET | EMBEDDED_SOURCE,
     ),
     Mistake(
@@ -1410,13 +1095,6 @@ MISTAKES = (
             ),
         ),
         fails=EMBEDDED_TARGET | EMBEDDED_SOURCE,
-    ),
-    Mistake(
-        id="transformer_target_without_places",
-        exercise="Transformer",
-        says="the target gets no sinusoids",
-        replace=((T_EMBED_T, "x = self.dropout(self.target_embedding(target) * math.sqrt(self.d_model))"),),
-        fails=EMBEDDED_TARGET | {"test_transformer_refuses_what_is_too_long"},
     ),
     Mistake(
         id="transformer_encoder_sees_padding",
@@ -1526,38 +1204,10 @@ MISTAKES = (
         fails=frozenset({"test_transformer_learns_all_its_parameters"}),
     ),
     Mistake(
-        id="transformer_output_without_bias",
-        exercise="Transformer",
-        says="the output projection has no bias",
-        replace=(
-            (
-                "self.output_proj = nn.Linear(d_model, target_vocab)",
-                "self.output_proj = nn.Linear(d_model, target_vocab, bias=False)",
-            ),
-        ),
-        fails=frozenset({"test_transformer_gives_the_logits", "test_transformer_has_the_modules_listed"}),
-    ),
-    Mistake(
         id="transformer_without_limit",
         exercise="Transformer",
         says="nothing asks whether a sentence is too long",
         replace=((T_LONG, "if False:"),),
-        fails=frozenset({"test_transformer_refuses_what_is_too_long"}),
-    ),
-    Mistake(
-        id="transformer_limit_on_the_source",
-        exercise="Transformer",
-        says="only the source's length is held against max_length",
-        replace=(
-            (
-                T_EMBED_T,
-                (
-                    "x = self.target_embedding(target) * math.sqrt(self.d_model)\n"
-                    "        x = self.dropout(x + sinusoidal_encoding(x.shape[1], self.d_model, "
-                    "device=x.device).to(x.dtype))"
-                ),
-            ),
-        ),
         fails=frozenset({"test_transformer_refuses_what_is_too_long"}),
     ),
     Mistake(
@@ -1572,19 +1222,6 @@ MISTAKES = (
         exercise="Transformer",
         says="the embeddings are not dropped",
         replace=((T_SUM, "return x + sinusoidal_encoding(length, self.d_model, device=x.device).to(x.dtype)"),),
-        fails=frozenset({"test_transformer_drops_in_all_its_places"}),
-        named=False,  # what a student's other dropout gives is random
-    ),
-    Mistake(
-        id="transformer_drops_before_places",
-        exercise="Transformer",
-        says="dropout acts before the sinusoids are added",
-        replace=(
-            (
-                T_SUM,
-                ("return self.dropout(x) + sinusoidal_encoding(length, self.d_model, device=x.device).to(x.dtype)"),
-            ),
-        ),
         fails=frozenset({"test_transformer_drops_in_all_its_places"}),
         named=False,  # what a student's other dropout gives is random
     ),
@@ -1607,6 +1244,7 @@ MISTAKES = (
         says="the sinusoids' dtype makes the sum wider than the model",
         replace=((T_SUM, "return self.dropout(x + sinusoidal_encoding(length, self.d_model, device=x.device))"),),
         fails=frozenset({"test_transformer_keeps_dtype_and_device"}),
+        named=False,  # an error about two dtypes has many causes
     ),
     Mistake(
         id="transformer_places_on_the_cpu",
@@ -1634,13 +1272,6 @@ MISTAKES = (
         exercise="shift_right",
         says="the tokens are shifted to the left",
         replace=((S_CAT, "return torch.cat((tokens[..., 1:], start), dim=-1)"),),
-        fails=frozenset({"test_shift_right_gives_the_token_before"}),
-    ),
-    Mistake(
-        id="shift_longer",
-        exercise="shift_right",
-        says="the last token is kept, and the result is one longer",
-        replace=((S_CAT, "return torch.cat((start, tokens), dim=-1)"),),
         fails=frozenset({"test_shift_right_gives_the_token_before"}),
     ),
     Mistake(
@@ -1733,13 +1364,6 @@ MISTAKES = (
         fails=frozenset({"test_loss_is_stable_with_its_gradient", "test_loss_spreads_the_smoothing_over_all_classes"}),
     ),
     Mistake(
-        id="loss_sums_over_classes",
-        exercise="label_smoothed_loss",
-        says="each class gets the whole smoothing, not a share of it",
-        replace=((L_LOSSES, "losses = -(1 - smoothing) * of_target - smoothing * log_probabilities.sum(dim=-1)"),),
-        fails=frozenset({"test_loss_is_stable_with_its_gradient", "test_loss_spreads_the_smoothing_over_all_classes"}),
-    ),
-    Mistake(
         id="loss_logarithm_afterwards",
         exercise="label_smoothed_loss",
         says="the logarithm is taken of a softmax that may be 0",
@@ -1749,13 +1373,6 @@ MISTAKES = (
                 "log_probabilities = logits.softmax(dim=-1).log()[counted]",
             ),
         ),
-        fails=frozenset({"test_loss_is_stable_with_its_gradient"}),
-    ),
-    Mistake(
-        id="loss_detached",
-        exercise="label_smoothed_loss",
-        says="the loss is cut off from the gradient",
-        replace=((L_OUT, "return (losses.sum() / counted.sum().clamp(min=1)).detach()"),),
         fails=frozenset({"test_loss_is_stable_with_its_gradient"}),
     ),
     # greedy_decode
@@ -1801,25 +1418,11 @@ MISTAKES = (
         fails=frozenset({"test_greedy_fills_up_after_the_end"}),
     ),
     Mistake(
-        id="greedy_fills_with_the_end",
-        exercise="greedy_decode",
-        says="a row that has ended is filled with end_id",
-        replace=((D_TOKEN, "token = likeliest.masked_fill(ended, end_id)"),),
-        fails=frozenset({"test_greedy_fills_up_after_the_end"}),
-    ),
-    Mistake(
         id="greedy_fills_with_zero",
         exercise="greedy_decode",
         says="a row that has ended is filled with 0, whatever `pad_id` is",
         replace=((D_TOKEN, "token = likeliest.masked_fill(ended, 0)"),),
         fails=frozenset({"test_greedy_fills_up_after_the_end"}),
-    ),
-    Mistake(
-        id="greedy_forgets_the_end",
-        exercise="greedy_decode",
-        says="only the last token decides whether a row has ended",
-        replace=((D_ENDED, "ended = token == end_id"),),
-        fails=frozenset({"test_greedy_fills_up_after_the_end", "test_greedy_stops_when_all_have_ended"}),
     ),
     Mistake(
         id="greedy_never_stops_early",
@@ -1843,17 +1446,15 @@ MISTAKES = (
         fails=GREEDY | {"test_greedy_leaves_the_mode_as_it_was", "test_greedy_writes_the_likeliest"},
     ),
     Mistake(
-        id="greedy_one_too_few",
-        exercise="greedy_decode",
-        says="one token less than max_length is written",
-        replace=((D_WHILE, "while target.shape[1] < max_length and not ended.all():"),),
-        fails=GREEDY | {"test_greedy_leaves_the_mode_as_it_was", "test_greedy_writes_the_likeliest"},
-    ),
-    Mistake(
         id="greedy_takes_padding_for_the_end",
         exercise="greedy_decode",
         says="a row counts as ended where it holds padding, and the start token may be that",
-        replace=((D_ENDED, "ended = ended | (token == end_id) | (target == model.pad_id).any(dim=1)"),),
+        replace=(
+            (
+                "ended = ended | (token == end_id)",
+                "ended = ended | (token == end_id) | (target == model.pad_id).any(dim=1)",
+            ),
+        ),
         fails=frozenset({"test_greedy_fills_up_after_the_end", "test_greedy_starts_with_padding_where_told"}),
     ),
     Mistake(
@@ -1883,13 +1484,6 @@ MISTAKES = (
         exercise="warmup_rate",
         says="the larger of the two terms counts",
         replace=((W_OUT, "return d_model**-0.5 * max(step**-0.5, step * warmup**-1.5)"),),
-        fails=frozenset({"test_warmup_rate_follows_the_formula"}),
-    ),
-    Mistake(
-        id="warmup_never_falls",
-        exercise="warmup_rate",
-        says="the rate stays at its highest after the warm-up",
-        replace=((W_OUT, "return (d_model * warmup) ** -0.5 * min(step / warmup, 1.0)"),),
         fails=frozenset({"test_warmup_rate_follows_the_formula"}),
     ),
 )

@@ -9,6 +9,7 @@ from tiny_lab import MODULE, STAGE, build_tiny_lab
 from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import take_in
 from autograder.isolation.trusted import TrustedSession
+from autograder.judge.attachments import Attachments
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.run import judge_stage, unrun_stage
 from autograder.judge.trusted_code import read_trusted
@@ -106,7 +107,11 @@ class InProcessJudges:
     def judge(self, job: Job) -> Judged | Broken:
         stage = self._lab.stage(job.stage)
         with self._lock:
-            return Judged(judge_stage(stage, job.modules, TrustedSession, read_trusted(self._lab, stage), job.seed))
+            trusted, attachments = read_trusted(self._lab, stage), Attachments(job.attachments, job.class_secret)
+            checks = judge_stage(
+                stage, job.modules, TrustedSession, trusted, job.seed, only=job.checks, attachments=attachments
+            )
+        return Judged(checks)
 
 
 class Class:

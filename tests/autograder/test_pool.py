@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 from processes import children_of, descendants_of, wait_until_gone
-from tiny_lab import MODULE, REFERENCE, STAGE, build_tiny_lab, solution
+from tiny_lab import MODULE, REFERENCE, STAGE, build_tiny_lab, replace_in, solution
 
 from autograder.isolation.launch import available_levels
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready
@@ -36,7 +36,10 @@ def doubling(body: str) -> Job:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    return build_tiny_lab(tmp_path_factory.mktemp("a course with spaces"))
+    lab = build_tiny_lab(tmp_path_factory.mktemp("a course with spaces"))
+    title = "        title: Twice the input\n"
+    replace_in(lab.root / "grading.yml", title, f"{title}        forbid: [torch.nn.LayerNorm, torch.softmax]\n")
+    return lab
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,21 @@ class TestSubmissions:
     def test_the_reference_earns_everything(self, pool):
         checks = checks_of(pool.judge(job(REFERENCE)))
         assert {check.outcome for check in checks.values()} == {Outcome.PASSED}
+
+    @pytest.mark.parametrize(
+        ("source", "what", "line"),
+        [
+            (doubling("torch.softmax(x, 0); return 2 * x"), "`torch.softmax` may not be used", 5),
+            (job(f"import torch\ntorch.nn.LayerNorm(2)\n{solution(**RIGHT)}"), "`nn.LayerNorm` may not be used", 2),
+        ],
+        ids=["when called", "while loading"],
+    )
+    def test_a_forbidden_call_costs_its_exercise(self, pool, source, what, line):
+        checks = checks_of(pool.judge(source))
+        assert {name for name, check in checks.items() if not check.passed} == set(DOUBLE_CHECKS)
+        for check in map(checks.get, DOUBLE_CHECKS):
+            assert check.what.startswith(what)
+            assert check.where.startswith(f"{MODULE}.py, line {line}")
 
     def test_a_mistake_is_named(self, pool):
         checks = checks_of(pool.judge(doubling("return 2 + x")))

@@ -15,7 +15,7 @@ def samples(tiny_lab) -> list[Sample]:
     """The class of a lab of three stages."""
     for stage, module in (("2_twice", "twice"), ("3_thrice", "thrice")):
         new_stage(Lab(tiny_lab.root), stage, module)
-    return sample_class(Lab(tiny_lab.root))
+    return sample_class(Lab(tiny_lab.root).stages())
 
 
 def test_everybody_hands_in_every_stage(samples):
@@ -39,5 +39,6 @@ def test_what_a_hand_in_must_lose_are_checks_of_its_stage(tiny_lab, samples):
 
 def test_nobody_hands_in_what_is_refused_to_students(tiny_lab):
     forbid_a_softmax(tiny_lab, "  # refused")
-    kinds = {sample.kind for sample in sample_class(Lab(tiny_lab.root)) if sample.kind.startswith("alternative")}
+    samples = sample_class(Lab(tiny_lab.root).stages())
+    kinds = {sample.kind for sample in samples if sample.kind.startswith("alternative")}
     assert kinds == {"alternative loop"}

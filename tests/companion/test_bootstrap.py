@@ -77,6 +77,17 @@ def test_on_a_laptop_it_only_goes_to_the_stage(course, monkeypatch, inside):
     assert is_set_up(course.root)
 
 
+def test_modules_of_other_stages_are_found_behind_those_of_its_own(course, monkeypatch):
+    other = course.root / "2_other"
+    other.mkdir()
+    (course.root / "3_no_folder").touch()
+    monkeypatch.chdir(course.root)
+    for _ in range(2):
+        bootstrap.set_up("", STAGE)
+        ours = [folder for folder in sys.path if folder.startswith(str(course.root))]
+        assert ours == [str(course.root / STAGE), str(other)]
+
+
 def test_python_in_a_cell_is_the_notebooks_own(course, monkeypatch):
     monkeypatch.chdir(course.root)
     monkeypatch.setenv("PATH", os.defpath)

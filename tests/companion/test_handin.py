@@ -10,6 +10,7 @@ from tiny_lab import MODULE, STAGE
 
 from autograder.intake import collect
 from autograder.intake.submission import StageFiles
+from lab import cli
 from lab.course import LabError
 from lab.handin import begun_stages, pack, student_id
 from lab.progress import Progress
@@ -52,6 +53,11 @@ def test_the_instructors_program_takes_it_in(course, write):
     assert work.notes == ()
 
 
+@pytest.mark.parametrize("names", [["1"], ["tiny", STAGE], ["double", "total"]])
+def test_a_stage_is_named_in_any_way_and_handed_in_once(course, names):
+    assert cli.named_stages(course, names) == course.stages
+
+
 def test_only_what_was_begun_is_handed_in(course, write):
     assert begun_stages(course, Progress()) == ()
     write(double="return 2 * x")
@@ -92,7 +98,7 @@ def test_an_id_that_cannot_name_a_file_is_refused(name, says):
 
 def test_further_files_are_packed_when_they_are_there(course, write):
     write(double="return 2 * x")
-    stage = dataclasses.replace(course.stages[0], attachments={"model.bin": 1, "log.json": 1})
+    stage = dataclasses.replace(course.stages[0], attachments=(("model.bin", 1), ("log.json", 1)))
     (course.root / STAGE / "model.bin").write_bytes(b"weights")
     done = pack(course, [stage], "ada", ())
     assert [name for name, _, _ in done.files] == [

@@ -150,7 +150,7 @@ def test_a_whole_stage_is_reset_even_when_it_is_broken_or_gone(course, write):
 def test_an_exercise_that_asks_for_files_is_done_when_they_are_there_and_pass(course):
     stage = course.stages[0]
     trained = dataclasses.replace(stage.exercises[0], name="trained", tests=(), attachments=("model.bin", "log.json"))
-    stage = dataclasses.replace(stage, exercises=(trained,), attachments={"model.bin": 1, "log.json": 1})
+    stage = dataclasses.replace(stage, exercises=(trained,), attachments=(("model.bin", 1), ("log.json", 1)))
     course = dataclasses.replace(course, stages=(stage,))
     progress = Progress()
 

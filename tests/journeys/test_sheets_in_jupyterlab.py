@@ -31,12 +31,10 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},  # no question in front of the sheet
 }
 LONGEST_RUN = 600_000  # milliseconds
-# Cells that wait have a star for a number: when there is none any more, all have run, or one has failed.
-IS_DONE = """() => {
-    const prompts = [...document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")]
-    const texts = prompts.map(prompt => prompt.textContent)
-    return texts.some(text => /\\d/.test(text)) && !texts.some(text => text.includes("*"))
-}"""
+# A cell that waits has a star for a number. When there is none any more all have run, or one has failed.
+PROMPTS = '[...document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")].map(one => one.textContent)'
+HAS_BEGUN = f"() => {PROMPTS}.some(text => /[*\\d]/.test(text))"
+IS_DONE = f"() => !{PROMPTS}.some(text => text.includes('*'))"
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")]
 
@@ -98,34 +96,44 @@ def _address(server: subprocess.Popen[bytes], log: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(jupyterlab: str) -> Iterator[Any]:
-    """A page of the browser, wide enough for a sheet."""
+def browser(jupyterlab: str) -> Iterator[Any]:
+    """A browser without a window."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
-        yield browser.new_page(viewport={"width": 1200, "height": 1000})
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that is wide enough for a sheet."""
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    yield page
+    page.close()
 
 
 @pytest.mark.parametrize("stage_id", STAGES)
 def test_a_sheet_runs_to_its_end(page, jupyterlab, home, stage_id):
     module = ROOT.stage(stage_id).stage.module
     sheet = home / stage_id / f"{module}.ipynb"
-    page.goto(jupyterlab.format(path=f"lab/tree/{stage_id}/{module}.ipynb"), timeout=120_000)
+    address = f"lab/workspaces/{stage_id}/tree/{stage_id}/{module}.ipynb"  # a workspace holds this sheet alone
+    page.goto(jupyterlab.format(path=address), timeout=120_000)
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=120_000)
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # connected: what is run before is lost
     page.click('li.lm-MenuBar-item:has-text("Run")')
     page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
+    page.wait_for_function(HAS_BEGUN, timeout=60_000)
     page.wait_for_function(IS_DONE, timeout=LONGEST_RUN)
     page.keyboard.press("Control+s")
     page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=60_000)
     _keep_screenshots(page, stage_id)
 
     cells = [cell for cell in json.loads(sheet.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
-    assert all(cell["execution_count"] is not None for cell in cells if "".join(cell["source"]).strip())
     outputs = [output for cell in cells for output in cell["outputs"]]
-    assert [output["ename"] for output in outputs if output["output_type"] == "error"] == []
+    assert [(output["ename"], output["evalue"]) for output in outputs if output["output_type"] == "error"] == []
+    assert all(cell["execution_count"] is not None for cell in cells if "".join(cell["source"]).strip())
     text = "".join("".join(output.get("text", "")) for output in outputs)
     assert "failed" not in text  # of the public tests that the cells run
     assert "passed" in text

@@ -52,7 +52,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def train(stage: Path) -> Callable[..., int]:
     """Run the trainer in this process: `train(folder, "--resume")`; the exit code."""
+    from trainer import loop
     from trainer.command import run
+
+    loop.SAMPLE_LENGTH = 20  # most of so small a run would be writing samples
 
     def train(out: Path, *arguments: str) -> int:
         threads = torch.get_num_threads()
@@ -240,6 +243,16 @@ def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(train, w
     assert_same_weights(tmp_path / "0", whole)
 
 
+def test_each_seed_and_each_step_draws_batches_of_its_own(stage, train):
+    """PyTorch's generator takes no notice of a seed's higher bits."""
+    from trainer.loop import mixed
+
+    seeds = {mixed("batch", seed, step) for seed in range(40) for step in range(40)}
+    assert len(seeds) == 1600
+    assert max(seeds) < 2**32
+    assert {mixed("dropout", 0, step, 0) for step in range(40)}.isdisjoint(seeds)
+
+
 def test_own_and_faster_parts_learn_alike(train, tmp_path):
     for parts in ("own", "fast"):
         assert train(tmp_path / parts, *SMALL, "--parts", parts) == COMPLETE
@@ -285,6 +298,27 @@ def test_faster_parts_leave_gradients_and_weights_as_they_are(parts, gpt):
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
 
 
+def test_in_bfloat16_the_loss_is_nearly_the_same_and_learns(gpt, stage):
+    """What a card does, here on the CPU: the model computes in bfloat16, the loss and the weights stay float32."""
+    from trainer.machine import Machine, prepare
+
+    config = gpt.GPTConfig(vocab_size=11, context_length=6, d_model=8, num_heads=2, num_blocks=2, d_hidden=12)
+    torch.manual_seed(0)
+    model = gpt.GPT(config)
+    machine = Machine(torch.device("cpu"), rank=0, processes=1, half=True, compiled=False)
+    trained, measured = prepare(model, machine)
+    tokens = torch.randint(11, (3, 7), generator=torch.Generator().manual_seed(1))
+    batch = [(tokens[:, :-1], tokens[:, 1:])]
+    assert measured(batch[0][0]).dtype == torch.float32
+    before = gpt.evaluate(model, batch)
+    assert gpt.evaluate(measured, batch) == pytest.approx(before, abs=0.02)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
+    for _ in range(10):
+        gpt.train_step(trained, optimizer, batch, 1.0)
+    assert gpt.evaluate(model, batch) < before - 0.1
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
 def test_what_is_not_done_yet_is_named(train, gpt, monkeypatch, tmp_path, capsys):
     def missing(*args, **kwargs):
         raise NotImplementedError("learning_rate")
@@ -303,8 +337,9 @@ def test_without_generate_a_run_shows_no_samples(train, gpt, monkeypatch, tmp_pa
     assert not (tmp_path / "samples.txt").exists()
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(train, tmp_path, capsys):
-    assert train(tmp_path, *SMALL, "--max-rate", "1e30", "--min-rate", "1e29") == WRONG_USE
+def test_a_loss_that_is_not_finite_stops_the_run(train, gpt, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(gpt, "train_step", lambda *args: math.nan)
+    assert train(tmp_path, *SMALL) == WRONG_USE
     assert "a lower --max-rate or a longer --warmup may help" in capsys.readouterr().out.replace("\n", " ")
 
 
@@ -314,7 +349,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, tmp_path, capsys):
         (["--resume"], "there is no checkpoint.safetensors in"),
         (["--data", "none"], "train.txt is missing"),
         (["--tokens", "40"], "not more than the warm-up's 5"),
-        (["--d-model", "0"], "d_model is 0; it must be more than 0"),
+        (["--d-model", "0"], "d_model is 0; it must be at least 1"),
+        (["--dropout", "1.5"], "dropout is 1.5; it must be less than 1"),
+        (["--seed", "-1"], "seed is -1; it must be at least 0"),
+        (["--max-rate", "nan"], "max_rate is nan; it must be at least"),
         (["--accumulate", "3"], "cannot be cut into 3 pieces"),
         (["--device", "abacus"], "--device abacus"),
         (["--context-length", "950", "--tokens", "99999"], "validation.txt is shorter than the context"),

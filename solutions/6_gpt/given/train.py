@@ -2,6 +2,7 @@
 
     python train.py                     # about 3 minutes on a laptop: 0.8 million parameters
     python train.py --config gpu        # 10 million parameters, for a graphics card
+    python train.py --config known      # a made-up language whose least possible loss is known
     python train.py --resume            # goes on where a run was stopped
     torchrun --nproc-per-node 2 train.py --config gpu      # several cards
 

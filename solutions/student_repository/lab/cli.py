@@ -123,7 +123,7 @@ def submit(names: Sequence[str], student: str | None) -> None:
     course = Course.find()
     progress = Progress.load(course.root)
     console = make_console()
-    stages = _stages(course, names) or handin.begun_stages(course, progress)
+    stages = named_stages(course, names) or handin.begun_stages(course, progress)
     if not stages:
         raise LabError("there is nothing to hand in yet: every stage is as it was handed out")
     known = student or progress.student or click.prompt("Your id, as your course knows you")
@@ -131,6 +131,8 @@ def submit(names: Sequence[str], student: str | None) -> None:
     checked = check(course, [exercise for stage in stages for exercise in stage.exercises], progress)
     show_submitted(console, checked)
     show_pack(console, course, handin.pack(course, stages, progress.student, checked))
+    if left := [stage.id for stage in course.stages if stage not in stages]:
+        console.print(f"Left out: {', '.join(left)}. Name what to hand in: lab submit {left[0]}", style="quiet")
 
 
 @cli.command()
@@ -146,7 +148,7 @@ def ci() -> None:
         sys.exit(1)
 
 
-def _stages(course: Course, names: Sequence[str]) -> tuple[Stage, ...]:
+def named_stages(course: Course, names: Sequence[str]) -> tuple[Stage, ...]:
     """The stages named, or those of the exercises named, each once."""
     found = [course.stage(course.select(name)[0].stage) for name in names]
     return tuple(dict.fromkeys(found))

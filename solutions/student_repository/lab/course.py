@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -60,7 +60,7 @@ class Stage:
     exercises: tuple[Exercise, ...]
     questions: tuple[str, ...]
     stub: str
-    attachments: dict[str, int] = field(default_factory=dict)
+    attachments: tuple[tuple[str, int], ...] = ()
 
     @property
     def file(self) -> Path:
@@ -165,7 +165,7 @@ def _stage(data: dict[str, Any]) -> Stage:
         exercises=tuple(_exercise(data["id"], exercise) for exercise in data["exercises"]),
         questions=tuple(question["title"] for question in data["questions"]),
         stub=data["stub"],
-        attachments=data.get("attachments", {}),
+        attachments=tuple(data["attachments"].items()),
     )
 
 

@@ -135,24 +135,25 @@ def _keyword(call: ast.expr, frame: FrameType) -> Any:
 
 def _sides(test: ast.expr, frame: FrameType) -> Pair | None:
     """What was found and what was expected, where the test compares two values and still fails."""
-    if isinstance(test, ast.Call) and len(test.args) == 2:
-        function, found, expected = (_evaluate(part, frame) for part in (test.func, *test.args))
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return next(filter(None, (_sides(part, frame) for part in test.values)), None)
+    if isinstance(test, ast.Call) and len(test.args) >= 2:
+        function, *arguments = (_evaluate(part, frame) for part in (test.func, *test.args))
         keywords = {one.arg: _evaluate(one.value, frame) for one in test.keywords if one.arg}
-        if as_array(found) is None or as_array(expected) is None or not _fails(function, found, expected, keywords):
-            return None
-        return pair(found, expected)
+        comparable = all(as_array(side) is not None for side in arguments[:2])
+        return pair(*arguments[:2]) if comparable and _fails(function, *arguments, **keywords) else None
     if isinstance(test, ast.Compare) and all(isinstance(one, ast.Eq) for one in test.ops):
         values = [_evaluate(part, frame) for part in (test.left, *test.comparators)]
         for found, expected in pairwise(values):
-            if _fails(lambda one, other: bool(one == other), found, expected, {}):
+            if _fails(lambda one, other: bool(one == other), found, expected):
                 return pair(found, expected)
     return None
 
 
-def _fails(function: Callable[..., Any], found: Any, expected: Any, keywords: dict[str, Any]) -> bool:
+def _fails(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> bool:
     """Whether the comparison fails again: ``assert_…`` by raising, others by what they return."""
     try:
-        result = function(found, expected, **keywords)
+        result = function(*arguments, **keywords)
     except AssertionError:
         return True
     except (TypeError, ValueError, RuntimeError):

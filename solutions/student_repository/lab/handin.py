@@ -88,7 +88,7 @@ def _files(root: Path, stage: Stage) -> Iterator[tuple[Path, int]]:
     """What is handed in of a stage, and the most bytes of each; further files as far as they were made."""
     yield stage.file, LARGEST_MODULE
     yield stage.sheet, LARGEST_SHEET
-    for name, most_mb in stage.attachments.items():
+    for name, most_mb in stage.attachments:
         if (root / stage.id / name).is_file():
             yield Path(stage.id) / name, most_mb * 1024**2
 

@@ -113,6 +113,29 @@ def test_waiting_for_a_processor_is_not_sleeping():
     assert Deadline(cpu=1.0, cpu_clock=lambda: 1.0, wall=due["wall"], starved=lambda: 3600.0).left() == 0.0
 
 
+def test_who_is_awake_at_the_wall_is_looked_at_again_but_not_for_ever():
+    """Pages that come from the disk, or a hypervisor that gives no time: neither is told by the process's own times."""
+    now = time.monotonic()
+    due = {"cpu": math.inf, "cpu_clock": lambda: 0.0, "wall": now - 5}
+    assert Deadline(**due, asleep=lambda: False, last=now + 3600).left() > 0.0
+    assert Deadline(**due, asleep=lambda: True, last=now + 3600).left() == 0.0
+    assert Deadline(**due, asleep=lambda: False, last=now).left() == 0.0
+    assert Deadline(cpu=1.0, cpu_clock=lambda: 1.0, wall=now - 5, asleep=lambda: False, last=now + 3600).left() == 0.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what a process waits for")
+@pytest.mark.parametrize(("program", "asleep"), [("while True: pass", False), ("import time; time.sleep(1e6)", True)])
+def test_whether_a_process_sleeps_is_seen_from_outside(program, asleep):
+    with subprocess.Popen([sys.executable, "-S", "-c", program]) as process:
+        watched = WatchedProcess(process.pid, os.pidfd_open(process.pid))
+        while watched.asleep() is not asleep:  # one that starts reads from the disk
+            assert process.poll() is None
+        watched.kill()
+        process.wait()
+        assert watched.asleep()
+        watched.close()
+
+
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this kernel does not tell")
 def test_waiting_for_a_processor_is_seen_from_outside():
     """Two processes that never sleep, on one processor."""

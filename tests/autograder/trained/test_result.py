@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import torch
 from tiny_models import ALPHABET, SIZES, record, weights
 
 from autograder.corpora.known_language import KnownLanguage, Skill
+from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Limits, Template
 from autograder.isolation.proxy import Student
 from autograder.isolation.trusted import TrustedSession
@@ -33,17 +34,20 @@ def modules() -> dict[str, str]:
     return {name: (LAB.root / "solutions" / stage / f"{name}.py").read_text("utf-8") for stage, name in names.items()}
 
 
-Open = Callable[..., Student]
+Twins = tuple[Student, Student]
+Open = Callable[..., Twins]
 
 
 @pytest.fixture
 def opened(modules) -> Open:
-    """The reference, loaded in this process, with texts of its gpt.py replaced."""
+    """The reference, loaded twice in this process, with texts of its gpt.py replaced."""
 
-    def opened(**changes: str) -> Student:
-        session = TrustedSession()
-        session.load({**modules, "gpt": changed(modules["gpt"], **changes)}, "gpt")
-        return Student(session)
+    def opened(**changes: str) -> Twins:
+        source = changed(modules["gpt"], **changes)
+        one, other = TrustedSession(), TrustedSession()
+        for session in (one, other):
+            session.load({**modules, "gpt": source}, "gpt")
+        return Student(one), Student(other)
 
     return opened
 
@@ -53,15 +57,15 @@ def changed(source: str, old: str = "", new: str = "", more: str = "") -> str:
     return source.replace(old, new) + more if old else source + more
 
 
-def graded(student: Student, told: bytes | None = None, file: bytes | None = None):
+def graded(twins: Twins, told: bytes | None = None, file: bytes | None = None):
     told, file = told or record(), file or safetensors.torch.save(weights())
-    return grade_model(student, told, file, PLAYS, SECRET, CHARACTERS)
+    return grade_model(*twins, told, file, PLAYS, SECRET, CHARACTERS)
 
 
 def test_an_honest_model_gets_the_loss_of_its_logits(opened):
     """Computed again with the reference's own loss, on text encoded here."""
-    student = opened()
-    result = graded(student)
+    student, twin = opened()
+    result = graded((student, twin))
     text = draw_hidden_text(read_record(record()), PLAYS, SECRET, CHARACTERS)
     assert len(text.passages) == CHARACTERS // 16
     model = student.GPT(student.GPTConfig(**SIZES, vocab_size=len(ALPHABET)))
@@ -102,6 +106,7 @@ PEEKING = {
     ),
     "at all of the text": "functional.one_hot(tokens, self.config.vocab_size).sum(1, keepdim=True)",
     "at what it read before": "MEMORY.recall(tokens, self.config.vocab_size)",
+    "once, and stays with it": "MEMORY.first_seen(tokens, self.config.vocab_size)",
 }
 MEMORY = """
 
@@ -118,6 +123,13 @@ class Memory:
         for text in tokens.tolist():
             for place in range(len(text) - 1):
                 self.known[tuple(text[:place + 1])] = text[place + 1]
+        return found
+
+    def first_seen(self, tokens, vocab_size):
+        found = torch.zeros(*tokens.shape, vocab_size)
+        for row, text in enumerate(tokens.tolist()):
+            for place in range(len(text) - 1):
+                found[row, place, self.known.setdefault(tuple(text[:place + 1]), text[place + 1])] = 9
         return found
 
 
@@ -141,11 +153,10 @@ def test_a_causal_mask_that_is_missing_is_found(opened):
 @pytest.mark.parametrize(
     ("output", "says"),
     [
-        ("return None", "did not give logits of shape (100, 16, 64)"),
+        ("return None", "did not give logits of shape (16, 16, 64)"),
         ("return self.norm(x)", "did not give logits"),
         ("return torch.zeros(*tokens.shape, 64, dtype=torch.int64)", "did not give logits"),
         ("return torch.full((*tokens.shape, 64), torch.nan)", "logits that are not finite"),
-        ("raise KeyError('x')", "your GPT raised KeyError in line"),
     ],
 )
 def test_a_model_that_gives_no_logits_earns_nothing(opened, output, says):
@@ -228,24 +239,32 @@ def template():
         yield started
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [
-        ("", "", None),
-        (LOGITS, "while True: pass", "did not come to an end (timeout)"),
-        (LOGITS, "import os; os._exit(0)", "did not come to an end (exited)"),
-    ],
-    ids=["honest", "endless", "exits"],
-)
-def test_in_a_worker_the_loss_is_the_same_and_nothing_hangs(template, opened, modules, old, new, says):
-    worker = template.spawn(Limits(call_cpu_seconds=1.0))
-    try:
-        worker.request("load", modules={**modules, "gpt": changed(modules["gpt"], old, new)}, main="gpt")
-        if says is None:
-            assert graded(Student(worker)).loss == pytest.approx(graded(opened()).loss, abs=1e-9)
-        else:
-            with pytest.raises(TrainedModelError) as caught:
-                graded(Student(worker))
-            assert says in str(caught.value)
-    finally:
+@pytest.fixture
+def spawn_twins(template, modules) -> Iterator[Open]:
+    """The reference in two workers, with texts of its gpt.py replaced."""
+    workers = []
+
+    def spawn(**changes: str) -> Twins:
+        for _ in range(2):
+            worker = template.spawn(Limits(call_cpu_seconds=1.0))
+            workers.append(worker)
+            worker.request("load", modules={**modules, "gpt": changed(modules["gpt"], **changes)}, main="gpt")
+        return Student(workers[0]), Student(workers[1])
+
+    yield spawn
+    for worker in workers:
         worker.kill()
+
+
+@pytest.mark.parametrize(
+    ("new", "ends"),
+    [("while True: pass", WorkerDied), ("import os; os._exit(0)", WorkerDied), ("raise KeyError", SubmissionError)],
+    ids=["endless", "exits", "raises"],
+)
+def test_a_model_that_fails_in_its_worker_fails_as_all_code_does(spawn_twins, new, ends):
+    with pytest.raises(ends):
+        graded(spawn_twins(old=LOGITS, new=new))
+
+
+def test_in_a_worker_the_loss_is_the_same(spawn_twins, opened):
+    assert graded(spawn_twins()).loss == pytest.approx(graded(opened()).loss, abs=1e-9)

@@ -3,7 +3,7 @@
 import torch
 from remote_modules import load
 
-from autograder.judge.compare import check_close, check_tensor_type, check_that
+from autograder.judge.compare import check_close, check_finite, check_that
 from autograder.judge.probes import gradients
 from autograder.judge.strategies import normal_tensor
 
@@ -29,7 +29,7 @@ def check_differentiates(student, module, state, inputs, seed, call=None):
     }
     leaves = [one.clone().requires_grad_() for one in inputs]
     result = call(*leaves)
-    check_tensor_type(result)
+    check_finite(result)
     check_that(result.requires_grad, "the result is cut off from the gradient")
     towards = normal_tensor(*result.shape, seed=seed + 999)
     result.backward(towards)
@@ -39,6 +39,7 @@ def check_differentiates(student, module, state, inputs, seed, call=None):
         if name in moves:
             check_that(gradient is not None, "no gradient reaches a parameter")
             found = found + (gradient * moves[name]).sum()
+    check_that(bool(found.abs() > 1e-9), "the result does not depend on inputs and parameters")
     ends = []
     for step in (STEP, -STEP):
         load(student, module, {name: one + step * moves[name] for name, one in state.items()})

@@ -22,7 +22,15 @@ from transformer_oracles import (
     state_of,
 )
 
-from autograder.judge.compare import check_close, check_dtype, check_equal, check_shape, check_that, check_values
+from autograder.judge.compare import (
+    check_close,
+    check_dtype,
+    check_equal,
+    check_finite,
+    check_shape,
+    check_that,
+    check_values,
+)
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
 from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 
@@ -60,9 +68,12 @@ def tokens_of(batch, length, seed, d_model=6):
 
 
 def result_of(module, x, *rest, **options):
-    """The result, a tensor of the shape of `x`."""
+    """The result, a tensor of the shape of `x` that something was computed for, be it right or not."""
     result = module(x, *rest, **options)
     check_shape(result, tuple(x.shape), axes=AXES)
+    check_finite(result)
+    check_that(bool(result.max() > result.min()), "the result is the same number everywhere")
+    check_that(bool((result - x).abs().max() > 1e-6), "the result is the input")
     return result
 
 
@@ -210,7 +221,7 @@ def test_encoder_block_passes_gradients(student, seed):
 
 @given(seeds())
 def test_encoder_block_drops_in_all_its_places(student, seed):
-    """In training, dropout acts on the attention weights and on each branch; in eval mode nowhere.
+    """Dropout acts on attention weights and on each branch in training, and not in eval mode.
 
     Hint: hand the rate to what the block is made of, and drop what each branch gives before it is added.
     """
@@ -241,7 +252,7 @@ def test_encoder_block_leaves_its_inputs_alone(student):
 
 
 def test_decoder_block_has_the_modules_listed(student):
-    """The parameters are those of two attentions, the feed-forward layer and a norm for each of the three.
+    """The parameters are those of two attentions, the feed-forward layer and three norms.
 
     Hint: the attentions' linears have no biases here; everything else has.
     """
@@ -382,7 +393,7 @@ def test_decoder_block_passes_gradients(student, seed):
 
 @given(seeds())
 def test_decoder_block_drops_in_all_its_places(student, seed):
-    """In training, dropout acts on both attentions' weights and on each branch; in eval mode nowhere.
+    """Dropout acts on both attentions and on each branch in training, and not in eval mode.
 
     Hint: hand the rate to what the block is made of, and drop what each branch gives before it is added.
     """
@@ -455,7 +466,7 @@ def test_encoder_applies_its_blocks_in_order(student, seed, sizes):
         encoder = stack_of(student, "Encoder", ENCODER_PARTS, seed, d_model, heads, norm_first=norm_first)
         block = student.EncoderBlock
         expected = one_by_one(student, encoder, block, (d_model, heads, 8), x, norm_first=norm_first)
-        check_values(encoder(x), expected, axes=AXES)
+        check_values(result_of(encoder, x), expected, axes=AXES)
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3, max_size=6))
@@ -469,7 +480,7 @@ def test_encoder_hands_the_mask_to_every_block(student, seed, sizes):
     x = tokens_of(batch, length, seed)
     mask = (torch.arange(length) < length - 1).expand(batch, 1, -1)
     expected = one_by_one(student, encoder, student.EncoderBlock, (6, HEADS, 8), x, mask=mask)
-    check_values(encoder(x, mask=mask), expected, axes=AXES)
+    check_values(result_of(encoder, x, mask=mask), expected, axes=AXES)
 
 
 def test_decoder_has_blocks_of_its_own(student):
@@ -482,7 +493,7 @@ def test_decoder_has_blocks_of_its_own(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_decoder_applies_its_blocks_in_order(student, seed, sizes):
-    """The blocks work one after the other, all with the same memory, and the norm at the end, if there is one.
+    """The blocks work one after the other with one memory, then the norm, if there is one.
 
     Hint: each block reads what the one before gave, and the memory as it came.
     """
@@ -493,7 +504,7 @@ def test_decoder_applies_its_blocks_in_order(student, seed, sizes):
         decoder = stack_of(student, "Decoder", DECODER_PARTS, seed, d_model, heads, norm_first=norm_first)
         block = student.DecoderBlock
         expected = one_by_one(student, decoder, block, (d_model, heads, 8), x, memory, norm_first=norm_first)
-        check_values(decoder(x, memory), expected, axes=AXES)
+        check_values(result_of(decoder, x, memory), expected, axes=AXES)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=3, max_size=6))
@@ -509,7 +520,7 @@ def test_decoder_hands_the_masks_to_every_block(student, seed, sizes):
     memory_mask = (torch.arange(key) < key - 1).expand(batch, 1, -1)
     for masks in ({"mask": mask}, {"memory_mask": memory_mask}, {"mask": mask, "memory_mask": memory_mask}):
         expected = one_by_one(student, decoder, student.DecoderBlock, (6, HEADS, 8), x, memory, **masks)
-        check_values(decoder(x, memory, **masks), expected, axes=AXES)
+        check_values(result_of(decoder, x, memory, **masks), expected, axes=AXES)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))

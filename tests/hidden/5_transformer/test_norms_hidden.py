@@ -12,7 +12,15 @@ from remote_modules import made
 from torch.nn import functional
 from transformer_oracles import feed_forward_shapes, state_of
 
-from autograder.judge.compare import check_close, check_dtype, check_equal, check_shape, check_that, check_values
+from autograder.judge.compare import (
+    check_close,
+    check_dtype,
+    check_equal,
+    check_finite,
+    check_shape,
+    check_that,
+    check_values,
+)
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
 from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 
@@ -106,6 +114,8 @@ def test_layer_norm_takes_any_leading_axes(student, seed, sizes):
         x = normal_tensor(*shape, seed=seed)
         result = module(x)
         check_shape(result, shape)
+        check_finite(result)
+        check_that(bool(result.max() > result.min()), "the result is the same number everywhere")
         # As its rows do when they come in three axes, be that right or not.
         rows = module(x.reshape(1, -1, sizes[-1]))
         check_shape(rows, (1, x.numel() // sizes[-1], sizes[-1]))
@@ -295,7 +305,7 @@ def test_feed_forward_has_two_linears(student):
 
 @given(seeds())
 def test_feed_forward_drops_hidden_features(student, seed):
-    """In training, dropout removes hidden features at its rate and enlarges the others; in eval mode none.
+    """Dropout removes hidden features at its rate in training, and none in eval mode.
 
     Hint: dropout acts on what the GELU gives, before the second linear.
     """

@@ -18,6 +18,7 @@ from autograder.judge.compare import (
     check_close,
     check_dtype,
     check_equal,
+    check_finite,
     check_raises,
     check_shape,
     check_that,
@@ -106,6 +107,13 @@ def transformer(student, seed=0, num_blocks=1, scale=1.0, **options):
     return made(student, student.Transformer, *sizes, state=state, **options), state
 
 
+def varied(result):
+    """A result that something was computed for, be it right or not."""
+    check_finite(result)
+    check_that(bool(result.max() > result.min()), "the result is the same number everywhere")
+    return result
+
+
 def token_ids(batch, length, vocab, seed, *, pad_id=PAD):
     """Token ids without padding."""
     drawn = torch.randint(vocab - 1, (batch, length), generator=torch.Generator().manual_seed(seed))
@@ -160,29 +168,30 @@ def test_transformer_encodes_with_its_encoder(student, seed, sizes):
     source = token_ids(batch, length, SOURCE_VOCAB, seed)
     model, state = transformer(student, seed)
     expected = model.encoder(embedded(state["source_embedding.weight"], source))
-    check_close(model.encode(source), expected, axes="batch, length, d_model", **CLOSE)
+    check_close(varied(model.encode(source)), expected, axes="batch, length, d_model", **CLOSE)
 
 
-@given(seeds(), sizes(min_size=2, max_size=4), st.sampled_from((0, 4, 10)))
-def test_transformer_encodes_past_padding(student, seed, batch, pad_id):
+@given(seeds(), sizes(min_size=2, max_size=4))
+def test_transformer_encodes_past_padding(student, seed, batch):
     """Padding of the source changes nothing for its real tokens, whatever its id.
 
     Hint: the encoder needs a mask (batch, 1, key), True where a token is not `pad_id`.
     """
     length = 6
-    source = padded(token_ids(batch, length, SOURCE_VOCAB, seed, pad_id=pad_id), range(3, 3 + batch), pad_id)
-    model, state = transformer(student, seed, pad_id=pad_id)
-    real = source != pad_id
-    expected = model.encoder(embedded(state["source_embedding.weight"], source), mask=real[:, None, :])
-    memory = model.encode(source)
-    check_shape(memory, (batch, length, D_MODEL), axes="batch, length, d_model")
-    check_shape(expected, (batch, length, D_MODEL), axes="batch, length, d_model")
-    check_close(memory[real], expected[real], **CLOSE)
+    for pad_id in (0, 10):
+        source = padded(token_ids(batch, length, SOURCE_VOCAB, seed, pad_id=pad_id), range(3, 3 + batch), pad_id)
+        model, state = transformer(student, seed, pad_id=pad_id)
+        real = source != pad_id
+        expected = model.encoder(embedded(state["source_embedding.weight"], source), mask=real[:, None, :])
+        memory = varied(model.encode(source))
+        check_shape(memory, (batch, length, D_MODEL), axes="batch, length, d_model")
+        check_shape(expected, (batch, length, D_MODEL), axes="batch, length, d_model")
+        check_close(memory[real], expected[real], **CLOSE)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
 def test_transformer_decodes_with_its_decoder(student, seed, sizes):
-    """The logits are what the output projection makes of what the decoder makes of the embedded target.
+    """The logits are the output projection of what the decoder makes of the target.
 
     Hint: embed, decode with the memory, project; no softmax.
     """
@@ -192,24 +201,25 @@ def test_transformer_decodes_with_its_decoder(student, seed, sizes):
     memory = normal_tensor(batch, source_length, D_MODEL, seed=seed + 2)
     model, state = transformer(student, seed)
     hidden = model.decoder(embedded(state["target_embedding.weight"], target), memory)
-    logits = model.decode(target, memory, source)
+    logits = varied(model.decode(target, memory, source))
     check_close(logits, model.output_proj(hidden), axes="batch, target, vocab", **CLOSE)
 
 
-@given(seeds(), sizes(min_size=2, max_size=4), st.sampled_from((0, 4, 10)))
-def test_transformer_decodes_past_padding(student, seed, batch, pad_id):
+@given(seeds(), sizes(min_size=2, max_size=4))
+def test_transformer_decodes_past_padding(student, seed, batch):
     """What the memory holds where the source is padding is not read.
 
     Hint: cross-attention needs the source's mask as well.
     """
     length = 6
-    source = padded(token_ids(batch, length, SOURCE_VOCAB, seed, pad_id=pad_id), range(3, 3 + batch), pad_id)
-    target = token_ids(batch, 5, TARGET_VOCAB, seed + 1, pad_id=pad_id)
-    memory = normal_tensor(batch, length, D_MODEL, seed=seed + 2)
-    model, state = transformer(student, seed, pad_id=pad_id)
-    mask = (source != pad_id)[:, None, :]
-    hidden = model.decoder(embedded(state["target_embedding.weight"], target), memory, memory_mask=mask)
-    check_close(model.decode(target, memory, source), model.output_proj(hidden), **CLOSE)
+    for pad_id in (0, 10):
+        source = padded(token_ids(batch, length, SOURCE_VOCAB, seed, pad_id=pad_id), range(3, 3 + batch), pad_id)
+        target = token_ids(batch, 5, TARGET_VOCAB, seed + 1, pad_id=pad_id)
+        memory = normal_tensor(batch, length, D_MODEL, seed=seed + 2)
+        model, state = transformer(student, seed, pad_id=pad_id)
+        mask = (source != pad_id)[:, None, :]
+        hidden = model.decoder(embedded(state["target_embedding.weight"], target), memory, memory_mask=mask)
+        check_close(varied(model.decode(target, memory, source)), model.output_proj(hidden), **CLOSE)
 
 
 @given(seeds(), sizes(min_size=3, max_size=6))
@@ -225,12 +235,12 @@ def test_transformer_does_not_mask_the_target(student, seed, length):
     memory = normal_tensor(2, 5, D_MODEL, seed=seed + 2)
     model, state = transformer(student, seed)
     hidden = model.decoder(embedded(state["target_embedding.weight"], target), memory)
-    check_close(model.decode(target, memory, source), model.output_proj(hidden), **CLOSE)
+    check_close(varied(model.decode(target, memory, source)), model.output_proj(hidden), **CLOSE)
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=4, max_size=7))
 def test_transformer_gives_the_logits(student, seed, sizes):
-    """All together, source and target give the logits that PyTorch's own layers give with the same weights.
+    """All together, the logits are those of PyTorch's own layers with the same weights.
 
     Hint: this check is passed last; the others say which part to look at.
     """
@@ -245,7 +255,7 @@ def test_transformer_gives_the_logits(student, seed, sizes):
 
 
 def test_transformer_refuses_what_is_too_long(student):
-    """A source or a target longer than `max_length` is a ValueError; one of just that length is not.
+    """More than `max_length` tokens are a ValueError, just as many are not.
 
     Hint: compare the number of tokens with max_length before you add the sinusoids, in both languages.
     """
@@ -274,7 +284,7 @@ def test_transformer_learns_all_its_parameters(student, seed):
 
 @given(seeds())
 def test_transformer_drops_in_all_its_places(student, seed):
-    """In training, dropout acts on the embeddings of both languages and in every block; in eval mode nowhere.
+    """Dropout acts on embeddings and in every block in training, and not in eval mode.
 
     Hint: drop after the sinusoids are added, and hand the rate to the encoder and the decoder.
     """
@@ -282,7 +292,7 @@ def test_transformer_drops_in_all_its_places(student, seed):
     model, state = transformer(student, seed, num_blocks=2, dropout=rate)
     source, target = (token_ids(40, MAX_LENGTH, vocab, seed) for vocab in (SOURCE_VOCAB, TARGET_VOCAB))
     plain, _ = transformer(student, seed, num_blocks=2)
-    check_values(model.eval()(source[:2], target[:2]), plain(source[:2], target[:2]))
+    check_values(varied(model.eval()(source[:2], target[:2])), plain(source[:2], target[:2]))
     model.train()
     drops = helpers(student, _RANDOM_BLOCKS).blocks_that_drop(model, normal_tensor(2, 5, D_MODEL, seed=seed + 2))
     check_equal(drops, [True] * 4, says="a block of the encoder or the decoder drops nothing")
@@ -319,7 +329,7 @@ def test_transformer_keeps_dtype_and_device(student):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=7))
 def test_shift_right_gives_the_token_before(student, seed, sizes):
-    """At each position stands the token before it; the start token comes first, the last token is gone.
+    """At each position stands the token before it, the start token at the first.
 
     Hint: the result is as long as the tokens.
     """
@@ -375,9 +385,9 @@ def test_loss_without_smoothing_is_cross_entropy(student, seed, sizes):
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
-    targets = token_ids(batch, length, vocab, seed, pad_id=vocab)
+    targets = token_ids(batch, length, vocab, seed, pad_id=0)
     expected = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-    check_values(student.label_smoothed_loss(logits, targets, 0.0, vocab + 1), expected)
+    check_values(student.label_smoothed_loss(logits, targets, 0.0, 0), expected)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7), st.sampled_from((0.1, 0.35, 0.8)))
@@ -388,13 +398,13 @@ def test_loss_spreads_the_smoothing_over_all_classes(student, seed, sizes, smoot
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
-    targets = token_ids(batch, length, vocab, seed, pad_id=vocab)
-    found = student.label_smoothed_loss(logits, targets, smoothing, vocab + 1)
-    check_values(found, loss_by_hand(logits, targets, smoothing, vocab + 1))
+    targets = token_ids(batch, length, vocab, seed, pad_id=1)
+    found = student.label_smoothed_loss(logits, targets, smoothing, 1)
+    check_values(found, loss_by_hand(logits, targets, smoothing, pad_id=1))
 
 
-@given(seeds(), distinct_sizes(count=3, min_size=3, max_size=7), st.sampled_from((0, 2)))
-def test_loss_leaves_padding_out(student, seed, sizes, pad_id):
+@given(seeds(), distinct_sizes(count=3, min_size=3, max_size=7))
+def test_loss_leaves_padding_out(student, seed, sizes):
     """Positions whose target is padding count neither in the sum nor in the number of tokens.
 
     Hint: a mean over real tokens divides by their number.
@@ -402,19 +412,17 @@ def test_loss_leaves_padding_out(student, seed, sizes, pad_id):
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed)
     lengths = [1 + (row + seed) % length for row in range(batch)]
-    targets = padded(token_ids(batch, length, vocab, seed, pad_id=pad_id), lengths, pad_id)
-    found = student.label_smoothed_loss(logits, targets, 0.0, pad_id)
-    other = torch.where((targets == pad_id)[..., None], 30 * logits + 5, logits)
-    says = "the loss changes with logits at padding"
-    check_values(student.label_smoothed_loss(other, targets, 0.0, pad_id), found, says=says)
-    kept = targets != pad_id
-    alone = student.label_smoothed_loss(logits[kept][None], targets[kept][None], 0.0, pad_id)
-    check_values(found, alone, says="padding counts as tokens")
-    smoothed = student.label_smoothed_loss(logits, targets, 0.3, pad_id)
-    alone = student.label_smoothed_loss(logits[kept][None], targets[kept][None], 0.3, pad_id)
-    check_values(smoothed, alone, says="the smoothing counts at padding")
-    check_shape(found, ())
-    check_that(bool(found > 0), "the loss of random logits is not positive")
+    for pad_id, smoothing in ((0, 0.0), (2, 0.3)):
+        targets = padded(token_ids(batch, length, vocab, seed, pad_id=pad_id), lengths, pad_id)
+        found = student.label_smoothed_loss(logits, targets, smoothing, pad_id)
+        check_shape(found, ())
+        check_that(bool(found > 0), "the loss of random logits is not positive")
+        other = torch.where((targets == pad_id)[..., None], 30 * logits + 5, logits)
+        says = "the loss changes with logits at padding"
+        check_values(student.label_smoothed_loss(other, targets, smoothing, pad_id), found, says=says)
+        kept = targets != pad_id
+        alone = student.label_smoothed_loss(logits[kept][None], targets[kept][None], smoothing, pad_id)
+        check_values(found, alone, says="padding counts as tokens")
 
 
 def test_loss_of_padding_alone_is_zero(student):
@@ -530,6 +538,7 @@ def test_greedy_leaves_the_mode_as_it_was(student):
     for training in (True, False):
         written, mode = write(student, [1], max_length=3, training=training)
         check_shape(written, (1, 3), axes="batch, length")
+        check_equal(int(written[0, 0]), SCRIPT[1][0], says="the first token is not the likeliest")
         check_equal(mode, training, says="the model is in another mode than before")
 
 

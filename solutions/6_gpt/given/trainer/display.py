@@ -1,9 +1,10 @@
 """What a run shows while it lasts: a bar, the loss, the speed, the time left, samples and a curve."""
 
-import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -14,8 +15,8 @@ from trainer import checkpoint
 from trainer.recipe import Recipe
 
 SHOWN_LENGTH = 70
-# A running mean over about so many steps.
-SMOOTHED = 50
+# Over which the loss and the speed are smoothed.
+LAST_STEPS = 50
 BLUE, ORANGE = "#0072B2", "#E69F00"
 
 
@@ -25,8 +26,10 @@ class Display:
     def __init__(self, folder: Path, console: Console) -> None:
         """Show on `console`, and write figures and samples into `folder`."""
         self.folder, self.console = folder, console
-        self._loss: float | None = None
         self._recipe = Recipe()
+        self._loss: float | None = None
+        self._seconds = 0.0
+        self._paces: deque[float] = deque(maxlen=LAST_STEPS)
 
     def say(self, text: str, style: str = "") -> None:
         """Show a line."""
@@ -36,7 +39,7 @@ class Display:
     def progress(self, recipe: Recipe, done: checkpoint.Progress) -> Iterator[None]:
         """Show a bar until the context ends."""
         self._recipe = recipe
-        self._started, self._first = time.perf_counter(), done.step
+        self._seconds = done.seconds
         columns = (
             BarColumn(),
             TaskProgressColumn(),
@@ -51,15 +54,17 @@ class Display:
 
     def stepped(self, loss: float, done: checkpoint.Progress) -> None:
         """One more step."""
-        self._loss = loss if self._loss is None else self._loss + (loss - self._loss) / SMOOTHED
-        self._bar.update(self._task, completed=done.step, loss=f"{self._loss:.3f}", speed=f"{self._speed(done):,.0f}")
+        self._loss = loss if self._loss is None else self._loss + (loss - self._loss) / LAST_STEPS
+        self._paces.append(done.seconds - self._seconds)
+        self._seconds = done.seconds
+        self._bar.update(self._task, completed=done.step, loss=f"{self._loss:.3f}", speed=f"{self._speed():,.0f}")
 
     def evaluated(self, done: checkpoint.Progress, sample: str) -> None:
         """One more point of the curve, and what the model writes by now."""
         last = done.curve[-1]
         self.say(
             f"{last['tokens']:>12,} tokens   training {last['training_loss']:.3f}   "
-            f"validation {last['validation_loss']:.3f}   {self._speed(done):,.0f} tokens/s{self._time_left(done)}"
+            f"validation {last['validation_loss']:.3f}   {self._speed():,.0f} tokens/s{self._time_left(done)}"
         )
         draw_curve(self.folder / "curve.png", done.curve)
         if sample:
@@ -68,14 +73,13 @@ class Display:
             with (self.folder / "samples.txt").open("a", encoding="utf-8") as file:
                 file.write(f"=== after {last['tokens']:,} tokens\n{sample}\n\n")
 
-    def _speed(self, done: checkpoint.Progress) -> float:
-        """Tokens per second since this session began; 0 before it did anything."""
-        return done.step * self._recipe.tokens_per_step / done.seconds if done.seconds else 0.0
+    def _speed(self) -> float:
+        """Tokens per second, by the last steps; evaluations apart."""
+        return self._recipe.tokens_per_step / median(self._paces) if self._paces else 0.0
 
     def _time_left(self, done: checkpoint.Progress) -> str:
-        left = self._recipe.steps - done.step
-        seconds = (time.perf_counter() - self._started) / max(done.step - self._first, 1) * left
-        return f"   {seconds / 60:.0f} min left" if seconds >= 90 else f"   {seconds:.0f} s left" if left else ""
+        seconds = (self._recipe.steps - done.step) * median(self._paces or [0.0])
+        return f"   {seconds / 60:.0f} min left" if seconds >= 90 else f"   {seconds:.0f} s left" if seconds else ""
 
 
 def draw_curve(path: Path, curve: list[dict[str, float]]) -> None:

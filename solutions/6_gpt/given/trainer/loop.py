@@ -1,5 +1,6 @@
 """The training loop: step, measure, save, and again."""
 
+import hashlib
 import math
 import time
 from collections.abc import Iterator
@@ -130,16 +131,15 @@ class Trainer:
     def _batches(self, step: int) -> list[tuple[Tensor, Tensor]]:
         """What a step trains on: drawn from the seed and its number alone, so that a resumed run draws the same."""
         recipe, machine = self.recipe, self.machine
-        drawn = recipe.seed * 2**32 + step
         inputs, targets = gpt.sample_batch(
             self.corpus.train,
             recipe.batch_size,
             recipe.context_length,
-            torch.Generator().manual_seed(drawn),
+            torch.Generator().manual_seed(mixed("batch", recipe.seed, step)),
             machine.device,
         )
         # Dropout draws from the global generator, and differs between processes.
-        torch.manual_seed(drawn * machine.processes + machine.rank)
+        torch.manual_seed(mixed("dropout", recipe.seed, step, machine.rank))
         pieces = (machine.share(part).chunk(recipe.accumulate) for part in (inputs, targets))
         return list(zip(*pieces, strict=True))
 
@@ -202,6 +202,11 @@ class Trainer:
             loss = self._loss(self.validation)
             self.model.load_state_dict(kept)
         return Result(complete, self.progress, loss, weights)
+
+
+def mixed(*parts: str | int) -> int:
+    """A seed of their own for any names and numbers; of 32 bits, more of which PyTorch's generator does not take."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 
 def model_config(recipe: Recipe, corpus: Corpus) -> "gpt.GPTConfig":

@@ -1,5 +1,6 @@
 """Where a run takes place: the device, its number format, and other processes beside this one."""
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,7 @@ def find_machine(device: str, threads: int, compiled: bool | None) -> Machine:
         device: "auto", or the name of a device.
         threads: of a CPU. One is the default: tensors here are small, and a second thread is many times slower
             than one whenever another program wants its core.
-        compiled: None for where it pays, on CUDA.
+        compiled: None for where it pays and can be done, on CUDA.
 
     Raises:
         RuntimeError: there is no such device.
@@ -72,7 +73,11 @@ def find_machine(device: str, threads: int, compiled: bool | None) -> Machine:
     if processes > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
     on_cuda = found.type == "cuda"
-    return Machine(found, rank, processes, half=on_cuda, compiled=on_cuda if compiled is None else compiled)
+    # Older cards only imitate bfloat16, and are slower with it.
+    half = on_cuda and torch.cuda.get_device_capability(found) >= (8, 0)
+    if compiled is None:
+        compiled = on_cuda and importlib.util.find_spec("triton") is not None  # which compiling for CUDA needs
+    return Machine(found, rank, processes, half, compiled)
 
 
 def _best_device() -> str:

@@ -7,6 +7,7 @@ in any case, under your names.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gpt
@@ -50,7 +51,8 @@ def choose_parts(model: nn.Module, config: gpt.GPTConfig, wanted: str) -> Parts:
     if wanted == "own":
         return Parts(gpt.AdamW)
     faster, remarks = [], []
-    for name, change in {"attention": _fuse_attention, "norms": _fuse_norms, "GELU": _fuse_gelu}.items():
+    changes = {"attention": partial(_fuse_attention, config=config), "norms": _fuse_norms, "GELU": _fuse_gelu}
+    for name, change in changes.items():
         problem = _try(model, config, change)
         if problem is None:
             faster.append(name)
@@ -125,14 +127,13 @@ def _modules(model: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
     return found
 
 
-def _fuse_attention(model: nn.Module, changes: _Changes) -> None:
+def _fuse_attention(model: nn.Module, changes: _Changes, config: gpt.GPTConfig) -> None:
     for module in _modules(model, multihead.MultiHeadAttention):
-        changes.set(module, "forward", _fused_attention(module))
+        changes.set(module, "forward", _fused_attention(module, config))
 
 
-def _fused_attention(module: nn.Module) -> Callable[..., tuple[Tensor, Tensor | None]]:
-    own, heads, dropout = module.forward, module.num_heads, getattr(module.dropout, "p", 0.0)
-    split, merge = multihead.split_heads, multihead.merge_heads
+def _fused_attention(module: nn.Module, config: gpt.GPTConfig) -> Callable[..., tuple[Tensor, Tensor | None]]:
+    own, split, merge = module.forward, multihead.split_heads, multihead.merge_heads
 
     def forward(
         x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None, cache: object = None
@@ -141,10 +142,9 @@ def _fused_attention(module: nn.Module) -> Callable[..., tuple[Tensor, Tensor | 
             return own(x, memory=memory, mask=mask, cache=cache)
         projections = module.query_proj, module.key_proj, module.value_proj
         # A GPT's mask is the causal one, which the fused attention need not be shown.
-        rate = dropout if module.training else 0.0
-        mixed = F.scaled_dot_product_attention(
-            *(split(project(x), heads) for project in projections), dropout_p=rate, is_causal=True
-        )
+        rate = config.dropout if module.training else 0.0
+        query, key, value = (split(project(x), config.num_heads) for project in projections)
+        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=rate, is_causal=True)
         return module.output_proj(merge(mixed)), None
 
     return forward

@@ -1,11 +1,15 @@
 """What a run is made of, as numbers: the model's size, the amount of training, the rates."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+# For what may be as small as one likes, but not nothing.
+TINY = 1e-12
+LARGEST = 10**12
 
-def _entry(default: Any, explanation: str) -> Any:
-    return field(default=default, metadata={"help": explanation})
+
+def _entry(default: Any, explanation: str, least: float = 1) -> Any:
+    return field(default=default, metadata={"help": explanation, "least": least})
 
 
 @dataclass(frozen=True)
@@ -22,27 +26,29 @@ class Recipe:
     num_heads: int = _entry(4, "heads of each attention")
     num_blocks: int = _entry(4, "blocks")
     d_hidden: int = _entry(512, "features of the hidden layers")
-    dropout: float = _entry(0.0, "probability of dropout")
-    init_std: float = _entry(0.02, "spread of the first weights")
+    dropout: float = _entry(0.0, "probability of dropout", least=0)
+    init_std: float = _entry(0.02, "spread of the first weights", least=TINY)
     tokens: int = _entry(1_500_000, "how many characters to train on, repetitions counted")
     batch_size: int = _entry(16, "sequences per step, on all devices together")
     accumulate: int = _entry(1, "pieces that a batch is cut into where memory is short; the result is the same")
-    max_rate: float = _entry(4e-3, "learning rate after the warm-up")
-    min_rate: float = _entry(1e-4, "learning rate at the end")
-    warmup: int = _entry(50, "steps until the learning rate is reached")
-    weight_decay: float = _entry(0.1, "decay of matrices and embeddings")
-    beta2: float = _entry(0.99, "memory of AdamW for squared gradients")
-    max_norm: float = _entry(1.0, "longest gradient")
+    max_rate: float = _entry(4e-3, "learning rate after the warm-up", least=TINY)
+    min_rate: float = _entry(1e-4, "learning rate at the end", least=0)
+    warmup: int = _entry(50, "steps until the learning rate is reached", least=0)
+    weight_decay: float = _entry(0.1, "decay of matrices and embeddings", least=0)
+    beta2: float = _entry(0.99, "memory of AdamW for squared gradients", least=0)
+    max_norm: float = _entry(1.0, "longest gradient", least=TINY)
     evaluations: int = _entry(10, "how often to measure, save and write a sample")
-    seed: int = _entry(0, "decides the first weights, the batches and the dropout")
+    seed: int = _entry(0, "decides the first weights, the batches and the dropout", least=0)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, with the name and the value."""
-        for name, value in asdict(self).items():
-            if name in {"dropout", "min_rate", "warmup", "weight_decay", "seed", "data", "documents"}:
-                continue
-            if value <= 0:
-                raise ValueError(f"{name} is {value}; it must be more than 0")
+        for one in fields(self):
+            value, least = getattr(self, one.name), one.metadata["least"]
+            if not isinstance(value, (str, bool)) and not least <= value < LARGEST:
+                raise ValueError(f"{one.name} is {value}; it must be at least {least:g}, and less than {LARGEST:g}")
+        for name in ("dropout", "beta2"):
+            if getattr(self, name) >= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be less than 1")
         if self.batch_size % self.accumulate:
             raise ValueError(f"a batch of {self.batch_size} cannot be cut into {self.accumulate} pieces of one size")
         if self.warmup >= self.steps:

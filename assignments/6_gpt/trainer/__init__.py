@@ -1,0 +1,1 @@
+"""The parts of `train.py`; read them if you like: `loop.py` first."""

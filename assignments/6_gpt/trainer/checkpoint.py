@@ -1,0 +1,132 @@
+"""A run on disk: everything that its next step depends on, in one file of plain numbers."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from trainer.recipe import Recipe
+
+FORMAT_VERSION = 1
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be used; the message names the file and what is wrong."""
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: steps done.
+        curve: one entry per evaluation: tokens, training loss since the last one, validation loss.
+        losses: training losses since the last evaluation.
+        best: the lowest validation loss.
+        best_weights: those that had it.
+        seconds: time spent on steps, in all sessions.
+    """
+
+    step: int = 0
+    curve: list[dict[str, float]] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    best: float = float("inf")
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What `save` wrote."""
+
+    recipe: Recipe
+    progress: Progress
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    digest: str
+
+
+def save(
+    path: Path, recipe: Recipe, digest: str, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write a checkpoint; a run that is killed meanwhile leaves the old one.
+
+    Random numbers need no place in it: each step draws its own from the seed and its number.
+    """
+    numbers, tensors = _optimizer_state(optimizer)
+    tensors |= {f"model.{name}": weight for name, weight in model.state_dict().items()}
+    tensors |= {f"best.{name}": weight for name, weight in progress.best_weights.items()}
+    told = {name: value for name, value in vars(progress).items() if name != "best_weights"}
+    header = {
+        "format_version": FORMAT_VERSION,
+        "recipe": asdict(recipe),
+        "digest": digest,
+        "progress": told,
+        "optimizer": numbers,
+    }
+    write_tensors(path, tensors, {"run": json.dumps(header)})
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        CheckpointError: there is none, or it is none.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["run"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        recipe, progress = Recipe(**header["recipe"]), Progress(**header["progress"])
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no {path.name} in {path.parent} to go on with") from None
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is no checkpoint of this program ({error}); start anew with --fresh") from None
+    progress.best_weights = _part(tensors, "best.")
+    state = {**header["optimizer"], **_part(tensors, "optimizer.")}
+    return Checkpoint(recipe, progress, _part(tensors, "model."), state, header["digest"])
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file, whole or not at all."""
+    beside = path.with_name(f".{path.name}.new")
+    save_file({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, beside, metadata)
+    beside.replace(path)
+
+
+def _optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Plain numbers and tensors that the optimizer keeps for each parameter, as `NUMBER.NAME`."""
+    numbers: dict[str, Any] = {}
+    tensors: dict[str, Tensor] = {}
+    for index, parameter in enumerate(_parameters(optimizer)):
+        for name, value in optimizer.state.get(parameter, {}).items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{index}.{name}"] = value
+            else:
+                numbers[f"{index}.{name}"] = value
+    return numbers, tensors
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Give an optimizer the state that another one had, bit by bit.
+
+    `load_state_dict` would turn whole numbers into floats for optimizers other than PyTorch's own.
+    """
+    parameters = _parameters(optimizer)
+    for name, value in state.items():
+        index, key = name.split(".", 1)
+        parameter = parameters[int(index)]
+        optimizer.state[parameter][key] = value.to(parameter.device) if isinstance(value, Tensor) else value
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

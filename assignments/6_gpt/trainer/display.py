@@ -1,0 +1,95 @@
+"""What a run shows while it lasts: a bar, the loss, the speed, the time left, samples and a curve."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from trainer import checkpoint
+from trainer.recipe import Recipe
+
+SHOWN_LENGTH = 70
+# Over which the loss and the speed are smoothed.
+LAST_STEPS = 50
+BLUE, ORANGE = "#0072B2", "#E69F00"
+
+
+class Display:
+    """Shows a run on a console; on one that is no terminal, a line per evaluation."""
+
+    def __init__(self, folder: Path, console: Console) -> None:
+        """Show on `console`, and write figures and samples into `folder`."""
+        self.folder, self.console = folder, console
+        self._recipe = Recipe()
+        self._loss: float | None = None
+        self._seconds = 0.0
+        self._paces: deque[float] = deque(maxlen=LAST_STEPS)
+
+    def say(self, text: str, style: str = "") -> None:
+        """Show a line."""
+        self.console.print(Text(text, style), soft_wrap=True)
+
+    @contextmanager
+    def progress(self, recipe: Recipe, done: checkpoint.Progress) -> Iterator[None]:
+        """Show a bar until the context ends."""
+        self._recipe = recipe
+        self._seconds = done.seconds
+        columns = (
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("{task.fields[speed]} tokens/s"),
+            TimeRemainingColumn(compact=True),
+        )
+        with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
+            self._bar = bar
+            self._task = bar.add_task("", total=recipe.steps, completed=done.step, loss="–", speed="–")
+            yield
+
+    def stepped(self, loss: float, done: checkpoint.Progress) -> None:
+        """One more step."""
+        self._loss = loss if self._loss is None else self._loss + (loss - self._loss) / LAST_STEPS
+        self._paces.append(done.seconds - self._seconds)
+        self._seconds = done.seconds
+        self._bar.update(self._task, completed=done.step, loss=f"{self._loss:.3f}", speed=f"{self._speed():,.0f}")
+
+    def evaluated(self, done: checkpoint.Progress, sample: str) -> None:
+        """One more point of the curve, and what the model writes by now."""
+        last = done.curve[-1]
+        self.say(
+            f"{last['tokens']:>12,} tokens   training {last['training_loss']:.3f}   "
+            f"validation {last['validation_loss']:.3f}   {self._speed():,.0f} tokens/s{self._time_left(done)}"
+        )
+        draw_curve(self.folder / "curve.png", done.curve)
+        if sample:
+            line = sample.strip().replace("\n", " / ")
+            self.say(f"    {line[:SHOWN_LENGTH]}…", "dim")
+            with (self.folder / "samples.txt").open("a", encoding="utf-8") as file:
+                file.write(f"=== after {last['tokens']:,} tokens\n{sample}\n\n")
+
+    def _speed(self) -> float:
+        """Tokens per second, by the last steps; evaluations apart."""
+        return self._recipe.tokens_per_step / median(self._paces) if self._paces else 0.0
+
+    def _time_left(self, done: checkpoint.Progress) -> str:
+        seconds = (self._recipe.steps - done.step) * median(self._paces or [0.0])
+        return f"   {seconds / 60:.0f} min left" if seconds >= 90 else f"   {seconds:.0f} s left" if seconds else ""
+
+
+def draw_curve(path: Path, curve: list[dict[str, float]]) -> None:
+    """Draw the losses over the tokens trained on."""
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = figure.subplots()
+    tokens = [entry["tokens"] / 1e6 for entry in curve]
+    axes.plot(tokens, [entry["training_loss"] for entry in curve], "--", color=ORANGE, label="training")
+    axes.plot(tokens, [entry["validation_loss"] for entry in curve], "-o", color=BLUE, label="validation")
+    axes.set(xlabel="million tokens", ylabel="loss, nats per character")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend()
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,87 @@
+"""How far honest runs stay below the bounds on a trained model's loss: the trainer over several seeds.
+
+    python -m benchmarks.bands --seeds 5
+
+Each seed trains the references with the configuration `cpu` of the given trainer, on one thread, and
+its model is measured as grading measures it, on the passages of several courses. The command prints a
+table and fails when a run comes closer to the last bound than its margin, 0.03 nats. Runs that are
+there already in the folder given are not trained again.
+"""
+
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from autograder.isolation.process import Limits, Template
+from autograder.isolation.proxy import Student
+from autograder.judge.attachments import Attachments
+from autograder.judge.messages import Attached
+from autograder.judge.trusted_code import needed_stages
+from autograder.lab import Lab, StageFolders
+from autograder.release.solved import write_solved
+
+STAGE = "6_gpt"
+MARGIN = 0.03
+COURSES = 8  # each with a secret of its own, and so with other passages
+
+
+@click.command()
+@click.option("--seeds", default=5, show_default=True, help="How many runs.")
+@click.option("--bound", default=1.9, show_default=True, help="The loss that a full run must not exceed.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("build/bands"), show_default=True)
+def main(seeds: int, bound: float, folder: Path) -> None:
+    """Train over so many SEEDS and print how the losses on unseen plays are spread."""
+    lab, console = Lab.find(), Console()
+    stage = lab.stage(STAGE)
+    table = Table("seed", "mean loss", "least", "most", "CPU seconds of training", title=f"{COURSES} courses each")
+    most = 0.0
+    for seed in range(seeds):
+        run = folder / f"seed{seed}"
+        train(lab, seed, run)
+        losses = list(losses_of(lab, stage, run))
+        most = max(most, *losses)
+        numbers = (statistics.mean(losses), min(losses), max(losses))
+        table.add_row(str(seed), *(f"{number:.3f}" for number in numbers))
+    console.print(table)
+    console.print(f"worst of all: {most:.3f}; the bound is {bound:.2f}")
+    sys.exit(most > bound - MARGIN)
+
+
+def train(lab: Lab, seed: int, run: Path) -> None:
+    """Train the references in a copy of what students get, unless the run is there."""
+    if (run / "training.json").is_file():
+        return
+    copy = run / "students"
+    shutil.rmtree(copy, ignore_errors=True)
+    write_solved(lab, copy)
+    program = copy / STAGE / "train.py"
+    subprocess.run([sys.executable, program, "--fresh", "--seed", str(seed), "--out", run.resolve()], check=True)
+    shutil.rmtree(copy)
+
+
+def losses_of(lab: Lab, stage: StageFolders, run: Path) -> Iterator[float]:
+    """The loss of a run's model on the passages of each course."""
+    modules = {one.stage.module: one.reference_source() for one in needed_stages(lab, stage)}
+    sys.path.insert(0, str(stage.hidden_tests))  # as pytest does for the tests that use it
+    from trained_models import measure
+
+    files = {name: Attached((run / name).read_bytes()) for name in stage.stage.attachments}
+    with Template.start() as template:
+        for course in range(COURSES):
+            workers = [template.spawn(Limits(call_cpu_seconds=60, worker_cpu_seconds=600)) for _ in range(2)]
+            for worker in workers:
+                worker.request("load", modules=modules, main=stage.stage.module)
+            yield measure(*map(Student, workers), Attachments(files, course)).loss
+            for worker in workers:
+                worker.kill()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""A failed assertion → what it asked and both of its sides, as students' public tests are written."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from lab.explain import Explanation, explain
+
+HERE = Path(__file__).parent
+
+
+def close(found, expected, tolerance=1e-6):
+    return found.shape == expected.shape and torch.allclose(found, expected, atol=tolerance)
+
+
+def explained(check) -> Explanation:
+    """What is said of the failure of a function in this file, as if it were a public test."""
+    try:
+        check()
+    except AssertionError:
+        _, error, trace = sys.exc_info()
+        return explain(error, trace, HERE, frozenset())
+    raise RuntimeError("it did not fail")
+
+
+ONES = torch.ones(2)
+
+
+def call():
+    assert close(2 * ONES, ONES), f"all are one, and there are {len(ONES)}"
+
+
+def call_with_a_tolerance():
+    assert close(2 * ONES, ONES, 0.1)
+
+
+def call_with_a_keyword():
+    assert torch.allclose(2 * ONES, ONES, atol=0.1)
+
+
+def call_that_raises():
+    assert_allclose(np.array([2.0, 2.0]), [1.0, 1.0], rtol=1e-5, err_msg="all are one")
+
+
+def call_over_several_lines():
+    assert close(
+        2 * ONES,
+        ONES,
+    ), "all are one"
+
+
+def second_of_two():
+    assert close(ONES, ONES) and close(2 * ONES, ONES)  # noqa: PT018 - authors of stages may write so
+
+
+def chain():
+    one, other = [1.0, 1.0], [2.0, 2.0]
+    assert one == one == other
+
+
+@pytest.mark.parametrize(
+    "check",
+    [call, call_with_a_tolerance, call_with_a_keyword, call_that_raises, call_over_several_lines, second_of_two],
+)
+def test_both_sides_of_a_comparison_are_found(check):
+    found = explained(check)
+    assert found.pair.found.rows == [["2.0000", "2.0000"]]
+    assert found.pair.expected.rows == [["1.0000", "1.0000"]]
+    assert found.asks.file == "test_explain.py"
+    assert found.where is None
+
+
+def test_the_failing_link_of_a_chain_is_shown():
+    assert explained(chain).pair.expected.rows == [["2.0000", "2.0000"]]
+
+
+def test_the_authors_words_are_the_message():
+    assert explained(call).message == "all are one, and there are 2"
+    assert explained(call_that_raises).message == "all are one"
+    assert explained(call_with_a_tolerance).message == "this should hold"
+
+
+def test_the_question_is_shown_without_the_words():
+    assert explained(call).asks.code == "close(2 * ONES, ONES)"
+
+
+def test_where_there_are_no_two_sides_the_names_are_shown():
+    def nan():
+        weights = torch.tensor([1.0, float("nan")])
+        assert not weights.isnan().any()
+
+    def small():
+        error = 3.5
+        assert error < 1
+
+    assert [(name, value.rows) for name, value in explained(nan).values] == [("weights", [["1.0000", "nan"]])]
+    assert [(name, value.rows) for name, value in explained(small).values] == [("error", [["3.5"]])]
+
+
+def test_what_fails_only_once_is_not_shown_with_other_values():
+    answers = iter([torch.zeros(2), ONES])
+
+    def unsteady():
+        assert close(next(answers), ONES)
+
+    assert explained(unsteady).pair is None
