@@ -70,7 +70,7 @@ def losses_of(lab: Lab, stage: StageFolders, run: Path) -> Iterator[float]:
     """The loss of a run's model on the passages of each course."""
     modules = {one.stage.module: one.reference_source() for one in needed_stages(lab, stage)}
     sys.path.insert(0, str(stage.hidden_tests))  # as pytest does for the tests that use it
-    from trained_models import measure
+    from trained_models import measured
 
     files = {name: Attached((run / name).read_bytes()) for name in stage.stage.attachments}
     with Template.start() as template:
@@ -78,7 +78,8 @@ def losses_of(lab: Lab, stage: StageFolders, run: Path) -> Iterator[float]:
             workers = [template.spawn(Limits(call_cpu_seconds=60, worker_cpu_seconds=600)) for _ in range(2)]
             for worker in workers:
                 worker.request("load", modules=modules, main=stage.stage.module)
-            yield measure(*map(Student, workers), Attachments(files, course)).loss
+            student, twin = map(Student, workers)
+            yield measured(student, twin, Attachments(files, f"course {course}".encode())).loss
             for worker in workers:
                 worker.kill()
 

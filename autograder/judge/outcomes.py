@@ -11,6 +11,7 @@ from autograder.judge.attachments import NotHandedIn
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
 from autograder.results import Outcome
+from autograder.trained import TrainedModelError
 
 _DEATHS = {
     DeathReason.TIMEOUT: (Outcome.TIMEOUT, "it used up its computing time"),
@@ -110,6 +111,8 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
         return Ending(Outcome.FAILED, error.what, place)
     if isinstance(error, NotHandedIn):
         return Ending(Outcome.NOT_ATTEMPTED, str(error), Place(error.file))
+    if isinstance(error, TrainedModelError):
+        return Ending(Outcome.FAILED, str(error))
     if isinstance(error, WorkerDied):
         return Ending(*_DEATHS[error.reason])
     if isinstance(error, NotImplementedError) and isinstance(error, SubmissionError):

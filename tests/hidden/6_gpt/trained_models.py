@@ -4,8 +4,7 @@ from pathlib import Path
 
 from autograder.isolation.proxy import Student
 from autograder.judge.attachments import Attachments
-from autograder.judge.symptoms import CheckFailure, Symptom
-from autograder.trained import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
+from autograder.trained import RECORD_FILE, WEIGHTS_FILE, ModelResult, grade_model
 
 PLAYS = Path(__file__).parents[3] / "data" / "held_out_plays" / "plays.zip"
 
@@ -15,14 +14,8 @@ def measured(student: Student, twin: Student, attachments: Attachments) -> Model
 
     Raises:
         NotHandedIn: a file is missing.
-        CheckFailure: the files or the model are not fit to be measured; says why.
+        CheckFailure: intake refused a file.
+        TrainedModelError: the files or the model are not fit to be measured; the report says why.
     """
-    return attachments.once("measured", lambda: _measured(student, twin, attachments))
-
-
-def _measured(student: Student, twin: Student, attachments: Attachments) -> ModelResult:
     record, weights = attachments.content(RECORD_FILE), attachments.content(WEIGHTS_FILE)
-    try:
-        return grade_model(student, twin, record, weights, PLAYS, attachments.secret)
-    except TrainedModelError as error:
-        raise CheckFailure(Symptom.BAD_FILE, str(error)) from None
+    return attachments.once("measured", lambda: grade_model(student, twin, record, weights, PLAYS, attachments.secret))
