@@ -5,7 +5,7 @@ import hmac
 import os
 import platform
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def _read(path: Path) -> bytes:
         raise LabError(f"{path} is missing: every stage needs it (see CONTRIBUTING.md, adding a stage)") from None
 
 
-def result_key(fingerprint: str, student: str, digest: str, *judged: Mapping[str, str]) -> str:
+def result_key(fingerprint: str, student: str, digest: str, judged: Iterable[Mapping[str, str]]) -> str:
     """The identity of one result: who, what was handed in, what it was judged with, and what judged it.
 
     Args:

@@ -124,7 +124,7 @@ class Grader:
             self._lab, stage, submission, passed=passed, handed_in=handed_in, secret=self._secret
         )
         judged = [job.modules for job in jobs]
-        key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, *judged)
+        key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, judged)
         stored = self._store.get(submission.student, stage.id)
         if stored is not None and (why := self._why_kept(stored, key, submission)) is not None:
             report = msgspec.structs.replace(stored.report, notes=why)

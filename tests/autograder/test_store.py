@@ -68,19 +68,21 @@ def test_a_write_that_fails_leaves_the_old_content_and_no_trace(tmp_path, monkey
 
 
 def test_the_key_depends_on_everything_that_it_names():
-    base = {"fingerprint": "f", "student": "s", "digest": "d", "modules": {"a": "1", "b": "2"}}
+    base = {"fingerprint": "f", "student": "s", "digest": "d", "judged": [{"a": "1", "b": "2"}]}
     variants = [
         base,
         base | {"fingerprint": "g"},
         base | {"student": "t"},
         base | {"digest": "e"},
-        base | {"modules": {"a": "1", "b": "3"}},
-        base | {"modules": {"a": "12", "b": ""}},
-        base | {"modules": {"a": "1"}},
-        base | {"modules": {"b": "1", "a": "2"}},
+        base | {"judged": [{"a": "1", "b": "3"}]},
+        base | {"judged": [{"a": "12", "b": ""}]},
+        base | {"judged": [{"a": "1"}]},
+        base | {"judged": [{"b": "1", "a": "2"}]},
+        base | {"judged": [{"a": "1"}, {"b": "2"}]},
+        base | {"judged": []},
     ]
     assert len({result_key(**variant) for variant in variants}) == len(variants)
-    assert result_key(**base) == result_key(**base | {"modules": {"b": "2", "a": "1"}})
+    assert result_key(**base) == result_key(**base | {"judged": [{"b": "2", "a": "1"}]})
 
 
 def test_the_course_secret_is_made_once_and_read_by_its_owner_alone(tiny_lab, monkeypatch):

@@ -82,7 +82,11 @@ def test_one_mistake_in_stage_2_costs_points_in_stage_2_only(lab, judges, tmp_pa
     module = lab.stage(STAGE).stage.module
     for report in reports:
         stage, mistake = lab.stage(report.stage), mistakes[report.student]
-        assert lost(report) == (mistake.fails if stage.id == STAGE else set()), (report.student, report.stage)
+        # Nobody hands in a trained model here: that is a matter of its own.
+        assert lost(report) & stage.stage.code_checks == (mistake.fails if stage.id == STAGE else set()), (
+            report.student,
+            report.stage,
+        )
         costs_points = any(not lab.stage(STAGE).stage.checks[check][1].bonus for check in mistake.fails)
         stood_in = builds_on_stage_2(lab, stage) and costs_points
         assert report.stand_ins == ((module,) if stood_in else ()), (report.student, report.stage)
