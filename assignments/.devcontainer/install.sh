@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
-# Installs the lab where a container was just made. Without a GPU the small build of PyTorch does.
+# Installs the lab where a container was just made. uv picks the build of PyTorch that fits: the small one without a GPU.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if ! command -v nvidia-smi >/dev/null; then
-  python -m pip install --disable-pip-version-check --index-url https://download.pytorch.org/whl/cpu torch
-fi
-python -m pip install --disable-pip-version-check --editable .
+python -m pip install --disable-pip-version-check uv
+python -m uv pip install --python "$(command -v python)" --torch-backend auto --editable .
 python -m lab doctor
