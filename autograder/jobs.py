@@ -52,13 +52,13 @@ def jobs_for(
         modules=own,
         seed=code.seed,
         checks=attached_checks,
-        attachments={one.name: attached(one) for one in submission.attachments},
+        attachments={one.name: _attached(one) for one in submission.attachments},
         class_secret=class_secret(secret, stage.id),
     )
     return [code, model], stand_ins
 
 
-def attached(file: Attachment) -> Attached:
+def _attached(file: Attachment) -> Attached:
     """The file's content, or what is wrong with it."""
     try:
         return Attached(file.read())

@@ -19,13 +19,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from autograder.isolation.process import Limits, Template
-from autograder.isolation.proxy import Student
-from autograder.judge.attachments import Attachments
-from autograder.judge.messages import Attached
+from autograder.isolation.process import Template
 from autograder.judge.trusted_code import needed_stages
 from autograder.lab import Lab, StageFolders
+from autograder.measure import measure_model
 from autograder.release.solved import write_solved
+from autograder.trained import RECORD_FILE, WEIGHTS_FILE
 
 STAGE = "6_gpt"
 MARGIN = 0.03
@@ -69,19 +68,11 @@ def train(lab: Lab, seed: int, run: Path) -> None:
 def losses_of(lab: Lab, stage: StageFolders, run: Path) -> Iterator[float]:
     """The loss of a run's model on the passages of each course."""
     modules = {one.stage.module: one.reference_source() for one in needed_stages(lab, stage)}
-    sys.path.insert(0, str(stage.hidden_tests))  # as pytest does for the tests that use it
-    from trained_models import measured
-
-    files = {name: Attached((run / name).read_bytes()) for name in stage.stage.attachments}
+    record, weights = ((run / name).read_bytes() for name in (RECORD_FILE, WEIGHTS_FILE))
     with Template.start() as template:
         for course in range(COURSES):
-            workers = [template.spawn(Limits(call_cpu_seconds=60, worker_cpu_seconds=600)) for _ in range(2)]
-            for worker in workers:
-                worker.request("load", modules=modules, main=stage.stage.module)
-            student, twin = map(Student, workers)
-            yield measured(student, twin, Attachments(files, f"course {course}".encode())).loss
-            for worker in workers:
-                worker.kill()
+            secret = f"course {course}".encode()
+            yield measure_model(lab, stage, modules, record, weights, secret, template).loss
 
 
 if __name__ == "__main__":

@@ -36,14 +36,14 @@ def demo(
 ) -> None:
     """Grade a sample class through nbgrader, in a workspace of its own, and compare with what each must earn."""
     console = Console(highlight=False)
-    lab = replace(option.lab, workspace=option.lab.root / "build" / "demo")
-    assert lab.workspace is not None
-    class_folder = lab.workspace / "class"
+    workspace = option.lab.root / "build" / "demo"
+    lab = replace(option.lab, workspace=workspace)
+    class_folder = workspace / "class"
     shutil.rmtree(class_folder, ignore_errors=True)
     samples = sample_class(lab.stages() if not stage_ids else [lab.stage(stage_id) for stage_id in stage_ids])
     write_class(samples, class_folder)
     # The same examples every time: what each sample must earn is held to the point.
-    write_atomically(lab.workspace / SECRET_FILE, _SECRET)
+    write_atomically(workspace / SECRET_FILE, _SECRET)
     write_nbgrader_source(lab)
     write_workspace_config(lab)
     submissions = take_in([class_folder], stage_files(lab, stage_ids))

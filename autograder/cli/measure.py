@@ -1,7 +1,8 @@
 """``autograder measure``: how well students' trained models foretell hidden text."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -11,99 +12,66 @@ from rich.table import Table
 
 from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option
 from autograder.corpora.gap import missing_skill
-from autograder.fingerprint import class_secret, course_secret
-from autograder.intake.sources import LARGEST_FILE, check_source
-from autograder.intake.submission import RefusedError
-from autograder.intake.tree import read_plain_file
-from autograder.isolation.errors import SubmissionError, WorkerDied
-from autograder.isolation.process import Limits, Template, TemplateError
-from autograder.isolation.proxy import Student
-from autograder.lab import Lab, StageFolders
-from autograder.stand_ins import modules_for
-from autograder.text import printable
-from autograder.trained import (
-    LARGEST_RECORD,
-    LARGEST_WEIGHTS,
-    RECORD_FILE,
-    WEIGHTS_FILE,
-    ModelResult,
-    TrainedModelError,
-    grade_model,
-)
-
-# The largest model reads the hidden text twice in about twenty seconds of CPU time.
-LIMITS = Limits(call_cpu_seconds=15.0, worker_cpu_seconds=120.0)
-LONGEST_NAME, LONGEST_PROBLEM = 60, 300
+from autograder.grade import stage_files
+from autograder.intake import take_in
+from autograder.isolation.process import Template, TemplateError
+from autograder.isolation.selfcheck import self_check
+from autograder.judge.pool import refusal
+from autograder.measure import Measurement, measure_hand_in
+from autograder.trained import ModelResult
 
 
 @click.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--stage", "stage_id", default="6_gpt", show_default=True, help="Whose model it is.")
 @unsafe_option
 @pass_lab
-def measure(option: LabOption, folders: tuple[Path, ...], stage_id: str, unsafe_no_isolation: bool) -> None:
-    """Measure trained models on text that nobody trained on: one FOLDER per student.
+def measure(option: LabOption, paths: tuple[Path, ...], stage_id: str, unsafe_no_isolation: bool) -> None:
+    """Measure trained models on text that nobody trained on, and rank them.
 
-    A folder is a student's repository or its stage, with the module, gpt.safetensors and training.json. The model is
-    the student's own; modules of earlier stages are the course's. The text is drawn by the course's secret; each
-    loss is a mean over 30,000 characters, in nats.
+    PATHS are hand-ins as `autograder grade` takes them. A model runs on the student's own modules; where an earlier
+    one was not handed in, on the course's. The text is drawn by the course's secret; each loss is a mean over 30,000
+    characters, in nats.
     """
     lab, console = option.lab, Console(highlight=False)
     stage = lab.stage(stage_id)
-    secret = class_secret(course_secret(lab), stage.id)
+    submissions = take_in(paths, stage_files(lab, [stage_id]))
+    students = [list(group) for _, group in groupby(submissions, key=lambda one: one.student)]
+    measurements: list[Measurement] = []
+    with (
+        _template(console, isolated=not unsafe_no_isolation) as template,
+        progress(console, "measuring", len(students)) as done,
+    ):
+        for group in students:
+            measurements.append(measure_hand_in(lab, stage, group, template))
+            done(measurements[-1].student)
+    console.print(_table(measurements), soft_wrap=True)
+    for one in measurements:
+        if one.problem:
+            console.print(f"{one.student}: {one.problem}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _template(console: Console, *, isolated: bool) -> Template:
+    """A template whose isolation is proved; the program ends where it cannot be."""
+    if not isolated:
+        return Template.start_without_isolation()
     try:
-        template = Template.start_without_isolation() if unsafe_no_isolation else Template.start()
+        template = Template.start()
     except TemplateError as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(WRONG_USE)
-    rows: list[_Row] = []
-    with template, progress(console, "measuring", len(folders)) as done:
-        for folder in folders:
-            rows.append(_measured(lab, stage, folder, template, secret))
-            done(printable(folder.name, LONGEST_NAME))
-    console.print(_table(rows), soft_wrap=True)
-    for row in rows:
-        if row.problem:
-            console.print(f"{row.name}: {row.problem}", style="yellow", markup=False, soft_wrap=True)
+    if open_probes := tuple(probe.name for probe in self_check(template) if not probe.closed):
+        template.close()
+        console.print(refusal(open_probes), style="red", markup=False, soft_wrap=True)
+        sys.exit(WRONG_USE)
+    return template
 
 
-@dataclass(frozen=True)
-class _Row:
-    name: str
-    result: ModelResult | None = None
-    problem: str = ""
-
-
-def _measured(lab: Lab, stage: StageFolders, folder: Path, template: Template, secret: bytes) -> _Row:
-    name = printable(folder.resolve().name, LONGEST_NAME)
-    place = folder / stage.id if (folder / stage.id).is_dir() else folder
-    try:
-        module = f"{stage.stage.module}.py"
-        source, _ = check_source(read_plain_file(place, module, LARGEST_FILE), module)
-        record = read_plain_file(place, RECORD_FILE, LARGEST_RECORD)
-        weights = read_plain_file(place, WEIGHTS_FILE, LARGEST_WEIGHTS)
-    except RefusedError as error:
-        return _Row(name, problem=str(error))
-    modules, _ = modules_for(lab, stage, source, {})
-    workers = [template.spawn(LIMITS) for _ in range(2)]
-    try:
-        for worker in workers:
-            worker.request("load", modules=modules, main=stage.stage.module)
-        plays = lab.root / "data" / "held_out_plays" / "plays.zip"
-        student, twin = map(Student, workers)
-        return _Row(name, grade_model(student, twin, record, weights, plays, secret))
-    except (SubmissionError, WorkerDied, TrainedModelError) as error:
-        return _Row(name, problem=printable(str(error), LONGEST_PROBLEM))
-    finally:
-        for worker in workers:
-            worker.kill()
-
-
-def _table(rows: list[_Row]) -> Table:
+def _table(measurements: Sequence[Measurement]) -> Table:
     """The models, best first; those that could not be measured last."""
     table = Table("student", "parameters", "tokens", "declared", "hidden text", "above the limit", "missing")
-    for row in sorted(rows, key=lambda row: row.result.loss if row.result else float("inf")):
-        table.add_row(escape(row.name), *(_figures(row.result) if row.result else ("–", "–", "–", "not measured")))
+    for one in sorted(measurements, key=lambda one: one.result.loss if one.result else float("inf")):
+        table.add_row(escape(one.student), *(_figures(one.result) if one.result else ("–", "–", "–", "not measured")))
     return table
 
 

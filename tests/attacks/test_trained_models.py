@@ -10,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from autograder.corpora.known_language import KnownLanguage
 from autograder.judge.messages import Attached, Job, Judged
 from autograder.judge.pool import JudgePool
 from autograder.judge.trusted_code import needed_stages
@@ -176,6 +177,19 @@ LIES: dict[str, tuple[Callable[[Files], object], set[str], str]] = {
     "an alphabet of others": (declared(alphabet="".join(map(chr, range(0x4E00, 0x4E40)))), set(), "lacks"),
     "a shuffled alphabet": (lambda files: shuffle(files), {BELONGS}, ""),
 }
+
+
+def test_the_known_language_is_no_short_cut(lab, judges, files):
+    """It can be foretold with less than a nat, in a minute of training: points are for plays."""
+    alphabet = KnownLanguage().alphabet
+    weights = safetensors.torch.load(files[WEIGHTS])
+    weights["token_embedding.weight"] = weights["token_embedding.weight"][: len(alphabet)].clone()
+    files[WEIGHTS] = safetensors.torch.save(weights)
+    held = sum(one.numel() for one in weights.values())
+    declared(alphabet=alphabet, vocab_size=len(alphabet), parameters=held)(files)
+    results = judge(lab, judges, files)
+    assert passed(results) == set()
+    assert "trained on the known language" in results[BELONGS].what
 
 
 def shuffle(files: Files) -> None:

@@ -29,7 +29,7 @@ def measured(monkeypatch):
 
 
 def hand_in(folder: Path, **files: bytes) -> Path:
-    """A student's repository, complete but for what `files` replaces; an empty file is left out."""
+    """A student's repository with this stage alone, but for what `files` replaces; an empty file is left out."""
     source = (LAB.root / "solutions" / "6_gpt" / "gpt.py").read_bytes()
     complete = {
         "gpt.py": source,
@@ -55,8 +55,21 @@ def test_each_model_gets_its_figures_or_a_clear_line(measured, tmp_path):
     lines = result.output.splitlines()
     (row,) = [line for line in lines if "ada" in line and "±" in line]
     assert "3,256" in row
-    assert any("6_gpt" in line and "±" in line for line in lines)
+    assert any("ida" in line and "±" in line for line in lines)
     assert sum("not measured" in line for line in lines) == 3
     assert any(line.startswith("bob: gpt.safetensors was written by `torch.save`") for line in lines)
-    assert any(line.startswith("eve: training.json cannot be read") for line in lines)
-    assert any(line.startswith("loki: gpt.safetensors is a link") for line in lines)
+    assert "eve: not handed in: training.json" in lines
+    assert any(line.startswith("loki: ") and "gpt.safetensors is a link" in line for line in lines)
+
+
+def test_a_model_runs_on_the_students_own_modules(measured, tmp_path):
+    """Two equal models; one student's blocks lack their GELU."""
+    ada, bob = hand_in(tmp_path / "ada"), hand_in(tmp_path / "bob")
+    stage = LAB.stage("5_transformer")
+    (bob / stage.id).mkdir()
+    own = stage.reference_source() + "\n\ndef gelu(x, approximate='none'):\n    return x\n"
+    (bob / stage.id / "transformer.py").write_text(own, encoding="utf-8")
+    lines = measured(ada, bob).output.splitlines()
+    losses = {line.split()[1]: line.split("│")[5].split("±")[0] for line in lines if "±" in line}
+    assert set(losses) == {"ada", "bob"}
+    assert losses["ada"] != losses["bob"]
