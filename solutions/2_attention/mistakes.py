@@ -1432,6 +1432,18 @@ MISTAKES = (
         fails=BLOCKWISE_VALUES,
     ),
     Mistake(
+        id="blockwise_starts_at_zero",
+        exercise="blockwise_attention",
+        says="the largest score so far begins at 0 and not at -inf",
+        replace=(
+            (
+                "top = query.new_full((*query.shape[:-1], 1), -math.inf)",
+                "top = query.new_zeros((*query.shape[:-1], 1))",
+            ),
+        ),
+        fails=frozenset({"test_blockwise_attention_is_stable_for_large_scores"}),
+    ),
+    Mistake(
         id="blockwise_without_maximum",
         exercise="blockwise_attention",
         says="no maximum is subtracted in the blocks",

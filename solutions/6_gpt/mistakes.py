@@ -1378,6 +1378,13 @@ MISTAKES = (
         fails=frozenset({"test_evaluation_is_the_mean_over_counted_targets"}),
     ),
     Mistake(
+        id="evaluate_weighs_by_rows",
+        exercise="evaluate",
+        says="a batch weighs by its number of rows",
+        replace=(("            count = int((targets != -100).sum())\n", "            count = len(targets)\n"),),
+        fails=frozenset({"test_evaluation_is_the_mean_over_counted_targets"}),
+    ),
+    Mistake(
         id="evaluate_drops",
         exercise="evaluate",
         says="dropout stays on",
