@@ -172,9 +172,6 @@ class Grader:
 
     def _results(self, stage: StageFolders, job: Job, notes: list[str]) -> tuple[CheckResult, ...]:
         """What comes of one job; what the instructor should know of it is added to ``notes``."""
-        if job.checks == stage.stage.attached_checks and not job.attachments:
-            what = f"not handed in: {', '.join(stage.stage.attachments)}"
-            return unrun_stage(stage, what, "", Outcome.NOT_ATTEMPTED, only=job.checks)
         reply = self._judges.judge(job)
         if isinstance(reply, Judged):
             return reply.checks

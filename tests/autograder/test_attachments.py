@@ -100,8 +100,11 @@ def test_without_the_file_its_checks_are_not_attempted_and_the_code_earns_its_po
     hands_in_all(students, "ada").unlink()
     report = reports(students)["ada"]
     assert report.score == 2
-    missing = {check.what for check in report.checks if check.outcome is Outcome.NOT_ATTEMPTED}
-    assert missing == {"not handed in: scale.txt"}
+    missing = [check for check in report.checks if check.outcome is Outcome.NOT_ATTEMPTED]
+    assert {check.what for check in missing} == {"not handed in: scale.txt"}
+    titles = {"The scale makes the code quadruple nothing", "All are measured on the same"}
+    assert {check.title for check in missing} == titles
+    assert all(check.hint for check in missing)
 
 
 def test_code_runs_on_stand_ins_and_what_was_trained_on_the_students_own(students):
