@@ -26,11 +26,11 @@ class Remembering:
 
     def __init__(self, judges: JudgePool) -> None:
         self._judges = judges
-        self._replies: dict[tuple[str, int, tuple[tuple[str, str], ...]], Judged | Broken] = {}
+        self._replies: dict[tuple[object, ...], Judged | Broken] = {}
         self.level = judges.level
 
     def judge(self, job: Job) -> Judged | Broken:
-        key = (job.stage, job.seed, tuple(sorted(job.modules.items())))
+        key = (job.stage, job.seed, job.checks, tuple(sorted(job.modules.items())))
         if key not in self._replies:
             self._replies[key] = self._judges.judge(job)
         return self._replies[key]
