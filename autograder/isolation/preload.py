@@ -41,14 +41,18 @@ def preload() -> None:
     # What the processor can do is read from files, at the first use: without them torch falls back to code that is
     # slower and rounds differently.
     torch.backends.cpu.get_cpu_capability()
-    # The first optimizer and the first fake tensor import half of torch.
-    torch.optim.AdamW([torch.nn.Parameter(torch.empty(1))])
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        torch.nn.functional.softmax(torch.empty(2, 2, device="meta"), -1)
+    import_rest_of_torch()
     # The first kernel that is wrapped is slower than the next ones.
     guard = Guard("", ())
     guard.install({"torch.softmax": ["_softmax"]})
     guard.remove()
+
+
+def import_rest_of_torch() -> None:
+    """Import what torch leaves for later: half of it comes with the first optimizer and the first fake tensor."""
+    torch.optim.AdamW([torch.nn.Parameter(torch.empty(1))])
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        torch.nn.functional.softmax(torch.empty(2, 2, device="meta"), -1)
 
 
 def hide_origin() -> None:

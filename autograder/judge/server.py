@@ -19,6 +19,7 @@ import hypothesis
 import msgspec
 
 from autograder.isolation.lockdown import die_with_parent
+from autograder.isolation.preload import import_rest_of_torch
 from autograder.isolation.process import IsolationUnavailable, Limits, Template
 from autograder.isolation.selfcheck import self_check
 from autograder.judge.attachments import Attachments
@@ -136,7 +137,8 @@ class Server:
 
 
 def _spare_the_forks() -> None:
-    """Do once what each fork would do anew: the first example of Hypothesis collects all of torch's garbage."""
+    """Do once what each fork would do anew: import, and collect all of torch's garbage with the first example."""
+    import_rest_of_torch()
     once = hypothesis.settings(max_examples=1, database=None)
     once(hypothesis.given(hypothesis.strategies.none())(lambda nothing: None))()
     gc.collect()
