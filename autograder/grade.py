@@ -31,7 +31,9 @@ _LONGEST_REASON = 500
 class Judges(Protocol):
     """Whatever judges jobs: processes here, or workers of a cluster."""
 
-    level: IsolationLevel
+    @property
+    def level(self) -> IsolationLevel:
+        """How submissions are kept apart."""
 
     def judge(self, job: Job) -> Judged | Broken:
         """Judge one job; called from several threads."""

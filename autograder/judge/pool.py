@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -29,64 +30,104 @@ class IsolationError(JudgeError):
 
 
 class JudgeProcess:
-    """One warm judge with its template of workers."""
+    """One warm judge with its template of workers, started when it is first asked.
+
+    Attributes:
+        level: the isolation that its self-check proved; None before it has started.
+    """
 
     def __init__(self, root: Path, *, isolated: bool = True) -> None:
+        self.level: IsolationLevel | None = None
         self._root = root
         self._isolated = isolated
-        self._start()
+        self._running: _Running | None = None
 
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        arguments = [sys.executable, "-m", "autograder.judge.server", str(theirs.fileno()), str(self._root)]
-        self._process = subprocess.Popen(
-            arguments if self._isolated else [*arguments, "--no-isolation"],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **_ONE_THREAD, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        )
-        theirs.close()
-        self._channel = Channel(ours)
-
-    def wait_until_ready(self) -> IsolationLevel:
-        """The level of isolation that the judge's self-check proved.
+    def start(self) -> None:
+        """Start the process and wait until it is ready, unless that was done.
 
         Raises:
             IsolationError: a probe got through, or there is no isolation at all.
             JudgeError: the judge could not start.
         """
+        if self.level is not None:
+            return
+        self._running = _Running.start(self._root, self._isolated)
         try:
-            reply = self._channel.receive(Reply)
-        except EOFError:
-            raise JudgeError("the judge process ended while starting; run `autograder doctor`") from None
-        if isinstance(reply, Broken):
-            raise JudgeError(f"the judge could not start; run `autograder doctor`\n{reply.reason}")
-        assert isinstance(reply, Ready)
-        if self._isolated and (reply.open_probes or reply.level is IsolationLevel.NONE):
-            raise IsolationError(refusal(reply.open_probes))
-        return reply.level
+            self.level = wait_until_ready(self._running.channel, self._isolated)
+        except BaseException:
+            self.close()
+            raise
 
     def judge(self, job: Job) -> Judged | Broken:
-        """Judge one job; a judge that dies is an answer too, and a new one takes its place."""
+        """Judge one job; a judge that dies is an answer too, and a new one takes its place.
+
+        Raises:
+            JudgeError: see ``start``.
+        """
+        self.start()
+        assert self._running is not None
         try:
-            self._channel.send(job)
-            reply = self._channel.receive(Reply)
+            self._running.channel.send(job)
+            reply = self._running.channel.receive(Reply)
         except (EOFError, OSError):
             self.close()
-            self._start()
-            self.wait_until_ready()
             return Broken("the judge process died")
         assert isinstance(reply, (Judged, Broken))
         return reply
 
     def close(self) -> None:
         """End the process, and what it is doing."""
-        self._channel.close()
+        if self._running is not None:
+            self._running.end()
+        self._running = self.level = None
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A server and the way to it."""
+
+    process: "subprocess.Popen[bytes]"
+    channel: Channel
+
+    @classmethod
+    def start(cls, root: Path, isolated: bool) -> "_Running":
+        ours, theirs = socket.socketpair()
+        arguments = [sys.executable, "-m", "autograder.judge.server", str(theirs.fileno()), str(root)]
+        with theirs:
+            process = subprocess.Popen(
+                arguments if isolated else [*arguments, "--no-isolation"],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **_ONE_THREAD, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            )
+        return cls(process, Channel(ours))
+
+    def end(self) -> None:
+        self.channel.close()
         try:
-            self._process.wait(_CLOSING_SECONDS)
+            self.process.wait(_CLOSING_SECONDS)
         except subprocess.TimeoutExpired:  # in the middle of a job, which nobody waits for any more
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
+
+
+def wait_until_ready(channel: Channel, isolated: bool) -> IsolationLevel:
+    """The level of isolation that the judge's self-check proved.
+
+    Raises:
+        IsolationError: a probe got through, or there is no isolation though there should be.
+        JudgeError: the judge could not start.
+    """
+    try:
+        reply = channel.receive(Reply)
+    except EOFError:
+        raise JudgeError("the judge process ended while starting; run `autograder doctor`") from None
+    if isinstance(reply, Broken):
+        raise JudgeError(f"the judge could not start; run `autograder doctor`\n{reply.reason}")
+    assert isinstance(reply, Ready)
+    if isolated and (reply.open_probes or reply.level is IsolationLevel.NONE):
+        raise IsolationError(refusal(reply.open_probes))
+    return reply.level
 
 
 def refusal(open_probes: tuple[str, ...]) -> str:
@@ -100,36 +141,52 @@ def refusal(open_probes: tuple[str, ...]) -> str:
 
 
 class JudgePool:
-    """``size`` judge processes; ``judge`` may be called from as many threads.
+    """Up to ``size`` judge processes; ``judge`` may be called from several threads.
 
-    Use as a context manager. ``level`` is the lowest level that any of them proved.
+    A process starts when a job needs it: a run whose results are all stored starts none. Use as a context manager.
     """
 
     def __init__(self, root: Path, *, size: int, isolated: bool = True) -> None:
         self._processes = [JudgeProcess(root, isolated=isolated) for _ in range(size)]
-        self._idle: queue.SimpleQueue[JudgeProcess] = queue.SimpleQueue()
-        self.level = IsolationLevel.NONE
-
-    def __enter__(self) -> "JudgePool":
-        try:
-            levels = [process.wait_until_ready() for process in self._processes]
-        except BaseException:
-            self._close()
-            raise
-        self.level = lowest_level(levels)
+        self._idle: queue.LifoQueue[JudgeProcess] = queue.LifoQueue()  # the last one back is warm
         for process in self._processes:
             self._idle.put(process)
+
+    def __enter__(self) -> "JudgePool":
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
     ) -> None:
-        self._close()
+        for process in self._processes:
+            process.close()
+
+    @property
+    def level(self) -> IsolationLevel:
+        """The lowest level that any process has proved; starts one if none has.
+
+        Raises:
+            JudgeError: it could not start, or this machine does not isolate student code.
+        """
+        if not self._levels():
+            with self._borrowed() as process:
+                process.start()
+        return lowest_level(self._levels())
 
     def judge(self, job: Job) -> Judged | Broken:
-        """Judge one job on the next idle process."""
+        """Judge one job on the next idle process.
+
+        Raises:
+            JudgeError: none could start, or this machine does not isolate student code.
+        """
         with self._borrowed() as process:
             return process.judge(job)
+
+    def _levels(self) -> list[IsolationLevel]:
+        return [process.level for process in self._processes if process.level is not None]
 
     @contextmanager
     def _borrowed(self) -> Generator[JudgeProcess, None, None]:
@@ -138,7 +195,3 @@ class JudgePool:
             yield process
         finally:
             self._idle.put(process)
-
-    def _close(self) -> None:
-        for process in self._processes:
-            process.close()

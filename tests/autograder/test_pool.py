@@ -15,7 +15,7 @@ from tiny_lab import MODULE, REFERENCE, STAGE, build_tiny_lab, replace_in, solut
 
 from autograder.isolation.launch import available_levels
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready
-from autograder.judge.pool import IsolationError, JudgeError, JudgePool, JudgeProcess, refusal
+from autograder.judge.pool import IsolationError, JudgeError, JudgePool, refusal, wait_until_ready
 from autograder.lab import Lab
 from autograder.results import CheckResult, IsolationLevel, Outcome
 
@@ -46,6 +46,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 def pool(lab: Lab) -> Iterator[JudgePool]:
     with JudgePool(lab.root, size=1) as started:
         yield started
+
+
+def server_of(pool: JudgePool) -> int:
+    running = pool._processes[0]._running
+    assert running is not None
+    return running.process.pid
 
 
 def checks_of(reply: Judged | Broken) -> dict[str, CheckResult]:
@@ -140,7 +146,7 @@ class TestFailuresOfTheJudge:
         """Judge a submission that hangs, and do something to the judge's processes in the meantime."""
         replies: list[Judged | Broken] = []
         judging = threading.Thread(target=lambda: replies.append(pool.judge(doubling("while True: pass"))))
-        server = pool._processes[0]._process.pid
+        server = server_of(pool)
         templates = children_of(server)
         judging.start()
         deadline = time.monotonic() + 60
@@ -175,7 +181,7 @@ class TestFailuresOfTheJudge:
 
     def test_a_template_that_is_killed(self, pool):
         self.still_judges(pool)
-        for pid in descendants_of(pool._processes[0]._process.pid):
+        for pid in descendants_of(server_of(pool)):
             with suppress(ProcessLookupError):  # it went with one that was killed before it
                 os.kill(pid, signal.SIGKILL)
         first = pool.judge(job(solution(**RIGHT)))
@@ -195,8 +201,8 @@ def test_several_judges_at_once_and_no_process_left_when_one_is_still_busy(lab):
     with JudgePool(lab.root, size=2) as pool:
         with ThreadPoolExecutor(len(submissions)) as threads:
             replies = list(threads.map(pool.judge, submissions))
-        servers = {process._process.pid for process in pool._processes}
-        pool._processes[0]._channel.send(doubling("while True: pass"))
+        servers = {process._running.process.pid for process in pool._processes}
+        pool._processes[0]._running.channel.send(doubling("while True: pass"))
         processes = servers.union(*map(descendants_of, servers))
     assert [sum(not check.passed for check in checks_of(reply).values()) for reply in replies] == [0, 1, 2]
     assert all(wait_until_gone(pid) for pid in processes)
@@ -211,30 +217,32 @@ def test_without_isolation_the_level_says_so(lab):
         assert outcomes_of_double(pool, "import os; os._exit(0)") == {Outcome.ERROR}
 
 
-def process_that_says(message: Ready | Broken) -> JudgeProcess:
-    """A judge process of which only the first message is there."""
+def channel_that_says(message: Ready | Broken) -> Channel:
+    """The way to a judge of which only the first message is there."""
     ours, theirs = socket.socketpair()
     Channel(theirs).send(message)
-    process = JudgeProcess.__new__(JudgeProcess)
-    process._channel, process._isolated = Channel(ours), True
-    return process
+    return Channel(ours)
 
 
 def test_an_open_probe_is_a_reason_to_refuse():
-    process = process_that_says(Ready(IsolationLevel.KERNEL, ("read a file",)))
     with pytest.raises(IsolationError, match="read a file"):
-        process.wait_until_ready()
+        wait_until_ready(channel_that_says(Ready(IsolationLevel.KERNEL, ("read a file",))), isolated=True)
 
 
 def test_so_is_a_machine_without_isolation():
-    process = process_that_says(Ready(IsolationLevel.NONE))
     with pytest.raises(IsolationError, match="no isolation is available"):
-        process.wait_until_ready()
+        wait_until_ready(channel_that_says(Ready(IsolationLevel.NONE)), isolated=True)
 
 
 def test_a_judge_that_cannot_start_says_why():
     with pytest.raises(JudgeError, match="no torch"):
-        process_that_says(Broken("no torch")).wait_until_ready()
+        wait_until_ready(channel_that_says(Broken("no torch")), isolated=True)
+
+
+def test_without_a_job_no_process_starts(lab):
+    before = children_of(os.getpid())
+    with JudgePool(lab.root, size=2):
+        assert children_of(os.getpid()) == before
 
 
 def test_a_refusal_names_the_way_out():

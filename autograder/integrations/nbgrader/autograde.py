@@ -22,7 +22,7 @@ from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
 from autograder.integrations.nbgrader.folders import TIME_STAMP, remove_all_but
 from autograder.integrations.nbgrader.notebooks import answered_notebook
-from autograder.judge.lazy_pool import LazyPool
+from autograder.judge.pool import JudgePool
 from autograder.lab import Lab
 
 
@@ -37,11 +37,11 @@ class JudgedNotebookExporter(NotebookExporter):
     workspace = Unicode(help="The folder that holds the gradebook and build").tag(config=True)
 
     # One judge for a whole run of nbgrader; it ends with the exporter.
-    judges = Instance(LazyPool)
+    judges = Instance(JudgePool)
 
     @default("judges")
-    def _start_judges(self) -> LazyPool:
-        judges = LazyPool(self._lab)
+    def _start_judges(self) -> JudgePool:
+        judges = JudgePool(self._lab.root, size=1)
         weakref.finalize(self, judges.__exit__)
         return judges
 

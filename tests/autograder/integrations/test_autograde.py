@@ -13,11 +13,10 @@ from traitlets.config import Config
 
 from autograder.integrations.nbgrader import configure
 from autograder.integrations.nbgrader.course import step_folder
-from autograder.judge.lazy_pool import LazyPool
 from autograder.judge.messages import Broken, Job, Judged
-from autograder.judge.pool import IsolationError
+from autograder.judge.pool import IsolationError, JudgePool
 from autograder.judge.unrun import unrun_stage
-from autograder.results import Outcome
+from autograder.results import IsolationLevel, Outcome
 
 
 def autograde(classroom: Classroom) -> None:
@@ -32,22 +31,23 @@ def judged(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """Every job is passed in full, without a process; the jobs."""
     jobs: list[Job] = []
 
-    def judge(pool: LazyPool, job: Job) -> Judged:
+    def judge(pool: JudgePool, job: Job) -> Judged:
         jobs.append(job)
         return Judged(unrun_stage(classroom.lab.stage(job.stage), "", "", Outcome.PASSED))
 
-    monkeypatch.setattr(LazyPool, "judge", judge)
+    monkeypatch.setattr(JudgePool, "judge", judge)
+    monkeypatch.setattr(JudgePool, "level", IsolationLevel.KERNEL)
     return jobs
 
 
 def break_judge(monkeypatch: pytest.MonkeyPatch, student_code: str = "") -> None:
     """The judge fails on submissions that hold a text."""
-    judge = LazyPool.judge
+    judge = JudgePool.judge
 
-    def broken(pool: LazyPool, job: Job) -> Judged | Broken:
+    def broken(pool: JudgePool, job: Job) -> Judged | Broken:
         return Broken("out of disk") if student_code in job.modules[MODULE] else judge(pool, job)
 
-    monkeypatch.setattr(LazyPool, "judge", broken)
+    monkeypatch.setattr(JudgePool, "judge", broken)
 
 
 def hand_in_again(classroom: Classroom, student: str, source: str) -> None:
@@ -79,10 +79,10 @@ def test_where_the_judge_fails_older_points_go_and_the_others_are_graded(classro
 
 
 def test_without_isolation_nothing_is_graded_and_nothing_stays(classroom, monkeypatch):
-    def refuse(pool: LazyPool, job: Job) -> Judged:
+    def refuse(pool: JudgePool, job: Job) -> Judged:
         raise IsolationError("student code cannot be isolated on this machine")
 
-    monkeypatch.setattr(LazyPool, "judge", refuse)
+    monkeypatch.setattr(JudgePool, "judge", refuse)
     classroom.file(classroom.graded(classroom.submission("ann")))
     hand_in_again(classroom, "ann", "# another\n")
     with pytest.raises(NbGraderException):
