@@ -17,6 +17,11 @@ from autograder.release.folders import replace_folder
 LAB = Lab.find(Path(__file__).parent)
 # A hang, not a slow machine: sheets take well under a minute.
 MOST_SECONDS_PER_CELL = 600
+# Sheet → how many trainings it shows with the share of unseen sentences that are right to the last word, and the least
+# share that each must reach.
+_TRAININGS = {"5_transformer": 2}
+_LEAST_RIGHT = 95.0
+_RIGHT = re.compile(r"([\d.]+)% of unseen right")
 _FIGURE = re.compile(r"\bplt\.(?:subplots|figure)\(")
 
 
@@ -41,6 +46,14 @@ class Cell:
         return "".join(output.text for output in self.outputs if output.get("name") == "stderr")
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """One stage's sheet after a run: its code cells."""
+
+    stage: str
+    cells: list[Cell]
+
+
 @pytest.fixture(scope="module")
 def student_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What students receive, the references in the place of the stubs."""
@@ -52,7 +65,7 @@ def student_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=LAB.stages(), ids=lambda stage: stage.id)
-def cells(request: pytest.FixtureRequest, student_repository: Path) -> list[Cell]:
+def sheet(request: pytest.FixtureRequest, student_repository: Path) -> Sheet:
     """The code cells of one stage's sheet, run in their order; the first error ends it."""
     stage: StageFolders = request.param
     folder = student_repository / stage.id
@@ -63,32 +76,40 @@ def cells(request: pytest.FixtureRequest, student_repository: Path) -> list[Cell
     )
     client.execute(env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"})
     below = [*notebook.cells[1:], nbformat.v4.new_markdown_cell()]
-    return [
+    cells = [
         Cell(cell.source, cell.outputs, following.source if following.cell_type == "markdown" else "")
         for cell, following in zip(notebook.cells, below, strict=True)
         if cell.cell_type == "code"
     ]
+    return Sheet(stage.id, cells)
 
 
-def test_nothing_warns(cells):
-    assert [cell.warnings for cell in cells if cell.warnings] == []
+def test_nothing_warns(sheet):
+    assert [cell.warnings for cell in sheet.cells if cell.warnings] == []
 
 
-def test_every_public_test_passes(cells):
-    runs = [cell for cell in cells if cell.source.startswith("!python -m pytest")]
+def test_every_public_test_passes(sheet):
+    runs = [cell for cell in sheet.cells if cell.source.startswith("!python -m pytest")]
     assert runs
     for cell in runs:
         assert re.search(r"^\d+ passed", cell.printed, re.MULTILINE), cell.printed
         assert "failed" not in cell.printed, cell.printed
 
 
-def test_every_figure_is_drawn(cells):
-    assert any(cell.images for cell in cells)
-    for cell in cells:
+def test_every_figure_is_drawn(sheet):
+    assert any(cell.images for cell in sheet.cells)
+    for cell in sheet.cells:
         assert cell.images == len(_FIGURE.findall(cell.source)), cell.source
 
 
-def test_every_figure_is_described_below_it(cells):
-    for cell in cells:
+def test_every_figure_is_described_below_it(sheet):
+    for cell in sheet.cells:
         if cell.images:
             assert re.match(r"\*[^*]", cell.below), f"a description in italics should follow\n{cell.source}"
+
+
+def test_what_it_trains_learns(sheet):
+    shares = [_RIGHT.findall(cell.printed) for cell in sheet.cells]
+    last = [float(of_a_training[-1]) for of_a_training in shares if of_a_training]
+    assert len(last) == _TRAININGS.get(sheet.stage, 0)
+    assert all(share >= _LEAST_RIGHT for share in last), last
