@@ -773,6 +773,21 @@ MISTAKES = (
         ),
         fails=frozenset({"test_gpt_keeps_dtype_and_device"}),
     ),
+    Mistake(
+        id="gpt_knows_one_dtype_only",
+        exercise="GPT",
+        says="numbers are put into a tensor made beforehand, whose dtype is another under autocast",
+        replace=(
+            (
+                "        return functional.linear(self.norm(x), self.token_embedding.weight)",
+                "        logits = x.new_empty(*tokens.shape, len(self.token_embedding.weight))\n"
+                "        places = torch.arange(length, device=tokens.device)\n"
+                "        logits[:, places] = functional.linear(self.norm(x), self.token_embedding.weight)\n"
+                "        return logits",
+            ),
+        ),
+        fails=frozenset({"test_gpt_keeps_dtype_and_device"}),
+    ),
     # learning_rate
     Mistake(
         id="rate_starts_at_zero",

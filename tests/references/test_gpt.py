@@ -345,3 +345,25 @@ def test_any_bytes_survive_the_round_trip(gpt):
     for data in (text.encode(), bytes(range(256)) * 2, b"", b"\xff\xfe the"):
         assert bpe.decode(bpe.encode(data)) == data
     assert len(bpe.encode(text)) < len(text.encode()) / 3
+
+
+@pytest.mark.cuda
+def test_on_a_graphics_card_the_numbers_are_those_of_the_cpu(gpt, model, graphics_card):
+    tokens = tokens_of(3, CONTEXT)
+    gpt.cross_entropy(model(tokens), tokens).backward()
+    expected = [model(tokens).detach(), *(parameter.grad.clone() for parameter in model.parameters())]
+    model.zero_grad()
+    model.to(graphics_card)
+    found = model(tokens.to(graphics_card))
+    gpt.cross_entropy(found, tokens.to(graphics_card)).backward()
+    for one, other in zip([found, *(parameter.grad for parameter in model.parameters())], expected, strict=True):
+        assert_close(one.detach().cpu(), other, **EXACT)
+
+
+@pytest.mark.cuda
+def test_on_a_graphics_card_it_writes_what_it_writes_elsewhere(gpt, model, graphics_card):
+    prompt = tokens_of(2, 4)
+    written = gpt.generate(model, prompt, 12, temperature=0.0)
+    assert torch.equal(
+        gpt.generate(model.to(graphics_card), prompt.to(graphics_card), 12, temperature=0.0).cpu(), written
+    )

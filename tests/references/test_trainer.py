@@ -147,6 +147,13 @@ def test_a_run_leaves_a_model_as_good_as_it_says(train, gpt, tmp_path, capsys):
     assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.cuda
+def test_on_a_graphics_card_it_learns_as_much(train, whole, graphics_card, tmp_path, capsys):
+    assert train(tmp_path, *DROPPING, "--device", str(graphics_card)) == COMPLETE
+    assert "bfloat16" in capsys.readouterr().out
+    assert losses(tmp_path)[-1] == pytest.approx(losses(whole)[-1], abs=0.1)
+
+
 @pytest.mark.parametrize("step", [11, 23, 49])
 def test_a_killed_run_goes_on_as_if_nothing_had_been(train, at_step, whole, tmp_path, step):
     """The same losses to the last bit, whatever was lost since the last checkpoint."""

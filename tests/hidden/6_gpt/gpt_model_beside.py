@@ -55,6 +55,12 @@ def in_pieces(model, tokens, cuts):
     return torch.cat(pieces, dim=1)
 
 
+def under_autocast(model, tokens):
+    """The logits of a trainer on a graphics card: weights in float32, products in bfloat16."""
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        return model(tokens).float()
+
+
 def slopes(model, tokens, towards, moves, step=1e-3):
     """How a weighted sum of the logits changes along a move of each parameter: by its gradient, and by moving it."""
     (model(tokens) * towards).sum().backward()

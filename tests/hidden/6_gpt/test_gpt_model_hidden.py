@@ -228,10 +228,15 @@ def test_gpt_drops_in_all_its_places(student, seed):
 def test_gpt_keeps_dtype_and_device(student):
     """The logits have the dtype of the model, and are where the tokens are.
 
-    Hint: places and mask are made on the device of the tokens.
+    Hint: places and mask are made on the device of the tokens; a tensor made beforehand may have to take numbers of
+    another dtype.
     """
     tokens = token_ids(2, 5, seed=1)
     model, _ = gpt_of(student)
+    model.to(torch.float32)
+    exact = logits_of(model, tokens)
+    rounded = beside(student).under_autocast(model, tokens)
+    check_close(rounded, exact, rtol=0.0, atol=0.2 * exact.std().item(), says="under autocast the logits are others")
     for dtype in (torch.bfloat16, torch.float64):
         model.to(dtype)
         check_computes(model, [tokens], [tokens.flip(1)])
