@@ -17,8 +17,8 @@ from autograder.mistakes import Mistake, load_mistakes
 from autograder.results import StageReport
 
 STAGE = "2_attention"
-# Besides one mistake of each exercise: `verify` judges them all, stage by stage.
-EVERY = 12
+# Besides one mistake of each exercise, one of so many; all of them take minutes.
+SOME, ALL = 12, 1
 
 
 class Remembering:
@@ -49,9 +49,9 @@ def judges(lab: Lab) -> Iterator[Remembering]:
         yield Remembering(pool)
 
 
-def spread(mistakes: Sequence[Mistake]) -> dict[str, Mistake]:
+def spread(mistakes: Sequence[Mistake], every: int) -> dict[str, Mistake]:
     first = {mistake.exercise: mistake for mistake in reversed(mistakes)}
-    return {mistake.id: mistake for mistake in [*first.values(), *mistakes[::EVERY]]}
+    return {mistake.id: mistake for mistake in [*first.values(), *mistakes[::every]]}
 
 
 def write_hand_ins(lab: Lab, mistakes: dict[str, Mistake], folder: Path) -> None:
@@ -72,8 +72,9 @@ def builds_on_stage_2(lab: Lab, stage: StageFolders) -> bool:
     return stage.id != STAGE and STAGE in {needed.id for needed in needed_stages(lab, stage)}
 
 
-def test_one_mistake_in_stage_2_costs_points_in_stage_2_only(lab, judges, tmp_path):
-    mistakes = spread(load_mistakes(lab.stage(STAGE)))
+@pytest.mark.parametrize("every", [SOME, pytest.param(ALL, marks=pytest.mark.slow)])
+def test_one_mistake_in_stage_2_costs_points_in_stage_2_only(lab, judges, tmp_path, every):
+    mistakes = spread(load_mistakes(lab.stage(STAGE)), every)
     assert {mistake.exercise for mistake in mistakes.values()} == set(lab.stage(STAGE).stage.exercises)
     write_hand_ins(lab, mistakes, tmp_path / "class")
     submissions = take_in([tmp_path / "class"], stage_files(lab))
