@@ -61,9 +61,7 @@ def write_a_file(setting: Setting) -> None:
 
 def write_to_shared_memory(setting: Setting) -> None:
     """Leave something where every process can find it."""
-    path = f"/dev/shm/escape-{os.getpid()}"
-    _create(path)
-    Path(path).unlink()
+    _create(f"{setting['shared_files']}-{os.urandom(8).hex()}")
 
 
 def remove_a_file(setting: Setting) -> None:

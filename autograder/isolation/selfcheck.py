@@ -86,8 +86,10 @@ def _setting() -> Iterator[escapes.Setting]:
         secret, spare = Path(folder, "secret"), Path(folder, "spare")
         for path in (secret, spare):
             path.write_text("secret")
-        yield {
+        shared = Path("/dev/shm", Path(folder).name)
+        setting = {
             "folder": folder,
+            "shared_files": str(shared),
             "secret": str(secret),
             "spare": str(spare),
             "grader_source": escapes.__file__,
@@ -97,6 +99,11 @@ def _setting() -> Iterator[escapes.Setting]:
             "harmless_variables": sorted({*launch.environment(), "LC_CTYPE"}),
             "numbers": {name: call_number(name) for name in _CALLS},
         }
+        try:
+            yield setting
+        finally:
+            for left in shared.parent.glob(f"{shared.name}-*"):  # by the attempt without isolation
+                left.unlink(missing_ok=True)
 
 
 def _attempts_without_isolation(setting: escapes.Setting) -> dict[str, str]:
