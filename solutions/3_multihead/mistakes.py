@@ -303,6 +303,18 @@ MISTAKES = (
         named=False,  # what the bias starts with is random
     ),
     Mistake(
+        id="bias_of_the_keys_left_out",
+        exercise="MultiHeadAttention",
+        says="the key projection has no bias, asked for or not",
+        replace=(
+            (
+                "self.key_proj = nn.Linear(d_model, num_kv_heads * self.d_head, bias=bias)",
+                "self.key_proj = nn.Linear(d_model, num_kv_heads * self.d_head, bias=False)",
+            ),
+        ),
+        fails=frozenset({"test_multi_head_attention_has_biases_on_request"}),
+    ),
+    Mistake(
         id="bias_never",
         exercise="MultiHeadAttention",
         says="the output projection has no bias, asked for or not",
