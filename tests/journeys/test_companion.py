@@ -197,13 +197,34 @@ def test_stubs_fail_their_public_tests_and_references_pass_them(course):
 
 
 @pytest.mark.slow
-def test_every_stage_exercise_by_exercise(home, course, autograder, instructor, tmp_path):
-    """The reference of each exercise passes as soon as it is written, if those before it are."""
-    for exercise in course.exercises:
-        paste(home, exercise)
-        code, text = lab(home, "check", exercise.key, columns=120)
-        assert code == (0 if can_be_done(exercise) else 1), text
-    code, text = lab(home, "submit", "--student", "ada")
+@pytest.mark.parametrize(("columns", "colour"), [(80, {}), (120, {"NO_COLOR": "1"})], ids=["80", "120-plain"])
+def test_every_stage_exercise_by_exercise(home, course, autograder, instructor, tmp_path, columns, colour):
+    """The reference of each exercise passes as soon as it is written, if those before it are.
+
+    The first of each stage is watched while it is saved, looked up in the hints, reset and written again.
+    """
+    options = {"columns": columns, **colour}
+    for stage in course.stages:
+        first, *rest = stage.exercises
+        terminal = Terminal(home, "watch", **options)
+        assert first.name in terminal.until(KEYS)
+        paste(home, first)
+        assert first.name in terminal.until(PASSES)
+        terminal.until(KEYS)
+        terminal.type("q")
+        assert terminal.finish()[0] == 0
+        code, text = lab(home, "hint", first.key, **options)
+        assert (code, "1 of 3" in text) == (0, True), text
+        assert lab(home, "reset", first.key, **options)[0] == 0
+        assert lab(home, "check", first.key, **options)[0] == 1
+        paste(home, first)
+        assert lab(home, "check", first.key, **options)[0] == 0
+        for exercise in rest:
+            paste(home, exercise)
+            code, text = lab(home, "check", exercise.key, **options)
+            assert code == (0 if can_be_done(exercise) else 1), text
+        assert all(len(line) <= columns for line in text.splitlines())
+    code, text = lab(home, "submit", "--student", "ada", **options)
     assert code == 0, text
     (pack,) = (home / "handin").rglob("ada.zip")
     stages = [StageFiles(stage=stage.id, module=stage.module) for stage in course.stages]

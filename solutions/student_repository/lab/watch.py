@@ -53,9 +53,11 @@ class Watcher:
     def run(self) -> None:
         """Check, then wait for saves and keys until told to stop."""
         try:
-            self.check()
             keys = _keys()
-            for changes in self._changes():
+            coming = self._changes()
+            next(coming)  # from here on no save is missed, not even during the first check
+            self.check()
+            for changes in coming:
                 self._press(keys)
                 if not self.running:
                     return
