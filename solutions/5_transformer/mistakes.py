@@ -82,6 +82,11 @@ T_REAL = "real = (source != self.pad_id)[:, None, :]"
 T_DECODE = "return self.output_proj(self.decoder(x, memory, memory_mask=readable))"
 S_CAT = "return torch.cat((start, tokens[..., :-1]), dim=-1)"
 L_LOSSES = "losses = -(1 - smoothing) * of_target - smoothing * log_probabilities.mean(dim=-1)"
+ENC_FF = "self.attention_norm = LayerNorm(d_model)\n        self.feed_forward = FeedForward(d_model, d_hidden, dropout)"
+DEC_FF = (
+    "self.cross_attention_norm = LayerNorm(d_model)\n"
+    "        self.feed_forward = FeedForward(d_model, d_hidden, dropout)"
+)
 L_OUT = "return losses.sum() / counted.sum().clamp(min=1)"
 D_MODE = "    model.train(was_training)\n    return target[:, 1:]"
 D_WHILE = "while target.shape[1] <= max_length and not ended.all():"
@@ -628,6 +633,14 @@ MISTAKES = (
         named=False,  # what a student's other dropout gives is random
     ),
     Mistake(
+        id="encoder_block_keeps_the_rate_from_its_feed_forward",
+        exercise="EncoderBlock",
+        says="the feed-forward layer is built without dropout",
+        replace=((ENC_FF, ENC_FF.replace(", dropout)", ")")),),
+        fails=frozenset({"test_encoder_block_drops_in_all_its_places"}),
+        named=False,  # what a student's other dropout gives is random
+    ),
+    Mistake(
         id="encoder_block_in_place",
         exercise="EncoderBlock",
         says="what attention gives is added to x in place",
@@ -644,6 +657,14 @@ MISTAKES = (
         fails=frozenset({"test_encoder_block_leaves_its_inputs_alone", "test_encoder_block_passes_gradients"}),
     ),
     # DecoderBlock
+    Mistake(
+        id="decoder_block_keeps_the_rate_from_its_feed_forward",
+        exercise="DecoderBlock",
+        says="the feed-forward layer is built without dropout",
+        replace=((DEC_FF, DEC_FF.replace(", dropout)", ")")),),
+        fails=frozenset({"test_decoder_block_drops_in_all_its_places"}),
+        named=False,  # what a student's other dropout gives is random
+    ),
     Mistake(
         id="decoder_block_not_causal",
         exercise="DecoderBlock",
@@ -1068,6 +1089,13 @@ MISTAKES = (
     ),
     # Transformer
     Mistake(
+        id="transformer_pads_with_1",
+        exercise="Transformer",
+        says="the default pad_id is 1",
+        replace=(("        pad_id: int = 0,\n", "        pad_id: int = 1,\n"),),
+        fails=frozenset({"test_transformer_encodes_past_padding"}),
+    ),
+    Mistake(
         id="transformer_unscaled",
         exercise="Transformer",
         says="the embeddings are not multiplied by √d_model",
@@ -1313,6 +1341,23 @@ MISTAKES = (
                 "test_loss_of_padding_alone_is_zero",
             }
         ),
+    ),
+    Mistake(
+        id="loss_counts_minus_100",
+        exercise="label_smoothed_loss",
+        says="a target of -100 counts as a token",
+        replace=(
+            ("counted = (targets != pad_id) & (targets != -100)", "counted = targets != pad_id"),
+            ("targets[counted].unsqueeze(-1)", "targets[counted].clamp(min=0).unsqueeze(-1)"),
+        ),
+        fails=frozenset({"test_loss_leaves_padding_out"}),
+    ),
+    Mistake(
+        id="loss_of_one_token_is_halved",
+        exercise="label_smoothed_loss",
+        says="the sum is divided by 2 at least",
+        replace=((L_OUT, "return losses.sum() / counted.sum().clamp(min=2)"),),
+        fails=frozenset({"test_loss_leaves_padding_out"}),
     ),
     Mistake(
         id="loss_divides_by_all",

@@ -113,6 +113,12 @@ def check_drops_everywhere(student, kind, parts, seed, *memory):
             check_dropped(whole, 0.2, "dropout does not act on the attention weights at its rate")
             added = added[whole]
         check_dropped(added, 0.2, "dropout does not act on a branch at its rate, before it is added")
+        layer = student.FeedForward(6, 8, 0.5)
+        if branch == "feed_forward" and not torch.equal(layer(x.float()), layer(x.float())):
+            # A layer that never drops costs points of its own.
+            undropped = (result_of(block_of(student, kind, others, num_heads=1), x, *memory) - x).detach() / 0.8
+            changed = ~torch.isclose(added, undropped) & (added != 0)
+            check_that(bool(changed.any()), "dropout does not act on the hidden layer")
     plain, dropping = (block_of(student, kind, state, dropout=rate) for rate in (0.0, 0.5))
     check_values(result_of(dropping.eval(), x, *memory), result_of(plain, x, *memory))
 

@@ -96,9 +96,13 @@ def scripted(script, vocab, start_id, end_id, pad_id):
 """
 
 
-def transformer(student, seed=0, num_blocks=1, scale=1.0, **options):
-    """The student's model in float64 and the state it was given; `scale` is that of the embeddings."""
-    options = {"pad_id": PAD} | options
+def transformer(student, seed=0, num_blocks=1, scale=1.0, pad_id=PAD, **options):
+    """The student's model in float64 and the state it was given.
+
+    `scale` is that of the embeddings; where `pad_id` is None the model is left its default.
+    """
+    if pad_id is not None:
+        options["pad_id"] = pad_id
     shapes = transformer_shapes(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, num_blocks, D_HIDDEN)
     state = state_of(shapes, seed)
     for side in ("source", "target"):
@@ -180,7 +184,7 @@ def test_transformer_encodes_past_padding(student, seed, batch):
     length = 6
     for pad_id in (0, 10):
         source = padded(token_ids(batch, length, SOURCE_VOCAB, seed, pad_id=pad_id), range(3, 3 + batch), pad_id)
-        model, state = transformer(student, seed, pad_id=pad_id)
+        model, state = transformer(student, seed, pad_id=pad_id or None)  # 0 is the default
         real = source != pad_id
         expected = model.encoder(embedded(state["source_embedding.weight"], source), mask=real[:, None, :])
         memory = varied(model.encode(source))
@@ -409,7 +413,7 @@ def test_loss_spreads_the_smoothing_over_all_classes(student, seed, sizes, smoot
 def test_loss_leaves_padding_out(student, seed, sizes):
     """Positions whose target is padding count neither in the sum nor in the number of tokens.
 
-    Hint: a mean over real tokens divides by their number.
+    Hint: a mean over real tokens divides by their number, be there one or many; -100 is no token either.
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed)
@@ -425,6 +429,16 @@ def test_loss_leaves_padding_out(student, seed, sizes):
         kept = targets != pad_id
         alone = student.label_smoothed_loss(logits[kept][None], targets[kept][None], smoothing, pad_id)
         check_values(found, alone, says="padding counts as tokens")
+        marked = targets.masked_fill(~kept, -100)
+        found_marked = student.label_smoothed_loss(logits, marked, smoothing, pad_id)
+        check_values(found_marked, found, says="a target of -100 counts")
+        one, twice = (
+            student.label_smoothed_loss(
+                logits[:1, :1].repeat(1, times, 1), targets[:1, :1].repeat(1, times), smoothing, pad_id
+            )
+            for times in (1, 2)
+        )
+        check_values(one, twice, says="the mean of one token is not that of the same token twice")
 
 
 def test_loss_of_padding_alone_is_zero(student):
