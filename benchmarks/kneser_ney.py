@@ -1,0 +1,35 @@
+"""How well counting foretells the plays: the bars beside the losses of trained models.
+
+    python -m benchmarks.kneser_ney
+
+For n-grams of each length it prints the loss on the whole validation text, in nats per character.
+"""
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from autograder.corpora.kneser_ney import KneserNey
+from autograder.lab import Lab
+
+
+@click.command()
+@click.option("--data", default="shakespeare", show_default=True, help="Folder in data/ with the two texts.")
+@click.option("--longest", default=7, show_default=True, help="The longest n-grams to count.")
+def main(data: str, longest: int) -> None:
+    """Count the n-grams of the training text, and foretell the validation text."""
+    folder = Lab.find().root / "data" / data
+    training, validation = ((folder / f"{part}.txt").read_text(encoding="utf-8") for part in ("train", "validation"))
+    alphabet = sorted(set(training + validation))
+    numbers = {character: number for number, character in enumerate(alphabet)}
+    known, unseen = (np.array([numbers[character] for character in text]) for text in (training, validation))
+    table = Table("characters in an n-gram", "loss", title=f"{len(known):,} characters counted")
+    for order in range(1, longest + 1):
+        loss = -KneserNey(known, len(alphabet), order).log_probabilities(unseen).mean()
+        table.add_row(str(order), f"{loss:.4f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
