@@ -39,7 +39,7 @@ def main(seeds: int, bound: float, folder: Path) -> None:
     """Train over so many SEEDS and print how the losses on unseen plays are spread."""
     lab, console = Lab.find(), Console()
     stage = lab.stage(STAGE)
-    table = Table("seed", "mean loss", "least", "most", "CPU seconds of training", title=f"{COURSES} courses each")
+    table = Table("seed", "mean loss", "least", "most", title=f"{COURSES} courses each")
     most = 0.0
     for seed in range(seeds):
         run = folder / f"seed{seed}"

@@ -181,12 +181,15 @@ def test_batch_targets_are_the_next_tokens(student, seed, sizes):
     Hint: the targets are the window one place further on; the number of the token plus one is something else.
     """
     batch, context = sizes
-    tokens = torch.randperm(40, generator=torch.Generator().manual_seed(seed))
-    inputs, targets, _ = drawn(student, tokens, batch, context, seed)
-    starts = places_of(tokens, inputs, context)
-    check_that(bool(starts.min() >= 0), "the inputs are no windows of the text")
-    expected = tokens[starts[:, None] + 1 + torch.arange(context)] if bool(starts.max() < 40 - context) else inputs
-    check_close(targets, expected, says="the targets are not the tokens that come next in the text")
+    long = torch.randperm(40, generator=torch.Generator().manual_seed(seed))
+    # In the short text so many windows start at its every place.
+    for tokens, windows in ((long, batch), (long[: context + 3], 60)):
+        inputs, targets, _ = drawn(student, tokens, windows, context, seed)
+        starts = places_of(tokens, inputs, context)
+        check_that(bool(starts.min() >= 0), "the inputs are no windows of the text")
+        has_next = bool(starts.max() < len(tokens) - context)
+        expected = tokens[starts[:, None] + 1 + torch.arange(context)] if has_next else inputs
+        check_close(targets, expected, says="the targets are not the tokens that come next in the text")
 
 
 @given(seeds())
