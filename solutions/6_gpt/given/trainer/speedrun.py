@@ -1,6 +1,8 @@
 """`train.py --speedrun`: the model, the optimizers and the rates are those of your `speedrun.py`."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -101,11 +103,8 @@ def _try(model: nn.Module, vocab_size: int, length: int) -> None:
     tokens = torch.arange(2 * length).remainder(vocab_size).view(2, length)
     changed = tokens.clone()
     changed[:, length // 2 :] = (tokens[:, length // 2 :] + 1) % vocab_size
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
+    with _reading(model):
         before, after = model(tokens), model(changed)
-    model.train(was_training)
     shape = getattr(before, "shape", type(before).__name__)
     if shape != (2, length, vocab_size):
         raise SpeedrunError(f"{FILE}: the model's logits have shape {shape}, not {(2, length, vocab_size)}")
@@ -117,13 +116,22 @@ def _write_on(
     model: nn.Module, context: int, prompt: Tensor, length: int, temperature: float, generator: torch.Generator
 ) -> Tensor:
     """The prompt and what the model writes after it, `(1, prompt + length)`; any model can be asked, caches or none."""
-    was_training = model.training
-    model.eval()
     written = prompt
-    with torch.no_grad():
+    with _reading(model):
         while written.shape[1] < prompt.shape[1] + length:
             last = model(written[:, -context:])[:, -1]
             drawn = gpt.next_token_probabilities(last, temperature).multinomial(1, generator=generator)
             written = torch.cat([written, drawn], dim=1)
-    model.train(was_training)
     return written
+
+
+@contextmanager
+def _reading(model: nn.Module) -> Iterator[None]:
+    """Dropout off and no gradients; afterwards the model is in the mode that it was in."""
+    mode = model.training
+    model.train(False)
+    with torch.set_grad_enabled(False):
+        try:
+            yield
+        finally:
+            model.train(mode)
