@@ -134,12 +134,14 @@ def both(folder: Path, config: str, parts: str, dropout: float | None):
     from trainer.loop import Trainer
     from trainer.machine import find_machine
     from trainer.recipe import CONFIGS
+    from trainer.task import Files, plain
 
     recipe = CONFIGS[config] if dropout is None else replace(CONFIGS[config], dropout=dropout)
     corpus = Corpus.read(folder / "data" / recipe.data)
-    display = Display(folder, Console(quiet=True))
-    ours = Trainer(recipe, corpus, find_machine("cpu", 1, False), parts, folder, display)
-    print(f"ours: {ours.parts.describe()}")
+    display = Display(folder / Files().curve, folder / Files().samples, Console(quiet=True))
+    task = plain(recipe, corpus, parts)
+    ours = Trainer(task, recipe, corpus, find_machine("cpu", 1, False), folder, display)
+    print(f"ours: {task.parts}")
     sizes = recipe.context_length, recipe.d_model, recipe.num_heads, recipe.num_blocks, recipe.d_hidden
     model = PlainGPT(len(corpus.alphabet), *sizes, recipe.dropout)
     counts = [sum(parameter.numel() for parameter in one.parameters()) for one in (ours.model, model)]

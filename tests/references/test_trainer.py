@@ -1,5 +1,6 @@
 """The trainer of stage 6, run as a student runs it, on the reference."""
 
+import hashlib
 import json
 import math
 import os
@@ -368,6 +369,145 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, gpt, monkeypatch, tmp_pa
 def test_what_cannot_be_trained_is_refused(train, tmp_path, capsys, arguments, says):
     assert train(tmp_path, *([] if arguments == ["--resume"] else SMALL), *arguments) == WRONG_USE
     assert says in capsys.readouterr().out.replace("\n", " ")
+
+
+SPEEDRUN = """
+    --speedrun --data tiny --tokens 12800 --evaluations 3 --device cpu
+""".split()
+
+
+@pytest.fixture
+def speedrun(stage: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The starter, with a model as small as the others here."""
+    import speedrun
+
+    def build_model(vocab_size: int) -> torch.nn.Module:
+        import gpt
+
+        return gpt.GPT(gpt.GPTConfig(vocab_size, 8, d_model=16, num_heads=2, num_blocks=1, d_hidden=32))
+
+    monkeypatch.setattr(speedrun, "CONTEXT_LENGTH", 8)
+    monkeypatch.setattr(speedrun, "build_model", build_model)
+    return speedrun
+
+
+def speedrun_record(folder: Path) -> dict:
+    return json.loads((folder / "speedrun.json").read_text(encoding="utf-8"))
+
+
+def two_optimizers(model: torch.nn.Module) -> list[torch.optim.Optimizer]:
+    """One that counts its steps and one with another memory, as recipes have them."""
+    matrices = [weight for weight in model.parameters() if weight.ndim == 2]
+    others = [weight for weight in model.parameters() if weight.ndim != 2]
+    return [torch.optim.AdamW(matrices, lr=0.01), torch.optim.SGD(others, lr=0.1, momentum=0.9)]
+
+
+def test_a_speedrun_leaves_what_the_leaderboard_takes(train, stage, speedrun, tmp_path):
+    assert train(tmp_path, *SPEEDRUN, "--name", "Ada") == COMPLETE
+    found = speedrun_record(tmp_path)
+    assert (found["name"], found["tokens"], found["complete"]) == ("Ada", 12800, True)
+    assert found["config"] == {"vocab_size": len(found["alphabet"]), "context_length": 8}
+    assert found["speedrun_sha256"] == hashlib.sha256((stage / "speedrun.py").read_bytes()).hexdigest()
+    assert found["curve"][-1]["validation_loss"] < found["curve"][0]["validation_loss"] < math.log(30)
+    model = speedrun.build_model(len(found["alphabet"]))
+    model.load_state_dict(load_file(tmp_path / "speedrun.safetensors"))
+    embeddings = (len(found["alphabet"]) + 8) * 16
+    assert found["parameters"] - found["counted_parameters"] == embeddings
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "speedrun.json", "speedrun.safetensors", "speedrun_curve.png", "speedrun_samples.txt"
+    ]  # fmt: skip
+
+
+def test_a_speedrun_of_several_optimizers_that_was_killed_goes_on_as_if_nothing_had_been(
+    train, at_step, speedrun, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(speedrun, "build_optimizers", two_optimizers)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert train(whole, *SPEEDRUN) == COMPLETE
+    kill_at(47, at_step, train, killed, *SPEEDRUN, "--name", "Ada")
+    assert train(killed, "--speedrun", "--resume", "--device", "cpu") == COMPLETE
+    assert speedrun_record(killed)["name"] == "Ada"
+    for name in ("curve", "validation_loss"):
+        assert speedrun_record(killed)[name] == speedrun_record(whole)[name]
+    first, second = (load_file(folder / "speedrun.safetensors") for folder in (whole, killed))
+    assert all(torch.equal(weight, second[name]) for name, weight in first.items())
+
+
+def test_a_speedrun_and_a_plain_run_leave_each_other_alone(train, at_step, speedrun, tmp_path):
+    kill_at(23, at_step, train, tmp_path, *DROPPING)
+    assert train(tmp_path, *SPEEDRUN) == COMPLETE
+    assert train(tmp_path, "--resume", "--device", "cpu") == COMPLETE
+
+
+def test_a_changed_speedrun_is_not_resumed(train, at_step, stage, speedrun, monkeypatch, tmp_path, capsys):
+    kill_at(47, at_step, train, tmp_path, *SPEEDRUN)
+    other = tmp_path / "other.py"
+    other.write_text("# changed", encoding="utf-8")
+    monkeypatch.setattr(speedrun, "__file__", str(other))
+    assert train(tmp_path, "--speedrun", "--resume", "--device", "cpu") == WRONG_USE
+    assert "is of another speedrun.py" in capsys.readouterr().out.replace("\n", " ")
+
+
+class LooksAhead(torch.nn.Module):
+    """Foretells each token by the one to be foretold."""
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Embedding(vocab_size, vocab_size)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.embedding(tokens.roll(-1, dims=1))
+
+
+@pytest.mark.parametrize(
+    ("build_model", "says"),
+    [
+        (LooksAhead, "the model looks ahead"),
+        (lambda vocab_size: torch.nn.Embedding(vocab_size, 3), "the model's logits have shape"),
+        (
+            lambda vocab_size: torch.nn.Sequential(torch.nn.Embedding(vocab_size, 800), torch.nn.Linear(800, 1001)),
+            "801,801 parameters, those of embeddings apart; 800,000 is the most",
+        ),
+    ],
+)
+def test_a_model_that_is_no_speedrun_is_refused(train, speedrun, monkeypatch, tmp_path, capsys, build_model, says):
+    monkeypatch.setattr(speedrun, "build_model", build_model)
+    assert train(tmp_path, *SPEEDRUN) == WRONG_USE
+    assert says in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([*SPEEDRUN, "--d-model", "32"], "--d-model has no say in a speedrun"),
+        ([*SPEEDRUN, "--config", "gpu"], "--config has no say in a speedrun"),
+        ([*SMALL, "--name", "Ada"], "--name goes with --speedrun"),
+        (["--speedrun", "--resume"], "there is no speedrun_checkpoint.safetensors in"),
+    ],
+)
+def test_what_a_speedrun_does_not_take_is_refused(train, speedrun, tmp_path, capsys, arguments, says):
+    assert train(tmp_path, *arguments) == WRONG_USE
+    assert says in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_a_speedrun_lacks_what_it_must_define(train, speedrun, monkeypatch, tmp_path, capsys):
+    monkeypatch.delattr(speedrun, "rate_factor")
+    assert train(tmp_path, *SPEEDRUN) == WRONG_USE
+    assert "must define rate_factor" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_the_starter_is_a_speedrun_and_the_courses_own_recipe_stays_with_the_instructor():
+    folder = LAB.root / "solutions" / "6_gpt"
+    starter = (folder / "given" / "speedrun.py").read_text(encoding="utf-8")
+    recipe = (folder / "recipes" / "speedrun.py").read_text(encoding="utf-8")
+    lines = {line.strip() for line in recipe.splitlines() if line not in starter}
+    telling = {line for line in lines if len(line) >= 40 and not line.startswith("def ")}
+    assert len(telling) > 20
+    released = [
+        path for path in (LAB.root / "assignments").rglob("*") if path.suffix in (".py", ".ipynb", ".md", ".json")
+    ]
+    shown = "\n".join(path.read_text(encoding="utf-8") for path in released)
+    assert not [line for line in telling if line in shown]
 
 
 @pytest.mark.parametrize("content", [b"", b"no tensors", (2**60).to_bytes(8, "little") + b"{}"])

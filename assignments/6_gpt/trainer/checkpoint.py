@@ -1,6 +1,7 @@
 """A run on disk: everything that its next step depends on, in one file of plain numbers."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,18 @@ class Checkpoint:
 
 
 def save(
-    path: Path, recipe: Recipe, digest: str, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path,
+    recipe: Recipe,
+    digest: str,
+    progress: Progress,
+    model: nn.Module,
+    optimizers: Sequence[torch.optim.Optimizer],
 ) -> None:
     """Write a checkpoint; a run that is killed meanwhile leaves the old one.
 
     Random numbers need no place in it: each step draws its own from the seed and its number.
     """
-    numbers, tensors = _optimizer_state(optimizer)
+    numbers, tensors = _optimizer_state(optimizers)
     tensors |= {f"model.{name}": weight for name, weight in model.state_dict().items()}
     tensors |= {f"best.{name}": weight for name, weight in progress.best_weights.items()}
     told = {name: value for name, value in vars(progress).items() if name != "best_weights"}
@@ -99,11 +105,11 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     beside.replace(path)
 
 
-def _optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Plain numbers and tensors that the optimizer keeps for each parameter, as `NUMBER.NAME`."""
+def _optimizer_state(optimizers: Sequence[torch.optim.Optimizer]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Plain numbers and tensors that the optimizers keep for each parameter, as `NUMBER.NAME`."""
     numbers: dict[str, Any] = {}
     tensors: dict[str, Tensor] = {}
-    for index, parameter in enumerate(_parameters(optimizer)):
+    for index, (optimizer, parameter) in enumerate(_parameters(optimizers)):
         for name, value in optimizer.state.get(parameter, {}).items():
             if isinstance(value, Tensor):
                 tensors[f"optimizer.{index}.{name}"] = value
@@ -112,20 +118,21 @@ def _optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], 
     return numbers, tensors
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Give an optimizer the state that another one had, bit by bit.
+def restore_optimizers(optimizers: Sequence[torch.optim.Optimizer], state: dict[str, Any]) -> None:
+    """Give optimizers the state that others had, bit by bit.
 
     `load_state_dict` would turn whole numbers into floats for optimizers other than PyTorch's own.
     """
-    parameters = _parameters(optimizer)
+    parameters = _parameters(optimizers)
     for name, value in state.items():
         index, key = name.split(".", 1)
-        parameter = parameters[int(index)]
+        optimizer, parameter = parameters[int(index)]
         optimizer.state[parameter][key] = value.to(parameter.device) if isinstance(value, Tensor) else value
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+def _parameters(optimizers: Sequence[torch.optim.Optimizer]) -> list[tuple[torch.optim.Optimizer, nn.Parameter]]:
+    """Each parameter with the optimizer that moves it."""
+    return [(one, parameter) for one in optimizers for group in one.param_groups for parameter in group["params"]]
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

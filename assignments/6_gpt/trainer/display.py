@@ -23,9 +23,9 @@ BLUE, ORANGE = "#0072B2", "#E69F00"
 class Display:
     """Shows a run on a console; on one that is no terminal, a line per evaluation."""
 
-    def __init__(self, folder: Path, console: Console) -> None:
-        """Show on `console`, and write figures and samples into `folder`."""
-        self.folder, self.console = folder, console
+    def __init__(self, curve: Path, samples: Path, console: Console) -> None:
+        """Show on `console`, draw the curve into one file and write samples into another."""
+        self.curve, self.samples, self.console = curve, samples, console
         self._recipe = Recipe()
         self._loss: float | None = None
         self._seconds = 0.0
@@ -66,11 +66,11 @@ class Display:
             f"{last['tokens']:>12,} tokens   training {last['training_loss']:.3f}   "
             f"validation {last['validation_loss']:.3f}   {self._speed():,.0f} tokens/s{self._time_left(done)}"
         )
-        draw_curve(self.folder / "curve.png", done.curve)
+        draw_curve(self.curve, done.curve)
         if sample:
             line = sample.strip().replace("\n", " / ")
             self.say(f"    {line[:SHOWN_LENGTH]}…", "dim")
-            with (self.folder / "samples.txt").open("a", encoding="utf-8") as file:
+            with self.samples.open("a", encoding="utf-8") as file:
                 file.write(f"=== after {last['tokens']:,} tokens\n{sample}\n\n")
 
     def _speed(self) -> float:

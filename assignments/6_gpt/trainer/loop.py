@@ -17,10 +17,9 @@ from trainer.corpus import Corpus, document_windows, windows
 from trainer.display import Display
 from trainer.interruption import Interruption
 from trainer.machine import Machine, prepare
-from trainer.parts import Parts, choose_parts
 from trainer.recipe import Recipe
+from trainer.task import Task, Together
 
-CHECKPOINT = "checkpoint.safetensors"
 # Of the validation windows: every so many-th is measured on the way, all of them at the end.
 MEASURED_EVERY = 5
 WINDOWS_AT_ONCE = 64
@@ -49,23 +48,21 @@ class Result:
 
 
 class Trainer:
-    """A run: your model, its optimizer, and how far it is."""
+    """A run: a model, its optimizers, and how far it is."""
 
     def __init__(
-        self, recipe: Recipe, corpus: Corpus, machine: Machine, parts: str, folder: Path, display: Display
+        self, task: Task, recipe: Recipe, corpus: Corpus, machine: Machine, folder: Path, display: Display
     ) -> None:
-        """Make the model and the optimizer, and choose the parts to compute with: "fast" or "own"."""
-        self.recipe, self.corpus, self.machine = recipe, corpus, machine
+        """Bring the task's model to the machine, and make its optimizers."""
+        self.task, self.recipe, self.corpus, self.machine = task, recipe, corpus, machine
         self.folder, self.display = folder, display
         self.progress = Progress()
-        torch.manual_seed(recipe.seed)
-        self.config = model_config(recipe, corpus)
-        self.model: nn.Module = gpt.GPT(self.config)
-        self.parts: Parts = choose_parts(self.model, self.config, parts)
-        self.model.to(machine.device)
+        self.checkpoint = folder / task.files.checkpoint
+        # Of what a checkpoint must be to go on from: the text, and the file that makes the model.
+        self.digest = " ".join([corpus.digest, task.source]).strip()
+        self.model: nn.Module = task.model.to(machine.device)
         self.trained, self.measured = prepare(self.model, machine)
-        groups = gpt.parameter_groups(self.model, recipe.weight_decay)
-        self.optimizer = self.parts.optimizer(groups, lr=recipe.max_rate, betas=(0.9, recipe.beta2))
+        self.optimizer = Together(task.make_optimizers(self.model))
         self.validation = list(self._validation_windows())
         if not self.validation:
             raise TrainingError(f"validation.txt is shorter than the context of {recipe.context_length} characters")
@@ -76,14 +73,17 @@ class Trainer:
         Raises:
             CheckpointError: it belongs to another text or another model.
         """
-        saved = checkpoint.load(self.folder / CHECKPOINT)
-        if saved.digest != self.corpus.digest:
-            raise CheckpointError(f"{CHECKPOINT} is of another text than {self.corpus.name}/train.txt")
+        saved = checkpoint.load(self.checkpoint)
+        name = self.checkpoint.name
+        if saved.digest.split()[:1] != [self.corpus.digest]:
+            raise CheckpointError(f"{name} is of another text than {self.corpus.name}/train.txt")
+        if saved.digest != self.digest:
+            raise CheckpointError(f"{name} is of another speedrun.py: put that one back, or start anew with --fresh")
         try:
             self.model.load_state_dict(saved.weights)
         except RuntimeError as error:
-            raise CheckpointError(f"{CHECKPOINT} does not fit your model any more: {error}") from None
-        checkpoint.restore_optimizer(self.optimizer, saved.optimizer)
+            raise CheckpointError(f"{name} does not fit your model any more: {error}") from None
+        checkpoint.restore_optimizers(self.optimizer.optimizers, saved.optimizer)
         self.progress = saved.progress
 
     def train(self, interruption: Interruption) -> Result:
@@ -112,9 +112,7 @@ class Trainer:
             TrainingError: the loss is not finite.
         """
         recipe, progress = self.recipe, self.progress
-        rate = gpt.learning_rate(progress.step, recipe.max_rate, recipe.min_rate, recipe.warmup, recipe.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        rate = self.optimizer.set_rates(self.task.factor(progress.step))
         started = time.perf_counter()
         loss = gpt.train_step(self.trained, self.optimizer, self._batches(progress.step), recipe.max_norm)
         loss = self.machine.mean(loss)
@@ -124,7 +122,8 @@ class Trainer:
             problem = (
                 f"the loss is {loss} after step {progress.step} of {recipe.steps}, at a learning rate of {rate:.2g}"
             )
-            raise TrainingError(f"{problem}; a lower --max-rate or a longer --warmup may help")
+            remedy = "a lower rate in speedrun.py" if self.task.source else "a lower --max-rate or a longer --warmup"
+            raise TrainingError(f"{problem}; {remedy} may help")
         progress.losses.append(loss)
         self.display.stepped(loss, progress)
 
@@ -182,15 +181,15 @@ class Trainer:
         prompt = torch.tensor([[self.corpus.alphabet.index("\n")]], device=device)
         generator = torch.Generator(device).manual_seed(self.progress.step)
         try:
-            tokens = gpt.generate(self.model, prompt, SAMPLE_LENGTH, temperature=TEMPERATURE, generator=generator)
+            tokens = self.task.generate(self.model, prompt, SAMPLE_LENGTH, TEMPERATURE, generator)
         except NotImplementedError:
             return ""
         return self.corpus.decode(tokens[0, 1:])
 
     def _save(self) -> None:
         if self.machine.rank == 0:
-            path = self.folder / CHECKPOINT
-            checkpoint.save(path, self.recipe, self.corpus.digest, self.progress, self.model, self.optimizer)
+            run = self.recipe, self.digest, self.progress, self.model, self.optimizer.optimizers
+            checkpoint.save(self.checkpoint, *run)
 
     def _result(self, complete: bool) -> Result:
         """The best weights, measured on the whole validation text."""
@@ -207,17 +206,3 @@ class Trainer:
 def mixed(*parts: str | int) -> int:
     """A seed of their own for any names and numbers; of 32 bits, more of which PyTorch's generator does not take."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
-
-
-def model_config(recipe: Recipe, corpus: Corpus) -> "gpt.GPTConfig":
-    """Your model's configuration for a recipe."""
-    return gpt.GPTConfig(
-        vocab_size=len(corpus.alphabet),
-        context_length=recipe.context_length,
-        d_model=recipe.d_model,
-        num_heads=recipe.num_heads,
-        num_blocks=recipe.num_blocks,
-        d_hidden=recipe.d_hidden,
-        dropout=recipe.dropout,
-        init_std=recipe.init_std,
-    )

@@ -39,6 +39,7 @@ class Recipe:
     max_norm: float = _entry(1.0, "longest gradient", least=TINY)
     evaluations: int = _entry(10, "how often to measure, save and write a sample")
     seed: int = _entry(0, "decides the first weights, the batches and the dropout", least=0)
+    name: str = _entry("", "of a speedrun: what the leaderboard calls you; nothing shows no name")
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, with the name and the value."""
@@ -84,6 +85,8 @@ CONFIGS = {
         warmup=100,
         evaluations=20,
     ),
+    # Of a speedrun, the rest is decided in speedrun.py.
+    "speedrun": Recipe(tokens=680_000),
     "known": Recipe(
         data="known_language",
         documents=True,

@@ -3,7 +3,8 @@
     python train.py                     # about 3 minutes on a laptop: 0.8 million parameters
     python train.py --config gpu        # 10 million parameters, for a graphics card
     python train.py --config known      # a made-up language whose least possible loss is known
-    python train.py --resume            # goes on where a run was stopped
+    python train.py --speedrun          # the model of speedrun.py, for the leaderboard
+    python train.py --resume            # goes on where a run was stopped (a speedrun: --speedrun --resume)
     torchrun --nproc-per-node 2 train.py --config gpu      # several cards
 
 What comes out stands beside this file: `gpt.safetensors` (the weights) and `training.json` (how they came

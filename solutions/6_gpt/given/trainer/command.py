@@ -8,15 +8,17 @@ from typing import Any
 
 from rich.console import Console
 
-from trainer import checkpoint
+from trainer import checkpoint, speedrun
 from trainer.checkpoint import CheckpointError
 from trainer.corpus import Corpus, CorpusError
 from trainer.display import Display
 from trainer.interruption import Interruption
-from trainer.loop import CHECKPOINT, Trainer, TrainingError
+from trainer.loop import Trainer, TrainingError
 from trainer.machine import close, find_machine
 from trainer.recipe import CONFIGS, Recipe
-from trainer.results import WEIGHTS, write_results
+from trainer.results import write_results
+from trainer.speedrun import SpeedrunError
+from trainer.task import Files, plain
 
 COMPLETE, STOPPED, WRONG_USE = 0, 1, 2
 
@@ -33,7 +35,7 @@ def run(stage: Path, arguments: Sequence[str]) -> int:
         return _train(stage, options, console)
     except NotImplementedError as error:
         console.print(f"Training needs a part that is not done yet: {error}", markup=False)
-    except (CheckpointError, CorpusError, TrainingError, UsageError) as error:
+    except (CheckpointError, CorpusError, SpeedrunError, TrainingError, UsageError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
     return WRONG_USE
 
@@ -41,7 +43,8 @@ def run(stage: Path, arguments: Sequence[str]) -> int:
 def _train(stage: Path, options: argparse.Namespace, console: Console) -> int:
     folder = options.out
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = _recipe(folder, options)
+    files = speedrun.FILES if options.speedrun else Files()
+    recipe = _recipe(stage, folder / files.checkpoint, options)
     try:
         machine = find_machine(options.device, options.threads, options.compile)
     except (RuntimeError, AssertionError) as error:
@@ -50,13 +53,14 @@ def _train(stage: Path, options: argparse.Namespace, console: Console) -> int:
         shares = f"{machine.processes} processes times --accumulate {recipe.accumulate}"
         raise UsageError(f"a batch of {recipe.batch_size} cannot be shared evenly among {shares}")
     console.quiet = machine.rank != 0
-    display = Display(folder, console)
+    display = Display(folder / files.curve, folder / files.samples, console)
     corpus = Corpus.read(stage.parent / "data" / recipe.data)
-    trainer = Trainer(recipe, corpus, machine, options.parts, folder, display)
+    task = speedrun.task(recipe, corpus, stage) if options.speedrun else plain(recipe, corpus, options.parts)
+    trainer = Trainer(task, recipe, corpus, machine, folder, display)
     if options.resume:
         trainer.resume()
     else:
-        (folder / "samples.txt").unlink(missing_ok=True)
+        (folder / files.samples).unlink(missing_ok=True)
     _introduce(trainer)
     with Interruption() as interruption:
         result = trainer.train(interruption)
@@ -67,25 +71,35 @@ def _train(stage: Path, options: argparse.Namespace, console: Console) -> int:
         display.say(f"Stopped and saved after {result.progress.step} steps; `--resume` goes on from there.")
         return STOPPED
     display.say(f"validation loss {result.validation_loss:.4f} nats per character, on the whole validation text")
-    display.say(f"The weights are in {folder / WEIGHTS}.")
+    display.say(f"The weights are in {folder / files.weights}.")
     return COMPLETE
 
 
-def _recipe(folder: Path, options: argparse.Namespace) -> Recipe:
+def _recipe(stage: Path, saved: Path, options: argparse.Namespace) -> Recipe:
     """The recipe of the checkpoint to go on with, or the one that is asked for."""
     changed = {name: value for name, value in vars(options).items() if name in _names() and value is not None}
     if options.resume:
         if changed:
             raise UsageError(f"a resumed run keeps its recipe: leave out --{next(iter(changed)).replace('_', '-')}")
-        return checkpoint.load(folder / CHECKPOINT).recipe
-    if (folder / CHECKPOINT).exists() and not options.fresh:
-        raise UsageError(
-            f"{folder / CHECKPOINT} holds a run that is not complete: go on with --resume, or start anew with --fresh"
-        )
+        return checkpoint.load(saved).recipe
+    if saved.exists() and not options.fresh:
+        raise UsageError(f"{saved} holds a run that is not complete: go on with --resume, or start anew with --fresh")
     try:
-        return replace(CONFIGS[options.config], **changed)
+        if options.speedrun:
+            return replace(CONFIGS["speedrun"], **_speedrun_choices(stage, changed, options))
+        if "name" in changed:
+            raise UsageError("--name goes with --speedrun: the leaderboard shows speedruns alone")
+        return replace(CONFIGS[options.config or "cpu"], **changed)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _speedrun_choices(stage: Path, changed: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """What the command line and speedrun.py say together."""
+    others = [name for name in changed if name not in speedrun.OPTIONS] + ["config"] * (options.config is not None)
+    if others:
+        raise UsageError(f"--{others[0].replace('_', '-')} has no say in a speedrun: change {stage / speedrun.FILE}")
+    return {**speedrun.decided(speedrun.load(stage)), **changed}
 
 
 def _introduce(trainer: Trainer) -> None:
@@ -93,8 +107,8 @@ def _introduce(trainer: Trainer) -> None:
     size = sum(weight.numel() for weight in trainer.model.parameters())
     say(f"{size:,} parameters, {recipe.steps} steps of {recipe.tokens_per_step:,} characters of {recipe.data}")
     say(f"on: {trainer.machine.describe()}")
-    say(f"with parts: {trainer.parts.describe()}")
-    for remark in trainer.parts.remarks:
+    say(f"with parts: {trainer.task.parts}")
+    for remark in trainer.task.remarks:
         say(f"    {remark}", "yellow")
     if trainer.progress.step:
         say(f"going on after step {trainer.progress.step}")
@@ -102,7 +116,9 @@ def _introduce(trainer: Trainer) -> None:
 
 def _parser(stage: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train.py", description="Train your GPT.", allow_abbrev=False)
-    parser.add_argument("--config", choices=CONFIGS, default="cpu", help="which recipe to start from (cpu)")
+    configs = [name for name in CONFIGS if name != "speedrun"]
+    parser.add_argument("--config", choices=configs, help="which recipe to start from (cpu)")
+    parser.add_argument("--speedrun", action="store_true", help="train the model of speedrun.py")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped")
     parser.add_argument("--fresh", action="store_true", help="start anew, whatever was stopped")
     parser.add_argument("--out", type=Path, default=stage, metavar="FOLDER", help="where results go (beside train.py)")

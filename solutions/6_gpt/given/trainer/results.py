@@ -6,27 +6,27 @@ from dataclasses import asdict
 import torch
 
 from trainer.checkpoint import write_tensors
-from trainer.loop import CHECKPOINT, Result, Trainer
+from trainer.loop import Result, Trainer
 
 FORMAT_VERSION = 1
-WEIGHTS, RECORD = "gpt.safetensors", "training.json"
 
 
 def write_results(trainer: Trainer, result: Result) -> None:
-    """Write `gpt.safetensors` and `training.json`; the checkpoint of a complete run goes."""
-    write_tensors(trainer.folder / WEIGHTS, result.weights, {})
+    """Write the weights and the record; the checkpoint of a complete run goes."""
+    files = trainer.task.files
+    write_tensors(trainer.folder / files.weights, result.weights, {})
     text = json.dumps(record(trainer, result), indent=1, ensure_ascii=False)
-    (trainer.folder / RECORD).write_text(text + "\n", encoding="utf-8")
+    (trainer.folder / files.record).write_text(text + "\n", encoding="utf-8")
     if result.complete:
-        (trainer.folder / CHECKPOINT).unlink(missing_ok=True)
+        trainer.checkpoint.unlink(missing_ok=True)
 
 
 def record(trainer: Trainer, result: Result) -> dict[str, object]:
-    """The content of `training.json`."""
+    """The content of `training.json`, or of `speedrun.json`."""
     progress, recipe, corpus = result.progress, trainer.recipe, trainer.corpus
     return {
         "format_version": FORMAT_VERSION,
-        "config": asdict(trainer.config),
+        "config": trainer.task.sizes,
         "alphabet": corpus.alphabet,
         "parameters": sum(weight.numel() for weight in trainer.model.parameters()),
         "validation_loss": result.validation_loss,
@@ -35,9 +35,10 @@ def record(trainer: Trainer, result: Result) -> dict[str, object]:
         "steps": progress.step,
         "recipe": asdict(recipe),
         "data": {"name": corpus.name, "sha256": corpus.digest},
-        "parts": trainer.parts.describe(),
+        "parts": trainer.task.parts,
         "machine": trainer.machine.describe(),
         "torch": str(torch.__version__),
         "seconds": round(progress.seconds, 1),
         "curve": progress.curve,
+        **trainer.task.told,
     }
