@@ -17,7 +17,7 @@ from autograder.grade import stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.isolation.process import Template
 from autograder.lab import Lab, StageFolders
-from autograder.leaderboard import ENTRY_FILES, Entry, KeptResults, Measured, Measurer, rank
+from autograder.leaderboard import Entry, KeptResults, Measured, Measurer, rank
 from autograder.store import write_atomically
 
 
@@ -48,14 +48,17 @@ def leaderboard(
     """
     lab, console = option.lab, Console(highlight=False)
     stage = lab.stage(stage_id)
+    if not stage.stage.entries:
+        raise click.UsageError(f"{stage_id} has no leaderboard: grading.yml lists no `entries` for it")
     wanted = [
-        replace(one, attachments=ENTRY_FILES) if one.stage == stage.id else one for one in stage_files(lab, [stage.id])
+        replace(one, attachments=tuple(stage.stage.entries.items())) if one.stage == stage.id else one
+        for one in stage_files(lab, [stage.id])
     ]
     submissions = take_in(paths, wanted)
     with proven_template(console, isolated=not unsafe_no_isolation) as template:
         entries = _measure(lab, stage, submissions, template, console, fresh=fresh)
     if not entries:
-        console.print("nobody handed in an entry: no folder holds speedrun.py", style="yellow")
+        console.print("nobody handed in an entry: no folder holds a speedrun.safetensors", style="yellow")
         sys.exit(WRONG_USE)
     ranking = rank(entries)
     print_leaderboard(console, ranking, show_students=show_students)

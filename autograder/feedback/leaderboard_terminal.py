@@ -34,9 +34,9 @@ def print_leaderboard(console: Console, ranking: Ranking, *, show_students: bool
 def _table(ranking: Ranking, *, show_students: bool) -> Table:
     table = Table()
     for heading in ("class", "rank", "name", *(["student"] if show_students else [])):
-        table.add_column(heading)
-    for heading in ("tokens", "parameters", "hidden loss", "declared"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, overflow="fold")
+    for heading in ("tokens", "parameters", "hidden text", "declared"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for event, places in ranking.places:
         for place in places:
             one = place.measured

@@ -1,13 +1,12 @@
 """The class's entries to the speedrun, measured on one hidden text and ranked."""
 
-from autograder.leaderboard.entry import ENTRY_FILES, Entry, Measured, Measurer
+from autograder.leaderboard.entry import Entry, Measured, Measurer
 from autograder.leaderboard.events import EVENTS, Event
 from autograder.leaderboard.kept import KeptResults
 from autograder.leaderboard.ranking import BARS, Bar, Place, Ranking, rank
 
 __all__ = [
     "BARS",
-    "ENTRY_FILES",
     "EVENTS",
     "Bar",
     "Entry",

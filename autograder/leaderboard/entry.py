@@ -17,7 +17,7 @@ from autograder.leaderboard.kept import KeptResults
 from autograder.measure import PLAYS, loaded_twice
 from autograder.stand_ins import modules_for
 from autograder.text import printable
-from autograder.trained import LARGEST_WEIGHTS, TrainedModelError
+from autograder.trained import TrainedModelError
 from autograder.trained.entry import (
     LONGEST_NAME,
     MODULE,
@@ -29,8 +29,6 @@ from autograder.trained.entry import (
     read_entry_record,
 )
 
-# What an entry adds to the hand-in of its stage, and the most MB of each.
-ENTRY_FILES = ((SOURCE_FILE, 1), (WEIGHTS_FILE, LARGEST_WEIGHTS >> 20), (RECORD_FILE, 1))
 _LONGEST_PROBLEM = 300
 
 
@@ -50,7 +48,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 class Entry:
     """What came of one student's entry: figures, or why there are none.
 
-    A student who handed in nothing for the leaderboard takes no part, and is no entry. ``problem`` may be shown to
+    A student who handed in no model for the leaderboard takes no part, and is no entry. ``problem`` may be shown to
     anyone: nothing that student code said while it read hidden text is in it.
     """
 
@@ -112,9 +110,9 @@ class Measurer:
         if submission.source is None:
             assert submission.refusal is not None
             raise TrainedModelError(submission.refusal.message)
-        if not files:
+        if not files.keys() - {SOURCE_FILE}:  # everybody is given a speedrun.py to start from
             return None
-        if missing := [name for name, _ in ENTRY_FILES if name not in files]:
+        if missing := [name for name in (SOURCE_FILE, WEIGHTS_FILE, RECORD_FILE) if name not in files]:
             raise TrainedModelError(f"not handed in: {', '.join(missing)}")
         raw = files[SOURCE_FILE].read()
         source, _ = check_source(raw, SOURCE_FILE)
@@ -122,7 +120,7 @@ class Measurer:
         if event_of(record.tokens) is None:
             most = max(event.most_tokens for event in EVENTS)
             raise TrainedModelError(f"trained on {record.tokens:,} tokens; {most:,} is the most that is ranked")
-        if record.sha256 and record.sha256 not in (_sha256(raw), _sha256(source.encode())):
+        if record.speedrun_sha256 and record.speedrun_sha256 not in (_sha256(raw), _sha256(source.encode())):
             raise TrainedModelError(f"{RECORD_FILE} was written for another {SOURCE_FILE}: hand in the one you trained")
         own = {name: one.source for name, one in by_stage.items() if one.source is not None}
         modules, _ = modules_for(self._lab, self._stage, submission.source, own)

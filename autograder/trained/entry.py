@@ -1,8 +1,9 @@
 """An entry to the speedrun: any model that the student's ``speedrun.py`` builds, and what is said of it.
 
 A limit on parameters is a limit on what the weights can hold, so they are counted in the file that was handed in,
-not believed. Matrices with one row per character are embeddings and are free up to ``FREE_EMBEDDINGS`` numbers
-altogether; everything else counts.
+not believed. Matrices with a row per character or per pair of characters are embeddings, and so is one matrix with a
+row per position, the smallest. They are free up to ``FREE_EMBEDDINGS`` numbers altogether; everything else counts. A
+matrix that only looks like an embedding is free as well, which is why these have a limit too.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ SOURCE_FILE = f"{MODULE}.py"
 WEIGHTS_FILE = f"{MODULE}.safetensors"
 RECORD_FILE = f"{MODULE}.json"
 MOST_PARAMETERS = 800_000
-FREE_EMBEDDINGS = 200_000
+FREE_EMBEDDINGS = 600_000  # of 64 characters, their pairs and 128 positions, with 128 features: 548,864
 SHORTEST_CONTEXT, LONGEST_CONTEXT = 8, 1024
 LONGEST_NAME = 40
 
@@ -36,14 +37,17 @@ _AGAIN = "hand in the file as train.py wrote it"
 
 
 class EntryRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is used of ``speedrun.json``; ``name`` is the one to show, empty for none."""
+    """What is used of ``speedrun.json``; ``name`` is the one to show, empty for none.
+
+    ``speedrun_sha256`` is that of the ``speedrun.py`` that was trained; where it is empty nothing is compared.
+    """
 
     format_version: int
     alphabet: Annotated[str, msgspec.Meta(min_length=2, max_length=1024)]
     tokens: Annotated[int, msgspec.Meta(ge=1)]
     validation_loss: float | None = None
     name: str = ""
-    sha256: str = ""
+    speedrun_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,13 @@ def read_entry_record(raw: bytes) -> EntryRecord:
     return record
 
 
-def count_parameters(weights: Mapping[str, Tensor], vocab_size: int) -> tuple[int, int]:
+def count_parameters(weights: Mapping[str, Tensor], model: Model) -> tuple[int, int]:
     """How many parameters count, and how many are embeddings and free."""
+    matrices = [weight for weight in weights.values() if weight.ndim == 2]
+    of_characters = sum(one.numel() for one in matrices if len(one) in (model.vocab_size, model.vocab_size**2))
+    of_positions = min((one.numel() for one in matrices if len(one) == model.context_length), default=0)
     whole = sum(weight.numel() for weight in weights.values())
-    rows = (weight.numel() for weight in weights.values() if weight.ndim == 2 and len(weight) == vocab_size)
-    free = min(sum(rows), FREE_EMBEDDINGS)
+    free = min(of_characters + of_positions, FREE_EMBEDDINGS, whole)
     return whole - free, free
 
 
@@ -116,12 +122,12 @@ def grade_entry(
         SubmissionError, WorkerDied: the model fails.
     """
     numbers = read_weights(weights, WEIGHTS_FILE)
-    parameters, embeddings = count_parameters(numbers, len(record.alphabet))
+    model = _model(record, sessions[0].request("value", target=Reference("CONTEXT_LENGTH")))
+    parameters, embeddings = count_parameters(numbers, model)
     if parameters > MOST_PARAMETERS:
         raise TrainedModelError(
             f"{parameters:,} parameters without embeddings; {MOST_PARAMETERS:,} is the most that is ranked"
         )
-    model = _model(record, sessions[0].request("value", target=Reference("CONTEXT_LENGTH")))
     student, twin = map(Student, sessions)
     figures = figures_of(student, twin, model, numbers, plays, secret, characters)
     if not figures.learnt:

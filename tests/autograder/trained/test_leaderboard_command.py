@@ -41,13 +41,13 @@ def row(result: Result, name: str) -> list[str]:
 def test_a_class_is_ranked_and_says_why_some_are_not(ranked, tmp_path):
     name = "<b>Ada</b>\u202e"
     told = hashlib.sha256(source()).hexdigest()
-    ada = hand_in(tmp_path / "class" / "s-ada", speedrun__json=record(name=name, sha256=told))
+    ada = hand_in(tmp_path / "class" / "s-ada", speedrun__json=record(name=name, speedrun_sha256=told))
     hand_in(tmp_path / "class" / "s-bob", speedrun__py=source("return logits * 0.4"))
     hand_in(tmp_path / "class" / "s-cyd", speedrun__json=record(name="Long", tokens=1_500_000))
     hand_in(tmp_path / "class" / "s-dan", speedrun__json=record(tokens=1_500_001))
     hand_in(tmp_path / "class" / "s-eve", speedrun__json=b"")
-    hand_in(tmp_path / "class" / "s-fay", speedrun__json=record(sha256="0" * 64))
-    hand_in(tmp_path / "class" / "s-gus", speedrun__py=b"", speedrun__json=b"", speedrun__safetensors=b"")
+    hand_in(tmp_path / "class" / "s-fay", speedrun__json=record(speedrun_sha256="0" * 64))
+    hand_in(tmp_path / "class" / "s-gus", speedrun__json=b"", speedrun__safetensors=b"")
     page, file = tmp_path / "page.html", tmp_path / "board.json"
     result = ranked(ada.parent, "--out", page, "--json", file, isolated=True)
     assert result.exit_code == 0, result.output
@@ -102,7 +102,7 @@ def test_who_stops_it_loses_nothing(ranked, tmp_path, monkeypatch):
 
 
 def test_without_any_entry_it_says_so(ranked, tmp_path):
-    nothing = hand_in(tmp_path / "gus", speedrun__py=b"", speedrun__json=b"", speedrun__safetensors=b"")
+    nothing = hand_in(tmp_path / "gus", speedrun__json=b"", speedrun__safetensors=b"")
     result = ranked(nothing)
     assert result.exit_code == 2
-    assert "no folder holds speedrun.py" in result.output
+    assert "no folder holds a speedrun.safetensors" in result.output
