@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from autograder.fingerprint import class_secret, course_secret, stage_fingerprint
-from autograder.intake import RefusedError, StageSubmission
+from autograder.intake import RefusalReason, RefusedError, StageSubmission
 from autograder.intake.sources import check_source
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Template
@@ -109,6 +109,8 @@ class Measurer:
         files = {one.name: one for one in submission.attachments}
         if submission.source is None:
             assert submission.refusal is not None
+            if submission.refusal.reason is RefusalReason.MISSING:  # a stage that was not begun has no entry
+                return None
             raise TrainedModelError(submission.refusal.message)
         if not files.keys() - {SOURCE_FILE}:  # everybody is given a speedrun.py to start from
             return None
