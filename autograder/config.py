@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -113,6 +114,7 @@ class Stage(_Table, frozen=True, kw_only=True):
     max_examples: PositiveInt = 20
     limits: ResourceLimits = ResourceLimits()
     attachments: dict[str, PositiveInt] = {}  # files handed in beside the module → the most MB each may have
+    entries: dict[str, PositiveInt] = {}  # the same for the leaderboard: no check looks at these, no grade is changed
     exercises: Annotated[dict[str, Exercise], msgspec.Meta(min_length=1)]
     questions: dict[str, ManualQuestion] = {}
 
@@ -202,9 +204,11 @@ def _check_module(module: str, taken: Mapping[str, str], place: tuple[str, ...],
 
 def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> None:
     """Exercises, checks, questions and attachments are found by their names."""
-    for name in stage.attachments:
-        if not _FILE_NAME.fullmatch(name) or name in (f"{stage.module}.py", f"{stage.module}.ipynb"):
-            raise source.error((*place, "attachments", name), f"`{name}` must be the name of a further file")
+    taken = {f"{stage.module}.py", f"{stage.module}.ipynb"}
+    for key, name in [*product(["attachments"], stage.attachments), *product(["entries"], stage.entries)]:
+        if not _FILE_NAME.fullmatch(name) or name in taken:
+            raise source.error((*place, key, name), f"`{name}` must be the name of a further file")
+        taken.add(name)
     owners: dict[str, str] = {}
     for name, exercise in stage.exercises.items():
         here = (*place, "exercises", name)

@@ -1,6 +1,7 @@
 """Trained models measured one by one, as grading measures them: on the student's own modules, on the class's text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from autograder.fingerprint import class_secret, course_secret
@@ -8,6 +9,7 @@ from autograder.intake import RefusedError, StageSubmission
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Limits, Template
 from autograder.isolation.proxy import Student
+from autograder.isolation.worker import Worker
 from autograder.lab import Lab, StageFolders
 from autograder.stand_ins import modules_for
 from autograder.text import printable
@@ -77,12 +79,22 @@ def measure_model(
         TrainedModelError: the files or the model are not fit to be measured.
         SubmissionError, WorkerDied: the model fails.
     """
-    workers = [template.spawn(LIMITS) for _ in range(2)]
+    with loaded_twice(template, modules, stage.stage.module) as (student, twin):
+        return grade_model(Student(student), Student(twin), record, weights, lab.root / PLAYS, secret)
+
+
+@contextmanager
+def loaded_twice(template: Template, modules: Mapping[str, str], main: str) -> Iterator[tuple[Worker, Worker]]:
+    """Two workers that have loaded the same modules and know nothing of each other.
+
+    Raises:
+        SubmissionError, WorkerDied: the modules cannot be imported.
+    """
+    workers = (template.spawn(LIMITS), template.spawn(LIMITS))
     try:
         for worker in workers:
-            worker.request("load", modules=dict(modules), main=stage.stage.module)
-        student, twin = map(Student, workers)
-        return grade_model(student, twin, record, weights, lab.root / PLAYS, secret)
+            worker.request("load", modules=dict(modules), main=main)
+        yield workers
     finally:
         for worker in workers:
             worker.kill()

@@ -23,6 +23,7 @@ _MODULES = {
     "report": "output",
     "export": "output",
     "measure": "measure",
+    "leaderboard": "leaderboard",
     "verify": "verify",
     "doctor": "doctor",
     "demo": "demo",

@@ -1,6 +1,5 @@
 """``autograder measure``: how well students' trained models foretell hidden text."""
 
-import sys
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -10,13 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option
+from autograder.cli.isolated import proven_template
+from autograder.cli.shared import LabOption, pass_lab, progress, unsafe_option
 from autograder.corpora.gap import missing_skill
 from autograder.grade import stage_files
 from autograder.intake import take_in
-from autograder.isolation.process import Template, TemplateError
-from autograder.isolation.selfcheck import self_check
-from autograder.judge.pool import refusal
 from autograder.measure import Measurement, measure_hand_in
 from autograder.trained import ModelResult
 
@@ -39,7 +36,7 @@ def measure(option: LabOption, paths: tuple[Path, ...], stage_id: str, unsafe_no
     students = [list(group) for _, group in groupby(submissions, key=lambda one: one.student)]
     measurements: list[Measurement] = []
     with (
-        _template(console, isolated=not unsafe_no_isolation) as template,
+        proven_template(console, isolated=not unsafe_no_isolation) as template,
         progress(console, "measuring", len(students)) as done,
     ):
         for group in students:
@@ -49,22 +46,6 @@ def measure(option: LabOption, paths: tuple[Path, ...], stage_id: str, unsafe_no
     for one in measurements:
         if one.problem:
             console.print(f"{one.student}: {one.problem}", style="yellow", markup=False, soft_wrap=True)
-
-
-def _template(console: Console, *, isolated: bool) -> Template:
-    """A template whose isolation is proved; the program ends where it cannot be."""
-    if not isolated:
-        return Template.start_without_isolation()
-    try:
-        template = Template.start()
-    except TemplateError as error:
-        console.print(str(error), style="red", markup=False, soft_wrap=True)
-        sys.exit(WRONG_USE)
-    if open_probes := tuple(probe.name for probe in self_check(template) if not probe.closed):
-        template.close()
-        console.print(refusal(open_probes), style="red", markup=False, soft_wrap=True)
-        sys.exit(WRONG_USE)
-    return template
 
 
 def _table(measurements: Sequence[Measurement]) -> Table:

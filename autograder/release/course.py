@@ -59,6 +59,6 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
             {"name": name, "title": question.title, "points": question.points}
             for name, question in stage.stage.questions.items()
         ],
-        "attachments": stage.stage.attachments,
+        "attachments": {**stage.stage.attachments, **stage.stage.entries},
         "stub": strip_solutions(reference, str(stage.reference)),
     }

@@ -6,7 +6,7 @@ from random import Random
 
 from autograder.corpora.held_out import draw_passages, draw_seed, read_plays
 from autograder.corpora.known_language import DOCUMENT_END, KnownLanguage, Skill
-from autograder.trained.record import Record
+from autograder.trained.model import Model
 
 # Enough for a mean that the draw moves by a hundredth.
 CHARACTERS = 30_000
@@ -26,20 +26,20 @@ class HiddenText:
     limits: tuple[tuple[float, Skill], ...] | None = None
 
 
-def draw_hidden_text(record: Record, plays: Path, secret: bytes, characters: int = CHARACTERS) -> HiddenText:
+def draw_hidden_text(model: Model, plays: Path, secret: bytes, characters: int = CHARACTERS) -> HiddenText:
     """The text for a model: in the known language where its alphabet is that one's, else of held-out plays.
 
     The same secret draws the same text for models of the same context length.
 
     Args:
-        record: what the student says of the model.
+        model: reads the text, in its alphabet.
         plays: the archive of held-out plays.
         secret: of the course.
         characters: how many are foretold, at least.
     """
-    length = record.config.context_length
+    length = model.context_length
     language = KnownLanguage()
-    if set(record.alphabet) != set(language.alphabet):
+    if set(model.alphabet) != set(language.alphabet):
         return HiddenText(tuple(draw_passages(read_plays(plays), secret, length, characters)))
     random = Random(draw_seed(secret, b"known language"))
     texts = [language.write(length, random) for _ in range(-(-characters // length))]

@@ -23,7 +23,7 @@ from torch import Tensor
 from autograder.isolation.errors import SubmissionError
 from autograder.isolation.proxy import RemoteObject, Student
 from autograder.trained.errors import TrainedModelError
-from autograder.trained.record import Record
+from autograder.trained.model import Model
 
 # Tokens in one call: a call of the largest model stays well within a call's CPU seconds.
 TOKENS_AT_ONCE = 2048
@@ -53,31 +53,29 @@ class Measured:
 
 @torch.no_grad()  # otherwise the worker keeps every call's graph for a backward pass that never comes
 def measure(
-    student: Student, twin: Student, record: Record, weights: Mapping[str, Tensor], passages: Sequence[str], seed: int
+    student: Student, twin: Student, model: Model, weights: Mapping[str, Tensor], passages: Sequence[str], seed: int
 ) -> Measured:
     """The model's loss on each character of some passages but the first.
 
     Args:
         student: the submission, loaded.
         twin: the same in another process.
-        record: what the student says of the model.
+        model: what is to be measured.
         weights: the model's, by their names.
         passages: texts of one length, at most a context and one character; unknown to the student.
         seed: decides where passages are replaced.
 
     Raises:
-        TrainedModelError: the weights don't fit the student's GPT, or the model gives no logits, or peeks.
+        TrainedModelError: the weights don't fit the model, or the model gives no logits, or peeks.
         SubmissionError, WorkerDied: the model fails. It has read hidden text by then: what it says is not passed on.
     """
-    held = sum(weight.numel() for weight in weights.values())
-    if held != record.parameters:
-        raise TrainedModelError(f"training.json declares {record.parameters:,} parameters, the file holds {held:,}")
-    tokens = _encode(passages, record)
+    tokens = _encode(passages, model)
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    untrained = _log_probabilities(_model(twin, record, None), inputs[:UNTRAINED_PASSAGES], record)
-    scores = _log_probabilities(_model(student, record, weights), inputs, record)
-    replaced, places = _replace_ends(inputs, record.config.vocab_size, Random(seed))
-    _refuse_peeking(scores, _log_probabilities(_model(twin, record, weights), replaced, record), places)
+    untrained = _log_probabilities(_built(twin, model, None), inputs[:UNTRAINED_PASSAGES], model)
+    scores = _log_probabilities(_built(student, model, weights), inputs, model)
+    replaced, places = _replace_ends(inputs, model.vocab_size, Random(seed))
+    again = _log_probabilities(_built(twin, model, weights), replaced, model)
+    _refuse_peeking(scores, again, places, model)
     untrained_losses = _losses(untrained, targets[:UNTRAINED_PASSAGES])
     return Measured(tuple(_losses(scores, targets).tolist()), float(untrained_losses.mean()))
 
@@ -87,59 +85,52 @@ def _losses(scores: Tensor, targets: Tensor) -> Tensor:
     return -scores.gather(-1, targets[..., None]).flatten()
 
 
-def _encode(passages: Sequence[str], record: Record) -> Tensor:
+def _encode(passages: Sequence[str], model: Model) -> Tensor:
     """Token ids `(passages, length + 1)`."""
-    ids = {character: number for number, character in enumerate(record.alphabet)}
+    ids = {character: number for number, character in enumerate(model.alphabet)}
     if unknown := set("".join(passages)) - set(ids):
         raise TrainedModelError(f"the model's alphabet lacks {min(unknown)!r}; train on a text that has all characters")
     longest = max(len(passage) for passage in passages) - 1
-    if longest > record.config.context_length:
-        raise ValueError(f"passages of {longest} characters for a context of {record.config.context_length}")
+    if longest > model.context_length:
+        raise ValueError(f"passages of {longest} characters for a context of {model.context_length}")
     return torch.tensor([[ids[character] for character in passage] for passage in passages])
 
 
-def _model(student: Student, record: Record, weights: Mapping[str, Tensor] | None) -> RemoteObject:
-    """The student's own GPT with the weights handed in, or None for those it starts from."""
-    sizes = record.config
-    model: RemoteObject = student.GPT(
-        student.GPTConfig(
-            vocab_size=sizes.vocab_size,
-            context_length=sizes.context_length,
-            d_model=sizes.d_model,
-            num_heads=sizes.num_heads,
-            num_blocks=sizes.num_blocks,
-            d_hidden=sizes.d_hidden,
-        )
-    )
+def _built(student: Student, model: Model, weights: Mapping[str, Tensor] | None) -> RemoteObject:
+    """The student's model with the weights handed in, or None for those it starts from."""
+    built = model.build(student)
+    if not isinstance(built, RemoteObject):
+        raise TrainedModelError(f"{model.called} is no module of PyTorch; look at what {model.file} makes of it")
     try:
         if weights is not None:
-            model.load_state_dict(dict(weights))
+            built.load_state_dict(dict(weights))
     except SubmissionError:
         raise TrainedModelError(
-            "the weights do not fit your GPT: they have other names or shapes; train the model of the gpt.py handed in"
+            f"the weights do not fit {model.called}: they have other names or shapes; "
+            f"train the model of the {model.file} handed in"
         ) from None
-    model.eval()
-    return model
+    built.eval()
+    return built
 
 
-def _log_probabilities(model: RemoteObject, inputs: Tensor, record: Record) -> Tensor:
+def _log_probabilities(built: RemoteObject, inputs: Tensor, model: Model) -> Tensor:
     """`(passages, length, vocab)` in float64, made of the model's logits."""
-    return torch.cat([_checked(model(piece), piece, record) for piece in _pieces(inputs)])
+    return torch.cat([_checked(built(piece), piece, model) for piece in _pieces(inputs)])
 
 
 def _pieces(inputs: Tensor) -> Iterator[Tensor]:
     yield from torch.split(inputs, max(1, TOKENS_AT_ONCE // inputs.shape[1]))
 
 
-def _checked(logits: object, inputs: Tensor, record: Record) -> Tensor:
-    wanted = (*inputs.shape, record.config.vocab_size)
+def _checked(logits: object, inputs: Tensor, model: Model) -> Tensor:
+    wanted = (*inputs.shape, model.vocab_size)
     if not isinstance(logits, Tensor) or tuple(logits.shape) != wanted or not logits.is_floating_point():
         raise TrainedModelError(
-            f"your GPT did not give logits of shape {wanted} for tokens of shape {tuple(inputs.shape)}"
+            f"{model.called} did not give logits of shape {wanted} for tokens of shape {tuple(inputs.shape)}"
         )
     logits = logits.detach().double()
     if not logits.isfinite().all():
-        raise TrainedModelError("your GPT gave logits that are not finite")
+        raise TrainedModelError(f"{model.called} gave logits that are not finite")
     return logits.log_softmax(dim=-1)
 
 
@@ -155,10 +146,10 @@ def _replace_ends(inputs: Tensor, vocab_size: int, random: Random) -> tuple[Tens
     return replaced, places
 
 
-def _refuse_peeking(scores: Tensor, replaced: Tensor, places: Sequence[int]) -> None:
+def _refuse_peeking(scores: Tensor, replaced: Tensor, places: Sequence[int], model: Model) -> None:
     for before, after, place in zip(scores, replaced, places, strict=True):
         if not torch.allclose(before[: place + 1], after[: place + 1], rtol=0, atol=TOLERANCE):
             raise TrainedModelError(
-                "your GPT foretells a character otherwise when the ones after it change: "
+                f"{model.called} foretells a character otherwise when the ones after it change: "
                 "it sees what it should foretell, or keeps something from one text to the next"
             )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
 
+from torch import Tensor
+
 from autograder.corpora.gap import Gap, gap, gap_by_skill
 from autograder.corpora.held_out import draw_seed
 from autograder.corpora.known_language import Skill
@@ -13,16 +15,19 @@ from autograder.isolation.proxy import Student
 from autograder.trained.errors import TrainedModelError
 from autograder.trained.hidden_text import CHARACTERS, draw_hidden_text
 from autograder.trained.measure import Measured, measure
+from autograder.trained.model import Model, gpt_of
 from autograder.trained.record import Record, read_record
 from autograder.trained.weights import read_weights
 
+# What training has to gain, in nats per character: an untrained model loses about ln 64 = 4.2.
+LEARNT_AT_LEAST = 1.0
 
-@dataclass(frozen=True)
-class ModelResult:
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
     """What a model is worth on hidden text.
 
     Attributes:
-        record: what the student says of it.
         loss: mean, in nats per character.
         standard_error: of ``loss``, for another draw of passages.
         untrained_loss: the same model's with the weights that it starts from.
@@ -30,12 +35,23 @@ class ModelResult:
         gaps: the same by skill.
     """
 
-    record: Record
     loss: float
     standard_error: float
     untrained_loss: float
     gap: Gap | None = None
     gaps: Mapping[Skill, Gap] = field(default_factory=dict)
+
+    @property
+    def learnt(self) -> bool:
+        """Whether what the model knows is in its weights, and was not there before training."""
+        return self.loss <= self.untrained_loss - LEARNT_AT_LEAST
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelResult(Figures):
+    """The figures of a student's GPT, with what the student says of it."""
+
+    record: Record
 
 
 def grade_model(
@@ -47,7 +63,7 @@ def grade_model(
     secret: bytes,
     characters: int = CHARACTERS,
 ) -> ModelResult:
-    """Measure a model on hidden text.
+    """Measure a GPT on hidden text.
 
     Args:
         student: the submission that the model belongs to, loaded.
@@ -64,16 +80,33 @@ def grade_model(
     """
     told = read_record(record)
     numbers = read_weights(weights)
-    text = draw_hidden_text(told, plays, secret, characters)
-    measured = measure(student, twin, told, numbers, text.passages, draw_seed(secret, b"replaced ends"))
+    held = sum(weight.numel() for weight in numbers.values())
+    if held != told.parameters:
+        raise TrainedModelError(f"training.json declares {told.parameters:,} parameters, the file holds {held:,}")
+    figures = figures_of(student, twin, gpt_of(told), numbers, plays, secret, characters)
+    return ModelResult(record=told, **vars(figures))
+
+
+def figures_of(
+    student: Student,
+    twin: Student,
+    model: Model,
+    weights: Mapping[str, Tensor],
+    plays: Path,
+    secret: bytes,
+    characters: int = CHARACTERS,
+) -> Figures:
+    """Measure any model that a submission builds; arguments and errors as those of ``grade_model``."""
+    text = draw_hidden_text(model, plays, secret, characters)
+    measured = measure(student, twin, model, weights, text.passages, draw_seed(secret, b"replaced ends"))
     error = _standard_error(measured, len(text.passages))
-    result = ModelResult(told, measured.loss, error, measured.untrained_loss)
+    figures = Figures(loss=measured.loss, standard_error=error, untrained_loss=measured.untrained_loss)
     if text.limits is None:
-        return result
+        return figures
     whole = gap(measured.losses, text.limits)
     if whole.impossible:
-        raise TrainedModelError("your GPT is better than any reader of this language can be: it knows the text")
-    return replace(result, gap=whole, gaps=gap_by_skill(measured.losses, text.limits))
+        raise TrainedModelError(f"{model.called} is better than any reader of this language can be: it knows the text")
+    return replace(figures, gap=whole, gaps=gap_by_skill(measured.losses, text.limits))
 
 
 def _standard_error(measured: Measured, passages: int) -> float:

@@ -33,12 +33,27 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     data_offsets: tuple[Size, Size]
 
 
-def read_weights(raw: bytes) -> dict[str, Tensor]:
+def read_weights(raw: bytes, file: str = NAME) -> dict[str, Tensor]:
     """The weights by their names, in float32.
+
+    Args:
+        raw: the file's bytes.
+        file: what it is called.
 
     Raises:
         TrainedModelError: too large, another format, a header that lies about sizes, or numbers that are not finite.
     """
+    try:
+        return _weights(raw)
+    except _UnfitError as error:
+        raise TrainedModelError(f"{file} {error}") from None
+
+
+class _UnfitError(Exception):
+    """The file is not what it should be; the message goes on after its name."""
+
+
+def _weights(raw: bytes) -> dict[str, Tensor]:
     header, numbers = _split(raw)
     entries = _entries(header)
     # Each tensor has to begin where the one before ends: nothing is hidden between them, nothing is read twice.
@@ -58,10 +73,10 @@ def read_weights(raw: bytes) -> dict[str, Tensor]:
 def _split(raw: bytes) -> tuple[bytes, memoryview]:
     if len(raw) > LARGEST_WEIGHTS:
         size = f"{len(raw) / 2**20:.0f} MB, and {LARGEST_WEIGHTS >> 20} MB is the most"
-        raise TrainedModelError(f"{NAME} has {size}; hand in the model of the recipe, or its weights in bfloat16")
+        raise _UnfitError(f"has {size}; hand in the model of the recipe, or its weights in bfloat16")
     if raw.startswith(_PICKLES):
         what = "was written by `torch.save`, a format that can run code and is never opened"
-        raise TrainedModelError(f"{NAME} {what}; hand in the file that train.py writes")
+        raise _UnfitError(f"{what}; hand in the file that train.py writes")
     if len(raw) < _LENGTH.size:
         raise _broken("it is shorter than its first field")
     (length,) = _LENGTH.unpack_from(raw)
@@ -86,7 +101,7 @@ def _entries(header: bytes) -> dict[str, _Entry]:
 def _tensor(name: str, entry: _Entry, numbers: memoryview) -> Tensor:
     dtype = _DTYPES.get(entry.dtype)
     if dtype is None:
-        raise TrainedModelError(f"{NAME}: `{name}` is {entry.dtype}; weights are {', '.join(_DTYPES)}")
+        raise _UnfitError(f"holds `{name}` as {entry.dtype}; weights are {', '.join(_DTYPES)}")
     needed = math.prod(entry.shape) * dtype.itemsize
     begin, stop = entry.data_offsets
     if len(entry.shape) > MOST_AXES or needed != stop - begin or len(numbers) != needed:
@@ -97,9 +112,9 @@ def _tensor(name: str, entry: _Entry, numbers: memoryview) -> Tensor:
     # A copy, which need not be aligned in the file.
     weight = torch.frombuffer(bytearray(numbers), dtype=dtype).reshape(entry.shape).float()
     if not weight.isfinite().all():
-        raise TrainedModelError(f"{NAME}: `{name}` holds numbers that are not finite; train again with a lower rate")
+        raise _UnfitError(f"holds numbers that are not finite in `{name}`; train again with a lower rate")
     return weight
 
 
-def _broken(what: str) -> TrainedModelError:
-    return TrainedModelError(f"{NAME} is damaged: {what}; hand in the file as train.py wrote it")
+def _broken(what: str) -> _UnfitError:
+    return _UnfitError(f"is damaged: {what}; hand in the file as train.py wrote it")

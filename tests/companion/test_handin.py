@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 from tiny_lab import MODULE, STAGE
@@ -14,6 +15,8 @@ from lab import cli
 from lab.course import LabError
 from lab.handin import begun_stages, pack, student_id
 from lab.progress import Progress
+
+ASSIGNMENTS = Path(__file__).parents[2] / "assignments"
 
 
 def test_modules_and_sheets_are_packed_and_nothing_else(course, write):
@@ -109,3 +112,21 @@ def test_further_files_are_packed_when_they_are_there(course, write):
     (course.root / STAGE / "model.bin").write_bytes(b"0" * (2**20 + 1))
     with pytest.raises(LabError, match=f"{STAGE}/model.bin is larger than 1024 KB"):
         pack(course, [stage], "ada", ())
+
+
+def test_an_entry_to_the_speedrun_is_packed_with_its_receipt(course, write):
+    """As the released course describes stage 6; a starter without a model beside it is packed as well."""
+    files = ["speedrun.py", "speedrun.safetensors", "speedrun.json"]
+    released = json.loads((ASSIGNMENTS / "lab" / "course.json").read_text(encoding="utf-8"))
+    (gpt,) = [stage for stage in released["stages"] if stage["id"] == "6_gpt"]
+    write(double="return 2 * x")
+    stage = dataclasses.replace(course.stages[0], attachments=tuple(gpt["attachments"].items()))
+    for name in files:
+        (course.root / STAGE / name).write_bytes(name.encode())
+    done = pack(course, [stage], "ada", ())
+    listed = {one["file"]: one["sha256"] for one in json.loads(done.receipt.read_bytes())["files"]}
+    with zipfile.ZipFile(done.archive) as archive:
+        for name in files:
+            content = archive.read(f"{STAGE}/{name}")
+            assert content == name.encode()
+            assert listed[f"{STAGE}/{name}"] == hashlib.sha256(content).hexdigest()

@@ -19,6 +19,7 @@ from autograder.lab import Lab
 from autograder.results import IsolationLevel
 from autograder.trained import TrainedModelError, grade_model
 from autograder.trained.hidden_text import draw_hidden_text
+from autograder.trained.model import gpt_of
 from autograder.trained.record import read_record
 
 LAB = Lab.find(Path(__file__))
@@ -66,7 +67,7 @@ def test_an_honest_model_gets_the_loss_of_its_logits(opened):
     """Computed again with the reference's own loss, on text encoded here."""
     student, twin = opened()
     result = graded((student, twin))
-    text = draw_hidden_text(read_record(record()), PLAYS, SECRET, CHARACTERS)
+    text = draw_hidden_text(gpt_of(read_record(record())), PLAYS, SECRET, CHARACTERS)
     assert len(text.passages) == CHARACTERS // 16
     model = student.GPT(student.GPTConfig(**SIZES, vocab_size=len(ALPHABET)))
     model.load_state_dict(weights())
@@ -83,8 +84,8 @@ def test_weights_in_bfloat16_cost_nothing_that_counts(opened):
 
 
 def test_text_is_drawn_by_the_secret_and_by_the_context_alone():
-    told = read_record(record())
-    first, again, other = (draw_hidden_text(told, PLAYS, secret, 320).passages for secret in (SECRET, SECRET, b"x"))
+    model = gpt_of(read_record(record()))
+    first, again, other = (draw_hidden_text(model, PLAYS, secret, 320).passages for secret in (SECRET, SECRET, b"x"))
     assert first == again != other
     assert {len(passage) for passage in first} == {17}
 
@@ -208,7 +209,7 @@ def test_a_model_of_the_known_language_is_told_its_gap_and_what_is_missing(opene
 def test_whoever_knows_the_hidden_text_is_found_out(opened):
     """Impossible without the secret: here the model is given all the passages."""
     language = KnownLanguage()
-    text = draw_hidden_text(read_record(record(language.alphabet)), PLAYS, SECRET, CHARACTERS)
+    text = draw_hidden_text(gpt_of(read_record(record(language.alphabet))), PLAYS, SECRET, CHARACTERS)
     known = json.dumps(sorted(text.passages))
     knowing = (
         f"\n\nKNOWN = {known}\nALPHABET = {language.alphabet!r}\n\n\ndef recall(tokens):\n"

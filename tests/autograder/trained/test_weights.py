@@ -73,11 +73,14 @@ LYING = {
     "two in one place": (file_of({"v": entry([1], 0, 4), "w": entry([1], 0, 4)}, bytes(4)), "begins at byte 0"),
     "a gap": (file_of({"v": entry([1], 0, 4), "w": entry([1], 8, 12)}, bytes(12)), "`w` begins at byte 8"),
     "something behind": (file_of({"w": entry([1], 0, 4)}, bytes(9)), "5 bytes belong to no tensor"),
-    "whole numbers": (file_of({"w": entry([1], 0, 4, "I32")}, bytes(4)), "`w` is I32; weights are F64, F32, F16, BF16"),
+    "whole numbers": (
+        file_of({"w": entry([1], 0, 4, "I32")}, bytes(4)),
+        "holds `w` as I32; weights are F64, F32, F16, BF16",
+    ),
     "too many axes": (file_of({"w": entry([1] * 9, 0, 4)}, bytes(4)), "is damaged"),
     "not a number": (
         safetensors.torch.save({"w": torch.tensor([1.0, float("nan")])}),
-        "`w` holds numbers that are not finite",
+        "holds numbers that are not finite in `w`",
     ),
     "infinity": (safetensors.torch.save({"w": torch.tensor([float("inf")])}), "not finite"),
     "an old pickle": (pickle.dumps({"w": 1}), "a format that can run code and is never opened"),

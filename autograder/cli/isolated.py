@@ -1,0 +1,26 @@
+"""Where student code runs for a command that measures: kept apart, and proved to be."""
+
+import sys
+
+from rich.console import Console
+
+from autograder.cli.shared import WRONG_USE
+from autograder.isolation.process import Template, TemplateError
+from autograder.isolation.selfcheck import self_check
+from autograder.judge.pool import refusal
+
+
+def proven_template(console: Console, *, isolated: bool) -> Template:
+    """A template whose isolation is proved; the program ends where it cannot be."""
+    if not isolated:
+        return Template.start_without_isolation()
+    try:
+        template = Template.start()
+    except TemplateError as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        sys.exit(WRONG_USE)
+    if open_probes := tuple(probe.name for probe in self_check(template) if not probe.closed):
+        template.close()
+        console.print(refusal(open_probes), style="red", markup=False, soft_wrap=True)
+        sys.exit(WRONG_USE)
+    return template

@@ -1,0 +1,164 @@
+"""One student's entry, from the files handed in to figures or to the reason that there are none."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from autograder.fingerprint import class_secret, course_secret, stage_fingerprint
+from autograder.intake import RefusalReason, RefusedError, StageSubmission
+from autograder.intake.sources import check_source
+from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.isolation.process import Template
+from autograder.lab import Lab, StageFolders
+from autograder.leaderboard.events import EVENTS, event_of
+from autograder.leaderboard.kept import KeptResults
+from autograder.measure import PLAYS, loaded_twice
+from autograder.stand_ins import modules_for
+from autograder.text import printable
+from autograder.trained import TrainedModelError
+from autograder.trained.entry import (
+    LONGEST_NAME,
+    MODULE,
+    RECORD_FILE,
+    SOURCE_FILE,
+    WEIGHTS_FILE,
+    EntryRecord,
+    grade_entry,
+    read_entry_record,
+)
+
+_LONGEST_PROBLEM = 300
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of a measured entry; losses are in nats per character."""
+
+    name: str
+    tokens: int
+    parameters: int
+    embeddings: int
+    loss: float
+    standard_error: float
+    validation_loss: float | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What came of one student's entry: figures, or why there are none.
+
+    A student who handed in no model for the leaderboard takes no part, and is no entry. ``problem`` may be shown to
+    anyone: nothing that student code said while it read hidden text is in it.
+    """
+
+    student: str
+    measured: Measured | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Files:
+    """An entry's files: the record read, the modules that its model runs on, the weights' bytes."""
+
+    record: EntryRecord
+    modules: Mapping[str, str]
+    weights: bytes
+
+
+class Measurer:
+    """Measures the entries of a class; what was measured before, of the same content, is looked up."""
+
+    def __init__(self, lab: Lab, stage: StageFolders, template: Template, kept: KeptResults[Measured]) -> None:
+        self._lab = lab
+        self._stage = stage
+        self._template = template
+        self._kept = kept
+        self._secret = class_secret(course_secret(lab), stage.id)
+        plays = hashlib.sha256((lab.root / PLAYS).read_bytes()).hexdigest()
+        self._basis = "\0".join(
+            (stage_fingerprint(lab, stage), plays, hashlib.sha256(self._secret).hexdigest(), template.level.value)
+        )
+
+    def measure(self, submissions: Iterable[StageSubmission]) -> Entry | None:
+        """The entry of one student; None where there is none.
+
+        Args:
+            submissions: the student's, of this stage with the entry's files attached, and of those that it builds on.
+
+        Raises:
+            LabError: a stand-in is needed that the lab does not have.
+        """
+        by_stage = {one.stage: one for one in submissions}
+        student = by_stage[self._stage.id].student
+        try:
+            files = self._read(by_stage)
+            if files is None:
+                return None
+            return Entry(student, self._measured(files))
+        except (RefusedError, TrainedModelError) as error:
+            return Entry(student, problem=printable(str(error), _LONGEST_PROBLEM))
+        except SubmissionError as error:
+            # The model has read hidden text: its own words stay here.
+            return Entry(student, problem=f"the model stopped with an error ({_kind(error)}); run it on other text")
+        except WorkerDied as death:
+            return Entry(student, problem=f"the model was stopped: {death.reason}")
+
+    def _read(self, by_stage: Mapping[str, StageSubmission]) -> _Files | None:
+        submission = by_stage[self._stage.id]
+        files = {one.name: one for one in submission.attachments}
+        if submission.source is None:
+            assert submission.refusal is not None
+            if submission.refusal.reason is RefusalReason.MISSING:  # a stage that was not begun has no entry
+                return None
+            raise TrainedModelError(submission.refusal.message)
+        if not files.keys() - {SOURCE_FILE}:  # everybody is given a speedrun.py to start from
+            return None
+        if missing := [name for name in (SOURCE_FILE, WEIGHTS_FILE, RECORD_FILE) if name not in files]:
+            raise TrainedModelError(f"not handed in: {', '.join(missing)}")
+        raw = files[SOURCE_FILE].read()
+        source, _ = check_source(raw, SOURCE_FILE)
+        record = read_entry_record(files[RECORD_FILE].read())
+        if event_of(record.tokens) is None:
+            most = max(event.most_tokens for event in EVENTS)
+            raise TrainedModelError(f"trained on {record.tokens:,} tokens; {most:,} is the most that is ranked")
+        if record.speedrun_sha256 and record.speedrun_sha256 not in (_sha256(raw), _sha256(source.encode())):
+            raise TrainedModelError(f"{RECORD_FILE} was written for another {SOURCE_FILE}: hand in the one you trained")
+        own = {name: one.source for name, one in by_stage.items() if one.source is not None}
+        modules, _ = modules_for(self._lab, self._stage, submission.source, own)
+        return _Files(record, {**modules, MODULE: source}, files[WEIGHTS_FILE].read())
+
+    def _measured(self, files: _Files) -> Measured:
+        key = self._key(files)
+        measured = self._kept.get(key)
+        if measured is None:
+            measured = self._run(files)
+            self._kept.put(key, measured)
+        return measured
+
+    def _run(self, files: _Files) -> Measured:
+        with loaded_twice(self._template, files.modules, MODULE) as sessions:
+            result = grade_entry(sessions, files.record, files.weights, self._lab.root / PLAYS, self._secret)
+        return Measured(
+            name=printable(files.record.name.strip(), LONGEST_NAME),
+            tokens=files.record.tokens,
+            parameters=result.parameters,
+            embeddings=result.embeddings,
+            loss=result.figures.loss,
+            standard_error=result.figures.standard_error,
+            validation_loss=files.record.validation_loss,
+        )
+
+    def _key(self, files: _Files) -> str:
+        parts = [self._basis, _sha256(files.weights), _sha256(msgspec.json.encode(files.record))]
+        parts += [f"{name}={_sha256(source.encode())}" for name, source in sorted(files.modules.items())]
+        return _sha256("\0".join(parts).encode())
+
+
+def _kind(error: SubmissionError) -> str:
+    """The builtin error that it is; a class of the student's own could be called after what it read."""
+    return error.type_name if type(error) is not SubmissionError else "one of its own"
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
