@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from autograder.fingerprint import class_secret, course_secret, stage_fingerprint
-from autograder.intake import RefusalReason, RefusedError, StageSubmission
+from autograder.intake import Refusal, RefusalReason, RefusedError, StageSubmission
 from autograder.intake.sources import check_source
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Template
@@ -96,7 +96,9 @@ class Measurer:
             if files is None:
                 return None
             return Entry(student, self._measured(files))
-        except (RefusedError, TrainedModelError) as error:
+        except RefusedError as error:
+            return Entry(student, problem=printable(_told(error.refusal), _LONGEST_PROBLEM))
+        except TrainedModelError as error:
             return Entry(student, problem=printable(str(error), _LONGEST_PROBLEM))
         except SubmissionError as error:
             # The model has read hidden text: its own words stay here.
@@ -111,7 +113,7 @@ class Measurer:
             assert submission.refusal is not None
             if submission.refusal.reason is RefusalReason.MISSING:  # a stage that was not begun has no entry
                 return None
-            raise TrainedModelError(submission.refusal.message)
+            raise TrainedModelError(_told(submission.refusal))
         if not files.keys() - {SOURCE_FILE}:  # everybody is given a speedrun.py to start from
             return None
         if missing := [name for name in (SOURCE_FILE, WEIGHTS_FILE, RECORD_FILE) if name not in files]:
@@ -153,6 +155,13 @@ class Measurer:
         parts = [self._basis, _sha256(files.weights), _sha256(msgspec.json.encode(files.record))]
         parts += [f"{name}={_sha256(source.encode())}" for name, source in sorted(files.modules.items())]
         return _sha256("\0".join(parts).encode())
+
+
+def _told(refusal: Refusal) -> str:
+    """What everybody may read of a refusal: names of folders and archives, which may be a student's, are left out."""
+    if refusal.reason in (RefusalReason.AMBIGUOUS, RefusalReason.ARCHIVE):
+        return f"a file was refused ({refusal.reason}); `autograder grade` says which"
+    return refusal.message
 
 
 def _kind(error: SubmissionError) -> str:

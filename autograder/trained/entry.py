@@ -45,7 +45,7 @@ class EntryRecord(msgspec.Struct, frozen=True, kw_only=True):
     format_version: int
     alphabet: Annotated[str, msgspec.Meta(min_length=2, max_length=1024)]
     tokens: Annotated[int, msgspec.Meta(ge=1)]
-    validation_loss: float | None = None
+    validation_loss: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
     name: str = ""
     speedrun_sha256: str = ""
 

@@ -106,3 +106,19 @@ def test_without_any_entry_it_says_so(ranked, tmp_path):
     result = ranked(nothing)
     assert result.exit_code == 2
     assert "no folder holds a speedrun.safetensors" in result.output
+
+
+def test_nobody_reads_the_paths_or_numbers_of_another(ranked, tmp_path):
+    twice = hand_in(tmp_path / "class" / "s-twice", gpt__py=b"")
+    for number in (1, 2):
+        copy = twice / f"clara_{number}" / "gpt.py"
+        copy.parent.mkdir()
+        copy.write_text(f"# attempt {number}\n", encoding="utf-8")
+    hand_in(tmp_path / "class" / "s-liar", speedrun__json=record(validation_loss=1e308))
+    page = tmp_path / "page.html"
+    result = ranked(twice.parent, "--out", page)
+    assert result.exit_code == 0, result.output
+    assert "a file was refused (ambiguous)" in result.output
+    for shown in (result.output, page.read_text(encoding="utf-8")):
+        assert "clara" not in shown
+        assert "0000000000" not in shown

@@ -45,12 +45,13 @@ def test_the_larger_error_decides_what_is_a_tie():
 
 
 @pytest.mark.parametrize(
-    "name", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7 * 7 }}", "\u202eabc\x1b[31m", "x" * 999]
+    "name", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7777 * 7777 }}", "\u202eabc\x1b[31m", "x" * 999]
 )
 def test_a_name_is_words_and_nothing_else(name):
     ranking = rank([entry("s-ada", 1.5, name=name), Entry("s-bob", problem="<b>`<i>`</b>")])
     page = leaderboard_page("<Course>", ranking)
-    for markup in ("<script", "<img", "<b>", "<i>", "\x1b", "\u202e", "49", "x" * 41, "s-ada", "s-bob", "<Course>"):
+    students = ("s-ada", "s-bob")
+    for markup in ("<script", "<img", "<b>", "<i>", "\x1b", "\u202e", "60481729", "x" * 41, *students, "<Course>"):
         assert markup not in page.split("</style>")[1]
     told = msgspec.json.decode(leaderboard_json(ranking))
     (one,) = told["events"][0]["entries"]
