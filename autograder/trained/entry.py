@@ -20,7 +20,7 @@ from autograder.isolation.wire import Reference
 from autograder.trained.errors import TrainedModelError
 from autograder.trained.hidden_text import CHARACTERS
 from autograder.trained.model import Model
-from autograder.trained.record import FORMAT_VERSION, LARGEST_RECORD
+from autograder.trained.record import AGAIN, FORMAT_VERSION, decode_record
 from autograder.trained.result import Figures, figures_of
 from autograder.trained.weights import read_weights
 
@@ -32,8 +32,6 @@ MOST_PARAMETERS = 800_000
 FREE_EMBEDDINGS = 600_000  # of 64 characters, their pairs and 128 positions, with 128 features: 548,864
 SHORTEST_CONTEXT, LONGEST_CONTEXT = 8, 1024
 LONGEST_NAME = 40
-
-_AGAIN = "hand in the file as train.py wrote it"
 
 
 class EntryRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,17 +71,12 @@ def read_entry_record(raw: bytes) -> EntryRecord:
     Raises:
         TrainedModelError: it cannot be read, or tells of something that the leaderboard does not compare.
     """
-    if len(raw) > LARGEST_RECORD:
-        raise TrainedModelError(f"{RECORD_FILE} is larger than {LARGEST_RECORD >> 20} MB; {_AGAIN}")
-    try:
-        record = msgspec.json.decode(raw, type=EntryRecord)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise TrainedModelError(f"{RECORD_FILE} cannot be read: {error}; {_AGAIN}") from None
+    record = decode_record(raw, EntryRecord, RECORD_FILE)
     if record.format_version != FORMAT_VERSION:
         what = f"its format is {record.format_version}, not {FORMAT_VERSION}"
-        raise TrainedModelError(f"{RECORD_FILE} is of another time: {what}; {_AGAIN}")
+        raise TrainedModelError(f"{RECORD_FILE} is of another time: {what}; {AGAIN}")
     if len(set(record.alphabet)) != len(record.alphabet):
-        raise TrainedModelError(f"{RECORD_FILE} names a character twice in its alphabet; {_AGAIN}")
+        raise TrainedModelError(f"{RECORD_FILE} names a character twice in its alphabet; {AGAIN}")
     if set(record.alphabet) == set(KnownLanguage().alphabet):
         raise TrainedModelError("it was trained on the known language; the leaderboard is for models of the plays")
     return record
@@ -91,10 +84,14 @@ def read_entry_record(raw: bytes) -> EntryRecord:
 
 def count_parameters(weights: Mapping[str, Tensor], model: Model) -> tuple[int, int]:
     """How many parameters count, and how many are embeddings and free."""
-    matrices = [weight for weight in weights.values() if weight.ndim == 2]
-    of_characters = sum(one.numel() for one in matrices if len(one) in (model.vocab_size, model.vocab_size**2))
-    of_positions = min((one.numel() for one in matrices if len(one) == model.context_length), default=0)
-    whole = sum(weight.numel() for weight in weights.values())
+    # A part that stands in several places of a model is in the file once for each.
+    distinct = {(weight.shape, weight.numpy().tobytes()): weight for weight in weights.values()}.values()
+    matrices = [weight for weight in distinct if weight.ndim == 2]
+    rows = model.vocab_size, model.vocab_size**2
+    of_characters = sum(one.numel() for one in matrices if len(one) in rows)
+    others = [one.numel() for one in matrices if len(one) == model.context_length and len(one) not in rows]
+    of_positions = min(others, default=0)
+    whole = sum(weight.numel() for weight in distinct)
     free = min(of_characters + of_positions, FREE_EMBEDDINGS, whole)
     return whole - free, free
 

@@ -1,6 +1,6 @@
 """``training.json``: the sizes that a student declares for the model, each within bounds."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -10,6 +10,9 @@ NAME = "training.json"
 LARGEST_RECORD = 2**20
 FORMAT_VERSION = 1
 MOST_PARAMETERS = 12_000_000
+AGAIN = "hand in the file as train.py wrote it"
+
+T = TypeVar("T")
 
 Size = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 
@@ -44,12 +47,7 @@ def read_record(raw: bytes) -> Record:
     Raises:
         TrainedModelError: it cannot be read, or it contradicts itself.
     """
-    if len(raw) > LARGEST_RECORD:
-        raise TrainedModelError(f"{NAME} is larger than {LARGEST_RECORD >> 20} MB; {_AGAIN}")
-    try:
-        record = msgspec.json.decode(raw, type=Record)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise TrainedModelError(f"{NAME} cannot be read: {error}; {_AGAIN}") from None
+    record = decode_record(raw, Record, NAME)
     if record.format_version != FORMAT_VERSION:
         raise _contradiction(f"its format is {record.format_version}, not {FORMAT_VERSION}")
     sizes = record.config
@@ -63,8 +61,19 @@ def read_record(raw: bytes) -> Record:
     return record
 
 
-_AGAIN = "hand in the file as train.py wrote it"
+def decode_record(raw: bytes, kind: type[T], name: str) -> T:
+    """Read what `train.py` writes beside weights.
+
+    Raises:
+        TrainedModelError: it is too large, no JSON, or not of this kind.
+    """
+    if len(raw) > LARGEST_RECORD:
+        raise TrainedModelError(f"{name} is larger than {LARGEST_RECORD >> 20} MB; {AGAIN}")
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise TrainedModelError(f"{name} cannot be read: {error}; {AGAIN}") from None
 
 
 def _contradiction(what: str) -> TrainedModelError:
-    return TrainedModelError(f"{NAME} contradicts itself: {what}; {_AGAIN}")
+    return TrainedModelError(f"{NAME} contradicts itself: {what}; {AGAIN}")

@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 
 from autograder.lab import Lab
 from autograder.release.solved import write_solved
+from autograder.trained.entry import count_parameters
+from autograder.trained.model import Model
 
 LAB = Lab.find(Path(__file__))
 TEXT = "".join(f"line {number} says {number * number}\n" for number in range(900))
@@ -459,6 +461,33 @@ class LooksAhead(torch.nn.Module):
         return self.embedding(tokens.roll(-1, dims=1))
 
 
+def six_times_the_same(vocab_size: int) -> torch.nn.Module:
+    """One layer in six places, as recipes share their blocks."""
+    return torch.nn.Sequential(torch.nn.Embedding(vocab_size, 32), *[torch.nn.Linear(32, 32)] * 6)
+
+
+@pytest.mark.parametrize(
+    "build_model",
+    [
+        None,  # the starter's
+        six_times_the_same,
+        lambda vocab_size: torch.nn.Embedding(vocab_size**2, 900),  # more than is free
+        lambda vocab_size: torch.nn.ModuleList([torch.nn.Embedding(64, 40), torch.nn.Embedding(vocab_size, 8)]),
+    ],
+)
+@pytest.mark.parametrize(("vocab_size", "context_length"), [(64, 64), (30, 64)])
+def test_the_trainer_counts_parameters_as_the_leaderboard_does(speedrun, build_model, vocab_size, context_length):
+    """Or a student would train for minutes what is not ranked then."""
+    from trainer.speedrun import counted_parameters
+
+    model = (build_model or speedrun.build_model)(vocab_size)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight)
+    ranked = Model("x" * vocab_size, context_length, lambda student: student)
+    counted, _ = count_parameters(model.state_dict(), ranked)
+    assert counted_parameters(model, vocab_size, context_length) == counted
+
+
 @pytest.mark.parametrize(
     ("build_model", "says"),
     [
@@ -466,7 +495,7 @@ class LooksAhead(torch.nn.Module):
         (lambda vocab_size: torch.nn.Embedding(vocab_size, 3), "the model's logits have shape"),
         (
             lambda vocab_size: torch.nn.Sequential(torch.nn.Embedding(vocab_size, 800), torch.nn.Linear(800, 1001)),
-            "801,801 parameters, those of embeddings apart; 800,000 is the most",
+            "801,801 parameters, free embeddings apart; 800,000 is the most",
         ),
     ],
 )

@@ -5,8 +5,9 @@
     python train.py --speedrun --name "Ada"        # with a name to show in the leaderboard
 
 This is the GPT of `gpt.py` and its AdamW, as they are: a place to start from. Change whatever you like, as long as
-the names below stay, no position sees a later one, and all parameters but those of `nn.Embedding`s number 800,000
-at most. What you wrote in earlier stages can be imported. Seconds don't count, characters do.
+the names below stay, no position sees a later one, and there are 800,000 parameters at most. Embeddings, which have
+a row per character, per pair of characters or per position, are free up to 600,000. What you wrote in earlier stages
+can be imported. Seconds don't count, characters do.
 
 Nothing here is needed to pass. The run writes `speedrun.safetensors` and `speedrun.json` beside this file.
 """
