@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from autograder.corpora.held_out import plays_of
 from autograder.fingerprint import class_secret, course_secret
 from autograder.intake import RefusedError, StageSubmission
 from autograder.isolation.errors import SubmissionError, WorkerDied
@@ -15,7 +16,6 @@ from autograder.stand_ins import modules_for
 from autograder.text import printable
 from autograder.trained import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
 
-PLAYS = "data/held_out_plays/plays.zip"
 # The largest model reads the hidden text twice in about twenty seconds of CPU time.
 LIMITS = Limits(call_cpu_seconds=15.0, worker_cpu_seconds=120.0)
 _LONGEST_PROBLEM = 300
@@ -47,8 +47,7 @@ def measure_hand_in(
     by_stage = {one.stage: one for one in submissions}
     submission = by_stage[stage.id]
     if submission.source is None:
-        assert submission.refusal is not None
-        return Measurement(submission.student, problem=submission.refusal.message)
+        return Measurement(submission.student, problem=submission.why_refused.message)
     own = {name: one.source for name, one in by_stage.items() if one.source is not None}
     modules, _ = modules_for(lab, stage, submission.source, own)
     files = {one.name: one for one in submission.attachments}
@@ -80,7 +79,7 @@ def measure_model(
         SubmissionError, WorkerDied: the model fails.
     """
     with loaded_twice(template, modules, stage.stage.module) as (student, twin):
-        return grade_model(Student(student), Student(twin), record, weights, lab.root / PLAYS, secret)
+        return grade_model(Student(student), Student(twin), record, weights, plays_of(lab.root), secret)
 
 
 @contextmanager

@@ -7,6 +7,11 @@ from pathlib import Path
 from random import Random
 
 
+def plays_of(lab: Path) -> Path:
+    """The archive of plays beside the training text, in a lab's folder. Students are not given it."""
+    return lab / "data" / "held_out_plays" / "plays.zip"
+
+
 def draw_seed(secret: bytes, purpose: bytes) -> int:
     """A seed that no other use of the course's secret tells anything about."""
     return int.from_bytes(hmac.digest(secret, purpose, hashlib.sha256), "big")

@@ -145,8 +145,14 @@ class StageSubmission:
         if self.source is not None:
             attached = [part for one in self.attachments for part in (one.name, one.digest)]
             return _digest(["source", self.source, *attached])
+        refusal = self.why_refused
+        return _digest(["refused", refusal.reason, refusal.file, refusal.message])
+
+    @property
+    def why_refused(self) -> Refusal:
+        """The refusal of a submission that has no source."""
         assert self.refusal is not None
-        return _digest(["refused", self.refusal.reason, self.refusal.file, self.refusal.message])
+        return self.refusal
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -42,21 +42,22 @@ class JudgeProcess:
         self._isolated = isolated
         self._running: _Running | None = None
 
-    def start(self) -> None:
+    def start(self) -> "_Running":
         """Start the process and wait until it is ready, unless that was done.
 
         Raises:
             IsolationError: a probe got through, or there is no isolation at all.
             JudgeError: the judge could not start.
         """
-        if self.level is not None:
-            return
-        self._running = _Running.start(self._root, self._isolated)
-        try:
-            self.level = wait_until_ready(self._running.channel, self._isolated)
-        except BaseException:
-            self.close()
-            raise
+        if self._running is None:
+            running = _Running.start(self._root, self._isolated)
+            self._running = running
+            try:
+                self.level = wait_until_ready(running.channel, self._isolated)
+            except BaseException:
+                self.close()
+                raise
+        return self._running
 
     def judge(self, job: Job) -> Judged | Broken:
         """Judge one job; a judge that dies is an answer too, and a new one takes its place.
@@ -64,11 +65,10 @@ class JudgeProcess:
         Raises:
             JudgeError: see ``start``.
         """
-        self.start()
-        assert self._running is not None
+        channel = self.start().channel
         try:
-            self._running.channel.send(job)
-            reply = self._running.channel.receive(Reply)
+            channel.send(job)
+            reply = channel.receive(Reply)
         except (EOFError, OSError):
             self.close()
             return Broken("the judge process died")

@@ -9,9 +9,11 @@ from collections.abc import Iterable
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from autograder.alternatives import load_alternatives
 from autograder.isolation.trusted import TrustedSession
+from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.lab import Lab, StageFolders
@@ -30,6 +32,8 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
     stage = lab.stage(stage_id)
     trusted = read_trusted(lab, stage)
     judge = functools.partial(_judge, stage, trusted, seed)
+    for problem in lint_hidden_tests(stage):
+        console.print(f"[red]rule broken[/] {escape(problem)}")
     if not only:
         _report(console, "reference", judge(trusted.modules[stage.stage.module]), frozenset())
     for one in load_alternatives(stage) if alternatives else []:

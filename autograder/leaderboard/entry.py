@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from autograder.corpora.held_out import plays_of
 from autograder.fingerprint import class_secret, course_secret, stage_fingerprint
 from autograder.intake import Refusal, RefusalReason, RefusedError, StageSubmission
 from autograder.intake.sources import check_source
@@ -14,7 +15,7 @@ from autograder.isolation.process import Template
 from autograder.lab import Lab, StageFolders
 from autograder.leaderboard.events import EVENTS, event_of
 from autograder.leaderboard.kept import KeptResults
-from autograder.measure import PLAYS, loaded_twice
+from autograder.measure import loaded_twice
 from autograder.stand_ins import modules_for
 from autograder.text import printable
 from autograder.trained import TrainedModelError
@@ -75,9 +76,9 @@ class Measurer:
         self._template = template
         self._kept = kept
         self._secret = class_secret(course_secret(lab), stage.id)
-        plays = hashlib.sha256((lab.root / PLAYS).read_bytes()).hexdigest()
+        plays = _sha256(plays_of(lab.root).read_bytes())
         self._basis = "\0".join(
-            (stage_fingerprint(lab, stage), plays, hashlib.sha256(self._secret).hexdigest(), template.level.value)
+            (stage_fingerprint(lab, stage), plays, _sha256(self._secret), template.level.value)
         )
 
     def measure(self, submissions: Iterable[StageSubmission]) -> Entry | None:
@@ -110,10 +111,9 @@ class Measurer:
         submission = by_stage[self._stage.id]
         files = {one.name: one for one in submission.attachments}
         if submission.source is None:
-            assert submission.refusal is not None
-            if submission.refusal.reason is RefusalReason.MISSING:  # a stage that was not begun has no entry
+            if submission.why_refused.reason is RefusalReason.MISSING:  # a stage that was not begun has no entry
                 return None
-            raise TrainedModelError(_told(submission.refusal))
+            raise TrainedModelError(_told(submission.why_refused))
         if not files.keys() - {SOURCE_FILE}:  # everybody is given a speedrun.py to start from
             return None
         if missing := [name for name in (SOURCE_FILE, WEIGHTS_FILE, RECORD_FILE) if name not in files]:
@@ -140,7 +140,7 @@ class Measurer:
 
     def _run(self, files: _Files) -> Measured:
         with loaded_twice(self._template, files.modules, MODULE) as sessions:
-            result = grade_entry(sessions, files.record, files.weights, self._lab.root / PLAYS, self._secret)
+            result = grade_entry(sessions, files.record, files.weights, plays_of(self._lab.root), self._secret)
         return Measured(
             name=printable(files.record.name.strip(), LONGEST_NAME),
             tokens=files.record.tokens,

@@ -348,6 +348,20 @@ MISTAKES = (
         named=False,
     ),
     Mistake(
+        id="batch_cuts_the_text_once",
+        exercise="sample_batch",
+        says="windows start at multiples of context_length only",
+        replace=(
+            (
+                "    starts = torch.randint(places, (batch_size,), generator=generator).tolist()\n",
+                "    pieces = (places - 1) // context_length + 1\n"
+                "    starts = (torch.randint(pieces, (batch_size,), generator=generator) * context_length).tolist()\n",
+            ),
+        ),
+        fails=frozenset({"test_batch_starts_anywhere"}),
+        named=False,  # what is drawn instead is random
+    ),
+    Mistake(
         id="batch_in_order",
         exercise="sample_batch",
         says="the windows are taken in order, not drawn",

@@ -53,13 +53,14 @@ def test_the_course_is_found_from_inside_a_stage(course):
 
 def test_a_standing_follows_what_is_written_and_checked(course, write):
     progress = Progress()
-    assert set(where(course, progress).values()) == {Standing.TODO}
+    assert set(where(course, progress).values()) == {Standing.NOT_STARTED}
     write(double="return 2 * x")
     assert where(course, progress)["double"] is Standing.BEGUN
     note(course, progress, "double", passed=False)
     assert where(course, progress)["double"] is Standing.FAILING
     note(course, progress, "double", passed=True)
-    assert where(course, progress) == {"double": Standing.DONE, "total": Standing.TODO, "halve": Standing.TODO}
+    left = Standing.NOT_STARTED
+    assert where(course, progress) == {"double": Standing.DONE, "total": left, "halve": left}
 
 
 def test_a_change_makes_an_earlier_check_old(course, write):
@@ -126,8 +127,8 @@ def test_one_exercise_is_reset_and_kept(course, write):
     backup = reset(course, course.select("double"), progress)
     assert backup.read_bytes() == mine
     assert where(course, Progress.load(course.root)) == {
-        "double": Standing.TODO,
-        "total": Standing.TODO,
+        "double": Standing.NOT_STARTED,
+        "total": Standing.NOT_STARTED,
         "halve": Standing.BEGUN,
     }
     again = reset(course, course.select("halve"), progress)
@@ -158,9 +159,9 @@ def test_an_exercise_that_asks_for_files_is_done_when_they_are_there_and_pass(co
         (checked,) = check(course, [trained], progress)
         return checked.is_begun, checked.passed, where(course, progress)["trained"]
 
-    assert look() == (False, False, Standing.TODO)
+    assert look() == (False, False, Standing.NOT_STARTED)
     (course.root / STAGE / "model.bin").write_bytes(b"1")
-    assert look() == (False, False, Standing.TODO)
+    assert look() == (False, False, Standing.NOT_STARTED)
     (course.root / STAGE / "log.json").write_bytes(b"{}")
     assert look() == (True, True, Standing.DONE)
     (course.root / STAGE / "model.bin").write_bytes(b"2")

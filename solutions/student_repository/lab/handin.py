@@ -52,8 +52,9 @@ def student_id(text: str) -> str:
 
 def begun_stages(course: Course, progress: Progress) -> tuple[Stage, ...]:
     """The stages in which anything was written."""
+    untouched = {Standing.NOT_STARTED}
     return tuple(
-        stage for stage in course.stages if set(standing(course, stage, progress).exercises.values()) != {Standing.TODO}
+        stage for stage in course.stages if set(standing(course, stage, progress).exercises.values()) != untouched
     )
 
 

@@ -18,7 +18,7 @@ STATE_FOLDER = ".lab"
 class Standing(StrEnum):
     """Where an exercise stands. Passing public tests is no grade: hidden tests decide that."""
 
-    TODO = "not started"
+    NOT_STARTED = "not started"
     BEGUN = "begun"
     FAILING = "not there yet"
     CHANGED = "changed since its check"
@@ -128,7 +128,7 @@ def version(root: Path, exercise: Exercise, module: Module, stub: Module) -> str
 def _standing(root: Path, exercise: Exercise, module: Module, stub: Module, progress: Progress) -> Standing:
     digest = version(root, exercise, module, stub)
     if digest is None:
-        return Standing.TODO
+        return Standing.NOT_STARTED
     check = progress.checks.get(exercise.key)
     if check is None:
         return Standing.BEGUN

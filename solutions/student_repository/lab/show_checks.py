@@ -33,7 +33,7 @@ def show_checks(console: Console, course: Course, checked: Sequence[Checked]) ->
 
 def _show_one(console: Console, course: Course, one: Checked) -> None:
     passed = sum(result.passed for result in one.results)
-    standing = Standing.DONE if one.passed else Standing.FAILING if one.is_begun else Standing.TODO
+    standing = Standing.DONE if one.passed else Standing.FAILING if one.is_begun else Standing.NOT_STARTED
     name = f"{sign(console, standing)} [name]{one.exercise.name}[/]"
     title = f"[quiet]{escape(one.exercise.title)}[/]"
     if not one.is_begun:

@@ -65,7 +65,7 @@ def _exercises(console: Console, one: StageStanding, progress: Progress, upcomin
         now_here = one.exercises[exercise.name]
         hints = progress.hints.get(exercise.key, 0)
         remarks = [
-            *([] if now_here in (Standing.TODO, Standing.DONE) else [str(now_here)]),
+            *([] if now_here in (Standing.NOT_STARTED, Standing.DONE) else [str(now_here)]),
             *(["extension"] if exercise.bonus else []),
             *([f"{hints} of {len(exercise.hints)} hints"] if hints else []),
         ]

@@ -24,7 +24,7 @@ _SIGNS = {
     Standing.FAILING: ("✗", "x", "bad"),
     Standing.CHANGED: ("~", "~", "warn"),
     Standing.BEGUN: ("…", ".", "warn"),
-    Standing.TODO: ("·", "-", "quiet"),
+    Standing.NOT_STARTED: ("·", "-", "quiet"),
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.corpora.held_out import draw_passages, read_plays
+from autograder.corpora.held_out import draw_passages, plays_of, read_plays
 from autograder.lab import Lab
 
 # Every character of every play is another one, so that a passage tells where it is from.
@@ -50,6 +50,6 @@ def test_too_much_cannot_be_drawn():
 
 
 def test_the_archive_is_read_without_anything_else():
-    plays = read_plays(Lab.find(Path(__file__)).root / "data" / "held_out_plays" / "plays.zip")
+    plays = read_plays(plays_of(Lab.find(Path(__file__)).root))
     assert {"hamlet", "macbeth", "king-lear"} <= set(plays)
     assert plays["hamlet"].startswith("BERNARDO:\nWho's there?")

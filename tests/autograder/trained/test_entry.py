@@ -8,6 +8,7 @@ import torch
 from tiny_entries import LAB, record, source, table, weights
 from tiny_models import ALPHABET
 
+from autograder.corpora.held_out import plays_of
 from autograder.corpora.known_language import KnownLanguage
 from autograder.isolation.trusted import TrustedSession
 from autograder.trained import TrainedModelError
@@ -15,7 +16,7 @@ from autograder.trained.entry import FREE_EMBEDDINGS, count_parameters, grade_en
 from autograder.trained.hidden_text import draw_hidden_text
 from autograder.trained.model import Model
 
-PLAYS = LAB.root / "data" / "held_out_plays" / "plays.zip"
+PLAYS = plays_of(LAB.root)
 SECRET, CHARACTERS = b"of the course", 1600
 PAIRS = Model(ALPHABET, 16, lambda student: student.build_model(len(ALPHABET)))
 

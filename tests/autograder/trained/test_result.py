@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from tiny_models import ALPHABET, SIZES, record, weights
 
+from autograder.corpora.held_out import plays_of
 from autograder.corpora.known_language import KnownLanguage, Skill
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Limits, Template
@@ -23,7 +24,7 @@ from autograder.trained.model import gpt_of
 from autograder.trained.record import read_record
 
 LAB = Lab.find(Path(__file__))
-PLAYS = LAB.root / "data" / "held_out_plays" / "plays.zip"
+PLAYS = plays_of(LAB.root)
 SECRET = b"of the course"
 CHARACTERS = 1600
 

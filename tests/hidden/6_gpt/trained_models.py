@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from autograder.corpora.held_out import plays_of
 from autograder.isolation.proxy import Student
 from autograder.judge.attachments import Attachments
 from autograder.trained import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
 
-PLAYS = Path(__file__).parents[3] / "data" / "held_out_plays" / "plays.zip"
+PLAYS = plays_of(Path(__file__).parents[3])
 
 
 def measured(student: Student, twin: Student, attachments: Attachments) -> ModelResult:
