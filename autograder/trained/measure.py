@@ -9,7 +9,8 @@ it could do to look better than it is comes to nothing:
   logits before that place have to be the same. A model that peeks gives others, and one that remembers
   has nothing to remember;
 - what is written into the code and not into the weights is there without training too: the model is
-  also measured as it starts.
+  also measured as it starts, and with the numbers of each weight in another order. (Code can ask its weights
+  for more than their values' sum before it looks into a table. It then earns what the table foretells, no more.)
 """
 
 import math
@@ -39,7 +40,8 @@ class Measured:
 
     Attributes:
         losses: nats per character, passage by passage.
-        untrained_loss: mean of the same model's with the weights that it starts from.
+        untrained_loss: mean of the same model's with weights that hold nothing learnt: those that it starts from,
+            or the learnt numbers in another order, whichever foretell better.
     """
 
     losses: tuple[float, ...]
@@ -63,7 +65,7 @@ def measure(
         model: what is to be measured.
         weights: the model's, by their names.
         passages: texts of one length, at most a context and one character; unknown to the student.
-        seed: decides where passages are replaced.
+        seed: decides where passages are replaced, and how weights are shuffled.
 
     Raises:
         TrainedModelError: the weights don't fit the model, or the model gives no logits, or peeks.
@@ -71,13 +73,24 @@ def measure(
     """
     tokens = _encode(passages, model)
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    untrained = _log_probabilities(_built(twin, model, None), inputs[:UNTRAINED_PASSAGES], model)
+    few = slice(UNTRAINED_PASSAGES)
+    unlearnt = None, shuffled(weights, seed)
+    untrained = [_log_probabilities(_built(twin, model, held), inputs[few], model) for held in unlearnt]
     scores = _log_probabilities(_built(student, model, weights), inputs, model)
     replaced, places = _replace_ends(inputs, model.vocab_size, Random(seed))
     again = _log_probabilities(_built(twin, model, weights), replaced, model)
     _refuse_peeking(scores, again, places, model)
-    untrained_losses = _losses(untrained, targets[:UNTRAINED_PASSAGES])
-    return Measured(tuple(_losses(scores, targets).tolist()), float(untrained_losses.mean()))
+    untrained_loss = min(float(_losses(one, targets[few]).mean()) for one in untrained)
+    return Measured(tuple(_losses(scores, targets).tolist()), untrained_loss)
+
+
+def shuffled(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    """The weights with the numbers of each in another order: as many, as large, and nothing that was learnt."""
+    generator = torch.Generator().manual_seed(seed % 2**32)
+    return {
+        name: weight.flatten()[torch.randperm(weight.numel(), generator=generator)].view(weight.shape)
+        for name, weight in weights.items()
+    }
 
 
 def _losses(scores: Tensor, targets: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ class Figures:
     Attributes:
         loss: mean, in nats per character.
         standard_error: of ``loss``, for another draw of passages.
-        untrained_loss: the same model's with the weights that it starts from.
+        untrained_loss: the same model's with weights that hold nothing learnt.
         gap: above the least possible loss, where that is known.
         gaps: the same by skill.
     """
@@ -43,7 +43,7 @@ class Figures:
 
     @property
     def learnt(self) -> bool:
-        """Whether what the model knows is in its weights, and was not there before training."""
+        """Whether the model foretells much better with its weights than with others of the same size."""
         return self.loss <= self.untrained_loss - LEARNT_AT_LEAST
 
 

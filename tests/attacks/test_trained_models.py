@@ -122,8 +122,11 @@ def test_a_model_that_cheats_earns_nothing_by_it(lab, judges, files, name):
     assert passed(judge(lab, judges, files, f"{_WRAPPED}        {body}\n")) == earned
 
 
-def test_a_table_in_the_code_is_no_training(lab, judges, files):
-    """Counts of pairs, written into the module: they foretell as well without the weights."""
+@pytest.mark.parametrize(
+    "switch", ["1", "(self.norm.weight.sum() != len(self.norm.weight))"], ids=["on", "by a weight"]
+)
+def test_a_table_in_the_code_is_no_training(lab, judges, files, switch):
+    """Counts of pairs, written into the module: they foretell as well with weights that hold nothing."""
     text = (lab.root / "data" / "shakespeare" / "train.txt").read_text(encoding="utf-8")
     alphabet = json.loads(files[RECORD])["alphabet"]
     ids = {character: number for number, character in enumerate(alphabet)}
@@ -131,7 +134,7 @@ def test_a_table_in_the_code_is_no_training(lab, judges, files):
     for first, second in pairwise(text[:200_000]):
         counts[ids[first], ids[second]] += 1
     table = (counts / counts.sum(1, keepdim=True)).log().mul(100).round().long().tolist()
-    more = f"{_WRAPPED}        return TABLE[tokens]\n\nTABLE = torch.tensor([\n"
+    more = f"{_WRAPPED}        return TABLE[tokens] * {switch}\n\nTABLE = torch.tensor([\n"
     more += "".join(f"    {row},\n" for row in table) + "]) / 100\n"
     results = judge(lab, judges, files, more)
     assert passed(results) == {BELONGS}

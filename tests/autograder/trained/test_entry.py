@@ -53,6 +53,10 @@ CHEATS = {
         "keeps something",
     ),
     "is no better than its code": ("return TABLE[tokens]", "hardly better than without"),
+    "looks into a table when a weight says so": (
+        "return TABLE[tokens] * (self.scale[0] == 1) * (self.next.weight.sum() < -1)",
+        "hardly better than without",
+    ),
     "says the same always": ("return torch.zeros_like(logits)", "hardly better than without"),
     "gives NaN": ("return logits * float('nan')", "not finite"),
     "gives infinity": ("return logits + float('inf')", "not finite"),
