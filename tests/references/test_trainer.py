@@ -528,8 +528,8 @@ def test_a_speedrun_lacks_what_it_must_define(train, speedrun, monkeypatch, tmp_
 def test_the_starter_is_a_speedrun_and_the_courses_own_recipe_stays_with_the_instructor():
     folder = LAB.root / "solutions" / "6_gpt"
     starter = (folder / "given" / "speedrun.py").read_text(encoding="utf-8")
-    recipe = (folder / "recipes" / "speedrun.py").read_text(encoding="utf-8")
-    lines = {line.strip() for line in recipe.splitlines() if line not in starter}
+    recipes = [path.read_text(encoding="utf-8") for path in (folder / "recipes").glob("*.py")]
+    lines = {line.strip() for recipe in recipes for line in recipe.splitlines() if line not in starter}
     telling = {line for line in lines if len(line) >= 40 and not line.startswith("def ")}
     assert len(telling) > 20
     released = [

@@ -1,4 +1,4 @@
-"""The course's own speedrun; the bars of docs/training.md are what it reaches.
+"""The course's own speedrun of the plays; the bars of docs/training.md are what it reaches.
 
 Against the starter: rotary positions, RMS norms (of queries and keys too), ReLU², output projections that start at
 zero, an embedding of the pair of the last two characters, and Muon for the matrices.
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 CONTEXT_LENGTH = 128
 BATCH_SIZE = 8
 MAX_NORM = 1.0
-D_MODEL, NUM_HEADS, NUM_BLOCKS = 128, 4, 3
 MATRIX_RATE, EMBEDDING_RATE = 0.02, 6e-3
 # Of the optimal polynomial in Muon's iteration.
 QUINTIC = 3.4445, -4.7750, 2.0315
@@ -29,27 +28,28 @@ def normed(x: Tensor) -> Tensor:
 class Block(nn.Module):
     """Causal attention with rotary positions, then a feed-forward layer, each on normed inputs."""
 
-    def __init__(self) -> None:
+    def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
+        self.num_heads = num_heads
         self.query_proj, self.key_proj, self.value_proj, self.output_proj = (
-            nn.Linear(D_MODEL, D_MODEL, bias=False) for _ in range(4)
+            nn.Linear(d_model, d_model, bias=False) for _ in range(4)
         )
-        self.hidden_proj = nn.Linear(D_MODEL, 4 * D_MODEL, bias=False)
-        self.down_proj = nn.Linear(4 * D_MODEL, D_MODEL, bias=False)
+        self.hidden_proj = nn.Linear(d_model, 4 * d_model, bias=False)
+        self.down_proj = nn.Linear(4 * d_model, d_model, bias=False)
         for linear in (self.query_proj, self.key_proj, self.value_proj, self.hidden_proj):
             nn.init.normal_(linear.weight, std=0.02)
         for linear in (self.output_proj, self.down_proj):
             nn.init.zeros_(linear.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read `(batch, length, D_MODEL)` and add to it."""
+        """Read `(batch, length, d_model)` and add to it."""
         y = normed(x)
         positions = torch.arange(x.shape[1], device=x.device)
         query, key = (
-            apply_rotary(normed(split_heads(project(y), NUM_HEADS)), positions)
+            apply_rotary(normed(split_heads(project(y), self.num_heads)), positions)
             for project in (self.query_proj, self.key_proj)
         )
-        value = split_heads(self.value_proj(y), NUM_HEADS)
+        value = split_heads(self.value_proj(y), self.num_heads)
         x = x + self.output_proj(merge_heads(F.scaled_dot_product_attention(query, key, value, is_causal=True)))
         return x + self.down_proj(F.relu(self.hidden_proj(normed(x))).square())
 
@@ -57,12 +57,12 @@ class Block(nn.Module):
 class Model(nn.Module):
     """Blocks between embeddings of characters and of pairs of them, and logits by the characters' embedding."""
 
-    def __init__(self, vocab_size: int) -> None:
+    def __init__(self, vocab_size: int, d_model: int, num_heads: int, num_blocks: int) -> None:
         super().__init__()
         self.vocab_size = vocab_size
-        self.token_embedding = nn.Embedding(vocab_size, D_MODEL)
-        self.pair_embedding = nn.Embedding(vocab_size**2, D_MODEL)
-        self.blocks = nn.ModuleList(Block() for _ in range(NUM_BLOCKS))
+        self.token_embedding = nn.Embedding(vocab_size, d_model)
+        self.pair_embedding = nn.Embedding(vocab_size**2, d_model)
+        self.blocks = nn.ModuleList(Block(d_model, num_heads) for _ in range(num_blocks))
         for embedding in (self.token_embedding, self.pair_embedding):
             nn.init.normal_(embedding.weight, std=0.02)
 
@@ -112,7 +112,7 @@ def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
 
 def build_model(vocab_size: int) -> nn.Module:
     """The model for tokens below `vocab_size`."""
-    return Model(vocab_size)
+    return Model(vocab_size, d_model=128, num_heads=4, num_blocks=3)
 
 
 def build_optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
