@@ -347,7 +347,7 @@ class ByteBPE:
         raise NotImplementedError("ByteBPE.merge")
 
     def train(self, text: str | bytes, vocab_size: int) -> None:
-        """Learn merges, from nothing, until there are `vocab_size` tokens or no pair is left.
+        """Learn merges until there are `vocab_size` tokens or no pair is left.
 
         Each time, the pair of neighbouring tokens that is most frequent in the text (in `aaa`, `a a` stands twice)
         becomes a token, with the next free id, and is merged wherever it stands, from left to right. Of pairs that are

@@ -501,7 +501,7 @@ class ByteBPE:
         ### END SOLUTION
 
     def train(self, text: str | bytes, vocab_size: int) -> None:
-        """Learn merges, from nothing, until there are `vocab_size` tokens or no pair is left.
+        """Learn merges until there are `vocab_size` tokens or no pair is left.
 
         Each time, the pair of neighbouring tokens that is most frequent in the text (in `aaa`, `a a` stands twice)
         becomes a token, with the next free id, and is merged wherever it stands, from left to right. Of pairs that are
@@ -513,8 +513,7 @@ class ByteBPE:
             vocab_size: how many tokens are wanted, the 256 bytes included.
         """
         ### BEGIN SOLUTION
-        self.merges, self.pieces = {}, self.pieces[:256]
-        ids = self.encode(text)  # no merges yet: the bytes
+        ids = self.encode(text)
         while len(self.pieces) < vocab_size and len(ids) > 1:
             counts = Counter(pairwise(ids))
             pair = min(counts, key=lambda candidate: (-counts[candidate], candidate))

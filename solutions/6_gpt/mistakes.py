@@ -960,6 +960,13 @@ MISTAKES = (
         fails=frozenset({"test_clipping_passes_over_missing_gradients"}),
     ),
     Mistake(
+        id="clip_needs_one_gradient",
+        exercise="clip_gradients",
+        says="where no parameter has a gradient, it stops with an error",
+        replace=(("    if not gradients:\n        return torch.tensor(0.0)\n", ""),),
+        fails=frozenset({"test_clipping_passes_over_missing_gradients"}),
+    ),
+    Mistake(
         id="clip_without_the_small_number",
         exercise="clip_gradients",
         says="nothing is added to the norm in the divisor",
@@ -1942,6 +1949,20 @@ MISTAKES = (
             ),
         ),
         fails=MERGED,
+    ),
+    Mistake(
+        id="bpe_needs_a_pair",
+        exercise="ByteBPE",
+        says="a text in which no pair is left is an error",
+        replace=(("len(self.pieces) < vocab_size and len(ids) > 1:\n", "len(self.pieces) < vocab_size:\n"),),
+        fails=frozenset({"test_bpe_stops_when_no_pair_is_left"}),
+    ),
+    Mistake(
+        id="bpe_needs_two_pairs",
+        exercise="ByteBPE",
+        says="the last pair that is left is not merged",
+        replace=(("vocab_size and len(ids) > 1:\n", "vocab_size and len(ids) > 2:\n"),),
+        fails=frozenset({"test_bpe_stops_when_no_pair_is_left"}),
     ),
     Mistake(
         id="bpe_encodes_the_longest_piece",

@@ -11,4 +11,4 @@ __all__ = ["BATCH_SIZE", "CONTEXT_LENGTH", "MAX_NORM", "build_model", "build_opt
 
 def build_model(vocab_size: int) -> Model:
     """The model for tokens below `vocab_size`."""
-    return Model(vocab_size, d_model=96, num_heads=4, num_blocks=2)
+    return Model(vocab_size, d_model=96, num_heads=2, num_blocks=2)

@@ -32,9 +32,22 @@ def mode_after(generate, model, prompt, training):
 
 def encodings(kind, text, vocab_size, probes):
     """Train; gives the ids of the probes, what they decode to, and the pieces of the ids from 256 on."""
-    bpe = kind()
-    returned = bpe.train(text, vocab_size)
-    bpe = returned if isinstance(returned, kind) else bpe
-    ids = [[int(token) for token in bpe.encode(probe)] for probe in probes]
+    bpe = _trained(kind, text, vocab_size)
+    ids = _ids(bpe, probes)
     pieces = [bytes(bpe.decode([token])) for token in range(256, vocab_size)]
     return ids, [bytes(bpe.decode(found)) for found in ids], pieces
+
+
+def ids_after(kind, text, vocab_size, probes):
+    """Train; gives the ids of the probes."""
+    return _ids(_trained(kind, text, vocab_size), probes)
+
+
+def _trained(kind, text, vocab_size):
+    bpe = kind()
+    returned = bpe.train(text, vocab_size)
+    return returned if isinstance(returned, kind) else bpe
+
+
+def _ids(bpe, probes):
+    return [[int(token) for token in bpe.encode(probe)] for probe in probes]

@@ -126,7 +126,7 @@ def test_clipping_returns_the_norm_before(student, seed, max_norm):
 
 @given(seeds())
 def test_clipping_passes_over_missing_gradients(student, seed):
-    """A parameter without a gradient is passed over.
+    """A parameter without a gradient is passed over; where all are without, the norm is 0.0.
 
     Hint: `parameter.grad` is None where nothing was learnt.
     """
@@ -138,6 +138,8 @@ def test_clipping_passes_over_missing_gradients(student, seed):
     left = [one for one in clipped if one is not None]
     check_shape(norm, ())
     check_close(length_of(left), torch.tensor(0.5, dtype=torch.float64), rtol=1e-4)
+    none, _ = beside(student, gpt_training_beside).clip(student.clip_gradients, [None, None], 0.5, False)
+    check_values(none, torch.tensor(0.0))
 
 
 @given(seeds())
@@ -358,6 +360,7 @@ def test_train_step_weighs_by_counted_targets(student, seed):
     """
     check_trains(student, seed, batches_of([(2, 4), (3, 5), (2, 3)], seed, counted=(1, 8, 4)))
     check_trains(student, seed, batches_of([(2, 4), (3, 5), (2, 3)], seed + 1, counted=(3, 0, 5)))
+    check_trains(student, seed, batches_of([(2, 4)], seed + 2, counted=(1,)))
 
 
 @given(seeds())
@@ -421,8 +424,9 @@ def test_evaluation_is_the_mean_over_counted_targets(student, seed):
 
     Hint: a batch that is smaller, or in which less counts, weighs less.
     """
-    batches = batches_of([(2, 4), (1, 3), (2, 4)], seed, counted=(8, 3, 2))
-    check_close(evaluated(student, seed, batches)[0], loss_on_all(seed, batches))
+    for counted in ((8, 3, 2), (0, 1, 0)):
+        batches = batches_of([(2, 4), (1, 3), (2, 4)], seed, counted=counted)
+        check_close(evaluated(student, seed, batches)[0], loss_on_all(seed, batches))
 
 
 @given(seeds())

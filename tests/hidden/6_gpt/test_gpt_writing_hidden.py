@@ -428,3 +428,14 @@ def test_bpe_takes_text_as_its_utf8(student):
     other = trained(student, text.encode(), 266, [text.encode(), "中".encode()])
     check_equal(list(one[2]), Encoder(text.encode(), 266).pieces[256:], says="a str is not taken for its UTF-8")
     check_equal([list(ids) for ids in one[0]], [list(ids) for ids in other[0]], says="a str is not taken for its UTF-8")
+
+
+def test_bpe_stops_when_no_pair_is_left(student):
+    """A text of few bytes teaches fewer merges than are asked for.
+
+    Hint: when the whole text is one token, there is no pair to count.
+    """
+    says = "the ids of a text are others"
+    for text, ids in ((b"ab", [256, 256]), (b"a", [97, 98, 97, 98]), (b"", [97, 98, 97, 98])):
+        found = beside(student, gpt_writing_beside).ids_after(student.ByteBPE, text, 300, [b"abab"])
+        check_equal([list(one) for one in found], [ids], says=says)
