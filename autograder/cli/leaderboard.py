@@ -17,7 +17,7 @@ from autograder.grade import stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.isolation.process import Template
 from autograder.lab import Lab, StageFolders
-from autograder.leaderboard import Entry, KeptResults, Measured, Measurer, rank
+from autograder.leaderboard import Entry, Kept, KeptResults, Measurer, rank
 from autograder.store import write_atomically
 
 
@@ -81,7 +81,7 @@ def _measure(
     *,
     fresh: bool,
 ) -> list[Entry]:
-    kept = KeptResults(lab.build / "leaderboard", Measured, fresh=fresh)
+    kept = KeptResults(lab.build / "leaderboard", Kept, fresh=fresh)
     measurer = Measurer(lab, stage, template, kept)
     students = [list(group) for _, group in groupby(submissions, key=lambda one: one.student)]
     entries = []

@@ -11,7 +11,7 @@ from autograder.leaderboard import Event, Place, Ranking
 
 @dataclass(frozen=True)
 class Row:
-    """One line of an event's table; ``size`` is the loss as a share of the longest bar, in per cent."""
+    """One line of an event's table."""
 
     rank: str
     name: str
@@ -19,7 +19,6 @@ class Row:
     parameters: int
     loss: str
     declared: str
-    size: float
 
 
 def leaderboard_page(course: str, ranking: Ranking, *, isolated: bool = True) -> str:
@@ -30,14 +29,12 @@ def leaderboard_page(course: str, ranking: Ranking, *, isolated: bool = True) ->
         ranking: the leaderboard.
         isolated: whether student code was kept apart while the entries were measured.
     """
-    losses = [place.measured.loss for _, places in ranking.places for place in places]
-    most = max([*losses, *(bar.loss for bar in ranking.bars)], default=1.0)
     return render(
         "leaderboard.html",
         course=course,
-        events=[(event, [_row(place, most) for place in places]) for event, places in ranking.places],
+        events=[(event, [_row(place) for place in places]) for event, places in ranking.places],
         ties=any(place.tied for _, places in ranking.places for place in places),
-        bars=[(bar, _share(bar.loss, most)) for bar in ranking.bars],
+        bars=ranking.bars,
         problems=[entry.problem for entry in ranking.unranked],
         isolated=isolated,
     )
@@ -55,14 +52,25 @@ def leaderboard_json(ranking: Ranking) -> bytes:
 
 
 def _event(event: Event, places: tuple[Place, ...]) -> dict[str, object]:
-    entries = [
-        {"rank": one.rank, "tied": one.tied, **msgspec.structs.asdict(one.measured), "name": shown_name(one)}
-        for one in places
-    ]
-    return {"class": event.name, "most_tokens": event.most_tokens, "entries": entries}
+    return {"class": event.name, "most_tokens": event.most_tokens, "entries": [_entry(place) for place in places]}
 
 
-def _row(place: Place, most: float) -> Row:
+def _entry(place: Place) -> dict[str, object]:
+    one = place.measured
+    return {
+        "rank": place.rank,
+        "tied": place.tied,
+        "name": shown_name(place),
+        "tokens": one.tokens,
+        "parameters": one.parameters,
+        "embeddings": one.embeddings,
+        "loss": one.loss,
+        "standard_error": one.standard_error,
+        "validation_loss": one.validation_loss,
+    }
+
+
+def _row(place: Place) -> Row:
     one = place.measured
     return Row(
         rank=shown_rank(place),
@@ -71,9 +79,4 @@ def _row(place: Place, most: float) -> Row:
         parameters=one.parameters,
         loss=shown_loss(place),
         declared=shown_validation_loss(place),
-        size=_share(one.loss, most),
     )
-
-
-def _share(loss: float, most: float) -> float:
-    return round(100 * loss / most, 2)

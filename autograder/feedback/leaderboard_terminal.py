@@ -10,7 +10,7 @@ from autograder.feedback.leaderboard_views import ANONYMOUS, shown_loss, shown_n
 from autograder.feedback.text import log_line
 from autograder.leaderboard import Event, Place, Ranking
 
-TIES = "=: within two standard errors of the best of this rank; another text could turn the order round"
+TIES = "=: on the same text, within two standard errors of the best of this rank; another could turn the order round"
 
 
 def print_leaderboard(console: Console, ranking: Ranking, *, show_students: bool = False) -> None:

@@ -1,6 +1,6 @@
-"""The class's entries to the speedrun, measured on one hidden text and ranked."""
+"""The class's entries to the speedrun, measured on the same characters of hidden text and ranked."""
 
-from autograder.leaderboard.entry import Entry, Measured, Measurer
+from autograder.leaderboard.entry import Entry, Kept, Measured, Measurer
 from autograder.leaderboard.events import EVENTS, Event
 from autograder.leaderboard.kept import KeptResults
 from autograder.leaderboard.ranking import BARS, Bar, Place, Ranking, rank
@@ -11,6 +11,7 @@ __all__ = [
     "Bar",
     "Entry",
     "Event",
+    "Kept",
     "KeptResults",
     "Measured",
     "Measurer",

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 import msgspec
 
@@ -29,20 +30,40 @@ from autograder.trained.entry import (
     grade_entry,
     read_entry_record,
 )
+from autograder.trained.result import standard_error
 
 _LONGEST_PROBLEM = 300
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of a measured entry; losses are in nats per character."""
+    """The figures of a measured entry; losses are in nats per character.
+
+    ``losses`` are those of the blocks of hidden text, which are the same for all entries of a class.
+    """
 
     name: str
     tokens: int
     parameters: int
     embeddings: int
-    loss: float
-    standard_error: float
+    losses: tuple[float, ...]
     validation_loss: float | None
+
+    @property
+    def loss(self) -> float:
+        """The mean over the blocks."""
+        return fmean(self.losses)
+
+    @property
+    def standard_error(self) -> float:
+        """Of ``loss``, for another draw of blocks."""
+        return standard_error(self.losses)
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of an entry: its figures, or why it has none."""
+
+    measured: Measured | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,16 +91,14 @@ class _Files:
 class Measurer:
     """Measures the entries of a class; what was measured before, of the same content, is looked up."""
 
-    def __init__(self, lab: Lab, stage: StageFolders, template: Template, kept: KeptResults[Measured]) -> None:
+    def __init__(self, lab: Lab, stage: StageFolders, template: Template, kept: KeptResults[Kept]) -> None:
         self._lab = lab
         self._stage = stage
         self._template = template
         self._kept = kept
         self._secret = class_secret(course_secret(lab), stage.id)
         plays = _sha256(plays_of(lab.root).read_bytes())
-        self._basis = "\0".join(
-            (stage_fingerprint(lab, stage), plays, _sha256(self._secret), template.level.value)
-        )
+        self._basis = "\0".join((stage_fingerprint(lab, stage), plays, _sha256(self._secret), template.level.value))
 
     def measure(self, submissions: Iterable[StageSubmission]) -> Entry | None:
         """The entry of one student; None where there is none.
@@ -94,18 +113,21 @@ class Measurer:
         student = by_stage[self._stage.id].student
         try:
             files = self._read(by_stage)
-            if files is None:
-                return None
-            return Entry(student, self._measured(files))
         except RefusedError as error:
             return Entry(student, problem=printable(_told(error.refusal), _LONGEST_PROBLEM))
         except TrainedModelError as error:
             return Entry(student, problem=printable(str(error), _LONGEST_PROBLEM))
-        except SubmissionError as error:
-            # The model has read hidden text: its own words stay here.
-            return Entry(student, problem=f"the model stopped with an error ({_kind(error)}); run it on other text")
-        except WorkerDied as death:
-            return Entry(student, problem=f"the model was stopped: {death.reason}")
+        if files is None:
+            return None
+        key = self._key(files)
+        kept = self._kept.get(key)
+        if kept is None:
+            try:
+                kept = self._run(files)
+            except WorkerDied as death:  # a busy machine can be the reason: it is not kept
+                return Entry(student, problem=f"the model was stopped: {death.reason}")
+            self._kept.put(key, kept)
+        return Entry(student, kept.measured, kept.problem)
 
     def _read(self, by_stage: Mapping[str, StageSubmission]) -> _Files | None:
         submission = by_stage[self._stage.id]
@@ -130,15 +152,16 @@ class Measurer:
         modules, _ = modules_for(self._lab, self._stage, submission.source, own)
         return _Files(record, {**modules, MODULE: source}, files[WEIGHTS_FILE].read())
 
-    def _measured(self, files: _Files) -> Measured:
-        key = self._key(files)
-        measured = self._kept.get(key)
-        if measured is None:
-            measured = self._run(files)
-            self._kept.put(key, measured)
-        return measured
+    def _run(self, files: _Files) -> Kept:
+        try:
+            return Kept(measured=self._measured(files))
+        except TrainedModelError as error:
+            return Kept(problem=printable(str(error), _LONGEST_PROBLEM))
+        except SubmissionError as error:
+            # The model has read hidden text: its own words stay here.
+            return Kept(problem=f"the model stopped with an error ({_kind(error)}); run it on other text")
 
-    def _run(self, files: _Files) -> Measured:
+    def _measured(self, files: _Files) -> Measured:
         with loaded_twice(self._template, files.modules, MODULE) as sessions:
             result = grade_entry(sessions, files.record, files.weights, plays_of(self._lab.root), self._secret)
         return Measured(
@@ -146,8 +169,7 @@ class Measurer:
             tokens=files.record.tokens,
             parameters=result.parameters,
             embeddings=result.embeddings,
-            loss=result.figures.loss,
-            standard_error=result.figures.standard_error,
+            losses=result.figures.losses,
             validation_loss=files.record.validation_loss,
         )
 

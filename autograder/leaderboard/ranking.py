@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from autograder.leaderboard.entry import Entry, Measured
 from autograder.leaderboard.events import EVENTS, Event, event_of
+from autograder.trained.result import standard_error
 
-# Beyond so many standard errors, a difference is no accident of the text that was drawn.
+# Beyond so many of its standard errors, a difference is no accident of the text that was drawn.
 TIED_WITHIN = 2.0
 
 
@@ -20,7 +22,7 @@ class Bar:
 
 
 # Measured by `python -m benchmarks.kneser_ney`.
-BARS = (Bar("counting: Kneser–Ney 6-gram", 1.523, "validation text"),)
+BARS = (Bar("Counting (a Kneser–Ney 6-gram)", 1.523, "validation text"),)
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class Ranking:
 def rank(entries: Iterable[Entry], bars: Sequence[Bar] = BARS) -> Ranking:
     """Rank the entries of each event by their loss on hidden text.
 
-    An entry shares the place of the best one that it cannot be told from: their losses differ by no more than
-    ``TIED_WITHIN`` of the larger standard error. Compared is with the best of a place, not with the next above, so
-    that a chain of small steps makes no long tie.
+    An entry shares the place of the best one that it cannot be told from: their losses on the same blocks of text
+    differ by no more than ``TIED_WITHIN`` standard errors of that difference. Compared is with the best of a place,
+    not with the next above, so that a chain of small steps makes no long tie.
     """
     by_event: dict[Event, list[tuple[str, Measured]]] = {event: [] for event in EVENTS}
     unranked = []
@@ -76,4 +78,5 @@ def _places(ones: Sequence[tuple[str, Measured]]) -> tuple[Place, ...]:
 
 
 def _cannot_be_told_apart(best: Measured, other: Measured) -> bool:
-    return other.loss - best.loss <= TIED_WITHIN * max(best.standard_error, other.standard_error)
+    differences = [worse - better for worse, better in zip(other.losses, best.losses, strict=True)]
+    return fmean(differences) <= TIED_WITHIN * standard_error(differences)

@@ -18,10 +18,10 @@ from autograder.corpora.known_language import KnownLanguage
 from autograder.isolation.proxy import Session, Student
 from autograder.isolation.wire import Reference
 from autograder.trained.errors import TrainedModelError
-from autograder.trained.hidden_text import CHARACTERS
+from autograder.trained.hidden_text import CHARACTERS, LONGEST_CONTEXT, draw_blocks
 from autograder.trained.model import Model
 from autograder.trained.record import AGAIN, FORMAT_VERSION, decode_record
-from autograder.trained.result import Figures, figures_of
+from autograder.trained.result import Figures, figures_of, seed_of_measuring
 from autograder.trained.weights import read_weights
 
 MODULE = "speedrun"
@@ -30,7 +30,7 @@ WEIGHTS_FILE = f"{MODULE}.safetensors"
 RECORD_FILE = f"{MODULE}.json"
 MOST_PARAMETERS = 800_000
 FREE_EMBEDDINGS = 600_000  # of 64 characters, their pairs and 128 positions, with 128 features: 548,864
-SHORTEST_CONTEXT, LONGEST_CONTEXT = 8, 1024
+SHORTEST_CONTEXT = 8
 LONGEST_NAME = 40
 
 
@@ -104,7 +104,7 @@ def grade_entry(
     secret: bytes,
     characters: int = CHARACTERS,
 ) -> EntryResult:
-    """Measure an entry on hidden text, as ``grade_model`` measures a GPT.
+    """Measure an entry on hidden text, as ``grade_model`` measures a GPT; the same characters count for all entries.
 
     Args:
         sessions: two that have loaded ``speedrun.py`` and the modules that it imports.
@@ -126,7 +126,8 @@ def grade_entry(
             f"{parameters:,} parameters without embeddings; {MOST_PARAMETERS:,} is the most that is ranked"
         )
     student, twin = map(Student, sessions)
-    figures = figures_of(student, twin, model, numbers, plays, secret, characters)
+    text = draw_blocks(model, plays, secret, characters)
+    figures = figures_of(student, twin, model, numbers, text, seed_of_measuring(secret))
     if not figures.learnt:
         raise TrainedModelError("with the trained weights the model foretells hardly better than without: it is code")
     if figures.loss <= 0:

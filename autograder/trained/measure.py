@@ -3,17 +3,16 @@
 The model runs in a worker, as all student code does; the loss is computed here, from its logits. What
 it could do to look better than it is comes to nothing:
 
-- it is given no targets, and each passage is alone: none goes on where another ends;
+- it is given no targets;
 - tokens that it should not see yet are inputs at later positions. So a twin of it, in a process of its
-  own that never saw the passages, reads them with the end of each replaced, from a place that is drawn:
-  logits before that place have to be the same. A model that peeks gives others, and one that remembers
-  has nothing to remember;
+  own that never saw the passages, reads beginnings of them, each up to a place that is drawn and with
+  other tokens behind it, if any: logits up to that place have to be the same. A model that peeks gives
+  others, and one that remembers has nothing to remember;
 - what is written into the code and not into the weights is there without training too: the model is
   also measured as it starts, and with the numbers of each weight in another order. (Code can ask its weights
   for more than their values' sum before it looks into a table. It then earns what the table foretells, no more.)
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -24,12 +23,13 @@ from torch import Tensor
 from autograder.isolation.errors import SubmissionError
 from autograder.isolation.proxy import RemoteObject, Student
 from autograder.trained.errors import TrainedModelError
+from autograder.trained.hidden_text import HiddenText
 from autograder.trained.model import Model
 
-# Tokens in one call: a call of the largest model stays well within a call's CPU seconds.
-TOKENS_AT_ONCE = 2048
-# How well a model foretells before it is trained shows on a few.
-UNTRAINED_PASSAGES = 16
+# Tokens in one call: what the largest model makes of them stays small enough to be made quickly.
+TOKENS_AT_ONCE = 512
+# How well a model foretells that learnt nothing shows on a few characters.
+UNTRAINED_CHARACTERS = 1024
 # What rounding may change, in nats, when other tokens stand behind.
 TOLERANCE = 1e-3
 
@@ -39,7 +39,7 @@ class Measured:
     """What a model's losses come to.
 
     Attributes:
-        losses: nats per character, passage by passage.
+        losses: nats of each character that counts, passage by passage.
         untrained_loss: mean of the same model's with weights that hold nothing learnt: those that it starts from,
             or the learnt numbers in another order, whichever foretell better.
     """
@@ -47,41 +47,35 @@ class Measured:
     losses: tuple[float, ...]
     untrained_loss: float
 
-    @property
-    def loss(self) -> float:
-        """The mean, in nats per character."""
-        return math.fsum(self.losses) / len(self.losses)
-
 
 @torch.no_grad()  # otherwise the worker keeps every call's graph for a backward pass that never comes
 def measure(
-    student: Student, twin: Student, model: Model, weights: Mapping[str, Tensor], passages: Sequence[str], seed: int
+    student: Student, twin: Student, model: Model, weights: Mapping[str, Tensor], text: HiddenText, seed: int
 ) -> Measured:
-    """The model's loss on each character of some passages but the first.
+    """The model's loss on each character that counts.
 
     Args:
         student: the submission, loaded.
         twin: the same in another process.
         model: what is to be measured.
         weights: the model's, by their names.
-        passages: texts of one length, at most a context and one character; unknown to the student.
+        text: passages of one length, at most a context and one character; unknown to the student.
         seed: decides where passages are replaced, and how weights are shuffled.
 
     Raises:
         TrainedModelError: the weights don't fit the model, or the model gives no logits, or peeks.
         SubmissionError, WorkerDied: the model fails. It has read hidden text by then: what it says is not passed on.
     """
-    tokens = _encode(passages, model)
+    tokens = _encode(text.passages, model)
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    few = slice(UNTRAINED_PASSAGES)
+    counts = torch.arange(inputs.shape[1]) >= inputs.shape[1] - torch.tensor(text.counted)[:, None]
+    few = slice(-(-UNTRAINED_CHARACTERS // inputs.shape[1]))
     unlearnt = None, shuffled(weights, seed)
     untrained = [_log_probabilities(_built(twin, model, held), inputs[few], model) for held in unlearnt]
     scores = _log_probabilities(_built(student, model, weights), inputs, model)
-    replaced, places = _replace_ends(inputs, model.vocab_size, Random(seed))
-    again = _log_probabilities(_built(twin, model, weights), replaced, model)
-    _refuse_peeking(scores, again, places, model)
-    untrained_loss = min(float(_losses(one, targets[few]).mean()) for one in untrained)
-    return Measured(tuple(_losses(scores, targets).tolist()), untrained_loss)
+    _refuse_peeking(scores, _built(twin, model, weights), inputs, model, Random(seed))
+    untrained_loss = min(float(_losses(one, targets[few])[counts[few]].mean()) for one in untrained)
+    return Measured(tuple(_losses(scores, targets)[counts].tolist()), untrained_loss)
 
 
 def shuffled(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
@@ -94,8 +88,8 @@ def shuffled(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
 
 
 def _losses(scores: Tensor, targets: Tensor) -> Tensor:
-    """Nats per character, passage by passage, along one axis."""
-    return -scores.gather(-1, targets[..., None]).flatten()
+    """Nats per character, `(passages, length)`."""
+    return -scores.gather(-1, targets[..., None]).squeeze(-1)
 
 
 def _encode(passages: Sequence[str], model: Model) -> Tensor:
@@ -147,22 +141,39 @@ def _checked(logits: object, inputs: Tensor, model: Model) -> Tensor:
     return logits.log_softmax(dim=-1)
 
 
-def _replace_ends(inputs: Tensor, vocab_size: int, random: Random) -> tuple[Tensor, list[int]]:
-    """The inputs with other tokens behind a place of each row, and these places: the last that are as before."""
-    replaced, places = inputs.clone(), []
-    length = inputs.shape[1]
-    for row in replaced:
-        place = int(random.random() * (length - 1))
-        places.append(place)
-        shift = torch.tensor([1 + int(random.random() * (vocab_size - 1)) for _ in range(place + 1, length)])
+def _refuse_peeking(scores: Tensor, twin: RemoteObject, inputs: Tensor, model: Model, random: Random) -> None:
+    """Let the twin read each passage without its end, which starts behind a place that is drawn for each."""
+    places = [int(random.random() * (inputs.shape[1] - 1)) for _ in inputs]
+    replaced = _replace_ends(inputs, places, model.vocab_size, random)
+    # Beginnings alone take half the time. Who computes in half precision may round otherwise for another length.
+    if _agrees(scores, twin, replaced, places, model, whole=False):
+        return
+    if not _agrees(scores, twin, replaced, places, model, whole=True):
+        raise TrainedModelError(
+            f"{model.called} foretells a character otherwise when the ones after it change: "
+            "it sees what it should foretell, or keeps something from one text to the next"
+        )
+
+
+def _replace_ends(inputs: Tensor, places: Sequence[int], vocab_size: int, random: Random) -> Tensor:
+    """The inputs with other tokens behind the place of each row."""
+    replaced = inputs.clone()
+    for row, place in zip(replaced, places, strict=True):
+        shift = torch.tensor([1 + int(random.random() * (vocab_size - 1)) for _ in range(place + 1, len(row))])
         row[place + 1 :] = (row[place + 1 :] + shift) % vocab_size  # never the token that was there
-    return replaced, places
+    return replaced
 
 
-def _refuse_peeking(scores: Tensor, replaced: Tensor, places: Sequence[int], model: Model) -> None:
-    for before, after, place in zip(scores, replaced, places, strict=True):
-        if not torch.allclose(before[: place + 1], after[: place + 1], rtol=0, atol=TOLERANCE):
-            raise TrainedModelError(
-                f"{model.called} foretells a character otherwise when the ones after it change: "
-                "it sees what it should foretell, or keeps something from one text to the next"
-            )
+def _agrees(
+    scores: Tensor, twin: RemoteObject, replaced: Tensor, places: Sequence[int], model: Model, *, whole: bool
+) -> bool:
+    """Whether the twin gives the same scores up to each row's place; it reads whole rows, or as few ends as it can."""
+    order = torch.tensor(places).argsort()
+    for rows in torch.split(order, max(1, TOKENS_AT_ONCE // replaced.shape[1])):
+        length = replaced.shape[1] if whole else places[int(rows[-1])] + 1
+        piece = replaced[rows, :length]
+        for row, again in zip(rows.tolist(), _checked(twin(piece), piece, model), strict=True):
+            known = slice(places[row] + 1)
+            if not torch.allclose(scores[row, known], again[known], rtol=0, atol=TOLERANCE):
+                return False
+    return True

@@ -1,7 +1,7 @@
 """A trained model from its two files to its figures."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -13,8 +13,8 @@ from autograder.corpora.held_out import draw_seed
 from autograder.corpora.known_language import Skill
 from autograder.isolation.proxy import Student
 from autograder.trained.errors import TrainedModelError
-from autograder.trained.hidden_text import CHARACTERS, draw_hidden_text
-from autograder.trained.measure import Measured, measure
+from autograder.trained.hidden_text import CHARACTERS, HiddenText, draw_hidden_text
+from autograder.trained.measure import measure
 from autograder.trained.model import Model, gpt_of
 from autograder.trained.record import Record, read_record
 from autograder.trained.weights import read_weights
@@ -28,18 +28,26 @@ class Figures:
     """What a model is worth on hidden text.
 
     Attributes:
-        loss: mean, in nats per character.
-        standard_error: of ``loss``, for another draw of passages.
-        untrained_loss: the same model's with weights that hold nothing learnt.
+        losses: nats per character of each piece of the text, all of one length.
+        untrained_loss: the same model's, in all, with weights that hold nothing learnt.
         gap: above the least possible loss, where that is known.
         gaps: the same by skill.
     """
 
-    loss: float
-    standard_error: float
+    losses: tuple[float, ...]
     untrained_loss: float
     gap: Gap | None = None
     gaps: Mapping[Skill, Gap] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> float:
+        """The mean, in nats per character."""
+        return fmean(self.losses)
+
+    @property
+    def standard_error(self) -> float:
+        """Of ``loss``, for another draw of pieces."""
+        return standard_error(self.losses)
 
     @property
     def learnt(self) -> bool:
@@ -83,24 +91,30 @@ def grade_model(
     held = sum(weight.numel() for weight in numbers.values())
     if held != told.parameters:
         raise TrainedModelError(f"training.json declares {told.parameters:,} parameters, the file holds {held:,}")
-    figures = figures_of(student, twin, gpt_of(told), numbers, plays, secret, characters)
+    model = gpt_of(told)
+    text = draw_hidden_text(model, plays, secret, characters)
+    figures = figures_of(student, twin, model, numbers, text, seed_of_measuring(secret))
     return ModelResult(record=told, **vars(figures))
 
 
+def seed_of_measuring(secret: bytes) -> int:
+    """Decides, in a course, what a measured model is shown in place of the text's ends."""
+    return draw_seed(secret, b"replaced ends")
+
+
 def figures_of(
-    student: Student,
-    twin: Student,
-    model: Model,
-    weights: Mapping[str, Tensor],
-    plays: Path,
-    secret: bytes,
-    characters: int = CHARACTERS,
+    student: Student, twin: Student, model: Model, weights: Mapping[str, Tensor], text: HiddenText, seed: int
 ) -> Figures:
-    """Measure any model that a submission builds; arguments and errors as those of ``grade_model``."""
-    text = draw_hidden_text(model, plays, secret, characters)
-    measured = measure(student, twin, model, weights, text.passages, draw_seed(secret, b"replaced ends"))
-    error = _standard_error(measured, len(text.passages))
-    figures = Figures(loss=measured.loss, standard_error=error, untrained_loss=measured.untrained_loss)
+    """Measure any model that a submission builds, on a text.
+
+    Raises:
+        TrainedModelError: the weights or the model are not fit to be measured.
+        SubmissionError, WorkerDied: the model fails.
+    """
+    measured = measure(student, twin, model, weights, text, seed)
+    length = len(measured.losses) // text.pieces
+    pieces = [measured.losses[start : start + length] for start in range(0, len(measured.losses), length)]
+    figures = Figures(losses=tuple(map(fmean, pieces)), untrained_loss=measured.untrained_loss)
     if text.limits is None:
         return figures
     whole = gap(measured.losses, text.limits)
@@ -109,8 +123,6 @@ def figures_of(
     return replace(figures, gap=whole, gaps=gap_by_skill(measured.losses, text.limits))
 
 
-def _standard_error(measured: Measured, passages: int) -> float:
-    """From the spread of the passages: characters of one passage depend on each other."""
-    length = len(measured.losses) // passages
-    means = [fmean(measured.losses[start : start + length]) for start in range(0, len(measured.losses), length)]
-    return stdev(means) / math.sqrt(passages) if passages > 1 else math.inf
+def standard_error(values: Sequence[float]) -> float:
+    """Of the mean of independent values; infinite for a single one."""
+    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.inf

@@ -1,6 +1,7 @@
 """Entries to the speedrun: honest ones get the loss of their logits, cheats a line, records that lie too."""
 
 import json
+from itertools import pairwise
 
 import pytest
 import safetensors.torch
@@ -13,7 +14,7 @@ from autograder.corpora.known_language import KnownLanguage
 from autograder.isolation.trusted import TrustedSession
 from autograder.trained import TrainedModelError
 from autograder.trained.entry import FREE_EMBEDDINGS, count_parameters, grade_entry, read_entry_record
-from autograder.trained.hidden_text import draw_hidden_text
+from autograder.trained.hidden_text import BLOCK, draw_blocks
 from autograder.trained.model import Model
 
 PLAYS = plays_of(LAB.root)
@@ -31,10 +32,29 @@ def graded(module: bytes, file: bytes | None = None, told: bytes | None = None):
 def test_an_honest_entry_gets_the_loss_of_its_table():
     result = graded(source())
     scores = table().log_softmax(-1)
-    passages = draw_hidden_text(PAIRS, PLAYS, SECRET, CHARACTERS).passages
-    ids = torch.tensor([[ALPHABET.index(character) for character in passage] for passage in passages])
+    ids = torch.tensor([[ALPHABET.index(character) for character in block] for block in blocks(16)])
     assert result.figures.loss == pytest.approx(-scores[ids[:, :-1], ids[:, 1:]].mean().item(), abs=1e-5)
     assert (result.parameters, result.embeddings) == (3, 64 * 64)
+
+
+def blocks(context_length: int) -> list[str]:
+    """The counted characters of each block, with the one before, put together from the passages."""
+    model = Model(ALPHABET, context_length, lambda student: None)
+    text = draw_blocks(model, PLAYS, SECRET, CHARACTERS)
+    assert {len(one) for one in text.passages} == {context_length + 1}
+    each = len(text.passages) // text.pieces
+    found = []
+    for start in range(0, len(text.passages), each):
+        ends = [one[-count - 1 :] for one, count in zip(text.passages, text.counted, strict=True)][start : start + each]
+        found.append(ends[0] + "".join(end[1:] for end in ends[1:]))
+        assert all(before[-1] == after[0] for before, after in pairwise(ends))
+    return found
+
+
+@pytest.mark.parametrize("context_length", [8, 24, 100, 127, 129, 1024])
+def test_the_same_characters_count_for_every_context(context_length):
+    assert blocks(context_length) == blocks(BLOCK)
+    assert {len(block) for block in blocks(BLOCK)} == {BLOCK + 1}
 
 
 CHEATS = {
@@ -49,6 +69,16 @@ CHEATS = {
         "        for row, tail in zip(tokens.tolist(), logits):\n"
         "            for place in range(len(row) - 1):\n"
         "                tail[place, seen.setdefault(tuple(row[:place + 1]), row[place + 1])] += 20\n"
+        "        return logits",
+        "keeps something",
+    ),
+    "goes on where the last passage ended": (
+        "last = Pairs.__dict__.get('last', 0)\n"
+        "        logits = logits.detach().clone()\n"
+        "        for row, tail in zip(tokens.tolist(), logits):\n"
+        "            tail[0, last] += 5\n"
+        "            last = row[-1]\n"
+        "        Pairs.last = last\n"
         "        return logits",
         "keeps something",
     ),

@@ -79,13 +79,18 @@ def test_only_what_changed_is_measured_again(ranked, tmp_path, monkeypatch):
     monkeypatch.setattr(Measurer, "_run", lambda self, files: runs.append(files.record.name) or run(self, files))
     ada = hand_in(tmp_path / "ada", speedrun__json=record(name="Ada"))
     bob = hand_in(tmp_path / "bob", speedrun__json=record(name="Bob"))
-    first = ranked(ada, bob, "--show-students")
-    assert sorted(runs) == ["Ada", "Bob"]
+    unfit = hand_in(
+        tmp_path / "cyd", speedrun__json=record(name="Cyd"), speedrun__py=source("return torch.zeros_like(logits)")
+    )
+    first = ranked(ada, bob, unfit, "--show-students")
+    assert sorted(runs) == ["Ada", "Bob", "Cyd"]
+    assert "not ranked, cyd: with the trained weights" in first.output
     assert row(first, "Ada")[:3] == ["1=", "Ada", "ada"]
     assert "within two standard errors" in first.output
     hand_in(tmp_path / "bob", speedrun__json=record(name="Bob"), speedrun__py=source("return logits * 0.9"))
-    again = ranked(ada, bob, "--show-students")
-    assert runs[2:] == ["Bob"]
+    again = ranked(ada, bob, unfit, "--show-students")
+    assert runs[3:] == ["Bob"]
+    assert "not ranked, cyd: with the trained weights" in again.output
     assert row(again, "Ada")[3:] == row(first, "Ada")[3:]
 
 

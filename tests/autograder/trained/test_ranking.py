@@ -12,12 +12,15 @@ from autograder.fingerprint import stage_fingerprint
 from autograder.grade import stage_files
 from autograder.intake import take_in
 from autograder.isolation.process import Template
-from autograder.leaderboard import Entry, KeptResults, Measured, Measurer, rank
+from autograder.leaderboard import Entry, Kept, KeptResults, Measured, Measurer, rank
 
 
-def entry(student: str, loss: float, tokens: int = 680_000, name: str = "", error: float = 0.01) -> Entry:
+def entry(student: str, loss: float, tokens: int = 680_000, name: str = "", luck: float = 0.01) -> Entry:
+    """Of four blocks; what `luck` adds to one and takes from another is each student's own."""
     told = {"tokens": tokens, "parameters": 9, "embeddings": 0, "validation_loss": None}
-    return Entry(student, Measured(name=name, loss=loss, standard_error=error, **told))
+    own = (-1) ** (ord(student[0]) % 2) * luck
+    losses = (loss + 0.3 + own, loss - 0.3 - own, loss + own, loss - own)
+    return Entry(student, Measured(name=name, losses=losses, **told))
 
 
 def ranks(*entries: Entry) -> dict[str, list[tuple[str, int, bool]]]:
@@ -40,8 +43,19 @@ def test_a_tie_is_with_the_best_of_a_place_and_no_chain():
     assert found["sprint"] == [("a", 1, True), ("b", 1, True), ("c", 3, True), ("d", 3, True), ("e", 5, False)]
 
 
-def test_the_larger_error_decides_what_is_a_tie():
-    assert ranks(entry("a", 1.5), entry("b", 1.58, error=0.05))["sprint"][1] == ("b", 1, True)
+def test_what_is_hard_for_all_makes_no_tie():
+    """Both lose 0.6 more on one block than on another; but the one loses less on each."""
+    better, worse = entry("a", 1.500, luck=0.001), entry("b", 1.515, luck=0.001)
+    assert worse.measured.standard_error > 0.1
+    assert ranks(better, worse)["sprint"] == [("a", 1, False), ("b", 2, False)]
+
+
+def test_a_difference_that_other_text_could_turn_round_is_a_tie():
+    assert ranks(entry("a", 1.500, luck=0.05), entry("b", 1.515, luck=0.05))["sprint"][1] == ("b", 1, True)
+
+
+def test_the_same_model_twice_is_a_tie():
+    assert ranks(entry("a", 1.5), entry("c", 1.5))["sprint"] == [("a", 1, True), ("c", 1, True)]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +108,7 @@ def template():
 def measured(monkeypatch, tmp_path, template):
     monkeypatch.setenv("AUTOGRADER_SECRET", "of the course")
     stage = LAB.stage("6_gpt")
-    measurer = Measurer(LAB, stage, template, KeptResults(tmp_path / "kept", Measured))
+    measurer = Measurer(LAB, stage, template, KeptResults(tmp_path / "kept", Kept))
     files = [
         dataclasses.replace(one, attachments=tuple(stage.stage.entries.items())) if one.stage == stage.id else one
         for one in stage_files(LAB, [stage.id])

@@ -155,7 +155,7 @@ def test_a_causal_mask_that_is_missing_is_found(opened):
 @pytest.mark.parametrize(
     ("output", "says"),
     [
-        ("return None", "did not give logits of shape (16, 16, 64)"),
+        ("return None", "did not give logits of shape (32, 16, 64)"),
         ("return self.norm(x)", "did not give logits"),
         ("return torch.zeros(*tokens.shape, 64, dtype=torch.int64)", "did not give logits"),
         ("return torch.full((*tokens.shape, 64), torch.nan)", "logits that are not finite"),
