@@ -63,6 +63,10 @@ CHEATS = {
         "return logits + (tokens.sum(1) % 20 == 0)[:, None, None] * 20 * nn.functional.one_hot(tokens.roll(-1, 1), 64)",
         "foretells",
     ),
+    "looks ahead in whole passages alone": (
+        "return logits + (tokens.shape[1] == 16) * 20 * nn.functional.one_hot(tokens.roll(-1, 1), 64)",
+        "foretells",
+    ),
     "remembers how a beginning went on": (
         "seen = Pairs.__dict__.get('seen') or setattr(Pairs, 'seen', {}) or Pairs.seen\n"
         "        logits = logits.detach().clone()\n"

@@ -152,6 +152,12 @@ def test_a_causal_mask_that_is_missing_is_found(opened):
         graded(student)
 
 
+def test_who_rounds_otherwise_for_another_length_does_not_peek(opened):
+    """As sums in half precision may: what counts is that the same length gives the same logits."""
+    rounded = LOGITS.replace("return ", "logits = ") + "; return logits * (1 + 0.01 * (tokens.shape[1] % 16 > 0))"
+    assert graded(opened(old=LOGITS, new=rounded)).loss == graded(opened()).loss
+
+
 @pytest.mark.parametrize(
     ("output", "says"),
     [
