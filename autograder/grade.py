@@ -6,12 +6,12 @@ on the student's own earlier modules where those passed, and on the course's whe
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
+from autograder.at_once import at_once
 from autograder.fingerprint import course_secret, result_key, stage_fingerprint
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.jobs import jobs_for
@@ -91,16 +91,13 @@ class Grader:
         by_student: dict[str, list[StageSubmission]] = {}
         for submission in submissions:
             by_student.setdefault(submission.student, []).append(submission)
-        with ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(self._grade_whole_student, stages) for stages in by_student.values()]
-            try:
-                for future in as_completed(futures):
-                    for graded in future.result():
-                        on_done(graded)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        return [graded for future in futures for graded in future.result()]
+
+        def tell(stages: Iterable[Graded]) -> None:
+            for graded in stages:
+                on_done(graded)
+
+        students = at_once(self._grade_whole_student, by_student.values(), workers, tell)
+        return [graded for stages in students for graded in stages]
 
     def _grade_whole_student(self, submissions: Iterable[StageSubmission]) -> list[Graded]:
         return list(self.grade_student(submissions))

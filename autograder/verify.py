@@ -10,10 +10,10 @@ docstring. The hidden tests keep to their rules, and ``assignments`` equals a fr
 import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from autograder.alternatives import REFUSED, load_alternatives
+from autograder.at_once import at_once
 from autograder.forbidden import short_name
 from autograder.grade import Judges
 from autograder.judge.lint import lint_hidden_tests
@@ -78,11 +78,7 @@ def verify_stage(
     static = (*(problem for look in by_reading for problem in look(stage, trusted)), *lint_hidden_tests(stage))
     problems = [f"{stage.id}: {problem}" for problem in static]
     jobs = [(variant, seed) for seed in seeds for variant in variants(lab, stage, trusted, with_mistakes)]
-    verdicts: list[Verdict] = []
-    with ThreadPoolExecutor(workers) as pool:
-        for verdict in pool.map(lambda job: _judge(stage, judges, *job), jobs):
-            verdicts.append(verdict)
-            on_done(verdict)
+    verdicts = at_once(lambda job: _judge(stage, judges, *job), jobs, workers, on_done)
     problems += [
         f"{stage.id}: {verdict.variant.kind} {verdict.variant.name}: {problem}"
         for verdict in verdicts

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from autograder.at_once import at_once
 from autograder.cli.isolated import proven_template
-from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option
+from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option, workers_option
 from autograder.feedback.leaderboard_page import leaderboard_json, leaderboard_page
 from autograder.feedback.leaderboard_terminal import print_leaderboard
 from autograder.grade import stage_files
@@ -28,6 +29,7 @@ from autograder.store import write_atomically
 @click.option("--show-students", is_flag=True, help="Say on the terminal, and only there, whose entry each is.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
 @click.option("--out", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write the page, in HTML, here.")
+@workers_option
 @unsafe_option
 @pass_lab
 def leaderboard(
@@ -38,6 +40,7 @@ def leaderboard(
     show_students: bool,
     json_file: Path | None,
     page: Path | None,
+    workers: int,
     unsafe_no_isolation: bool,
 ) -> None:
     """Measure the entries to the speedrun on text that nobody trained on, and rank them.
@@ -56,7 +59,7 @@ def leaderboard(
     ]
     submissions = take_in(paths, wanted)
     with proven_template(console, isolated=not unsafe_no_isolation) as template:
-        entries = _measure(lab, stage, submissions, template, console, fresh=fresh)
+        entries = _measure(lab, stage, submissions, template, console, workers, fresh=fresh)
     if not entries:
         console.print("nobody handed in an entry: no folder holds a speedrun.safetensors", style="yellow")
         sys.exit(WRONG_USE)
@@ -78,16 +81,13 @@ def _measure(
     submissions: Sequence[StageSubmission],
     template: Template,
     console: Console,
+    workers: int,
     *,
     fresh: bool,
 ) -> list[Entry]:
     kept = KeptResults(lab.build / "leaderboard", Kept, fresh=fresh)
     measurer = Measurer(lab, stage, template, kept)
     students = [list(group) for _, group in groupby(submissions, key=lambda one: one.student)]
-    entries = []
     with progress(console, "measuring", len(students)) as done:
-        for group in students:
-            entry = measurer.measure(group)
-            entries += [] if entry is None else [entry]
-            done("")
-    return entries
+        entries = at_once(measurer.measure, students, workers, lambda entry: done(""))
+    return [entry for entry in entries if entry is not None]

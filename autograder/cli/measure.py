@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from autograder.at_once import at_once
 from autograder.cli.isolated import proven_template
-from autograder.cli.shared import LabOption, pass_lab, progress, unsafe_option
+from autograder.cli.shared import LabOption, pass_lab, progress, unsafe_option, workers_option
 from autograder.corpora.gap import missing_skill
 from autograder.grade import stage_files
 from autograder.intake import take_in
@@ -21,9 +22,10 @@ from autograder.trained import ModelResult
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--stage", "stage_id", default="6_gpt", show_default=True, help="Whose model it is.")
+@workers_option
 @unsafe_option
 @pass_lab
-def measure(option: LabOption, paths: tuple[Path, ...], stage_id: str, unsafe_no_isolation: bool) -> None:
+def measure(option: LabOption, paths: tuple[Path, ...], stage_id: str, workers: int, unsafe_no_isolation: bool) -> None:
     """Measure trained models on text that nobody trained on, and rank them.
 
     PATHS are hand-ins as `autograder grade` takes them. A model runs on the student's own modules; where an earlier
@@ -34,14 +36,13 @@ def measure(option: LabOption, paths: tuple[Path, ...], stage_id: str, unsafe_no
     stage = lab.stage(stage_id)
     submissions = take_in(paths, stage_files(lab, [stage_id]))
     students = [list(group) for _, group in groupby(submissions, key=lambda one: one.student)]
-    measurements: list[Measurement] = []
     with (
         proven_template(console, isolated=not unsafe_no_isolation) as template,
         progress(console, "measuring", len(students)) as done,
     ):
-        for group in students:
-            measurements.append(measure_hand_in(lab, stage, group, template))
-            done(measurements[-1].student)
+        measurements = at_once(
+            lambda group: measure_hand_in(lab, stage, group, template), students, workers, lambda one: done(one.student)
+        )
     console.print(_table(measurements), soft_wrap=True)
     for one in measurements:
         if one.problem:

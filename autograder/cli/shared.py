@@ -51,7 +51,7 @@ workers_option = click.option(
     type=click.IntRange(1),
     default=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     show_default="one per core",
-    help="How many judges work at once.",
+    help="How many submissions are worked on at once.",
 )
 unsafe_option = click.option(
     "--unsafe-no-isolation",

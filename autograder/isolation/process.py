@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from types import TracebackType
 from typing import Any
 
@@ -29,8 +30,8 @@ _USUAL_LIMITS = Limits()
 class Template:
     """A warm process that forks workers.
 
-    Asked by one judge at a time. Forks of the process that started it may ask too, one after the other;
-    one that dies in between harms none of the later ones, and its workers end with it.
+    Threads may ask at once. Forks of the process that started it may ask too, one after the other; one that dies in
+    between harms none of the later ones, and its workers end with it.
 
     Attributes:
         level: how its workers are kept apart, as far as its layers promise; ``self_check`` proves it.
@@ -45,6 +46,7 @@ class Template:
         with theirs:
             self._process: subprocess.Popen[bytes] = start_program(theirs, layers, self._errors)
         self._control = Control(ours)
+        self._asking = threading.Lock()
         ours.settimeout(START_SECONDS)
         try:
             reply, _ = self._receive()
@@ -137,15 +139,16 @@ class Template:
         return ended.exit_code
 
     def _ask(self, request: Request) -> tuple[Reply, list[int]]:
-        try:
-            self._control.send(request)
-        except OSError:
-            raise self._ended() from None
-        reply, descriptors = self._receive()
-        while reply.number != request.number:  # asked for by a judge that did not live to take it
-            for descriptor in descriptors:
-                os.close(descriptor)
+        with self._asking:
+            try:
+                self._control.send(request)
+            except OSError:
+                raise self._ended() from None
             reply, descriptors = self._receive()
+            while reply.number != request.number:  # asked for by a judge that did not live to take it
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                reply, descriptors = self._receive()
         if isinstance(reply, Failed):
             raise TemplateError(f"the template could not fork a worker: {reply.reason}")
         return reply, descriptors
