@@ -69,11 +69,12 @@ def measure(
     tokens = _encode(text.passages, model)
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
     counts = torch.arange(inputs.shape[1]) >= inputs.shape[1] - torch.tensor(text.counted)[:, None]
-    few = slice(-(-UNTRAINED_CHARACTERS // inputs.shape[1]))
-    unlearnt = None, shuffled(weights, seed)
-    untrained = [_log_probabilities(_built(twin, model, held), inputs[few], model) for held in unlearnt]
     scores = _log_probabilities(_built(student, model, weights), inputs, model)
     _refuse_peeking(scores, _built(twin, model, weights), inputs, model, Random(seed))
+    few = slice(-(-UNTRAINED_CHARACTERS // inputs.shape[1]))
+    unlearnt = None, shuffled(weights, seed)
+    # After the comparison: by now the twin may see whole passages.
+    untrained = [_log_probabilities(_built(twin, model, held), inputs[few], model) for held in unlearnt]
     untrained_loss = min(float(_losses(one, targets[few])[counts[few]].mean()) for one in untrained)
     return Measured(tuple(_losses(scores, targets)[counts].tolist()), untrained_loss)
 

@@ -76,6 +76,18 @@ CHEATS = {
         "        return logits",
         "keeps something",
     ),
+    "looks ahead where its twin was shown the same": (
+        "logits = logits.detach().clone()\n"
+        "        if not hasattr(Pairs, 'shown'):\n"
+        "            Pairs.shown = {tuple(row[:3]): row for row in tokens.tolist()}\n"
+        "        trained = (self.next.weight[0, 0] - self.next.weight.mean()).abs() > 1\n"
+        "        for row, tail in zip(tokens.tolist(), logits):\n"
+        "            whole = Pairs.shown.get(tuple(row[:3])) if trained else None\n"
+        "            for place in range(3, min(len(row), len(whole or ()) - 1)):\n"
+        "                tail[place, whole[place + 1]] += 20\n"
+        "        return logits",
+        "keeps something",
+    ),
     "goes on where the last passage ended": (
         "last = Pairs.__dict__.get('last', 0)\n"
         "        logits = logits.detach().clone()\n"
