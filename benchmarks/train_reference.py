@@ -3,7 +3,7 @@
     python -m benchmarks.train_reference                     # the configuration `cpu`, about 3 minutes
     python -m benchmarks.train_reference --config known      # anything that train.py takes
     python -m benchmarks.train_reference --speedrun          # the course's own speedrun, about a minute
-    python -m benchmarks.train_reference --speedrun --data known_language --documents
+    python -m benchmarks.train_reference --speedrun --data known_language --documents --tokens 600000
 
 What comes out stands in build/train/6_gpt: weights, record, curve and samples. The command fails when the whole
 validation text is foretold worse than promised. The loss is the same on each run of one machine; CPU seconds depend
