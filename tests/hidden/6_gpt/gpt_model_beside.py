@@ -61,7 +61,7 @@ def under_autocast(model, tokens):
         return model(tokens).float()
 
 
-def slopes(model, tokens, towards, moves, step=1e-3):
+def slopes(model, tokens, towards, moves, step=1e-4):
     """How a weighted sum of the logits changes along a move of each parameter: by its gradient, and by moving it."""
     (model(tokens) * towards).sum().backward()
     parameters = dict(model.named_parameters())
