@@ -374,6 +374,7 @@ def test_curvature_is_far_below_what_the_hidden_check_of_slopes_allows(model, se
     """Its step was ten times as long once: a right GPT could lose the check by the draw. Here it moves thrice as far."""
     slopes = runpy.run_path(str(LAB.stage("6_gpt").hidden_tests / "gpt_model_beside.py"))["slopes"]
     tokens, towards = tokens_of(3, 5, seed=seed), normal(3, 5, VOCAB, seed=seed)
-    moves = {name: 3 * normal(*one.shape, seed=seed + 50 + n) for n, (name, one) in enumerate(model.named_parameters())}
+    named = enumerate(model.named_parameters())
+    moves = {name: 3 * normal(*one.shape, seed=seed + 50 + number) for number, (name, one) in named}
     by_gradient, by_moving = slopes(model, tokens, towards, moves)
     assert_close(torch.tensor(by_gradient), torch.tensor(by_moving), rtol=1e-4, atol=1e-4)
