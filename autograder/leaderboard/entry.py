@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean
 
 import msgspec
 
@@ -30,12 +29,12 @@ from autograder.trained.entry import (
     grade_entry,
     read_entry_record,
 )
-from autograder.trained.result import standard_error
+from autograder.trained.result import MeanLoss
 
 _LONGEST_PROBLEM = 300
 
 
-class Measured(msgspec.Struct, frozen=True, kw_only=True):
+class Measured(msgspec.Struct, MeanLoss, frozen=True, kw_only=True):
     """The figures of a measured entry; losses are in nats per character.
 
     ``losses`` are those of the blocks of hidden text, which are the same for all entries of a class.
@@ -47,16 +46,6 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     embeddings: int
     losses: tuple[float, ...]
     validation_loss: float | None
-
-    @property
-    def loss(self) -> float:
-        """The mean over the blocks."""
-        return fmean(self.losses)
-
-    @property
-    def standard_error(self) -> float:
-        """Of ``loss``, for another draw of blocks."""
-        return standard_error(self.losses)
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,10 +102,9 @@ class Measurer:
         student = by_stage[self._stage.id].student
         try:
             files = self._read(by_stage)
-        except RefusedError as error:
-            return Entry(student, problem=printable(_told(error.refusal), _LONGEST_PROBLEM))
-        except TrainedModelError as error:
-            return Entry(student, problem=printable(str(error), _LONGEST_PROBLEM))
+        except (RefusedError, TrainedModelError) as error:
+            told = _told(error.refusal) if isinstance(error, RefusedError) else str(error)
+            return Entry(student, problem=printable(told, _LONGEST_PROBLEM))
         if files is None:
             return None
         key = self._key(files)

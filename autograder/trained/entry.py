@@ -18,7 +18,7 @@ from autograder.corpora.known_language import KnownLanguage
 from autograder.isolation.proxy import Session, Student
 from autograder.isolation.wire import Reference
 from autograder.trained.errors import TrainedModelError
-from autograder.trained.hidden_text import CHARACTERS, LONGEST_CONTEXT, draw_blocks
+from autograder.trained.hidden_text import BLOCK, CHARACTERS, LONGEST_CONTEXT, draw_blocks
 from autograder.trained.model import Model
 from autograder.trained.record import AGAIN, FORMAT_VERSION, decode_record
 from autograder.trained.result import Figures, figures_of, seed_of_measuring
@@ -30,7 +30,6 @@ WEIGHTS_FILE = f"{MODULE}.safetensors"
 RECORD_FILE = f"{MODULE}.json"
 MOST_PARAMETERS = 800_000
 FREE_EMBEDDINGS = 600_000  # of 64 characters, their pairs and 128 positions, with 128 features: 548,864
-SHORTEST_CONTEXT = 8
 LONGEST_NAME = 40
 
 
@@ -137,8 +136,8 @@ def grade_entry(
 
 def _model(record: EntryRecord, context_length: object) -> Model:
     # `type`, not `isinstance`: True is no length.
-    if type(context_length) is not int or not SHORTEST_CONTEXT <= context_length <= LONGEST_CONTEXT:
-        bounds = f"from {SHORTEST_CONTEXT} to {LONGEST_CONTEXT}"
+    if type(context_length) is not int or not BLOCK <= context_length <= LONGEST_CONTEXT:
+        bounds = f"from {BLOCK} to {LONGEST_CONTEXT}"
         raise TrainedModelError(f"{SOURCE_FILE}: CONTEXT_LENGTH must be a whole number {bounds}")
     vocab_size = len(record.alphabet)
 

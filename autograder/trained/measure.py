@@ -3,7 +3,7 @@
 The model runs in a worker, as all student code does; the loss is computed here, from its logits. What
 it could do to look better than it is comes to nothing:
 
-- it is given no targets;
+- it is given no targets, and no passage holds what another has to foretell;
 - tokens that it should not see yet are inputs at later positions. So a twin of it, in a process of its
   own that never saw the passages, reads beginnings of them, each up to a place that is drawn and with
   other tokens behind it, if any: logits up to that place have to be the same. A model that peeks gives
@@ -68,15 +68,14 @@ def measure(
     """
     tokens = _encode(text.passages, model)
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    counts = torch.arange(inputs.shape[1]) >= inputs.shape[1] - torch.tensor(text.counted)[:, None]
     scores = _log_probabilities(_built(student, model, weights), inputs, model)
     _refuse_peeking(scores, _built(twin, model, weights), inputs, model, Random(seed))
     few = slice(-(-UNTRAINED_CHARACTERS // inputs.shape[1]))
     unlearnt = None, shuffled(weights, seed)
     # After the comparison: by now the twin may see whole passages.
     untrained = [_log_probabilities(_built(twin, model, held), inputs[few], model) for held in unlearnt]
-    untrained_loss = min(float(_losses(one, targets[few])[counts[few]].mean()) for one in untrained)
-    return Measured(tuple(_losses(scores, targets)[counts].tolist()), untrained_loss)
+    untrained_loss = min(float(_losses(one, targets[few], text.counted).mean()) for one in untrained)
+    return Measured(tuple(_losses(scores, targets, text.counted).tolist()), untrained_loss)
 
 
 def shuffled(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
@@ -88,9 +87,9 @@ def shuffled(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
     }
 
 
-def _losses(scores: Tensor, targets: Tensor) -> Tensor:
-    """Nats per character, `(passages, length)`."""
-    return -scores.gather(-1, targets[..., None]).squeeze(-1)
+def _losses(scores: Tensor, targets: Tensor, counted: int) -> Tensor:
+    """Nats of each character that counts, passage by passage, along one axis."""
+    return -scores.gather(-1, targets[..., None])[:, -counted:].flatten()
 
 
 def _encode(passages: Sequence[str], model: Model) -> Tensor:

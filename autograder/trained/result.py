@@ -23,12 +23,29 @@ from autograder.trained.weights import read_weights
 LEARNT_AT_LEAST = 1.0
 
 
+class MeanLoss:
+    """For what has ``losses``, in nats per character, of independent passages of one length."""
+
+    __slots__ = ()
+    losses: tuple[float, ...]
+
+    @property
+    def loss(self) -> float:
+        """Their mean."""
+        return fmean(self.losses)
+
+    @property
+    def standard_error(self) -> float:
+        """Of ``loss``, for another draw of passages."""
+        return standard_error(self.losses)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Figures:
+class Figures(MeanLoss):
     """What a model is worth on hidden text.
 
     Attributes:
-        losses: nats per character of each piece of the text, all of one length.
+        losses: nats per character, of each passage.
         untrained_loss: the same model's, in all, with weights that hold nothing learnt.
         gap: above the least possible loss, where that is known.
         gaps: the same by skill.
@@ -38,16 +55,6 @@ class Figures:
     untrained_loss: float
     gap: Gap | None = None
     gaps: Mapping[Skill, Gap] = field(default_factory=dict)
-
-    @property
-    def loss(self) -> float:
-        """The mean, in nats per character."""
-        return fmean(self.losses)
-
-    @property
-    def standard_error(self) -> float:
-        """Of ``loss``, for another draw of pieces."""
-        return standard_error(self.losses)
 
     @property
     def learnt(self) -> bool:
@@ -112,9 +119,9 @@ def figures_of(
         SubmissionError, WorkerDied: the model fails.
     """
     measured = measure(student, twin, model, weights, text, seed)
-    length = len(measured.losses) // text.pieces
-    pieces = [measured.losses[start : start + length] for start in range(0, len(measured.losses), length)]
-    figures = Figures(losses=tuple(map(fmean, pieces)), untrained_loss=measured.untrained_loss)
+    starts = range(0, len(measured.losses), text.counted)
+    passages = (measured.losses[start : start + text.counted] for start in starts)
+    figures = Figures(losses=tuple(map(fmean, passages)), untrained_loss=measured.untrained_loss)
     if text.limits is None:
         return figures
     whole = gap(measured.losses, text.limits)

@@ -382,12 +382,14 @@ SPEEDRUN = """
 def speedrun(stage: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The starter, with a model as small as the others here."""
     import speedrun
+    from trainer import speedrun as trainers
 
     def build_model(vocab_size: int) -> torch.nn.Module:
         import gpt
 
         return gpt.GPT(gpt.GPTConfig(vocab_size, 8, d_model=16, num_heads=2, num_blocks=1, d_hidden=32))
 
+    monkeypatch.setattr(trainers, "SHORTEST_CONTEXT", 8)
     monkeypatch.setattr(speedrun, "CONTEXT_LENGTH", 8)
     monkeypatch.setattr(speedrun, "build_model", build_model)
     return speedrun
@@ -517,6 +519,15 @@ def test_a_model_that_is_no_speedrun_is_refused(train, speedrun, monkeypatch, tm
 def test_what_a_speedrun_does_not_take_is_refused(train, speedrun, tmp_path, capsys, arguments, says):
     assert train(tmp_path, *arguments) == WRONG_USE
     assert says in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("length", [7, 1025])
+def test_a_context_that_the_leaderboard_does_not_take_is_not_trained(
+    train, speedrun, monkeypatch, tmp_path, capsys, length
+):
+    monkeypatch.setattr(speedrun, "CONTEXT_LENGTH", length)
+    assert train(tmp_path, *SPEEDRUN) == WRONG_USE
+    assert f"CONTEXT_LENGTH is {length}; the leaderboard takes from 8 to 1024" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_a_speedrun_lacks_what_it_must_define(train, speedrun, monkeypatch, tmp_path, capsys):

@@ -18,6 +18,8 @@ from trainer.task import Files, Task
 FILE = "speedrun.py"
 MOST_PARAMETERS = 800_000
 FREE_EMBEDDINGS = 600_000
+# The leaderboard compares models on 64 characters at a time.
+SHORTEST_CONTEXT, LONGEST_CONTEXT = 64, 1024
 FILES = Files(
     weights="speedrun.safetensors",
     record="speedrun.json",
@@ -48,6 +50,9 @@ def load(stage: Path) -> ModuleType:
     for name in ("CONTEXT_LENGTH", "BATCH_SIZE"):
         if type(value := getattr(speedrun, name)) is not int or value < 1:
             raise SpeedrunError(f"{FILE}: {name} is {value!r}; it must be a whole number, at least 1")
+    if not SHORTEST_CONTEXT <= speedrun.CONTEXT_LENGTH <= LONGEST_CONTEXT:
+        bounds = f"from {SHORTEST_CONTEXT} to {LONGEST_CONTEXT}"
+        raise SpeedrunError(f"{FILE}: CONTEXT_LENGTH is {speedrun.CONTEXT_LENGTH}; the leaderboard takes {bounds}")
     return speedrun
 
 

@@ -16,7 +16,7 @@ import gpt
 import torch
 from torch import nn
 
-# The most characters that the model looks at.
+# The most characters that the model looks at: from 64 to 1024.
 CONTEXT_LENGTH = 64
 # Sequences of that length in each step.
 BATCH_SIZE = 16

@@ -1,7 +1,6 @@
 """Entries to the speedrun: honest ones get the loss of their logits, cheats a line, records that lie too."""
 
 import json
-from itertools import pairwise
 
 import pytest
 import safetensors.torch
@@ -19,7 +18,6 @@ from autograder.trained.model import Model
 
 PLAYS = plays_of(LAB.root)
 SECRET, CHARACTERS = b"of the course", 1600
-PAIRS = Model(ALPHABET, 16, lambda student: student.build_model(len(ALPHABET)))
 
 
 def graded(module: bytes, file: bytes | None = None, told: bytes | None = None):
@@ -32,29 +30,29 @@ def graded(module: bytes, file: bytes | None = None, told: bytes | None = None):
 def test_an_honest_entry_gets_the_loss_of_its_table():
     result = graded(source())
     scores = table().log_softmax(-1)
-    ids = torch.tensor([[ALPHABET.index(character) for character in block] for block in blocks(16)])
+    ids = torch.tensor([[ALPHABET.index(character) for character in block] for block in blocks(64)])
     assert result.figures.loss == pytest.approx(-scores[ids[:, :-1], ids[:, 1:]].mean().item(), abs=1e-5)
     assert (result.parameters, result.embeddings) == (3, 64 * 64)
 
 
 def blocks(context_length: int) -> list[str]:
-    """The counted characters of each block, with the one before, put together from the passages."""
+    """The characters of each passage that count, with the one before."""
     model = Model(ALPHABET, context_length, lambda student: None)
     text = draw_blocks(model, PLAYS, SECRET, CHARACTERS)
     assert {len(one) for one in text.passages} == {context_length + 1}
-    each = len(text.passages) // text.pieces
-    found = []
-    for start in range(0, len(text.passages), each):
-        ends = [one[-count - 1 :] for one, count in zip(text.passages, text.counted, strict=True)][start : start + each]
-        found.append(ends[0] + "".join(end[1:] for end in ends[1:]))
-        assert all(before[-1] == after[0] for before, after in pairwise(ends))
-    return found
+    return [one[-text.counted - 1 :] for one in text.passages]
 
 
-@pytest.mark.parametrize("context_length", [8, 24, 100, 127, 129, 1024])
+@pytest.mark.parametrize("context_length", [65, 100, 1024])
 def test_the_same_characters_count_for_every_context(context_length):
     assert blocks(context_length) == blocks(BLOCK)
     assert {len(block) for block in blocks(BLOCK)} == {BLOCK + 1}
+
+
+@pytest.mark.parametrize("context_length", [BLOCK - 1, 1025])
+def test_no_passage_begins_with_what_another_foretells(context_length):
+    with pytest.raises(ValueError, match="not from 64 to 1024"):
+        blocks(context_length)
 
 
 CHEATS = {
@@ -64,7 +62,7 @@ CHEATS = {
         "foretells",
     ),
     "looks ahead in whole passages alone": (
-        "return logits + (tokens.shape[1] == 16) * 20 * nn.functional.one_hot(tokens.roll(-1, 1), 64)",
+        "return logits + (tokens.shape[1] == 64) * 20 * nn.functional.one_hot(tokens.roll(-1, 1), 64)",
         "foretells",
     ),
     "remembers how a beginning went on": (
@@ -125,9 +123,9 @@ def test_a_model_that_cheats_is_not_ranked(body, says):
     ("more", "says"),
     [
         ("\n\ndef build_model(vocab_size):\n    return None\n", "your model is no module of PyTorch"),
-        ("\n\nCONTEXT_LENGTH = 7\n", "CONTEXT_LENGTH must be a whole number from 8 to 1024"),
+        ("\n\nCONTEXT_LENGTH = 63\n", "CONTEXT_LENGTH must be a whole number from 64 to 1024"),
         ("\n\nCONTEXT_LENGTH = True\n", "CONTEXT_LENGTH must be"),
-        ("\n\nCONTEXT_LENGTH = '16'\n", "CONTEXT_LENGTH must be"),
+        ("\n\nCONTEXT_LENGTH = '64'\n", "CONTEXT_LENGTH must be"),
     ],
 )
 def test_a_module_that_keeps_no_agreement_is_told_which(more, says):
@@ -171,16 +169,17 @@ def test_a_record_that_lies_is_refused(told, says):
 
 
 def test_what_looks_like_an_embedding_is_free_up_to_a_limit():
+    model = Model(ALPHABET, 16, lambda student: None)
     held = {
         "token": torch.ones(64, 12),
         "linear": torch.ones(12, 64),
         "norm": torch.ones(64),
         "pair": torch.ones(4096, 3),
     }
-    assert count_parameters(held, PAIRS) == (12 * 64 + 64, 64 * 12 + 4096 * 3)
+    assert count_parameters(held, model) == (12 * 64 + 64, 64 * 12 + 4096 * 3)
     held |= {"positions": torch.ones(16, 12), "square": torch.ones(16, 99)}
-    assert count_parameters(held, PAIRS) == (12 * 64 + 64 + 16 * 99, 64 * 12 + 4096 * 3 + 16 * 12)
-    assert count_parameters({"wide": torch.ones(64, 20_000)}, PAIRS) == (64 * 20_000 - FREE_EMBEDDINGS, FREE_EMBEDDINGS)
+    assert count_parameters(held, model) == (12 * 64 + 64 + 16 * 99, 64 * 12 + 4096 * 3 + 16 * 12)
+    assert count_parameters({"wide": torch.ones(64, 20_000)}, model) == (64 * 20_000 - FREE_EMBEDDINGS, FREE_EMBEDDINGS)
 
 
 def test_an_entry_in_bfloat16_costs_nothing_that_counts():

@@ -15,7 +15,7 @@ SOURCE = """
 import torch
 from torch import nn
 
-CONTEXT_LENGTH = 16
+CONTEXT_LENGTH = 64
 
 
 class Pairs(nn.Module):
