@@ -527,7 +527,8 @@ def test_a_context_that_the_leaderboard_does_not_take_is_not_trained(
 ):
     monkeypatch.setattr(speedrun, "CONTEXT_LENGTH", length)
     assert train(tmp_path, *SPEEDRUN) == WRONG_USE
-    assert f"CONTEXT_LENGTH is {length}; the leaderboard takes from 8 to 1024" in capsys.readouterr().out.replace("\n", " ")
+    told = capsys.readouterr().out.replace("\n", " ")
+    assert f"CONTEXT_LENGTH is {length}; the leaderboard takes from 8 to 1024" in told
 
 
 def test_a_speedrun_lacks_what_it_must_define(train, speedrun, monkeypatch, tmp_path, capsys):
