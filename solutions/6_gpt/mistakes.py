@@ -1951,6 +1951,23 @@ MISTAKES = (
         fails=MERGED,
     ),
     Mistake(
+        id="bpe_counts_without_overlap",
+        exercise="ByteBPE",
+        says="in a run of equal tokens a pair is counted as often as it can be merged, not as often as it stands there",
+        replace=(
+            (
+                "            counts = Counter(pairwise(ids))\n",
+                (
+                    "            counts, last = Counter(), None\n"
+                    "            for pair in pairwise(ids):\n"
+                    "                last = None if pair == last and pair[0] == pair[1] else pair\n"
+                    "                counts.update([pair] if last else [])\n"
+                ),
+            ),
+        ),
+        fails=frozenset({"test_bpe_merges_the_most_frequent_pair"}),
+    ),
+    Mistake(
         id="bpe_needs_a_pair",
         exercise="ByteBPE",
         says="a text in which no pair is left is an error",
