@@ -144,6 +144,7 @@ def test_spawning_again_and_again_leaves_nothing_behind(template):
     for _ in range(20):
         template.spawn(SMALL).kill()
     assert open_descriptors() == before
+    template._exit_code_of(0)  # nobody's; it answers when it has forked what waits to be asked for
     deadline = time.monotonic() + 30
     while len(children_of(template._process.pid)) > 1 and time.monotonic() < deadline:  # one waits to be asked for
         time.sleep(0.05)
