@@ -48,6 +48,11 @@ class StageFolders:
         return self.folder / "mistakes.py"
 
     @property
+    def mistakes_lock(self) -> Path:
+        """The checks that each named mistake loses, written by ``autograder verify --update``."""
+        return self.folder / "mistakes.lock.json"
+
+    @property
     def alternatives(self) -> list[Path]:
         """Right solutions that are written differently."""
         return sorted((self.folder / "alternatives").glob("*.py"))

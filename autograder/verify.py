@@ -20,7 +20,7 @@ from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Attached, Broken, Job
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.lab import Lab, LabError, StageFolders
-from autograder.mistakes import Mistake
+from autograder.mistakes import Mistake, lock_problems
 from autograder.release import differences, strip_solutions
 from autograder.results import CheckResult, Outcome
 from autograder.stand_ins import modules_for
@@ -179,6 +179,7 @@ def _unsaid_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
 
 def _mistake_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
     """What can be seen of the mistakes without judging anything."""
+    yield from lock_problems(stage, trusted.mistakes)
     points = {check: exercise.checks[check] for check, (_, exercise) in stage.stage.checks.items()}
     total = sum(points.values())
     for mistake in trusted.mistakes:
@@ -188,7 +189,7 @@ def _mistake_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
         if cost > LARGEST_COST * total:
             yield f"mistake {mistake.id} costs {cost} of {total} points, more than {LARGEST_COST:.0%}"
         if not mistake.fails:
-            yield f"mistake {mistake.id} loses no check: the hidden tests accept it"
+            yield f"mistake {mistake.id} loses no check: the hidden tests accept it, or the lock file is out of date"
         if not mistake.says or mistake.says.endswith("."):
             yield f"mistake {mistake.id}: `says` ends the sentence “your output is what you get when …”, without a stop"
 

@@ -47,7 +47,7 @@ class _Diagnosis:
     ) -> None:
         self._not_passed = not_passed
         self._mistakes = mistakes
-        self._possible = [mistake for mistake in mistakes if mistake.fails <= not_passed]
+        self._possible = [mistake for mistake in mistakes if mistake.fails and mistake.fails <= not_passed]
         self._replays = replays
         # What the reference answers as well is not what the check failed by.
         self._telling = {

@@ -17,6 +17,7 @@ _PLACES: Mapping[str, str] = {
     "lab.md": "solutions/STAGE/lab.md",
     "public_tests.py.txt": "solutions/STAGE/test_NAME.py",
     "mistakes.py.txt": "solutions/STAGE/mistakes.py",
+    "mistakes.lock.json": "solutions/STAGE/mistakes.lock.json",
     "alternative.py.txt": "solutions/STAGE/alternatives/pytorch.py",
     "hidden_tests.py.txt": "tests/hidden/STAGE/test_NAME_hidden.py",
 }

@@ -37,7 +37,7 @@ def write_checks(lab: Lab, tests: str, *names: str) -> None:
     for path in stage.hidden_tests.glob("test_*.py"):
         path.unlink()
     (stage.hidden_tests / "test_made.py").write_text(CHECK_HEADER + tests, encoding="utf-8")
-    (stage.folder / "mistakes.py").write_text("MISTAKES = ()\n", encoding="utf-8")
+    (stage.folder / "mistakes.py").write_text("MISTAKES = {}\n", encoding="utf-8")
     _list_checks(lab.root / "grading.yml", names)
     vars(lab).pop("config", None)  # read again
 

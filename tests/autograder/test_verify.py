@@ -68,6 +68,10 @@ def mistakes(lab: Lab):
     return lab.stage(STAGE).mistakes
 
 
+def lock(lab: Lab):
+    return lab.stage(STAGE).mistakes_lock
+
+
 def test_a_right_stage_has_no_problem(tiny_lab):
     done: list[Verdict] = []
     judges = Judges(tiny_lab)
@@ -87,15 +91,16 @@ def test_a_mistake_that_survives_is_found(tiny_lab):
 
 
 def test_a_mistake_that_loses_more_than_it_lists_is_found(tiny_lab):
-    replace_in(mistakes(tiny_lab), '"test_total_adds_along_the_axis", ', "")
+    replace_in(lock(tiny_lab), '"test_total_adds_along_the_axis", ', "")
     (found,) = problems(tiny_lab, truly=["total_adds_everything"])[1:]
     assert found.startswith("1_tiny: mistake total_adds_everything: loses test_total_adds_along_the_axis: FAILED, ")
 
 
 def test_a_check_that_no_mistake_loses_is_found(tiny_lab):
     text = mistakes(tiny_lab).read_text(encoding="utf-8")
-    start = text.index('    Mistake(\n        id="halve_forgets')
-    mistakes(tiny_lab).write_text(text[:start] + ")\n", encoding="utf-8")
+    start = text.index('    "halve"')
+    mistakes(tiny_lab).write_text(text[:start] + "}\n", encoding="utf-8")
+    replace_in(lock(tiny_lab), ',\n    "halve_forgets_to_divide": ["test_halve_divides_by_two"]', "")
     (found,) = problems(tiny_lab)
     assert found == "1_tiny: check test_halve_divides_by_two is lost by no mistake: it may assert nothing"
 
@@ -106,9 +111,34 @@ def test_a_mistake_that_costs_too_much_is_found(tiny_lab):
 
 
 def test_a_mistake_that_lists_nothing_is_found(tiny_lab):
-    replace_in(mistakes(tiny_lab), 'frozenset({"test_halve_divides_by_two"})', "frozenset()")
-    found = problems(tiny_lab)
-    assert "1_tiny: mistake halve_forgets_to_divide loses no check: the hidden tests accept it" in found
+    replace_in(lock(tiny_lab), '["test_halve_divides_by_two"]', "[]")
+    says = "loses no check: the hidden tests accept it, or the lock file is out of date"
+    assert f"1_tiny: mistake halve_forgets_to_divide {says}" in problems(tiny_lab)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"double_adds_two"', '"added"', "mistake added is in the lock file but not in mistakes.py"),
+        ('"double_adds_two"', '"added"', "mistake double_adds_two is not in the lock file"),
+        (
+            '"test_double_keeps_the_dtype"',
+            '"test_gone", "test_double_keeps_the_dtype"',
+            "mistake double_upcasts: the lock file lists `test_gone`, which grading.yml does not",
+        ),
+    ],
+)
+def test_a_lock_file_that_is_out_of_date_is_found(tiny_lab, old, new, says):
+    replace_in(lock(tiny_lab), old, new)
+    assert f"1_tiny: {says}; run `autograder verify --stage 1_tiny --update`" in problems(tiny_lab)
+
+
+def test_a_mistake_that_no_longer_fails_its_check_is_found(tiny_lab):
+    replace_in(mistakes(tiny_lab), '"return 2 + x")', '"return 2 + x", must_fail=["test_double_keeps_the_dtype"])')
+    (found,) = problems(tiny_lab)
+    assert found.startswith(
+        "1_tiny: mistake double_adds_two must fail `test_double_keeps_the_dtype`, and the lock file does not list it"
+    )
 
 
 def test_a_mistake_that_no_longer_fits_the_reference_is_found_and_the_rest_judged(tiny_lab):
@@ -128,9 +158,11 @@ def test_a_sentence_that_does_not_fit_is_found(tiny_lab, says):
 def test_a_mistake_that_the_diagnosis_cannot_tell_is_found(tiny_lab):
     """Two mistakes with the same outputs: neither is named, which is more than a tenth of the catalogue."""
     text = mistakes(tiny_lab).read_text(encoding="utf-8")
-    start, end = (text.index(f'    Mistake(\n        id="{name}"') for name in ("double_adds_two", "double_upcasts"))
+    start, end = (text.index(f'        mistake("{name}"') for name in ("double_adds_two", "double_upcasts"))
     twin = text[start:end].replace("double_adds_two", "double_adds_too").replace("2 + x", "x + 2")
     mistakes(tiny_lab).write_text(text[:end] + twin + text[end:], encoding="utf-8")
+    listed = '    "double_adds_two": ["test_double_multiplies_by_two"],\n'
+    replace_in(lock(tiny_lab), listed, listed + listed.replace("adds_two", "adds_too"))
     (found,) = problems(tiny_lab, truly=["double_adds_two", "double_adds_too"])
     assert found == "1_tiny: the diagnosis names 4 of 6 mistakes; not double_adds_too, double_adds_two"
 
@@ -138,8 +170,8 @@ def test_a_mistake_that_the_diagnosis_cannot_tell_is_found(tiny_lab):
 def test_a_mistake_that_is_never_named_does_not_count_against_the_diagnosis(tiny_lab):
     test_a_mistake_that_the_diagnosis_cannot_tell_is_found(tiny_lab)
     text = mistakes(tiny_lab).read_text(encoding="utf-8")
-    for name in ("double_adds_two", "double_adds_too"):
-        text = text.replace(f'id="{name}"', f'named=False, id="{name}"')
+    for new in ("2 + x", "x + 2"):
+        text = text.replace(f'"return {new}")', f'"return {new}", named=False)')
     mistakes(tiny_lab).write_text(text, encoding="utf-8")
     assert problems(tiny_lab, truly=["double_adds_two", "double_adds_too"]) == []
 

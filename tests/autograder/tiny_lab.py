@@ -241,46 +241,38 @@ def test_halve_divides_by_two(student, seed, sizes):
 MISTAKES = '''\
 """Named mistakes of the tiny stage."""
 
-from autograder.mistakes import Mistake
+from autograder.mistakes import mistake
 
-MISTAKES = (
-    Mistake(
-        id="double_adds_two",
-        exercise="double",
-        says="2 is added to each element",
-        replace=(("return 2 * x", "return 2 + x"),),
-        fails=frozenset({"test_double_multiplies_by_two"}),
+MISTAKES = {
+    "double": (
+        mistake("double_adds_two", "2 is added to each element", "return 2 * x", "return 2 + x"),
+        mistake("double_upcasts", "the result is converted to float64", "return 2 * x", "return 2 * x.double()"),
     ),
-    Mistake(
-        id="double_upcasts",
-        exercise="double",
-        says="the result is turned into float64",
-        replace=(("return 2 * x", "return 2 * x.double()"),),
-        fails=frozenset({"test_double_keeps_the_dtype"}),
+    "total": (
+        mistake(
+            "total_adds_everything",
+            "the sum runs over all axes, whatever `axis` is",
+            "torch.sum(x, dim=axis)",
+            "torch.sum(x)",
+        ),
+        mistake("total_drops_the_sign", "the sign of `axis` is dropped", "dim=axis", "dim=abs(axis) % x.ndim"),
     ),
-    Mistake(
-        id="total_adds_everything",
-        exercise="total",
-        says="all axes are added up, whatever `axis` says",
-        replace=(("torch.sum(x, dim=axis)", "torch.sum(x)"),),
-        fails=frozenset({"test_total_adds_along_the_axis", "test_total_counts_axes_from_the_end"}),
-    ),
-    Mistake(
-        id="total_drops_the_sign",
-        exercise="total",
-        says="the sign of `axis` is dropped",
-        replace=(("dim=axis", "dim=abs(axis) % x.ndim"),),
-        fails=frozenset({"test_total_counts_axes_from_the_end"}),
-    ),
-    Mistake(
-        id="halve_forgets_to_divide",
-        exercise="halve",
-        says="the input is returned as it is",
-        replace=(("return x / 2", "return x"),),
-        fails=frozenset({"test_halve_divides_by_two"}),
-    ),
-)
+    "halve": (mistake("halve_forgets_to_divide", "the input is returned unchanged", "return x / 2", "return x"),),
+}
 '''
+
+MISTAKES_LOCK = """\
+{
+  "format_version": 1,
+  "mistakes": {
+    "double_adds_two": ["test_double_multiplies_by_two"],
+    "double_upcasts": ["test_double_keeps_the_dtype"],
+    "total_adds_everything": ["test_total_adds_along_the_axis", "test_total_counts_axes_from_the_end"],
+    "total_drops_the_sign": ["test_total_counts_axes_from_the_end"],
+    "halve_forgets_to_divide": ["test_halve_divides_by_two"]
+  }
+}
+"""
 
 FILES = {
     "grading.yml": GRADING,
@@ -288,6 +280,7 @@ FILES = {
     f"solutions/{STAGE}/lab.md": SHEET,
     f"solutions/{STAGE}/test_{MODULE}.py": PUBLIC_TESTS,
     f"solutions/{STAGE}/mistakes.py": MISTAKES,
+    f"solutions/{STAGE}/mistakes.lock.json": MISTAKES_LOCK,
     f"solutions/{STAGE}/alternatives/loop.py": LOOP,
     f"solutions/{STAGE}/alternatives/pytorch.py": LOOP.replace("written with loops", "as a stand-in"),
     "solutions/student_repository/README.md": "# The tiny lab\n\nRun `pytest 1_tiny`.\n",
