@@ -11,7 +11,9 @@ from typing import Protocol
 
 import msgspec
 
-from autograder.at_once import at_once
+from autograder.base.parallel_map import parallel_map
+from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
+from autograder.base.text import printable
 from autograder.fingerprint import course_secret, result_key, stage_fingerprint
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.jobs import jobs_for
@@ -20,9 +22,7 @@ from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.trusted_code import needed_stages
 from autograder.judge.unrun import unrun_stage
 from autograder.lab import Lab, StageFolders
-from autograder.results import CheckResult, IsolationLevel, Outcome, StageReport
 from autograder.store import ResultStore, StoredResult
-from autograder.text import printable
 
 _GRADER_FAILED = "the grader failed, not your code; nothing was deducted"
 _LONGEST_REASON = 500
@@ -96,7 +96,7 @@ class Grader:
             for graded in stages:
                 on_done(graded)
 
-        students = at_once(self._grade_whole_student, by_student.values(), workers, tell)
+        students = parallel_map(self._grade_whole_student, by_student.values(), workers, tell)
         return [graded for stages in students for graded in stages]
 
     def _grade_whole_student(self, submissions: Iterable[StageSubmission]) -> list[Graded]:

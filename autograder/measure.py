@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from autograder.base.text import printable
 from autograder.corpora.held_out import plays_of
 from autograder.fingerprint import class_secret, course_secret
 from autograder.intake import RefusedError, StageSubmission
@@ -13,7 +14,6 @@ from autograder.isolation.proxy import Student
 from autograder.isolation.worker import Worker
 from autograder.lab import Lab, StageFolders
 from autograder.stand_ins import modules_for
-from autograder.text import printable
 from autograder.trained import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
 
 # The largest model reads the hidden text twice in about twenty seconds of CPU time.

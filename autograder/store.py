@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from autograder.results import StageReport
+from autograder.base.results import StageReport
 
 FORMAT_VERSION = 1
 

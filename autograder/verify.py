@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from autograder.alternatives import REFUSED, load_alternatives
-from autograder.at_once import at_once
+from autograder.base.parallel_map import parallel_map
+from autograder.base.results import CheckResult, Outcome
 from autograder.forbidden import short_name
 from autograder.grade import Judges
 from autograder.judge.lint import lint_hidden_tests
@@ -22,7 +23,6 @@ from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.lab import Lab, LabError, StageFolders
 from autograder.mistakes import Mistake
 from autograder.release import differences, strip_solutions
-from autograder.results import CheckResult, Outcome
 from autograder.stand_ins import modules_for
 
 # Of a stage's points, extensions included: what one misunderstanding may cost at most.
@@ -78,7 +78,7 @@ def verify_stage(
     static = (*(problem for look in by_reading for problem in look(stage, trusted)), *lint_hidden_tests(stage))
     problems = [f"{stage.id}: {problem}" for problem in static]
     jobs = [(variant, seed) for seed in seeds for variant in variants(lab, stage, trusted, with_mistakes)]
-    verdicts = at_once(lambda job: _judge(stage, judges, *job), jobs, workers, on_done)
+    verdicts = parallel_map(lambda job: _judge(stage, judges, *job), jobs, workers, on_done)
     problems += [
         f"{stage.id}: {verdict.variant.kind} {verdict.variant.name}: {problem}"
         for verdict in verdicts

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from autograder.base.results import StageReport, encode_results, lowest_level
 from autograder.cli.shared import (
     FAILURES,
     GRADER_ERROR,
@@ -26,7 +27,6 @@ from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader import file_results, register_release
 from autograder.judge.pool import JudgePool
 from autograder.lab import Lab
-from autograder.results import StageReport, encode_results, lowest_level
 from autograder.store import write_atomically
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from autograder.at_once import at_once
+from autograder.base.parallel_map import parallel_map
 from autograder.cli.isolated import proven_template
 from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option, workers_option
 from autograder.feedback.leaderboard_page import leaderboard_json, leaderboard_page
@@ -89,5 +89,5 @@ def _measure(
     measurer = Measurer(lab, stage, template, kept)
     students = [list(group) for _, group in groupby(submissions, key=lambda one: one.student)]
     with progress(console, "measuring", len(students)) as done:
-        entries = at_once(measurer.measure, students, workers, lambda entry: done(""))
+        entries = parallel_map(measurer.measure, students, workers, lambda entry: done(""))
     return [entry for entry in entries if entry is not None]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.at_once import at_once
+from autograder.base.parallel_map import parallel_map
 from autograder.cli.isolated import proven_template
 from autograder.cli.shared import LabOption, pass_lab, progress, unsafe_option, workers_option
 from autograder.corpora.gap import missing_skill
@@ -40,7 +40,7 @@ def measure(option: LabOption, paths: tuple[Path, ...], stage_id: str, workers: 
         proven_template(console, isolated=not unsafe_no_isolation) as template,
         progress(console, "measuring", len(students)) as done,
     ):
-        measurements = at_once(
+        measurements = parallel_map(
             lambda group: measure_hand_in(lab, stage, group, template), students, workers, lambda one: done(one.student)
         )
     console.print(_table(measurements), soft_wrap=True)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from autograder.base.results import StageReport
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
 from autograder.feedback.student_page import student_page
 from autograder.grade import Graded
 from autograder.lab import Lab
 from autograder.policy import days_late
-from autograder.results import StageReport
 from autograder.store import write_atomically
 
 STUDENT_PAGES = "students"

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.base.results import IsolationLevel
 from autograder.isolation import escapes, launch
 from autograder.isolation.errors import WorkerDied
 from autograder.isolation.process import Limits, Template, Worker
 from autograder.isolation.syscalls import call_number
 from autograder.isolation.wire import Reference
-from autograder.results import IsolationLevel
 
 _LIMITS = Limits(memory_mb=256)
 _TOO_MUCH_MEMORY = 512 << 20

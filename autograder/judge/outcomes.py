@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
 from autograder.judge.attachments import NotHandedIn
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
-from autograder.results import Outcome
 from autograder.trained import TrainedModelError
 
 _DEATHS = {

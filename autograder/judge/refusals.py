@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
+from autograder.base.results import Outcome
 from autograder.config import Stage
 from autograder.forbidden import FORBIDDABLE, short_name
 from autograder.isolation.errors import Frame, SubmissionError, WorkerDied
 from autograder.isolation.worker import Worker
 from autograder.judge.outcomes import Ending, SourceMap
 from autograder.judge.recorder import Session, close
-from autograder.results import Outcome
 
 HINT = "build it from simpler operations: what that function does inside is what the exercise is about"
 

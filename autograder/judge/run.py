@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from autograder.base.results import CheckResult, Outcome
 from autograder.config import Exercise
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.judge.attachments import Attachments
@@ -17,7 +18,6 @@ from autograder.judge.trusted_code import Trusted
 from autograder.judge.unrun import check_title, unrun_stage
 from autograder.lab import StageFolders
 from autograder.mistakes import Mistake
-from autograder.results import CheckResult, Outcome
 
 _LOAD_FIRST = "mend this first: nothing else of the stage could be looked at"
 

@@ -3,8 +3,8 @@
 In a module of its own: the pipeline needs it, and needs neither torch nor pytest for it.
 """
 
+from autograder.base.results import CheckResult, Outcome
 from autograder.lab import StageFolders
-from autograder.results import CheckResult, Outcome
 
 
 def unrun_stage(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from autograder.base.text import printable
 from autograder.corpora.held_out import plays_of
 from autograder.fingerprint import class_secret, course_secret, stage_fingerprint
 from autograder.intake import Refusal, RefusalReason, RefusedError, StageSubmission
@@ -17,7 +18,6 @@ from autograder.leaderboard.events import EVENTS, event_of
 from autograder.leaderboard.kept import KeptResults
 from autograder.measure import loaded_twice
 from autograder.stand_ins import modules_for
-from autograder.text import printable
 from autograder.trained import TrainedModelError
 from autograder.trained.entry import (
     LONGEST_NAME,

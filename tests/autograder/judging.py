@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from autograder.base.results import CheckResult
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.lab import Lab
-from autograder.results import CheckResult
 
 CHECK_HEADER = '''\
 """Hidden tests made by a test."""

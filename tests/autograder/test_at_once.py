@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from autograder.at_once import at_once
+from autograder.base.parallel_map import parallel_map
 
 
 def test_results_keep_the_order_of_the_pieces_and_are_told_as_they_come():
@@ -21,7 +21,7 @@ def test_results_keep_the_order_of_the_pieces_and_are_told_as_they_come():
         told.append(result)
         second_is_told.set()
 
-    assert at_once(work, ["first", "second"], 2, tell) == ["FIRST", "SECOND"]
+    assert parallel_map(work, ["first", "second"], 2, tell) == ["FIRST", "SECOND"]
     assert told == ["SECOND", "FIRST"]
 
 
@@ -37,5 +37,5 @@ def test_an_error_gives_up_what_has_not_begun(stop):
         return piece
 
     with pytest.raises(stop):
-        at_once(work, range(1000), 1)
+        parallel_map(work, range(1000), 1)
     assert len(begun) < 1000

@@ -6,11 +6,11 @@ import pytest
 from pipeline import SECOND, SECOND_FILES, SECOND_STAGE, Class, InProcessJudges, write_files
 from tiny_lab import LOOP, REFERENCE, build_tiny_lab
 
+from autograder.base.results import Outcome, StageReport
 from autograder.config import ConfigError, load_config
 from autograder.judge.attachments import Attachments, NotHandedIn
 from autograder.judge.symptoms import CheckFailure
 from autograder.lab import Lab
-from autograder.results import Outcome, StageReport
 
 TRAINED = """\
     attachments: {scale.txt: 1}

@@ -2,11 +2,11 @@
 
 import pytest
 
+from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
 from autograder.judge.outcomes import Place, SourceMap, ending_of, error_word
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
-from autograder.results import Outcome
 
 TEXT = """\
 import torch

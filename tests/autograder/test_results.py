@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from autograder.results import (
+from autograder.base.results import (
     CheckResult,
     IsolationLevel,
     Outcome,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.text import printable
+from autograder.base.text import printable
 
 
 @pytest.mark.parametrize(

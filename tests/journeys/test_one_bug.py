@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.base.results import StageReport
 from autograder.fingerprint import SECRET_FILE
 from autograder.grade import Grader, stage_files
 from autograder.intake import take_in
@@ -14,7 +15,6 @@ from autograder.judge.pool import JudgePool
 from autograder.judge.trusted_code import needed_stages
 from autograder.lab import Lab, StageFolders
 from autograder.mistakes import Mistake, load_mistakes
-from autograder.results import StageReport
 
 STAGE = "2_attention"
 # Besides one mistake of each exercise, one of so many; all of them take minutes.

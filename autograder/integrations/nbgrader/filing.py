@@ -12,6 +12,7 @@ from typing import Any
 from nbformat import NotebookNode
 from nbgrader.api import Comment, Grade, MissingEntry
 
+from autograder.base.results import StageReport
 from autograder.grade import Graded
 from autograder.intake import RefusalReason, StageSubmission, graft_answers
 from autograder.intake.notebooks import NO_ANSWERS
@@ -30,7 +31,6 @@ from autograder.integrations.nbgrader.register import register_release
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
 from autograder.lab import Lab, StageFolders
 from autograder.release import check_id
-from autograder.results import StageReport
 
 
 @dataclass(frozen=True)

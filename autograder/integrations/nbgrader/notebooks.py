@@ -7,12 +7,12 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
+from autograder.base.results import CheckResult, StageReport
 from autograder.intake import StageSubmission, graft_answers
 from autograder.integrations.nbgrader.course import GradebookError, step_folder
 from autograder.integrations.nbgrader.scores import automatic_score, checks_of
 from autograder.lab import Lab, StageFolders
 from autograder.release import check_id
-from autograder.results import CheckResult, StageReport
 
 
 def released_notebook(lab: Lab, stage: StageFolders) -> str:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from page_reader import Element, assert_anchors, assert_inert, read_html
 from sample_reports import ATTENTION, CONFIG, KERNELS, WRONG, make_report, sample_class
 
+from autograder.base.results import IsolationLevel, Outcome
 from autograder.feedback.class_page import class_page, histogram, outcome_bars
 from autograder.feedback.class_statistics import StageStatistics, class_statistics
-from autograder.results import IsolationLevel, Outcome
 
 
 def squeezed(element: Element) -> str:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, make_report, sample_class
 
+from autograder.base.results import IsolationLevel, Outcome
 from autograder.feedback.class_statistics import (
     BINS,
     FEWEST_FOR_DISCRIMINATION,
@@ -15,7 +16,6 @@ from autograder.feedback.class_statistics import (
     mistake_sentences,
 )
 from autograder.lab import Lab
-from autograder.results import IsolationLevel, Outcome
 
 FAILED = {"outcome": Outcome.FAILED}
 CHECKS = list(CONFIG.stages[ATTENTION].checks)

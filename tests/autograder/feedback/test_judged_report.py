@@ -7,6 +7,7 @@ from page_reader import assert_anchors, assert_inert, read_html
 from rich.console import Console
 from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 
+from autograder.base.results import IsolationLevel, StageReport
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import class_statistics, mistake_sentences
 from autograder.feedback.markdown import report_markdown
@@ -15,7 +16,6 @@ from autograder.feedback.terminal import print_report
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import read_trusted
-from autograder.results import IsolationLevel, StageReport
 
 SOURCE = solution(double="return 2 + x", total='raise ValueError("no")')
 LINES = SOURCE.split("\n")

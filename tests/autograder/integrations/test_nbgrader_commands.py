@@ -17,6 +17,7 @@ import pytest
 from classroom import Classroom
 from tiny_lab import HIDDEN_TESTS, LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, solution
 
+from autograder.base.results import IsolationLevel
 from autograder.grade import Grader, stage_files
 from autograder.intake import take_in
 from autograder.integrations.nbgrader import file_results
@@ -27,7 +28,6 @@ from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import read_trusted
 from autograder.lab import Lab
 from autograder.release import release
-from autograder.results import IsolationLevel
 
 CONFIG = Path(__file__).parents[3] / "nbgrader_config.py"
 ADDS_TWO = solution(double="return 2 + x", total="return torch.sum(x, dim=axis)")

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from workers import require
 
+from autograder.base.results import IsolationLevel
 from autograder.isolation import escapes, selfcheck
 from autograder.isolation.lockdown import Layer
 from autograder.isolation.process import Template
 from autograder.isolation.selfcheck import Probe, proven_level, self_check
-from autograder.results import IsolationLevel
 
 SHARED_MEMORY = Path("/dev/shm")
 

@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from tiny_models import ALPHABET, SIZES, record, weights
 
+from autograder.base.results import IsolationLevel
 from autograder.corpora.held_out import plays_of
 from autograder.corpora.known_language import KnownLanguage, Skill
 from autograder.isolation.errors import SubmissionError, WorkerDied
@@ -17,7 +18,6 @@ from autograder.isolation.process import Limits, Template
 from autograder.isolation.proxy import Student
 from autograder.isolation.trusted import TrustedSession
 from autograder.lab import Lab
-from autograder.results import IsolationLevel
 from autograder.trained import TrainedModelError, grade_model
 from autograder.trained.hidden_text import draw_hidden_text
 from autograder.trained.model import gpt_of

@@ -8,7 +8,7 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 
-def at_once(
+def parallel_map(
     work: Callable[[Piece], Result],
     pieces: Iterable[Piece],
     workers: int,
