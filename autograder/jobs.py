@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from autograder.course.lab import Lab, StageFolders
 from autograder.fingerprint import class_secret, example_seed
 from autograder.intake import Attachment, RefusedError, StageSubmission
 from autograder.judge.messages import Attached, Job
-from autograder.lab import Lab, StageFolders
 from autograder.stand_ins import modules_for
 
 

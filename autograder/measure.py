@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from autograder.base.text import printable
 from autograder.corpora.held_out import plays_of
+from autograder.course.lab import Lab, StageFolders
 from autograder.fingerprint import class_secret, course_secret
 from autograder.intake import RefusedError, StageSubmission
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Limits, Template
 from autograder.isolation.proxy import Student
 from autograder.isolation.worker import Worker
-from autograder.lab import Lab, StageFolders
 from autograder.stand_ins import modules_for
 from autograder.trained import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from autograder.alternatives import load_alternatives
-from autograder.lab import StageFolders
-from autograder.mistakes import load_mistakes
+from autograder.course.alternatives import load_alternatives
+from autograder.course.lab import StageFolders
+from autograder.course.mistakes import load_mistakes
 from autograder.release import strip_solutions
 from autograder.release.sheets import build_notebook
 from autograder.store import write_atomically

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from autograder.course.lab import Lab, LabError, StageFolders
 from autograder.judge.trusted_code import needed_stages
-from autograder.lab import Lab, LabError, StageFolders
 
 
 def modules_for(

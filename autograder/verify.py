@@ -12,16 +12,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from autograder.alternatives import REFUSED, load_alternatives
 from autograder.base.parallel_map import parallel_map
 from autograder.base.results import CheckResult, Outcome
-from autograder.forbidden import short_name
+from autograder.course.alternatives import REFUSED, load_alternatives
+from autograder.course.forbidden import short_name
+from autograder.course.lab import Lab, LabError, StageFolders
+from autograder.course.mistakes import Mistake
 from autograder.grade import Judges
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Attached, Broken, Job
 from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.lab import Lab, LabError, StageFolders
-from autograder.mistakes import Mistake
 from autograder.release import differences, strip_solutions
 from autograder.stand_ins import modules_for
 

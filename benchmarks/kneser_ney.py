@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.corpora.kneser_ney import KneserNey
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 
 @click.command()

@@ -19,12 +19,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from autograder.course.lab import Lab, StageFolders
 from autograder.isolation.proxy import Student
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.messages import Attached, Job, Judged
 from autograder.judge.pool import JudgePool
 from autograder.judge.trusted_code import needed_stages
-from autograder.lab import Lab, StageFolders
 from autograder.trained import RECORD_FILE, WEIGHTS_FILE
 from autograder.trained.model import gpt_of
 from autograder.trained.record import FORMAT_VERSION, Record, Sizes

@@ -24,10 +24,10 @@ import torch
 from mutmut.mutation.file_mutation import create_mutations, deep_replace
 from rich.console import Console
 
+from autograder.course.lab import Lab, StageFolders
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.hidden_tests import collect_checks, run_checks
 from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.lab import Lab, StageFolders
 
 # CPU time, after which a mutant never ends. By the clock, a busy machine would take survivors for killed.
 SECONDS_PER_MUTANT = 120

@@ -29,8 +29,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 from rich.table import Table
 
+from autograder.course.lab import Lab, StageFolders
 from autograder.integrations.nbgrader import register_release
-from autograder.lab import Lab, StageFolders
 from autograder.release import check_id, write_nbgrader_source
 
 WANTED = 3.0
@@ -47,7 +47,7 @@ from pathlib import Path
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.hidden_tests import run_checks
 from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 lab = Lab(Path({root!r}))
 stage = lab.stage({stage!r})

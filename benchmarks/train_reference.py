@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import fmean
 
 from autograder.corpora.known_language import KnownLanguage
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.release.solved import write_solved
 
 # Data → nats per character that its recipe has to reach, at most.

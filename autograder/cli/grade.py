@@ -19,6 +19,7 @@ from autograder.cli.shared import (
     unsafe_option,
     workers_option,
 )
+from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
 from autograder.feedback.terminal import print_report
@@ -26,7 +27,6 @@ from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader import file_results, register_release
 from autograder.judge.pool import JudgePool
-from autograder.lab import Lab
 from autograder.store import write_atomically
 
 

@@ -5,7 +5,7 @@ import msgspec
 from rich.console import Console
 
 from autograder.cli.shared import LabOption, pass_lab
-from autograder.config import schema as config_schema
+from autograder.course.config import schema as config_schema
 from autograder.integrations.nbgrader import register_release
 from autograder.release import release as make_release
 from autograder.scaffold import new_stage as write_stage

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
-from autograder.config import Config, Stage
+from autograder.course.config import Config, Stage
+from autograder.course.lab import Lab
+from autograder.course.mistakes import load_mistakes
 from autograder.feedback.needs_help import NeedsHelp, who_needs_help
-from autograder.lab import Lab
-from autograder.mistakes import load_mistakes
 
 # A correlation over fewer submissions says more about chance than about the check.
 FEWEST_FOR_DISCRIMINATION = 10

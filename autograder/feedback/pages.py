@@ -5,12 +5,12 @@ from itertools import groupby
 from pathlib import Path
 
 from autograder.base.results import StageReport
+from autograder.course.lab import Lab
+from autograder.course.policy import days_late
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
 from autograder.feedback.student_page import student_page
 from autograder.grade import Graded
-from autograder.lab import Lab
-from autograder.policy import days_late
 from autograder.store import write_atomically
 
 STUDENT_PAGES = "students"

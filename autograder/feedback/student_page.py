@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from autograder.base.results import StageReport
-from autograder.config import Config
+from autograder.course.config import Config
 from autograder.feedback.html import render
 from autograder.feedback.source_view import source_lines
 from autograder.feedback.text import one_line

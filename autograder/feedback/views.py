@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import groupby
 
 from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
-from autograder.config import Stage
+from autograder.course.config import Stage
 from autograder.feedback.text import one_line
 
 NOT_ISOLATED = "graded without isolation: these points are provisional"

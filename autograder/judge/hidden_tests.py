@@ -10,12 +10,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from autograder.course.lab import StageFolders
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.attachments import Attachments
 from autograder.judge.errors import HiddenTestsError
 from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenForCheck
 from autograder.judge.trusted_code import Trusted
-from autograder.lab import StageFolders
 
 # Two of these collect garbage at the end of a run: twice 0.1 s once torch is imported, more after a fork.
 _UNUSED_PLUGINS = (

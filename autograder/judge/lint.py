@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from autograder.course.lab import StageFolders
 from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.plugin import CheckRecord
-from autograder.lab import StageFolders
 
 # Each of these lets wrong results through: empty tensors, broadcasting, NaN, an object of the
 # student's own whose `==` is always true. `autograder.judge.compare` is the one comparison.

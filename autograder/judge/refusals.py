@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from autograder.base.results import Outcome
-from autograder.config import Stage
-from autograder.forbidden import FORBIDDABLE, short_name
+from autograder.course.config import Stage
+from autograder.course.forbidden import FORBIDDABLE, short_name
 from autograder.isolation.errors import Frame, SubmissionError, WorkerDied
 from autograder.isolation.worker import Worker
 from autograder.judge.outcomes import Ending, SourceMap

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.course.lab import LabError
+from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError
 from autograder.isolation.trusted import TrustedSession
 from autograder.isolation.wire import Handle
 from autograder.judge.recorder import Exchange
-from autograder.lab import LabError
-from autograder.mistakes import Mistake
 
 # Requests replayed for one submission, all mistakes together. Counted, not timed: the same
 # submission gets the same report on every machine.

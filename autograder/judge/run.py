@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from autograder.base.results import CheckResult, Outcome
-from autograder.config import Exercise
+from autograder.course.config import Exercise
+from autograder.course.lab import StageFolders
+from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.judge.attachments import Attachments
 from autograder.judge.diagnose import explain
@@ -16,8 +18,6 @@ from autograder.judge.recorder import Session, close
 from autograder.judge.refusals import HINT, Refusals
 from autograder.judge.trusted_code import Trusted
 from autograder.judge.unrun import check_title, unrun_stage
-from autograder.lab import StageFolders
-from autograder.mistakes import Mistake
 
 _LOAD_FIRST = "mend this first: nothing else of the stage could be looked at"
 

@@ -19,6 +19,7 @@ import hypothesis
 import msgspec
 
 from autograder.base.results import IsolationLevel
+from autograder.course.lab import Lab
 from autograder.isolation.lockdown import die_with_parent
 from autograder.isolation.preload import import_rest_of_torch
 from autograder.isolation.process import IsolationUnavailable, Limits, Template
@@ -28,7 +29,6 @@ from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.lab import Lab
 
 # Beyond any honest job: every check of a stage used up its own deadlines, and then some.
 JOB_SECONDS = 1800

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autograder.lab import Lab, StageFolders
-from autograder.mistakes import Mistake, load_mistakes
+from autograder.course.lab import Lab, StageFolders
+from autograder.course.mistakes import Mistake, load_mistakes
 
 
 @dataclass(frozen=True)

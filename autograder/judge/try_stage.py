@@ -11,13 +11,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from autograder.alternatives import load_alternatives
 from autograder.base.results import CheckResult
+from autograder.course.alternatives import load_alternatives
+from autograder.course.lab import Lab, StageFolders
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.lab import Lab, StageFolders
 
 
 @click.command()

@@ -4,7 +4,7 @@ In a module of its own: the pipeline needs it, and needs neither torch nor pytes
 """
 
 from autograder.base.results import CheckResult, Outcome
-from autograder.lab import StageFolders
+from autograder.course.lab import StageFolders
 
 
 def unrun_stage(

@@ -8,12 +8,12 @@ import msgspec
 
 from autograder.base.text import printable
 from autograder.corpora.held_out import plays_of
+from autograder.course.lab import Lab, StageFolders
 from autograder.fingerprint import class_secret, course_secret, stage_fingerprint
 from autograder.intake import Refusal, RefusalReason, RefusedError, StageSubmission
 from autograder.intake.sources import check_source
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Template
-from autograder.lab import Lab, StageFolders
 from autograder.leaderboard.events import EVENTS, event_of
 from autograder.leaderboard.kept import KeptResults
 from autograder.measure import loaded_twice

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from autograder.lab import Lab, StageFolders
+from autograder.course.lab import Lab, StageFolders
 from autograder.release.course import COURSE_FILE, course_file
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder

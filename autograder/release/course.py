@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from autograder.lab import Lab, StageFolders
+from autograder.course.lab import Lab, StageFolders
 from autograder.release.public_tests import public_tests
 from autograder.release.stubs import refuse_leaks, strip_solutions
 

@@ -3,7 +3,7 @@
 import ast
 import shlex
 
-from autograder.lab import StageFolders
+from autograder.course.lab import StageFolders
 from autograder.release.errors import ReleaseError
 from autograder.release.sheets import exercise_cells
 

@@ -9,8 +9,8 @@ from typing import Any
 import jupytext
 from nbformat import NotebookNode
 
-from autograder.config import Stage
-from autograder.lab import StageFolders
+from autograder.course.config import Stage
+from autograder.course.lab import StageFolders
 from autograder.release.errors import ReleaseError
 
 # In the script that becomes every sheet's first cell: what the release fills in.

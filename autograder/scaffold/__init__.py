@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from autograder.lab import Lab, LabError
+from autograder.course.lab import Lab, LabError
 from autograder.store import write_atomically
 
 # Template file → where it goes; NAME stands for the module, STAGE for the stage's id.

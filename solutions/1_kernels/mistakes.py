@@ -5,7 +5,7 @@ to one over the queries), `np.polyfit`, whose `w` are square roots of weights, r
 libraries, and what NumPy makes easy to write and wrong.
 """
 
-from autograder.mistakes import Mistake
+from autograder.course.mistakes import Mistake
 
 
 def mistake(exercise: str, name: str, says: str, replace: dict[str, str], *fails: str) -> Mistake:

@@ -1,6 +1,6 @@
 """Named mistakes of stage 3, as students make them."""
 
-from autograder.mistakes import Mistake
+from autograder.course.mistakes import Mistake
 
 # Checks that fall together, since one function is built on another.
 PROJECTED = frozenset(

@@ -1,6 +1,6 @@
 """Named mistakes of stage 4, as students make them."""
 
-from autograder.mistakes import Mistake
+from autograder.course.mistakes import Mistake
 
 SINUSOID_VALUES = frozenset(
     {"test_sinusoids_follow_the_formula", "test_sinusoids_use_the_base", "test_sinusoids_hold_far_out"}

@@ -1,6 +1,6 @@
 """Named mistakes of stage 5, as students make them."""
 
-from autograder.mistakes import Mistake
+from autograder.course.mistakes import Mistake
 
 # Checks that fall together, since one module is built on another.
 ENCODER_BLOCK_VALUES = frozenset({"test_encoder_block_gives_the_output", "test_encoder_block_norms_last_on_request"})

@@ -1,6 +1,6 @@
 """Named mistakes of stage 6, as students make them."""
 
-from autograder.mistakes import Mistake
+from autograder.course.mistakes import Mistake
 
 # Checks that fall together, since one function is built on another, or one line is behind them all.
 LOSS = frozenset(

@@ -8,11 +8,11 @@ from forgeries import FORGERIES, LEAKS
 from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 
 from autograder.base.results import CheckResult, Outcome
+from autograder.course.lab import Lab
 from autograder.isolation.proxy import Student
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.messages import Job, Judged
 from autograder.judge.pool import JudgePool
-from autograder.lab import Lab
 
 RIGHT = solution(double="return 2 * x", total="return x.sum(axis)", halve="return x / 2")
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from autograder.base.results import CheckResult
+from autograder.course.lab import Lab
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.lab import Lab
 
 CHECK_HEADER = '''\
 """Hidden tests made by a test."""

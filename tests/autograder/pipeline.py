@@ -7,6 +7,7 @@ from pathlib import Path
 from tiny_lab import MODULE, STAGE, build_tiny_lab
 
 from autograder.base.results import IsolationLevel, Outcome, StageReport
+from autograder.course.lab import Lab
 from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import take_in
 from autograder.isolation.trusted import TrustedSession
@@ -14,7 +15,6 @@ from autograder.judge.attachments import Attachments
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.run import judge_stage, unrun_stage
 from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab
 
 SECOND, SECOND_MODULE = "2_more", "more"
 AS_USUAL = Reuse()

@@ -7,10 +7,10 @@ from pipeline import SECOND, SECOND_FILES, SECOND_STAGE, Class, InProcessJudges,
 from tiny_lab import LOOP, REFERENCE, build_tiny_lab
 
 from autograder.base.results import Outcome, StageReport
-from autograder.config import ConfigError, load_config
+from autograder.course.config import ConfigError, load_config
+from autograder.course.lab import Lab
 from autograder.judge.attachments import Attachments, NotHandedIn
 from autograder.judge.symptoms import CheckFailure
-from autograder.lab import Lab
 
 TRAINED = """\
     attachments: {scale.txt: 1}

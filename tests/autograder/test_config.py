@@ -9,7 +9,7 @@ import pytest
 import yaml
 from tiny_lab import GRADING, STAGE
 
-from autograder.config import Config, ConfigError, load_config, schema
+from autograder.course.config import Config, ConfigError, load_config, schema
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from tiny_lab import MODULE, STAGE, replace_in
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.release import ReleaseError, strip_solutions
 from autograder.release.course import course_file
 from autograder.release.public_tests import public_tests

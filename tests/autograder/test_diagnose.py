@@ -6,6 +6,7 @@ from judging import judge, write_checks
 from tiny_lab import MODULE, REFERENCE, STAGE, solution
 
 from autograder.base.results import Outcome
+from autograder.course.mistakes import Mistake
 from autograder.isolation.trusted import TrustedSession
 from autograder.isolation.wire import Reference
 from autograder.judge import replay
@@ -14,7 +15,6 @@ from autograder.judge.recorder import Recorder
 from autograder.judge.replay import same_reply
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.mistakes import Mistake
 
 DOC = '    """A title.\n\n    Hint: a hint.\n    """\n'
 

@@ -5,13 +5,13 @@ from judging import judge, write_checks
 from tiny_lab import MODULE, REFERENCE, STAGE, solution
 
 from autograder.base.results import CheckResult, Outcome
+from autograder.course.lab import Lab
 from autograder.isolation.errors import DeathReason, WorkerDied
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.hidden_tests import HiddenTestsError
 from autograder.judge.plugin import JudgePlugin
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab
 
 RIGHT = REFERENCE
 DOC = '    """A title.\n\n    Hint: a hint.\n    """\n'

@@ -3,7 +3,7 @@
 import pytest
 from tiny_lab import MODULE, STAGE
 
-from autograder.lab import Lab, LabError
+from autograder.course.lab import Lab, LabError
 
 
 def test_a_lab_is_found_from_any_folder_inside_it(tiny_lab):

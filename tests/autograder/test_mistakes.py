@@ -3,8 +3,8 @@
 import pytest
 from tiny_lab import REFERENCE, STAGE, replace_in
 
-from autograder.lab import LabError
-from autograder.mistakes import Mistake, load_mistakes
+from autograder.course.lab import LabError
+from autograder.course.mistakes import Mistake, load_mistakes
 
 
 @pytest.fixture

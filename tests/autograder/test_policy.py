@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.config import LatePolicy
-from autograder.policy import Late, days_late, late_points
+from autograder.course.config import LatePolicy
+from autograder.course.policy import Late, days_late, late_points
 
 DUE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 POLICY = LatePolicy(per_day=0.1, max_days=5, grace_minutes=10)

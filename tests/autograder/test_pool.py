@@ -14,10 +14,10 @@ from processes import children_of, descendants_of, wait_until_gone
 from tiny_lab import MODULE, REFERENCE, STAGE, build_tiny_lab, replace_in, solution
 
 from autograder.base.results import CheckResult, IsolationLevel, Outcome
+from autograder.course.lab import Lab
 from autograder.isolation.launch import available_levels
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready
 from autograder.judge.pool import IsolationError, JudgeError, JudgePool, refusal, wait_until_ready
-from autograder.lab import Lab
 
 RIGHT = {"double": "return 2 * x", "total": "return x.sum(axis)", "halve": "return x / 2"}
 DOUBLE_CHECKS = ("test_double_multiplies_by_two", "test_double_keeps_the_dtype")

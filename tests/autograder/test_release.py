@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_lab import MODULE, REFERENCE, STAGE, replace_in
 
-from autograder.lab import Lab, LabError
+from autograder.course.lab import Lab, LabError
 from autograder.release import differences, release, write_nbgrader_source
 from autograder.release.folders import FileContent, read_folder, replace_folder, restore_folder
 

@@ -3,7 +3,7 @@
 import pytest
 from tiny_lab import STAGE, forbid_a_softmax
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.sample_class import Sample, sample_class
 from autograder.scaffold import new_stage
 

@@ -3,10 +3,10 @@
 import pytest
 from tiny_lab import STAGE
 
+from autograder.course.lab import Lab, LabError
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab, LabError
 from autograder.release import release
 from autograder.scaffold import new_stage
 from autograder.verify import variants

@@ -6,9 +6,9 @@ import pytest
 from tiny_lab import STAGE
 
 from autograder.base.results import IsolationLevel, Outcome, StageReport
+from autograder.course.lab import Lab
 from autograder.fingerprint import course_secret, example_seed, result_key
 from autograder.judge.run import unrun_stage
-from autograder.lab import Lab
 from autograder.store import ResultStore, write_atomically
 
 

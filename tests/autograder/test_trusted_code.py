@@ -4,8 +4,8 @@ import pytest
 from pipeline import build_two_stages
 from tiny_lab import MODULE, REFERENCE, STAGE
 
+from autograder.course.lab import Lab, LabError
 from autograder.judge.trusted_code import needed_stages, read_trusted
-from autograder.lab import Lab, LabError
 
 THIRD = """\
   3_most:

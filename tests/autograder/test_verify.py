@@ -8,11 +8,11 @@ from pipeline import build_two_stages
 from tiny_lab import MODULE, STAGE, forbid_a_softmax, replace_in
 
 from autograder.base.results import CheckResult, IsolationLevel, Outcome
+from autograder.course.lab import Lab, LabError
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab, LabError
 from autograder.release import release
 from autograder.verify import Variant, Verdict, count_variants, released_problems, variants, verify_stage
 

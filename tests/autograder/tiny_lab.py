@@ -6,7 +6,7 @@ Its exercises: ``double(x)``, ``total(x, axis)`` and the extension ``halve(x)``;
 
 from pathlib import Path
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 STAGE = "1_tiny"
 MODULE = "tiny"
@@ -241,7 +241,7 @@ def test_halve_divides_by_two(student, seed, sizes):
 MISTAKES = '''\
 """Named mistakes of the tiny stage."""
 
-from autograder.mistakes import Mistake
+from autograder.course.mistakes import Mistake
 
 MISTAKES = (
     Mistake(

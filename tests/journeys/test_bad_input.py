@@ -14,8 +14,8 @@ import pytest
 from tiny_lab import LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, replace_in
 
 from autograder.base.results import IsolationLevel, StageReport, decode_results
+from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import open_gradebook
-from autograder.lab import Lab
 from autograder.release.sheets import build_notebook
 
 FULL = 7

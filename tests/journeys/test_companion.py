@@ -11,9 +11,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from autograder.course.lab import Lab
 from autograder.intake.collect import take_in
 from autograder.intake.submission import StageFiles
-from autograder.lab import Lab
 from lab.checking import check
 from lab.code import Module, put_back
 from lab.course import Course, Exercise

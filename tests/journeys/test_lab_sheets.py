@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from autograder.lab import Lab, StageFolders
+from autograder.course.lab import Lab, StageFolders
 from autograder.release.contents import assignments
 from autograder.release.folders import replace_folder
 

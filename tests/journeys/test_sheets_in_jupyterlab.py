@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.release import strip_solutions
 
 ROOT = Lab.find(Path(__file__).parent)

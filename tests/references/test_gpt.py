@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 LAB = Lab.find(Path(__file__).parent)
 VOCAB, CONTEXT, D_MODEL, HEADS, BLOCKS, D_HIDDEN = 17, 9, 12, 3, 2, 20

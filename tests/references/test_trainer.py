@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.release.solved import write_solved
 from autograder.trained.entry import count_parameters
 from autograder.trained.model import Model

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 LAB = Lab.find(Path(__file__).parent)
 BATCH, SOURCE, TARGET, D_MODEL, HEADS, D_HIDDEN, BLOCKS = 2, 7, 5, 12, 3, 20, 2

@@ -6,10 +6,10 @@ from typing import Any
 from nbgrader.api import MissingEntry
 
 from autograder.base.results import StageReport
+from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.penalties import penalty
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
-from autograder.lab import Lab
 from autograder.release import check_id
 from autograder.store import ResultStore
 

@@ -12,7 +12,7 @@ from typing import Any
 from nbgrader.api import Gradebook
 from sqlalchemy.exc import OperationalError, SAWarning
 
-from autograder.lab import Lab, LabError
+from autograder.course.lab import Lab, LabError
 from autograder.store import write_atomically
 
 # How long to wait while another program, such as formgrader, writes to the gradebook.
@@ -145,7 +145,7 @@ def write_workspace_config(lab: Lab) -> None:
 from pathlib import Path
 
 from autograder.integrations.nbgrader import configure
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 configure(get_config(), Lab(Path({str(lab.root)!r}), Path(__file__).parent.resolve()))
 '''

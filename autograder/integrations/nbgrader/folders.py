@@ -10,9 +10,9 @@ import msgspec
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.course.lab import Lab, StageFolders
 from autograder.intake import RefusalReason, StageSubmission
 from autograder.integrations.nbgrader.course import step_folder
-from autograder.lab import Lab, StageFolders
 from autograder.release.folders import FileContent, replace_folder
 from autograder.store import write_atomically
 

@@ -7,6 +7,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import is_grade, is_locked, is_solution
 
+from autograder.course.lab import Lab, StageFolders
 from autograder.integrations.nbgrader.course import (
     LOCK_SECONDS,
     GradebookError,
@@ -15,7 +16,6 @@ from autograder.integrations.nbgrader.course import (
     open_gradebook,
 )
 from autograder.integrations.nbgrader.notebooks import read_notebook, released_notebook
-from autograder.lab import Lab, StageFolders
 
 
 def register_release(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> None:

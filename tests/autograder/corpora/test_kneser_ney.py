@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograder.corpora.kneser_ney import KneserNey
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 VOCAB = 4
 PLAYS = Lab.find(Path(__file__)).root / "data" / "shakespeare"

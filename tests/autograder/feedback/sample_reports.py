@@ -1,7 +1,7 @@
 """A small class made by hand: every outcome, a named mistake, stand-ins, an ungraded stage."""
 
 from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
-from autograder.config import Config, Exercise, Stage
+from autograder.course.config import Config, Exercise, Stage
 
 KERNELS = "1_kernels"
 ATTENTION = "2_attention"

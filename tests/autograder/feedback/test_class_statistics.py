@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, make_report, sample_class
 
 from autograder.base.results import IsolationLevel, Outcome
+from autograder.course.lab import Lab
 from autograder.feedback.class_statistics import (
     BINS,
     FEWEST_FOR_DISCRIMINATION,
@@ -15,7 +16,6 @@ from autograder.feedback.class_statistics import (
     class_statistics,
     mistake_sentences,
 )
-from autograder.lab import Lab
 
 FAILED = {"outcome": Outcome.FAILED}
 CHECKS = list(CONFIG.stages[ATTENTION].checks)

@@ -18,6 +18,7 @@ from classroom import Classroom
 from tiny_lab import HIDDEN_TESTS, LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, solution
 
 from autograder.base.results import IsolationLevel
+from autograder.course.lab import Lab
 from autograder.grade import Grader, stage_files
 from autograder.intake import take_in
 from autograder.integrations.nbgrader import file_results
@@ -26,7 +27,6 @@ from autograder.isolation.trusted import TrustedSession
 from autograder.judge.messages import Job, Judged
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab
 from autograder.release import release
 
 CONFIG = Path(__file__).parents[3] / "nbgrader_config.py"

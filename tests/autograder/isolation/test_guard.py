@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autograder.forbidden import FORBIDDABLE, full_name, short_name
+from autograder.course.forbidden import FORBIDDABLE, full_name, short_name
 from autograder.isolation.errors import SubmissionError
 from autograder.isolation.proxy import Student, define
 from autograder.isolation.trusted import TrustedSession

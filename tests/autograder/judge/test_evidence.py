@@ -4,7 +4,7 @@ import pytest
 from tiny_lab import GRADING
 
 from autograder.base.results import CheckResult, Outcome
-from autograder.config import Stage, load_config
+from autograder.course.config import Stage, load_config
 from autograder.judge.evidence import forbidden_call_notes
 
 

@@ -5,11 +5,11 @@ from judging import judge
 from tiny_lab import STAGE, replace_in, solution
 
 from autograder.base.results import CheckResult, Outcome
+from autograder.course.lab import Lab
 from autograder.isolation.trusted import TrustedSession
 from autograder.judge.refusals import HINT
 from autograder.judge.run import judge_stage
 from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab
 
 HALF = "torch.nn.functional.softmax(torch.zeros(2), 0)[0]"
 REFUSED = "`torch.softmax` may not be used in this exercise: write it yourself"

@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 from tiny_models import record, weights
 
 from autograder.cli.main import main
+from autograder.course.lab import Lab
 from autograder.isolation.launch import available_levels
-from autograder.lab import Lab
 
 LAB = Lab.find(Path(__file__))
 

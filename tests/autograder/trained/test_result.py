@@ -13,11 +13,11 @@ from tiny_models import ALPHABET, SIZES, record, weights
 from autograder.base.results import IsolationLevel
 from autograder.corpora.held_out import plays_of
 from autograder.corpora.known_language import KnownLanguage, Skill
+from autograder.course.lab import Lab
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Limits, Template
 from autograder.isolation.proxy import Student
 from autograder.isolation.trusted import TrustedSession
-from autograder.lab import Lab
 from autograder.trained import TrainedModelError, grade_model
 from autograder.trained.hidden_text import draw_hidden_text
 from autograder.trained.model import gpt_of

@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from tiny_models import ALPHABET
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 LAB = Lab.find(Path(__file__))
 SOURCE = """

@@ -8,7 +8,7 @@ import runpy
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.lab import LabError, StageFolders
+from autograder.course.lab import LabError, StageFolders
 
 
 @dataclass(frozen=True, kw_only=True)

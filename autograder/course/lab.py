@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from autograder.config import Config, Stage, load_config
+from autograder.course.config import Config, Stage, load_config
 
 
 class LabError(Exception):

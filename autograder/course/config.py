@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from autograder.forbidden import FORBIDDABLE, full_name
-from autograder.yaml_source import ConfigError, YamlSource, nearest
+from autograder.course.forbidden import FORBIDDABLE, full_name
+from autograder.course.yaml_source import ConfigError, YamlSource, nearest
 
 __all__ = [
     "Config",

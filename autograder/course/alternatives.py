@@ -6,7 +6,7 @@ calls what its exercise forbids carries the comment ``# refused``.
 
 from dataclasses import dataclass
 
-from autograder.lab import StageFolders
+from autograder.course.lab import StageFolders
 
 REFUSED = "# refused"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from autograder.config import LatePolicy
+from autograder.course.config import LatePolicy
 
 _DAY = timedelta(days=1)
 
