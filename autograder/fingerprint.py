@@ -12,8 +12,7 @@ from pathlib import Path
 import msgspec
 
 from autograder.course.config import Stage
-from autograder.course.lab import Lab, LabError, StageFolders
-from autograder.judge.trusted_code import needed_stages
+from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
 from autograder.store import write_atomically
 
 SECRET_FILE = ".course_secret"

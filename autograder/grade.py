@@ -14,13 +14,12 @@ import msgspec
 from autograder.base.parallel_map import parallel_map
 from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
 from autograder.base.text import printable
-from autograder.course.lab import Lab, StageFolders
+from autograder.course.lab import Lab, StageFolders, needed_stages
 from autograder.fingerprint import course_secret, result_key, stage_fingerprint
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.jobs import jobs_for
 from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Broken, Job, Judged
-from autograder.judge.trusted_code import needed_stages
 from autograder.judge.unrun import unrun_stage
 from autograder.store import ResultStore, StoredResult
 

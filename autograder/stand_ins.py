@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from autograder.course.lab import Lab, LabError, StageFolders
-from autograder.judge.trusted_code import needed_stages
+from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
 
 
 def modules_for(

@@ -19,9 +19,9 @@ from autograder.course.forbidden import short_name
 from autograder.course.lab import Lab, LabError, StageFolders
 from autograder.course.mistakes import Mistake
 from autograder.grade import Judges
+from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Attached, Broken, Job
-from autograder.judge.trusted_code import Trusted, read_trusted
 from autograder.release import differences, strip_solutions
 from autograder.stand_ins import modules_for
 
@@ -73,7 +73,7 @@ def verify_stage(
 
     Mistakes are most of the variants; without them the proof takes a tenth of the time.
     """
-    trusted = read_trusted(lab, stage)
+    trusted = read_course_code(lab, stage)
     by_reading = (_mistake_problems, _idle_checks, _unsaid_problems)
     static = (*(problem for look in by_reading for problem in look(stage, trusted)), *lint_hidden_tests(stage))
     problems = [f"{stage.id}: {problem}" for problem in static]
@@ -87,7 +87,7 @@ def verify_stage(
     return [*problems, *_naming_problems(stage, verdicts)]
 
 
-def variants(lab: Lab, stage: StageFolders, trusted: Trusted, with_mistakes: bool = True) -> Iterator[Variant]:
+def variants(lab: Lab, stage: StageFolders, trusted: CourseCode, with_mistakes: bool = True) -> Iterator[Variant]:
     """Everything the stage says of itself: what must earn all, what must earn nothing, what must lose what.
 
     Raises:
@@ -116,7 +116,7 @@ def variants(lab: Lab, stage: StageFolders, trusted: Trusted, with_mistakes: boo
 
 def count_variants(lab: Lab, stage: StageFolders, with_mistakes: bool = True) -> int:
     """How many solutions ``verify_stage`` judges under each seed."""
-    return sum(1 for _ in variants(lab, stage, read_trusted(lab, stage), with_mistakes))
+    return sum(1 for _ in variants(lab, stage, read_course_code(lab, stage), with_mistakes))
 
 
 def released_problems(lab: Lab) -> list[str]:
@@ -163,7 +163,7 @@ def _refusal_problems(variant: Variant, refused: Sequence[CheckResult]) -> Itera
         yield f"line {line} is {'refused, and not marked' if line in lines else f'marked `{REFUSED}`, and is not'}"
 
 
-def _unsaid_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
+def _unsaid_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
     """What an exercise forbids must stand in what students read of it."""
     tree = ast.parse(trusted.modules[stage.stage.module])
     said = {
@@ -177,7 +177,7 @@ def _unsaid_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
                 yield f"the docstring of {exercise_name} does not say that `{short_name(name)}` may not be used"
 
 
-def _mistake_problems(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
+def _mistake_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
     """What can be seen of the mistakes without judging anything."""
     points = {check: exercise.checks[check] for check, (_, exercise) in stage.stage.checks.items()}
     total = sum(points.values())
@@ -201,7 +201,7 @@ def _application_problem(mistake: Mistake, reference: str) -> str:
     return ""
 
 
-def _idle_checks(stage: StageFolders, trusted: Trusted) -> Iterator[str]:
+def _idle_checks(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
     killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
     for check in stage.stage.checks:
         if check in stage.stage.code_checks - killed:

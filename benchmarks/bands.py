@@ -19,9 +19,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from autograder.course.lab import Lab, StageFolders
+from autograder.course.lab import Lab, StageFolders, needed_stages
 from autograder.isolation.process import Template
-from autograder.judge.trusted_code import needed_stages
 from autograder.measure import measure_model
 from autograder.release.solved import write_solved
 from autograder.trained import RECORD_FILE, WEIGHTS_FILE

@@ -19,12 +19,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from autograder.course.lab import Lab, StageFolders
+from autograder.course.lab import Lab, StageFolders, needed_stages
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student
-from autograder.isolation.trusted import TrustedSession
 from autograder.judge.messages import Attached, Job, Judged
 from autograder.judge.pool import JudgePool
-from autograder.judge.trusted_code import needed_stages
 from autograder.trained import RECORD_FILE, WEIGHTS_FILE
 from autograder.trained.model import gpt_of
 from autograder.trained.record import FORMAT_VERSION, Record, Sizes
@@ -65,7 +64,7 @@ def untrained(lab: Lab, stage: StageFolders, recipe: object, dtype: torch.dtype)
         vocab_size=len(alphabet),
         **{name: getattr(recipe, name) for name in Sizes.__struct_fields__ if name != "vocab_size"},
     )
-    session = TrustedSession()
+    session = InProcessSession()
     session.load(reference_modules(lab, stage), stage.stage.module)
     built = gpt_of(Record(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=0)).build(
         Student(session)

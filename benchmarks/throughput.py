@@ -44,18 +44,18 @@ c.ExecutePreprocessor.timeout = 600
 RUN_HIDDEN_TESTS = """\
 from pathlib import Path
 
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
 from autograder.judge.hidden_tests import run_checks
-from autograder.judge.trusted_code import read_trusted
+from autograder.judge.course_code import read_course_code
 from autograder.course.lab import Lab
 
 lab = Lab(Path({root!r}))
 stage = lab.stage({stage!r})
-trusted = read_trusted(lab, stage)
+trusted = read_course_code(lab, stage)
 modules = {{**trusted.modules, {module!r}: Path("{module}.py").read_text()}}
 
 def open_session(check, following=None):
-    session = TrustedSession()
+    session = InProcessSession()
     session.load(modules, {module!r})
     return session
 

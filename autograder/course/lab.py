@@ -133,6 +133,15 @@ class Lab:
         return [self.stage(stage_id) for stage_id in self.config.stages]
 
 
+def needed_stages(lab: Lab, stage: StageFolders) -> list[StageFolders]:
+    """The stage and every earlier stage that its module needs, directly or not, earliest first."""
+    wanted = {stage.id}
+    for other in reversed(lab.stages()):
+        if other.id in wanted:
+            wanted.update(other.stage.needs)
+    return [one for one in lab.stages() if one.id in wanted]
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

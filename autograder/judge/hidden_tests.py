@@ -11,11 +11,11 @@ import hypothesis
 import pytest
 
 from autograder.course.lab import StageFolders
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
 from autograder.judge.attachments import Attachments
+from autograder.judge.course_code import CourseCode
 from autograder.judge.errors import HiddenTestsError
 from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenForCheck
-from autograder.judge.trusted_code import Trusted
 
 # Two of these collect garbage at the end of a run: twice 0.1 s once torch is imported, more after a fork.
 _UNUSED_PLUGINS = (
@@ -38,7 +38,7 @@ _PROFILE = "judge"
 def run_checks(
     stage: StageFolders,
     open_session: OpenForCheck,
-    trusted: Trusted,
+    trusted: CourseCode,
     seed: int,
     only: frozenset[str] | None = None,
     attachments: Attachments | None = None,
@@ -59,14 +59,14 @@ def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
     Raises:
         HiddenTestsError: the tests cannot be collected.
     """
-    plugin = JudgePlugin(lambda *_: TrustedSession(), TrustedSession, seed=0)
+    plugin = JudgePlugin(lambda *_: InProcessSession(), InProcessSession, seed=0)
     _run_pytest(stage, plugin, "--collect-only")
     return plugin.records
 
 
-def open_trusted(stage: StageFolders, trusted: Trusted) -> TrustedSession:
+def open_trusted(stage: StageFolders, trusted: CourseCode) -> InProcessSession:
     """The reference, loaded in this process."""
-    session = TrustedSession()
+    session = InProcessSession()
     session.request("load", modules=dict(trusted.modules), main=stage.stage.module)
     return session
 

@@ -10,13 +10,13 @@ from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.judge.attachments import Attachments
+from autograder.judge.course_code import CourseCode
 from autograder.judge.diagnose import explain
 from autograder.judge.hidden_tests import open_trusted, run_checks
 from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, Place, SourceMap, ending_of, error_word
 from autograder.judge.plugin import CheckRecord
 from autograder.judge.recorder import Session, close
 from autograder.judge.refusals import HINT, Refusals
-from autograder.judge.trusted_code import Trusted
 from autograder.judge.unrun import check_title, unrun_stage
 
 _LOAD_FIRST = "mend this first: nothing else of the stage could be looked at"
@@ -26,7 +26,7 @@ def judge_stage(
     stage: StageFolders,
     modules: Mapping[str, str],
     open_session: Callable[[], Session],
-    trusted: Trusted,
+    trusted: CourseCode,
     seed: int,
     *,
     forbid: bool = True,
@@ -99,7 +99,7 @@ def _ending(record: CheckRecord, source: SourceMap) -> Ending:
 def _explain_our_errors(
     stage: StageFolders,
     endings: Mapping[str, Ending],
-    trusted: Trusted,
+    trusted: CourseCode,
     seed: int,
     attachments: Attachments | None,
 ) -> dict[str, Ending]:
@@ -120,7 +120,7 @@ def _name_mistakes(
     records: Mapping[str, CheckRecord],
     endings: Mapping[str, Ending],
     stage: StageFolders,
-    trusted: Trusted,
+    trusted: CourseCode,
 ) -> dict[str, Mistake]:
     """The mistake behind each check that gave a wrong answer or raised, where one can be told."""
     failed = {

@@ -14,10 +14,10 @@ from rich.markup import escape
 from autograder.base.results import CheckResult
 from autograder.course.alternatives import load_alternatives
 from autograder.course.lab import Lab, StageFolders
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import Trusted, read_trusted
 
 
 @click.command()
@@ -30,7 +30,7 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
     """Judge STAGE_ID's reference, alternatives and mistakes, and print what is not as it should be."""
     lab, console = Lab.find(), Console(soft_wrap=True)
     stage = lab.stage(stage_id)
-    trusted = read_trusted(lab, stage)
+    trusted = read_course_code(lab, stage)
     judge = functools.partial(_judge, stage, trusted, seed)
     for problem in lint_hidden_tests(stage):
         console.print(f"[red]rule broken[/] {escape(problem)}")
@@ -54,10 +54,10 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
 
 
 def _judge(
-    stage: StageFolders, trusted: Trusted, seed: int, source: str, forbid: bool = True
+    stage: StageFolders, trusted: CourseCode, seed: int, source: str, forbid: bool = True
 ) -> tuple[CheckResult, ...]:
     modules = {**trusted.modules, stage.stage.module: source}
-    return judge_stage(stage, modules, TrustedSession, trusted, seed, forbid=forbid, only=stage.stage.code_checks)
+    return judge_stage(stage, modules, InProcessSession, trusted, seed, forbid=forbid, only=stage.stage.code_checks)
 
 
 def _report(console: Console, name: str, results: Iterable[CheckResult], expected: frozenset[str]) -> None:
@@ -76,7 +76,7 @@ def _report(console: Console, name: str, results: Iterable[CheckResult], expecte
         console.print(f"    survived: {check}", markup=False)
 
 
-def _idle(stage: StageFolders, trusted: Trusted) -> str:
+def _idle(stage: StageFolders, trusted: CourseCode) -> str:
     killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
     return ", ".join(sorted(stage.stage.code_checks - killed)) or "none"
 

@@ -12,10 +12,9 @@ import torch
 
 from autograder.base.results import CheckResult, Outcome
 from autograder.corpora.known_language import KnownLanguage
-from autograder.course.lab import Lab
+from autograder.course.lab import Lab, needed_stages
 from autograder.judge.messages import Attached, Job, Judged
 from autograder.judge.pool import JudgePool
-from autograder.judge.trusted_code import needed_stages
 
 STAGE, WEIGHTS, RECORD = "6_gpt", "gpt.safetensors", "training.json"
 BELONGS = "test_trained_model_belongs_to_the_code"

@@ -10,11 +10,11 @@ from autograder.base.results import IsolationLevel, Outcome, StageReport
 from autograder.course.lab import Lab
 from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import take_in
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
 from autograder.judge.attachments import Attachments
+from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.run import judge_stage, unrun_stage
-from autograder.judge.trusted_code import read_trusted
 
 SECOND, SECOND_MODULE = "2_more", "more"
 AS_USUAL = Reuse()
@@ -107,9 +107,9 @@ class InProcessJudges:
     def judge(self, job: Job) -> Judged | Broken:
         stage = self._lab.stage(job.stage)
         with self._lock:
-            trusted, attachments = read_trusted(self._lab, stage), Attachments(job.attachments, job.class_secret)
+            trusted, attachments = read_course_code(self._lab, stage), Attachments(job.attachments, job.class_secret)
             checks = judge_stage(
-                stage, job.modules, TrustedSession, trusted, job.seed, only=job.checks, attachments=attachments
+                stage, job.modules, InProcessSession, trusted, job.seed, only=job.checks, attachments=attachments
             )
         return Judged(checks)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student
-from autograder.isolation.trusted import TrustedSession
 from autograder.judge.compare import (
     check_array_type,
     check_close,
@@ -410,7 +410,7 @@ def test_no_message_holds_a_value_or_a_size():
 
 
 def raising(body: str) -> Student:
-    session = TrustedSession()
+    session = InProcessSession()
     session.load({"made": f"def f():\n    {body}\n"}, "made")
     return Student(session)
 

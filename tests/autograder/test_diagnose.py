@@ -7,14 +7,14 @@ from tiny_lab import MODULE, REFERENCE, STAGE, solution
 
 from autograder.base.results import Outcome
 from autograder.course.mistakes import Mistake
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.wire import Reference
 from autograder.judge import replay
+from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.diagnose import explain
 from autograder.judge.recorder import Recorder
 from autograder.judge.replay import same_reply
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import Trusted, read_trusted
 
 DOC = '    """A title.\n\n    Hint: a hint.\n    """\n'
 
@@ -40,7 +40,7 @@ def stage(tiny_lab):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_each_mistake_is_named_and_no_other(tiny_lab, stage, seed):
-    trusted = read_trusted(tiny_lab, stage)
+    trusted = read_course_code(tiny_lab, stage)
     for one in trusted.mistakes:
         results = judge(tiny_lab, one.apply(REFERENCE), seed, trusted)
         assert {check for check, result in results.items() if not result.passed} == one.fails
@@ -101,7 +101,7 @@ def test_other(student):
 
 def judged_with(lab, source: str, *catalogue: Mistake, tests: str = TWO_CHECKS, checks=("test_made", "test_other")):
     write_checks(lab, tests, *checks)
-    return names(judge(lab, source, trusted=Trusted({MODULE: REFERENCE}, catalogue)))
+    return names(judge(lab, source, trusted=CourseCode({MODULE: REFERENCE}, catalogue)))
 
 
 def test_mistakes_with_the_same_outputs_name_nothing(tiny_lab):
@@ -135,7 +135,7 @@ def test_an_error_is_explained_by_the_same_error_alone(tiny_lab):
 def test_an_error_is_told_with_its_cause(tiny_lab):
     raises = mistake("raises", "2 * x", "2 * x + None", "test_made", "test_other")
     write_checks(tiny_lab, TWO_CHECKS, "test_made", "test_other")
-    trusted = Trusted({MODULE: REFERENCE}, (raises,))
+    trusted = CourseCode({MODULE: REFERENCE}, (raises,))
     result = judge(tiny_lab, right(double="return 2 * x + None"), trusted=trusted)["test_made"]
     assert result.what == "it raised TypeError, as it does when raises is made"
 
@@ -182,15 +182,15 @@ def test_a_mistake_is_named_on_top_of_one_found_elsewhere(tiny_lab):
     wrong_axis = mistake("wrong_axis", "dim=axis", "dim=axis - 1", "test_both")
     other_axis = mistake("all_axes", "dim=axis", "dim=(0, 1)", "test_both")
     source = wrong_axis.apply(adds.apply(CHAINED))
-    trusted = Trusted({MODULE: CHAINED}, (adds, wrong_axis, other_axis))
+    trusted = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, other_axis))
     assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds", "test_both": "wrong_axis"}
     # Two that would do on top of it: neither is named.
     twin = mistake("twin", "dim=axis", "dim=1 - axis", "test_both")
-    trusted = Trusted({MODULE: CHAINED}, (adds, wrong_axis, twin))
+    trusted = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, twin))
     assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
     # Mistakes that change the same line do not go together.
     again = mistake("again", "2 * x", "3 * x", "test_both")
-    trusted = Trusted({MODULE: CHAINED}, (adds, again))
+    trusted = CourseCode({MODULE: CHAINED}, (adds, again))
     assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
 
 
@@ -199,7 +199,7 @@ def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
     write_checks(tiny_lab, CHAIN, "test_made", "test_both")
     adds = mistake("adds", "2 * x", "2 + x", "test_made")
     harmless = mistake("harmless", "dim=axis", "dim=(axis,)", "test_both")
-    trusted = Trusted({MODULE: CHAINED}, (adds, harmless))
+    trusted = CourseCode({MODULE: CHAINED}, (adds, harmless))
     results = judge(tiny_lab, adds.apply(CHAINED), trusted=trusted)
     assert names(results) == {"test_made": "adds", "test_both": "adds"}
 
@@ -219,7 +219,7 @@ def test_fourth(student):
     inner = mistake("inner", "2 * x", "2 + x", "test_made", "test_other", "test_third")
     outer = mistake("outer", "2 * x", "x + 2", "test_made", "test_other")
     halves = mistake("halves", "x / 2", "x", "test_fourth")
-    trusted = Trusted({MODULE: reference}, (inner, outer, halves))
+    trusted = CourseCode({MODULE: reference}, (inner, outer, halves))
     saved = halves.apply(inner.apply(reference)).replace("double(double(x))", "4 * x")
     assert names(judge(tiny_lab, saved, trusted=trusted)) == {"test_fourth": "halves"}
     alone = inner.apply(reference).replace("double(double(x))", "4 * x")
@@ -289,7 +289,7 @@ def test_made(student):
     reference = REFERENCE.replace("def double(x: Tensor)", "def double(x: Tensor, generator=None)")
     noisy = mistake("noisy", "2 * x", "2 * x + torch.rand(2, generator=generator)", "test_made")
     write_checks(tiny_lab, tests, "test_made")
-    results = judge(tiny_lab, noisy.apply(reference), trusted=Trusted({MODULE: reference}, (noisy,)))
+    results = judge(tiny_lab, noisy.apply(reference), trusted=CourseCode({MODULE: reference}, (noisy,)))
     assert names(results) == {"test_made": "noisy"}
 
 
@@ -318,7 +318,7 @@ def test_made(student):
     adds = mistake("adds", "* 2", "+ 2", "test_made")
     broken = mistake("broken", "from torch import nn\n", "from torch import no_such_name\n", "test_made")
     write_checks(tiny_lab, tests, "test_made")
-    results = judge(tiny_lab, adds.apply(LAYER), trusted=Trusted({MODULE: LAYER}, (broken, adds)))
+    results = judge(tiny_lab, adds.apply(LAYER), trusted=CourseCode({MODULE: LAYER}, (broken, adds)))
     assert names(results) == {"test_made": "adds"}
 
 
@@ -333,21 +333,21 @@ def test_too_many_requests_name_nothing(tiny_lab, monkeypatch):
 def test_a_replay_ends_with_the_first_reply_that_differs(tiny_lab, stage, monkeypatch):
     asked: list[str] = []
 
-    class Counting(TrustedSession):
+    class Counting(InProcessSession):
         def request(self, op, **arguments):
             asked.append(op)
             return super().request(op, **arguments)
 
-    trusted = read_trusted(tiny_lab, stage)
+    trusted = read_course_code(tiny_lab, stage)
     source = right(double="return 7 * x")
-    monkeypatch.setattr(replay, "TrustedSession", Counting)
-    judge_stage(stage, {MODULE: source}, TrustedSession, trusted, seed=0)
+    monkeypatch.setattr(replay, "InProcessSession", Counting)
+    judge_stage(stage, {MODULE: source}, InProcessSession, trusted, seed=0)
     # The reference and the one mistake that loses this check, and no other, up to their first reply.
     assert asked == ["load", "call", "load", "call"]
 
 
 def test_a_recorder_keeps_no_more_than_it_may():
-    session = TrustedSession()
+    session = InProcessSession()
     session.load({MODULE: REFERENCE}, MODULE)
     few, small, enough = Recorder(session, most=2), Recorder(session, most_bytes=200), Recorder(session)
     double = Reference("double")

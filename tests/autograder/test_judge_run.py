@@ -7,11 +7,11 @@ from tiny_lab import MODULE, REFERENCE, STAGE, solution
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import Lab
 from autograder.isolation.errors import DeathReason, WorkerDied
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
 from autograder.judge.hidden_tests import HiddenTestsError
 from autograder.judge.plugin import JudgePlugin
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import read_trusted
 
 RIGHT = REFERENCE
 DOC = '    """A title.\n\n    Hint: a hint.\n    """\n'
@@ -256,12 +256,12 @@ def test_a_module_that_does_not_load_blocks_the_stage(tiny_lab):
 
 
 def test_a_module_whose_loading_never_ends_blocks_the_stage(tiny_lab):
-    class Endless(TrustedSession):
+    class Endless(InProcessSession):
         def request(self, op, **arguments):
             raise WorkerDied(DeathReason.TIMEOUT)
 
     stage = tiny_lab.stage(STAGE)
-    results = judge_stage(stage, {MODULE: RIGHT}, Endless, read_trusted(tiny_lab, stage), seed=0)
+    results = judge_stage(stage, {MODULE: RIGHT}, Endless, read_course_code(tiny_lab, stage), seed=0)
     assert {result.outcome for result in results} == {Outcome.BLOCKED}
     assert {result.what for result in results} == {f"{MODULE}.py cannot be loaded: it used up its computing time"}
 
@@ -269,7 +269,7 @@ def test_a_module_whose_loading_never_ends_blocks_the_stage(tiny_lab):
 def test_a_module_that_loads_only_once_loses_its_checks(tiny_lab):
     loads: list[int] = []
 
-    class Fickle(TrustedSession):
+    class Fickle(InProcessSession):
         def request(self, op, **arguments):
             if op == "load":
                 loads.append(1)
@@ -282,7 +282,7 @@ def test_a_module_that_loads_only_once_loses_its_checks(tiny_lab):
 
 @pytest.mark.parametrize("reply", [None, 3, {"double": "six"}, {7: 7}, ["double"], {"double": 10**9}])
 def test_a_lie_about_the_functions_harms_nothing(tiny_lab, reply):
-    class Liar(TrustedSession):
+    class Liar(InProcessSession):
         def request(self, op, **arguments):
             answer = super().request(op, **arguments)
             return reply if op == "definitions" else answer
@@ -301,7 +301,7 @@ def test_a_lie_about_the_functions_harms_nothing(tiny_lab, reply):
     ],
 )
 def test_a_worker_that_dies_ends_the_check(tiny_lab, reason, outcome):
-    class Dying(TrustedSession):
+    class Dying(InProcessSession):
         def request(self, op, **arguments):
             if op == "call":
                 raise WorkerDied(reason, "secret")
@@ -314,7 +314,7 @@ def test_a_worker_that_dies_ends_the_check(tiny_lab, reason, outcome):
 def test_a_machine_that_fails_is_never_the_students_fault(tiny_lab, op):
     started: list[int] = []
 
-    class Failing(TrustedSession):
+    class Failing(InProcessSession):
         def __init__(self):
             super().__init__()
             started.append(1)
@@ -332,10 +332,10 @@ def test_a_machine_that_fails_is_never_the_students_fault(tiny_lab, op):
 @pytest.mark.parametrize(("loads", "outcome"), [(100, Outcome.PASSED), (1, Outcome.ERROR)])
 def test_every_session_is_ended_and_one_is_open_at_a_time(tiny_lab, loads, outcome):
     """Those too that could not load the submission a second time."""
-    opened: list[TrustedSession] = []
-    ended: list[TrustedSession] = []
+    opened: list[InProcessSession] = []
+    ended: list[InProcessSession] = []
 
-    class Counted(TrustedSession):
+    class Counted(InProcessSession):
         def __init__(self):
             super().__init__()
             assert opened == ended
@@ -356,7 +356,7 @@ def test_every_session_is_ended_and_one_is_open_at_a_time(tiny_lab, loads, outco
 def outcomes_with(lab: Lab, session) -> set[Outcome]:
     """The outcomes of right code whose sessions are of this class."""
     stage = lab.stage(STAGE)
-    trusted = read_trusted(lab, stage)
+    trusted = read_course_code(lab, stage)
     return {result.outcome for result in judge_stage(stage, {MODULE: RIGHT}, session, trusted, seed=0)}
 
 
@@ -405,14 +405,14 @@ def test_the_seed_decides_the_examples(tiny_lab):
     write_checks(tiny_lab, f"@given(st.integers(0, 10**9))\ndef test_made(student, n):\n{DOC}{body}", "test_made")
     asked: list[list[int]] = []
 
-    class Listening(TrustedSession):
+    class Listening(InProcessSession):
         def request(self, op, **arguments):
             if op == "call":
                 asked[-1].append(int(arguments["args"][0]))
             return super().request(op, **arguments)
 
     stage = tiny_lab.stage(STAGE)
-    trusted = read_trusted(tiny_lab, stage)
+    trusted = read_course_code(tiny_lab, stage)
     for seed in (1, 1, 2):
         asked.append([])
         judge_stage(stage, {MODULE: RIGHT}, Listening, trusted, seed)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from autograder.isolation.errors import SubmissionError
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student
-from autograder.isolation.trusted import TrustedSession
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, define, remote_value
 from autograder.judge.symptoms import CheckFailure, Symptom
 
@@ -19,7 +19,7 @@ def student(body: str, arguments: str = "x, y=None") -> Student:
 
 
 def loaded(source: str) -> Student:
-    session = TrustedSession()
+    session = InProcessSession()
     session.load({"made": source}, "made")
     return Student(session)
 
@@ -149,7 +149,7 @@ def test_a_modules_tables_must_move_with_it():
 def test_a_lie_about_devices_harms_nothing():
     """The probe's reply comes from the student's process; anything may come."""
 
-    class Liar(TrustedSession):
+    class Liar(InProcessSession):
         def request(self, op, **arguments):
             answer = super().request(op, **arguments)
             return ((7, 7, 7), *answer[1:]) if op == "call" else answer

@@ -4,9 +4,9 @@ import pytest
 from tiny_lab import STAGE
 
 from autograder.course.lab import Lab, LabError
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import read_trusted
 from autograder.release import release
 from autograder.scaffold import new_stage
 from autograder.verify import variants
@@ -16,10 +16,10 @@ def test_every_solution_of_a_new_stage_is_judged_as_it_says(tiny_lab):
     new_stage(tiny_lab, "2_twice", "twice")
     lab = Lab(tiny_lab.root)
     stage = lab.stage("2_twice")
-    trusted = read_trusted(lab, stage)
+    trusted = read_course_code(lab, stage)
     kinds = []
     for variant in variants(lab, stage, trusted):
-        results = judge_stage(stage, variant.modules, TrustedSession, trusted, seed=0)
+        results = judge_stage(stage, variant.modules, InProcessSession, trusted, seed=0)
         assert {result.id for result in results if not result.passed} == variant.fails, variant.name
         kinds.append(variant.kind)
     assert {"reference", "stub", "alternative", "mistake"} == set(kinds)

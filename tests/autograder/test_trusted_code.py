@@ -4,8 +4,8 @@ import pytest
 from pipeline import build_two_stages
 from tiny_lab import MODULE, REFERENCE, STAGE
 
-from autograder.course.lab import Lab, LabError
-from autograder.judge.trusted_code import needed_stages, read_trusted
+from autograder.course.lab import Lab, LabError, needed_stages
+from autograder.judge.course_code import read_course_code
 
 THIRD = """\
   3_most:
@@ -35,7 +35,7 @@ def test_a_stage_needs_those_it_builds_on_directly_or_not(lab):
 
 
 def test_the_references_of_all_of_them_are_read(lab):
-    trusted = read_trusted(lab, lab.stage("2_more"))
+    trusted = read_course_code(lab, lab.stage("2_more"))
     assert list(trusted.modules) == [MODULE, "more"]
     assert trusted.modules[MODULE] == REFERENCE
     assert trusted.mistakes == ()
@@ -43,4 +43,4 @@ def test_the_references_of_all_of_them_are_read(lab):
 
 def test_a_missing_part_is_named(lab):
     with pytest.raises(LabError, match=r"most\.py is missing"):
-        read_trusted(lab, lab.stage("3_most"))
+        read_course_code(lab, lab.stage("3_most"))

@@ -9,10 +9,10 @@ from tiny_lab import MODULE, STAGE, forbid_a_softmax, replace_in
 
 from autograder.base.results import CheckResult, IsolationLevel, Outcome
 from autograder.course.lab import Lab, LabError
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import read_trusted
 from autograder.release import release
 from autograder.verify import Variant, Verdict, count_variants, released_problems, variants, verify_stage
 
@@ -36,10 +36,10 @@ class Judges:
         if self._reply is not None:
             return self._reply
         stage = self._lab.stage(job.stage)
-        trusted = read_trusted(self._lab, stage)
+        trusted = read_course_code(self._lab, stage)
         variant = next(one for one in variants(self._lab, stage, trusted) if is_of(job, one))
         if self._truly is None or variant.name in self._truly:
-            return Judged(judge_stage(stage, job.modules, TrustedSession, trusted, job.seed, forbid=job.forbid))
+            return Judged(judge_stage(stage, job.modules, InProcessSession, trusted, job.seed, forbid=job.forbid))
         return Judged(tuple(as_listed(variant, check) for check in stage.stage.checks))
 
 
@@ -288,7 +288,7 @@ def test_assignments_that_are_not_a_fresh_release_are_found(tiny_lab):
 
 def test_without_mistakes_everything_else_is_judged(tiny_lab):
     stage = tiny_lab.stage(STAGE)
-    trusted = read_trusted(tiny_lab, stage)
+    trusted = read_course_code(tiny_lab, stage)
     kinds = [variant.kind for variant in variants(tiny_lab, stage, trusted, with_mistakes=False)]
     assert set(kinds) == {"reference", "stub", "alternative"}
     assert count_variants(tiny_lab, stage, with_mistakes=False) == len(kinds)

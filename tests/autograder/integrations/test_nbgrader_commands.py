@@ -23,10 +23,10 @@ from autograder.grade import Grader, stage_files
 from autograder.intake import take_in
 from autograder.integrations.nbgrader import file_results
 from autograder.integrations.nbgrader.course import step_folder
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Job, Judged
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import read_trusted
 from autograder.release import release
 
 CONFIG = Path(__file__).parents[3] / "nbgrader_config.py"
@@ -44,7 +44,7 @@ class InProcessJudges:
 
     def judge(self, job: Job) -> Judged:
         stage = self._lab.stage(job.stage)
-        return Judged(judge_stage(stage, job.modules, TrustedSession, read_trusted(self._lab, stage), job.seed))
+        return Judged(judge_stage(stage, job.modules, InProcessSession, read_course_code(self._lab, stage), job.seed))
 
 
 def nbgrader(lab: Lab, *arguments: str) -> str:

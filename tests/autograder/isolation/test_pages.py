@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 from pathlib import Path
-from autograder.isolation.pages import use_huge_pages
+from autograder.isolation.huge_pages import use_huge_pages
 
 def huge_kib():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()

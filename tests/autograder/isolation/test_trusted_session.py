@@ -8,8 +8,8 @@ import torch
 from workers import load
 
 from autograder.isolation.errors import SubmissionError
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student, gradients, remote_value
-from autograder.isolation.trusted import TrustedSession
 from autograder.isolation.wire import ProtocolError
 
 SOURCE = """
@@ -36,7 +36,7 @@ class Net(nn.Module):
 
 @pytest.fixture
 def trusted() -> Student:
-    session = TrustedSession()
+    session = InProcessSession()
     session.load({"submission": SOURCE}, "submission")
     return Student(session)
 
@@ -110,7 +110,7 @@ def test_the_judges_random_numbers_are_left_alone(trusted):
 
 
 def test_sessions_draw_independently(trusted):
-    other = TrustedSession()
+    other = InProcessSession()
     other.load({"submission": SOURCE}, "submission")
     first = trusted.draws()
     trusted.draws()

@@ -10,7 +10,7 @@ from tiny_models import ALPHABET
 
 from autograder.corpora.held_out import plays_of
 from autograder.corpora.known_language import KnownLanguage
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
 from autograder.trained import TrainedModelError
 from autograder.trained.entry import FREE_EMBEDDINGS, count_parameters, grade_entry, read_entry_record
 from autograder.trained.hidden_text import BLOCK, draw_blocks
@@ -21,7 +21,7 @@ SECRET, CHARACTERS = b"of the course", 1600
 
 
 def graded(module: bytes, file: bytes | None = None, told: bytes | None = None):
-    sessions = TrustedSession(), TrustedSession()
+    sessions = InProcessSession(), InProcessSession()
     for session in sessions:
         session.load({"speedrun": module.decode()}, "speedrun")
     return grade_entry(sessions, read_entry_record(told or record()), file or weights(), PLAYS, SECRET, CHARACTERS)

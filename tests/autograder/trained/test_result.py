@@ -15,9 +15,9 @@ from autograder.corpora.held_out import plays_of
 from autograder.corpora.known_language import KnownLanguage, Skill
 from autograder.course.lab import Lab
 from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.process import Limits, Template
 from autograder.isolation.proxy import Student
-from autograder.isolation.trusted import TrustedSession
 from autograder.trained import TrainedModelError, grade_model
 from autograder.trained.hidden_text import draw_hidden_text
 from autograder.trained.model import gpt_of
@@ -46,7 +46,7 @@ def opened(modules) -> Open:
 
     def opened(**changes: str) -> Twins:
         source = changed(modules["gpt"], **changes)
-        one, other = TrustedSession(), TrustedSession()
+        one, other = InProcessSession(), InProcessSession()
         for session in (one, other):
             session.load({**modules, "gpt": source}, "gpt")
         return Student(one), Student(other)

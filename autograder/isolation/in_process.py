@@ -13,7 +13,7 @@ from autograder.isolation.executor import Executor
 from autograder.isolation.wire import REPLIES, REQUESTS, Caps, decode, encode
 
 
-class TrustedSession:
+class InProcessSession:
     """An executor without a process around it: for references, alternatives and mistakes only.
 
     Every request and reply passes through the wire, so a value means here what it means in a worker.
