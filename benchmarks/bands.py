@@ -21,9 +21,9 @@ from rich.table import Table
 
 from autograder.course.lab import Lab, StageFolders, needed_stages
 from autograder.isolation.process import Template
-from autograder.measure import measure_model
+from autograder.leaderboard.hand_in import measure_model
+from autograder.models import RECORD_FILE, WEIGHTS_FILE
 from autograder.release.solved import write_solved
-from autograder.trained import RECORD_FILE, WEIGHTS_FILE
 
 STAGE = "6_gpt"
 MARGIN = 0.03

@@ -24,9 +24,9 @@ from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student
 from autograder.judge.messages import Attached, Job, Judged
 from autograder.judge.pool import JudgePool
-from autograder.trained import RECORD_FILE, WEIGHTS_FILE
-from autograder.trained.model import gpt_of
-from autograder.trained.record import FORMAT_VERSION, Record, Sizes
+from autograder.models import RECORD_FILE, WEIGHTS_FILE
+from autograder.models.model import gpt_of
+from autograder.models.record import FORMAT_VERSION, Record, Sizes
 
 STAGE = "6_gpt"
 # Configuration → number format of the weights, and seconds of one core that grading may take.

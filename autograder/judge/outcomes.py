@@ -11,7 +11,7 @@ from autograder.isolation.errors import DeathReason, Frame, SubmissionError, Wor
 from autograder.judge.attachments import NotHandedIn
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
-from autograder.trained import TrainedModelError
+from autograder.models import TrainedModelError
 
 _DEATHS = {
     DeathReason.TIMEOUT: (Outcome.TIMEOUT, "it used up its computing time"),

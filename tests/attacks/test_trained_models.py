@@ -11,10 +11,10 @@ import safetensors.torch
 import torch
 
 from autograder.base.results import CheckResult, Outcome
-from autograder.corpora.known_language import KnownLanguage
 from autograder.course.lab import Lab, needed_stages
 from autograder.judge.messages import Attached, Job, Judged
 from autograder.judge.pool import JudgePool
+from autograder.models.corpora.known_language import KnownLanguage
 
 STAGE, WEIGHTS, RECORD = "6_gpt", "gpt.safetensors", "training.json"
 BELONGS = "test_trained_model_belongs_to_the_code"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.corpora.held_out import draw_passages, plays_of, read_plays
 from autograder.course.lab import Lab
+from autograder.models.corpora.held_out import draw_passages, plays_of, read_plays
 
 # Every character of every play is another one, so that a passage tells where it is from.
 PLAYS = {f"play {number}": "".join(chr(1000 + 1000 * number + place) for place in range(900)) for number in range(3)}

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.corpora.kneser_ney import KneserNey
 from autograder.course.lab import Lab
+from autograder.models.corpora.kneser_ney import KneserNey
 
 VOCAB = 4
 PLAYS = Lab.find(Path(__file__)).root / "data" / "shakespeare"

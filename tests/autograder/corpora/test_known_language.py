@@ -9,8 +9,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from autograder.corpora.gap import gap, gap_by_skill, missing_skill
-from autograder.corpora.known_language import (
+from autograder.models.corpora.gap import gap, gap_by_skill, missing_skill
+from autograder.models.corpora.known_language import (
     CLOSING,
     DEEPEST,
     NUM_WORDS,

@@ -8,13 +8,13 @@ import torch
 from tiny_entries import LAB, record, source, table, weights
 from tiny_models import ALPHABET
 
-from autograder.corpora.held_out import plays_of
-from autograder.corpora.known_language import KnownLanguage
 from autograder.isolation.in_process import InProcessSession
-from autograder.trained import TrainedModelError
-from autograder.trained.entry import FREE_EMBEDDINGS, count_parameters, grade_entry, read_entry_record
-from autograder.trained.hidden_text import BLOCK, draw_blocks
-from autograder.trained.model import Model
+from autograder.models import TrainedModelError
+from autograder.models.corpora.held_out import plays_of
+from autograder.models.corpora.known_language import KnownLanguage
+from autograder.models.entry import FREE_EMBEDDINGS, count_parameters, grade_entry, read_entry_record
+from autograder.models.hidden_text import BLOCK, draw_blocks
+from autograder.models.model import Model
 
 PLAYS = plays_of(LAB.root)
 SECRET, CHARACTERS = b"of the course", 1600

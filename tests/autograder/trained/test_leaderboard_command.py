@@ -15,7 +15,7 @@ from autograder.cli.main import main
 from autograder.cli.shared import LabOption
 from autograder.isolation.launch import available_levels
 from autograder.leaderboard import Measurer
-from autograder.trained.entry import grade_entry
+from autograder.models.entry import grade_entry
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from autograder.trained.errors import TrainedModelError
-from autograder.trained.record import read_record
+from autograder.models.errors import TrainedModelError
+from autograder.models.record import read_record
 
 SIZES = {"vocab_size": 5, "context_length": 8, "d_model": 6, "num_heads": 2, "num_blocks": 1, "d_hidden": 12}
 HONEST = {"format_version": 1, "config": SIZES, "alphabet": "\nabcé", "parameters": 402, "curve": [], "machine": "CPU"}

@@ -11,17 +11,17 @@ import torch
 from tiny_models import ALPHABET, SIZES, record, weights
 
 from autograder.base.results import IsolationLevel
-from autograder.corpora.held_out import plays_of
-from autograder.corpora.known_language import KnownLanguage, Skill
 from autograder.course.lab import Lab
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.process import Limits, Template
 from autograder.isolation.proxy import Student
-from autograder.trained import TrainedModelError, grade_model
-from autograder.trained.hidden_text import draw_hidden_text
-from autograder.trained.model import gpt_of
-from autograder.trained.record import read_record
+from autograder.models import TrainedModelError, grade_model
+from autograder.models.corpora.held_out import plays_of
+from autograder.models.corpora.known_language import KnownLanguage, Skill
+from autograder.models.hidden_text import draw_hidden_text
+from autograder.models.model import gpt_of
+from autograder.models.record import read_record
 
 LAB = Lab.find(Path(__file__))
 PLAYS = plays_of(LAB.root)

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.trained import weights as module
-from autograder.trained.errors import TrainedModelError
-from autograder.trained.weights import read_weights
+from autograder.models import weights as module
+from autograder.models.errors import TrainedModelError
+from autograder.models.weights import read_weights
 
 WEIGHTS = {
     "token_embedding.weight": torch.randn(5, 3, generator=torch.Generator().manual_seed(0)),

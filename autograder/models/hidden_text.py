@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from autograder.corpora.held_out import draw_passages, draw_seed, read_plays
-from autograder.corpora.known_language import DOCUMENT_END, KnownLanguage, Skill
-from autograder.trained.model import Model
+from autograder.models.corpora.held_out import draw_passages, draw_seed, read_plays
+from autograder.models.corpora.known_language import DOCUMENT_END, KnownLanguage, Skill
+from autograder.models.model import Model
 
 # Enough for a mean that the draw moves by a hundredth.
 CHARACTERS = 30_000

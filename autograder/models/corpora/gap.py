@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autograder.corpora.known_language import Skill
+from autograder.models.corpora.known_language import Skill
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from autograder.trained.errors import TrainedModelError
+from autograder.models.errors import TrainedModelError
 
 NAME = "gpt.safetensors"
 LARGEST_WEIGHTS = 64 * 2**20

@@ -14,15 +14,15 @@ from typing import Annotated
 import msgspec
 from torch import Tensor
 
-from autograder.corpora.known_language import KnownLanguage
 from autograder.isolation.proxy import Session, Student
 from autograder.isolation.wire import Reference
-from autograder.trained.errors import TrainedModelError
-from autograder.trained.hidden_text import BLOCK, CHARACTERS, LONGEST_CONTEXT, draw_blocks
-from autograder.trained.model import Model
-from autograder.trained.record import AGAIN, FORMAT_VERSION, decode_record
-from autograder.trained.result import Figures, figures_of, seed_of_measuring
-from autograder.trained.weights import read_weights
+from autograder.models.corpora.known_language import KnownLanguage
+from autograder.models.errors import TrainedModelError
+from autograder.models.hidden_text import BLOCK, CHARACTERS, LONGEST_CONTEXT, draw_blocks
+from autograder.models.model import Model
+from autograder.models.record import AGAIN, FORMAT_VERSION, decode_record
+from autograder.models.result import Figures, figures_of, seed_of_measuring
+from autograder.models.weights import read_weights
 
 MODULE = "speedrun"
 SOURCE_FILE = f"{MODULE}.py"

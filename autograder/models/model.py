@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autograder.isolation.proxy import Student
-from autograder.trained.record import Record
+from autograder.models.record import Record
 
 
 @dataclass(frozen=True)

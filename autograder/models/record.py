@@ -4,7 +4,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from autograder.trained.errors import TrainedModelError
+from autograder.models.errors import TrainedModelError
 
 NAME = "training.json"
 LARGEST_RECORD = 2**20

@@ -8,16 +8,16 @@ from statistics import fmean, stdev
 
 from torch import Tensor
 
-from autograder.corpora.gap import Gap, gap, gap_by_skill
-from autograder.corpora.held_out import draw_seed
-from autograder.corpora.known_language import Skill
 from autograder.isolation.proxy import Student
-from autograder.trained.errors import TrainedModelError
-from autograder.trained.hidden_text import CHARACTERS, HiddenText, draw_hidden_text
-from autograder.trained.measure import measure
-from autograder.trained.model import Model, gpt_of
-from autograder.trained.record import Record, read_record
-from autograder.trained.weights import read_weights
+from autograder.models.corpora.gap import Gap, gap, gap_by_skill
+from autograder.models.corpora.held_out import draw_seed
+from autograder.models.corpora.known_language import Skill
+from autograder.models.errors import TrainedModelError
+from autograder.models.hidden_text import CHARACTERS, HiddenText, draw_hidden_text
+from autograder.models.measure import measure
+from autograder.models.model import Model, gpt_of
+from autograder.models.record import Record, read_record
+from autograder.models.weights import read_weights
 
 # What training has to gain, in nats per character: an untrained model loses about ln 64 = 4.2.
 LEARNT_AT_LEAST = 1.0

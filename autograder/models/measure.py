@@ -22,9 +22,9 @@ from torch import Tensor
 
 from autograder.isolation.errors import SubmissionError
 from autograder.isolation.proxy import RemoteObject, Student
-from autograder.trained.errors import TrainedModelError
-from autograder.trained.hidden_text import HiddenText
-from autograder.trained.model import Model
+from autograder.models.errors import TrainedModelError
+from autograder.models.hidden_text import HiddenText
+from autograder.models.model import Model
 
 # Tokens in one call: what the largest model makes of them stays small enough to be made quickly.
 TOKENS_AT_ONCE = 512
