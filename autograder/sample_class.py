@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from autograder.base.atomic_files import write_atomically
 from autograder.course.alternatives import load_alternatives
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import load_mistakes
 from autograder.release import strip_solutions
 from autograder.release.sheets import build_notebook
-from autograder.store import write_atomically
 
 ALTERNATIVE_STUDENTS = ("bela", "chidi", "dora", "emeka", "farah", "gita")
 MISTAKEN_STUDENTS = ("hana", "igor", "jun", "kofi", "lena", "mateo", "nadia", "omar", "priya", "quentin")

@@ -18,12 +18,12 @@ from autograder.course.alternatives import REFUSED, load_alternatives
 from autograder.course.forbidden import short_name
 from autograder.course.lab import Lab, LabError, StageFolders
 from autograder.course.mistakes import Mistake
-from autograder.grade import Judges
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Attached, Broken, Job
+from autograder.pipeline.grade import Judges
+from autograder.pipeline.stand_ins import modules_for
 from autograder.release import differences, strip_solutions
-from autograder.stand_ins import modules_for
 
 # Of a stage's points, extensions included: what one misunderstanding may cost at most.
 LARGEST_COST = 0.6

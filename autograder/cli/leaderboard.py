@@ -9,17 +9,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from autograder.base.atomic_files import write_atomically
 from autograder.base.parallel_map import parallel_map
 from autograder.cli.isolated import proven_template
 from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option, workers_option
 from autograder.course.lab import Lab, StageFolders
 from autograder.feedback.leaderboard_page import leaderboard_json, leaderboard_page
 from autograder.feedback.leaderboard_terminal import print_leaderboard
-from autograder.grade import stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.isolation.process import Template
 from autograder.leaderboard import Entry, Kept, KeptResults, Measurer, rank
-from autograder.store import write_atomically
+from autograder.pipeline.grade import stage_files
 
 
 @click.command()

@@ -12,11 +12,11 @@ from rich.table import Table
 from autograder.base.parallel_map import parallel_map
 from autograder.cli.isolated import proven_template
 from autograder.cli.shared import LabOption, pass_lab, progress, unsafe_option, workers_option
-from autograder.grade import stage_files
 from autograder.intake import take_in
 from autograder.leaderboard.hand_in import Measurement, measure_hand_in
 from autograder.models import ModelResult
 from autograder.models.corpora.gap import missing_skill
+from autograder.pipeline.grade import stage_files
 
 
 @click.command()

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport
 from autograder.course.lab import Lab
 from autograder.course.policy import days_late
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
 from autograder.feedback.student_page import student_page
-from autograder.grade import Graded
-from autograder.store import write_atomically
+from autograder.pipeline.grade import Graded
 
 STUDENT_PAGES = "students"
 

@@ -8,7 +8,6 @@ import msgspec
 
 from autograder.base.text import printable
 from autograder.course.lab import Lab, StageFolders
-from autograder.fingerprint import class_secret, course_secret, stage_fingerprint
 from autograder.intake import Refusal, RefusalReason, RefusedError, StageSubmission
 from autograder.intake.sources import check_source
 from autograder.isolation.errors import SubmissionError, WorkerDied
@@ -29,7 +28,8 @@ from autograder.models.entry import (
     read_entry_record,
 )
 from autograder.models.result import MeanLoss
-from autograder.stand_ins import modules_for
+from autograder.pipeline.fingerprint import class_secret, course_secret, stage_fingerprint
+from autograder.pipeline.stand_ins import modules_for
 
 _LONGEST_PROBLEM = 300
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from autograder.base.text import printable
 from autograder.course.lab import Lab, StageFolders
-from autograder.fingerprint import class_secret, course_secret
 from autograder.intake import RefusedError, StageSubmission
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Limits, Template
@@ -14,7 +13,8 @@ from autograder.isolation.proxy import Student
 from autograder.isolation.worker import Worker
 from autograder.models import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
 from autograder.models.corpora.held_out import plays_of
-from autograder.stand_ins import modules_for
+from autograder.pipeline.fingerprint import class_secret, course_secret
+from autograder.pipeline.stand_ins import modules_for
 
 # The largest model reads the hidden text twice in about twenty seconds of CPU time.
 LIMITS = Limits(call_cpu_seconds=15.0, worker_cpu_seconds=120.0)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from autograder.base.atomic_files import write_atomically
 from autograder.course.lab import Lab, LabError
-from autograder.store import write_atomically
 
 # Template file → where it goes; NAME stands for the module, STAGE for the stage's id.
 _PLACES: Mapping[str, str] = {

@@ -8,13 +8,13 @@ from tiny_lab import MODULE, STAGE, build_tiny_lab
 
 from autograder.base.results import IsolationLevel, Outcome, StageReport
 from autograder.course.lab import Lab
-from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import take_in
 from autograder.isolation.in_process import InProcessSession
 from autograder.judge.attachments import Attachments
 from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.run import judge_stage, unrun_stage
+from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
 
 SECOND, SECOND_MODULE = "2_more", "more"
 AS_USUAL = Reuse()

@@ -8,10 +8,10 @@ from tiny_lab import LOOP, STAGE, build_tiny_lab, replace_in, solution
 
 from autograder.base.results import IsolationLevel, Outcome, decode_results, encode_results
 from autograder.course.lab import Lab, LabError
-from autograder.grade import Grader, Reuse, result_store, stage_files
 from autograder.intake import Owed, take_in
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import JudgeError
+from autograder.pipeline.grade import Grader, Reuse, result_store, stage_files
 
 GOOD, WRONG, CRASH = "good = 1\n", "wrong = 1\n", "crash = 1\n"
 ALL_AGAIN = Reuse(nothing=True)

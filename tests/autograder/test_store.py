@@ -5,11 +5,12 @@ import os
 import pytest
 from tiny_lab import STAGE
 
+from autograder.base.atomic_files import write_atomically
 from autograder.base.results import IsolationLevel, Outcome, StageReport
 from autograder.course.lab import Lab
-from autograder.fingerprint import course_secret, example_seed, result_key
 from autograder.judge.run import unrun_stage
-from autograder.store import ResultStore, write_atomically
+from autograder.pipeline.fingerprint import course_secret, example_seed, result_key
+from autograder.pipeline.store import ResultStore
 
 
 def report(lab: Lab, student: str, digest: str, outcome: Outcome = Outcome.PASSED) -> StageReport:

@@ -9,11 +9,11 @@ import pytest
 from autograder.base.results import StageReport
 from autograder.course.lab import Lab, StageFolders, needed_stages
 from autograder.course.mistakes import Mistake, load_mistakes
-from autograder.fingerprint import SECRET_FILE
-from autograder.grade import Grader, stage_files
 from autograder.intake import take_in
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import JudgePool
+from autograder.pipeline.fingerprint import SECRET_FILE
+from autograder.pipeline.grade import Grader, stage_files
 
 STAGE = "2_attention"
 # Besides one mistake of each exercise, one of so many; all of them take minutes.

@@ -10,8 +10,8 @@ from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.penalties import penalty
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
+from autograder.pipeline.store import ResultStore
 from autograder.release import check_id
-from autograder.store import ResultStore
 
 
 def compare_gradebook(lab: Lab, reports: Sequence[StageReport], lock_seconds: int = LOCK_SECONDS) -> list[str]:

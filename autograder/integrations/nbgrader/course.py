@@ -12,8 +12,8 @@ from typing import Any
 from nbgrader.api import Gradebook
 from sqlalchemy.exc import OperationalError, SAWarning
 
+from autograder.base.atomic_files import write_atomically
 from autograder.course.lab import Lab, LabError
-from autograder.store import write_atomically
 
 # How long to wait while another program, such as formgrader, writes to the gradebook.
 LOCK_SECONDS = 60

@@ -14,7 +14,6 @@ from nbgrader.api import Comment, Grade, MissingEntry
 
 from autograder.base.results import StageReport
 from autograder.course.lab import Lab, StageFolders
-from autograder.grade import Graded
 from autograder.intake import RefusalReason, StageSubmission, graft_answers
 from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader.compare import compare_gradebook
@@ -30,6 +29,7 @@ from autograder.integrations.nbgrader.notebooks import (
 from autograder.integrations.nbgrader.penalties import grant_extension, set_penalty
 from autograder.integrations.nbgrader.register import register_release
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
+from autograder.pipeline.grade import Graded
 from autograder.release import check_id
 
 

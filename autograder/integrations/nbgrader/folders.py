@@ -10,11 +10,11 @@ import msgspec
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.base.atomic_files import write_atomically
 from autograder.course.lab import Lab, StageFolders
 from autograder.intake import RefusalReason, StageSubmission
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.release.folders import FileContent, replace_folder
-from autograder.store import write_atomically
 
 TIME_STAMP = "timestamp.txt"
 

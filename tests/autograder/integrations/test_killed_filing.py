@@ -13,7 +13,7 @@ from classroom import CHECKS, Classroom
 from tiny_lab import QUESTION
 
 from autograder.course.lab import Lab
-from autograder.grade import Graded
+from autograder.pipeline.grade import Graded
 
 STUDENTS = ("ann", "bob", "cem", "dee", "eva", "fin")
 KILLS = 10

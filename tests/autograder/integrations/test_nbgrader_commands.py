@@ -19,7 +19,6 @@ from tiny_lab import HIDDEN_TESTS, LOOP, MODULE, QUESTION, STAGE, build_tiny_lab
 
 from autograder.base.results import IsolationLevel
 from autograder.course.lab import Lab
-from autograder.grade import Grader, stage_files
 from autograder.intake import take_in
 from autograder.integrations.nbgrader import file_results
 from autograder.integrations.nbgrader.course import step_folder
@@ -27,6 +26,7 @@ from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Job, Judged
 from autograder.judge.run import judge_stage
+from autograder.pipeline.grade import Grader, stage_files
 from autograder.release import release
 
 CONFIG = Path(__file__).parents[3] / "nbgrader_config.py"

@@ -8,11 +8,11 @@ import pytest
 from tiny_entries import LAB, hand_in, record, source
 
 from autograder.feedback.leaderboard_page import leaderboard_json, leaderboard_page
-from autograder.fingerprint import stage_fingerprint
-from autograder.grade import stage_files
 from autograder.intake import take_in
 from autograder.isolation.process import Template
 from autograder.leaderboard import Entry, Kept, KeptResults, Measured, Measurer, rank
+from autograder.pipeline.fingerprint import stage_fingerprint
+from autograder.pipeline.grade import stage_files
 
 
 def entry(student: str, loss: float, tokens: int = 680_000, name: str = "", luck: float = 0.01) -> Entry:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from autograder.course.lab import Lab, StageFolders
-from autograder.fingerprint import class_secret, example_seed
 from autograder.intake import Attachment, RefusedError, StageSubmission
 from autograder.judge.messages import Attached, Job
-from autograder.stand_ins import modules_for
+from autograder.pipeline.fingerprint import class_secret, example_seed
+from autograder.pipeline.stand_ins import modules_for
 
 
 def jobs_for(

@@ -4,13 +4,11 @@ A result is valid for the content it was made from, so a killed run goes on wher
 unchanged submission is never judged twice.
 """
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 
+from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport
 
 FORMAT_VERSION = 1
@@ -68,19 +66,3 @@ class ResultStore:
 
     def _path(self, student: str, stage: str) -> Path:
         return self._folder / stage / f"{student}.json"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from autograder.base.atomic_files import write_atomically
 from autograder.course.config import Stage
 from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
-from autograder.store import write_atomically
 
 SECRET_FILE = ".course_secret"
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "msgspec")
@@ -46,7 +46,7 @@ def _what_counts(stage: Stage) -> Stage:
 
 
 def _own_program() -> list[Path]:
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     modules = [path for path in _files(package) if path.suffix == ".py"]
     return [path for path in modules if path.relative_to(package).parts[0] not in _PRESENTATION]
 

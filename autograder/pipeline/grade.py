@@ -15,13 +15,13 @@ from autograder.base.parallel_map import parallel_map
 from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
 from autograder.base.text import printable
 from autograder.course.lab import Lab, StageFolders, needed_stages
-from autograder.fingerprint import course_secret, result_key, stage_fingerprint
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
-from autograder.jobs import jobs_for
 from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.unrun import unrun_stage
-from autograder.store import ResultStore, StoredResult
+from autograder.pipeline.fingerprint import course_secret, result_key, stage_fingerprint
+from autograder.pipeline.jobs import jobs_for
+from autograder.pipeline.store import ResultStore, StoredResult
 
 _GRADER_FAILED = "the grader failed, not your code; nothing was deducted"
 _LONGEST_REASON = 500
