@@ -9,6 +9,7 @@ from dataclasses import replace
 import click
 from rich.console import Console
 
+from autograder.authoring.sample_class import Sample, sample_class, write_class
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport, lowest_level
 from autograder.cli.grade import grade_class
@@ -20,7 +21,6 @@ from autograder.integrations.nbgrader import file_results, write_workspace_confi
 from autograder.pipeline.fingerprint import SECRET_FILE
 from autograder.pipeline.grade import Graded, Reuse, stage_files
 from autograder.release import write_nbgrader_source
-from autograder.sample_class import Sample, sample_class, write_class
 
 _SECRET = b"no secret: the sample class is public\n"
 

@@ -3,9 +3,9 @@
 import pytest
 from tiny_lab import STAGE, forbid_a_softmax
 
+from autograder.authoring.sample_class import Sample, sample_class
+from autograder.authoring.scaffold import new_stage
 from autograder.course.lab import Lab
-from autograder.sample_class import Sample, sample_class
-from autograder.scaffold import new_stage
 
 LEAVES_AFTER_THE_FIRST_STAGE = "viktor"
 

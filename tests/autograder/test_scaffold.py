@@ -3,13 +3,13 @@
 import pytest
 from tiny_lab import STAGE
 
+from autograder.authoring.scaffold import new_stage
+from autograder.authoring.verify import variants
 from autograder.course.lab import Lab, LabError
 from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import read_course_code
 from autograder.judge.run import judge_stage
 from autograder.release import release
-from autograder.scaffold import new_stage
-from autograder.verify import variants
 
 
 def test_every_solution_of_a_new_stage_is_judged_as_it_says(tiny_lab):

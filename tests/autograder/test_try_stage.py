@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from tiny_lab import STAGE, replace_in
 
-from autograder.judge.try_stage import main
+from autograder.authoring.try_stage import main
 
 
 def run(lab, monkeypatch, *arguments: str) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 from pipeline import build_two_stages
 from tiny_lab import MODULE, STAGE, forbid_a_softmax, replace_in
 
+from autograder.authoring.verify import Variant, Verdict, count_variants, released_problems, variants, verify_stage
 from autograder.base.results import CheckResult, IsolationLevel, Outcome
 from autograder.course.lab import Lab, LabError
 from autograder.isolation.in_process import InProcessSession
@@ -14,7 +15,6 @@ from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.run import judge_stage
 from autograder.release import release
-from autograder.verify import Variant, Verdict, count_variants, released_problems, variants, verify_stage
 
 
 class Judges:

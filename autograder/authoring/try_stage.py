@@ -1,6 +1,6 @@
 """Run a stage's hidden tests over its own solutions and mistakes, in this process: for authors.
 
-``python -m autograder.judge.try_stage 2_attention`` answers in seconds what ``autograder verify``
+``python -m autograder.authoring.try_stage 2_attention`` answers in seconds what ``autograder verify``
 proves in isolation. Everything it runs is the course's own code.
 """
 
