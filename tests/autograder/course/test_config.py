@@ -11,7 +11,7 @@ from tiny_lab import GRADING, STAGE
 
 from autograder.course.config import Config, ConfigError, load_config, schema
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def load(folder: Path, text: str) -> Config:
