@@ -87,10 +87,12 @@ def _run_pytest(stage: StageFolders, plugin: JudgePlugin, *more: str) -> None:
 def _apart(folder: Path) -> Iterator[None]:
     """Keep settings of this process out of the run, and what the run imports out of this process.
 
-    Two stages may have test files and helpers of the same name, and each has to get its own.
+    Two stages, or a stage and this process, may have test files and helpers of the same name; each gets its own.
     """
-    environment, path, modules = dict(os.environ), list(sys.path), set(sys.modules)
-    bytecode = sys.dont_write_bytecode
+    environment, path, bytecode = dict(os.environ), list(sys.path), sys.dont_write_bytecode
+    own_names = {file.stem for file in folder.glob("*.py")}
+    set_aside = {name: sys.modules.pop(name) for name in own_names & sys.modules.keys()}
+    modules = set(sys.modules)
     for name in _PYTEST_VARIABLES:
         os.environ.pop(name, None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
@@ -105,6 +107,7 @@ def _apart(folder: Path) -> Iterator[None]:
         for name in sys.modules.keys() - modules:
             if Path(getattr(sys.modules[name], "__file__", None) or "").is_relative_to(folder):
                 del sys.modules[name]
+        sys.modules.update(set_aside)
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ SECOND_STAGE = """\
 SECOND_FILES = {
     f"solutions/{SECOND}/more.py": "import tiny\n\n\ndef quadruple(x):\n    return tiny.double(tiny.double(x))\n",
     f"solutions/{SECOND}/mistakes.py": "MISTAKES = ()\n",
-    f"tests/hidden/{SECOND}/test_more_hidden.py": '''\
+    f"tests/hidden/{SECOND}/test_more.py": '''\
 """Hidden tests of the second stage."""
 
 import torch

@@ -292,7 +292,7 @@ FILES = {
     f"solutions/{STAGE}/alternatives/pytorch.py": LOOP.replace("written with loops", "as a stand-in"),
     "solutions/student_repository/README.md": "# The tiny lab\n\nRun `pytest 1_tiny`.\n",
     "solutions/student_repository/requirements.txt": "torch\npytest\n",
-    f"tests/hidden/{STAGE}/test_{MODULE}_hidden.py": HIDDEN_TESTS,
+    f"tests/hidden/{STAGE}/test_{MODULE}.py": HIDDEN_TESTS,
     "data/pairs/README.md": "Pairs of numbers, made by hand. CC0.\n",
     "data/pairs/pairs.csv": "x,y\n1,2\n3,4\n",
     "data/pairs/prepare.py": '"""Writes pairs.csv."""\n',

@@ -372,7 +372,7 @@ def test_on_a_graphics_card_it_writes_what_it_writes_elsewhere(gpt, model, graph
 @pytest.mark.parametrize("seed", range(8))
 def test_curvature_is_far_below_what_the_hidden_check_of_slopes_allows(model, seed):
     """Its step was ten times as long once: a right GPT could lose the check by the draw. Here it goes further."""
-    slopes = runpy.run_path(str(LAB.stage("6_gpt").hidden_tests / "gpt_model_beside.py"))["slopes"]
+    slopes = runpy.run_path(str(LAB.stage("6_gpt").hidden_tests / "gpt_model_in_worker.py"))["slopes"]
     tokens, towards = tokens_of(3, 5, seed=seed), normal(3, 5, VOCAB, seed=seed)
     named = enumerate(model.named_parameters())
     moves = {name: 3 * normal(*one.shape, seed=seed + 50 + number) for number, (name, one) in named}

@@ -18,7 +18,7 @@ _PLACES: Mapping[str, str] = {
     "public_tests.py.txt": "solutions/STAGE/test_NAME.py",
     "mistakes.py.txt": "solutions/STAGE/mistakes.py",
     "alternative.py.txt": "solutions/STAGE/alternatives/pytorch.py",
-    "hidden_tests.py.txt": "tests/hidden/STAGE/test_NAME_hidden.py",
+    "hidden_tests.py.txt": "tests/hidden/STAGE/test_NAME.py",
 }
 _STAGE_ID = re.compile(r"\d+_[a-z][a-z0-9_]*")
 

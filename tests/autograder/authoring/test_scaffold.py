@@ -49,7 +49,7 @@ def test_a_name_that_cannot_be_used_changes_nothing(tiny_lab, stage_id, module, 
 
 
 def test_files_that_are_there_already_stay(tiny_lab):
-    there = tiny_lab.root / "tests" / "hidden" / "2_twice" / "test_twice_hidden.py"
+    there = tiny_lab.root / "tests" / "hidden" / "2_twice" / "test_twice.py"
     there.parent.mkdir()
     there.write_text("mine", encoding="utf-8")
     with pytest.raises(LabError, match="there already"):

@@ -61,7 +61,7 @@ def problems(lab: Lab, stage_id: str = STAGE, seeds=(0,), truly: Collection[str]
 
 
 def hidden(lab: Lab):
-    return lab.stage(STAGE).hidden_tests / "test_tiny_hidden.py"
+    return lab.stage(STAGE).hidden_tests / "test_tiny.py"
 
 
 def mistakes(lab: Lab):

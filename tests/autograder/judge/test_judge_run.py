@@ -1,5 +1,7 @@
 """The judge fails closed: only a check that ran to its end without an error earns its points."""
 
+import sys
+
 import pytest
 from judging import judge, write_checks
 from tiny_lab import MODULE, REFERENCE, STAGE, solution
@@ -194,6 +196,13 @@ def test_helpers_beside_the_hidden_tests_are_each_stages_own(tiny_lab):
         result = only(tiny_lab, f"    check_equal(oracles.FACTOR, {expected})\n", before="import oracles\n")
         assert result.outcome is Outcome.PASSED
         (tiny_lab.stage(STAGE).hidden_tests / "oracles.py").write_text(f"FACTOR = {expected + 1}\n", encoding="utf-8")
+
+
+def test_a_module_of_this_process_with_the_name_of_a_hidden_test_is_neither_used_nor_lost(tiny_lab, monkeypatch):
+    mine = type(sys)(f"test_{MODULE}")
+    monkeypatch.setitem(sys.modules, mine.__name__, mine)
+    assert all(result.passed for result in judge(tiny_lab, RIGHT).values())
+    assert sys.modules[mine.__name__] is mine
 
 
 # What a submission may do

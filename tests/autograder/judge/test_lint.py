@@ -172,7 +172,7 @@ def test_a_check_that_asserts_nothing_is_found(tiny_lab):
 )
 def test_wording_is_looked_at(tiny_lab, old, new, problem):
     stage = tiny_lab.stage(STAGE)
-    replace_in(stage.hidden_tests / "test_tiny_hidden.py", old, new)
+    replace_in(stage.hidden_tests / "test_tiny.py", old, new)
     found = list(lint_hidden_tests(stage))
     assert len(found) == 1
     assert found[0].startswith("test_total_counts_axes_from_the_end: ")
@@ -181,7 +181,7 @@ def test_wording_is_looked_at(tiny_lab, old, new, problem):
 
 def test_checks_and_points_must_match(tiny_lab):
     stage = tiny_lab.stage(STAGE)
-    replace_in(stage.hidden_tests / "test_tiny_hidden.py", "def test_halve_divides_by_two", "def test_halve_divides")
+    replace_in(stage.hidden_tests / "test_tiny.py", "def test_halve_divides_by_two", "def test_halve_divides")
     assert list(lint_hidden_tests(stage)) == [
         "grading.yml lists test_halve_divides_by_two, but no hidden test has that name",
         "hidden test test_halve_divides has no points in grading.yml",

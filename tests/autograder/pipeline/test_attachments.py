@@ -56,7 +56,7 @@ def lab(tmp_path) -> Lab:
     grading = folder / "grading.yml"
     grading.write_text(grading.read_text(encoding="utf-8") + stage, encoding="utf-8")
     write_files(folder, SECOND_FILES)
-    tests = folder / "tests" / "hidden" / SECOND / "test_more_hidden.py"
+    tests = folder / "tests" / "hidden" / SECOND / "test_more.py"
     tests.write_text(tests.read_text(encoding="utf-8") + HIDDEN, encoding="utf-8")
     return Lab(folder)
 

@@ -63,7 +63,7 @@ def test_line_ends_and_a_byte_order_mark_are_no_change(students):
 
 
 CHANGES_OF_THE_COURSE = {
-    "hidden tests": (f"tests/hidden/{STAGE}/test_tiny_hidden.py", "x + x", "2 * x"),
+    "hidden tests": (f"tests/hidden/{STAGE}/test_tiny.py", "x + x", "2 * x"),
     "the reference": (f"solutions/{STAGE}/tiny.py", "return 2 * x", "return x * 2"),
     "an alternative": (f"solutions/{STAGE}/alternatives/loop.py", "x + x", "2 * x"),
     "the mistakes": (f"solutions/{STAGE}/mistakes.py", "2 is added", "two is added"),

@@ -2,9 +2,9 @@
 
 import math
 
-import gpt_training_beside
+import gpt_training_in_worker
 import torch
-from gpt_oracles import beside, places_of
+from gpt_oracles import in_worker, places_of
 from hypothesis import given
 from torch.nn import functional
 
@@ -165,7 +165,7 @@ def test_loss_leaves_its_inputs_alone(student):
 
 def drawn(student, tokens, batch_size, context_length, seed, **options):
     """Inputs and targets as tensors of the right shape, as int64, and whether the global generator was left alone."""
-    batch, untouched = beside(student, gpt_training_beside).sample(
+    batch, untouched = in_worker(student, gpt_training_in_worker).sample(
         student.sample_batch, tokens, batch_size, context_length, seed, options
     )
     inputs, targets = check_results(batch, 2)
@@ -200,7 +200,7 @@ def test_batch_takes_any_integer_dtype(student, seed):
     """
     for dtype in (torch.uint8, torch.int16, torch.uint16, torch.int64):
         tokens = torch.randperm(40, generator=torch.Generator().manual_seed(seed)).to(dtype)
-        batch, _ = beside(student, gpt_training_beside).sample(student.sample_batch, tokens, 3, 4, seed, {})
+        batch, _ = in_worker(student, gpt_training_in_worker).sample(student.sample_batch, tokens, 3, 4, seed, {})
         for tensor in check_results(batch, 2):
             check_dtype(tensor, torch.int64)
             check_shape(tensor, (3, 4), axes="batch, length")
@@ -260,5 +260,6 @@ def test_batch_goes_where_asked(student):
     """
     drawn(student, torch.arange(9), 3, 2, 1)
     for device in ("meta", "cpu"):
-        found = beside(student, gpt_training_beside).device_of_batch(student.sample_batch, torch.arange(9), device)
+        remote = in_worker(student, gpt_training_in_worker)
+        found = remote.device_of_batch(student.sample_batch, torch.arange(9), device)
         check_equal(list(found), [device, device], says="the batch is not on the device asked for")

@@ -4,9 +4,9 @@ import math
 from collections import Counter
 from itertools import pairwise
 
-import gpt_writing_beside
+import gpt_writing_in_worker
 import torch
-from gpt_oracles import CONTEXT, VOCAB, beside, made, telling_state, token_ids
+from gpt_oracles import CONTEXT, VOCAB, in_worker, made, telling_state, token_ids
 from hypothesis import given
 
 from autograder.judge.compare import (
@@ -186,7 +186,7 @@ def writer(student, seed, **options):
 
 def written(student, model, prompt, count, seed=0, **options):
     """A text of the right shape."""
-    text, _ = beside(student, gpt_writing_beside).write(student.generate, model, prompt, count, seed, options)
+    text, _ = in_worker(student, gpt_writing_in_worker).write(student.generate, model, prompt, count, seed, options)
     check_shape(text, (prompt.shape[0], prompt.shape[1] + count), axes="batch, length")
     check_dtype(text, torch.int64)
     return text
@@ -214,7 +214,7 @@ def test_generate_writes_the_likeliest(student, seed):
     """
     model = writer(student, seed)
     prompt = token_ids(12, 2, seed=seed)
-    expected = beside(student, gpt_writing_beside).greedy(model, prompt, CONTEXT - 2, CONTEXT)
+    expected = in_worker(student, gpt_writing_in_worker).greedy(model, prompt, CONTEXT - 2, CONTEXT)
     check_close(written(student, model, prompt, CONTEXT - 2, temperature=0, use_cache=False), expected)
 
 
@@ -226,7 +226,7 @@ def test_generate_crops_to_the_context(student, seed, length):
     """
     model = writer(student, seed)
     prompt = token_ids(12, length, seed=seed)
-    expected = beside(student, gpt_writing_beside).greedy(model, prompt, 5, CONTEXT)
+    expected = in_worker(student, gpt_writing_in_worker).greedy(model, prompt, 5, CONTEXT)
     check_close(written(student, model, prompt, 5, temperature=0, use_cache=False), expected)
 
 
@@ -294,7 +294,7 @@ def test_generate_draws_from_the_generator(student):
     """
     model = writer(student, 0)
     prompt = token_ids(6, 2, seed=1)
-    first, untouched = beside(student, gpt_writing_beside).write(student.generate, model, prompt, 8, 7, {})
+    first, untouched = in_worker(student, gpt_writing_in_worker).write(student.generate, model, prompt, 8, 7, {})
     check_shape(first, (6, 10), axes="batch, length")
     check_close(written(student, model, prompt, 8, 7), first, says="the same seed gives another text")
     other = written(student, model, prompt, 8, 8)
@@ -310,7 +310,7 @@ def test_generate_drops_nothing(student, seed):
     """
     model = writer(student, seed, dropout=0.5)
     prompt = token_ids(12, 2, seed=seed)
-    expected = beside(student, gpt_writing_beside).greedy(model, prompt, 6, CONTEXT)
+    expected = in_worker(student, gpt_writing_in_worker).greedy(model, prompt, 6, CONTEXT)
     model.train()
     check_close(written(student, model, prompt, 6, temperature=0, use_cache=False), expected)
 
@@ -324,7 +324,7 @@ def test_generate_leaves_the_mode_as_it_was(student):
     prompt = token_ids(2, 3, seed=1)
     written(student, model, prompt, 2)
     for training in (True, False):
-        mode = beside(student, gpt_writing_beside).mode_after(student.generate, model, prompt, training)
+        mode = in_worker(student, gpt_writing_in_worker).mode_after(student.generate, model, prompt, training)
         check_equal(mode, training, says="the model is left in the other mode")
 
 
@@ -372,7 +372,8 @@ def words(seed, count=60):
 
 def trained(student, text, vocab_size, probes):
     """Ids of the probes, what those decode to, and the pieces of the new tokens."""
-    return check_results(beside(student, gpt_writing_beside).encodings(student.ByteBPE, text, vocab_size, probes), 3)
+    found = in_worker(student, gpt_writing_in_worker).encodings(student.ByteBPE, text, vocab_size, probes)
+    return check_results(found, 3)
 
 
 @given(seeds())
@@ -438,5 +439,5 @@ def test_bpe_stops_when_no_pair_is_left(student):
     """
     says = "the ids of a text are others"
     for text, ids in ((b"ab", [256, 256]), (b"a", [97, 98, 97, 98]), (b"", [97, 98, 97, 98])):
-        found = beside(student, gpt_writing_beside).ids_after(student.ByteBPE, text, 300, [b"abab"])
+        found = in_worker(student, gpt_writing_in_worker).ids_after(student.ByteBPE, text, 300, [b"abab"])
         check_equal([list(one) for one in found], [ids], says=says)

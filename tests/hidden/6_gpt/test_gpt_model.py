@@ -3,7 +3,7 @@
 import math
 
 import torch
-from gpt_oracles import CONTEXT, D_MODEL, VOCAB, beside, gpt_logits, gpt_of, gpt_shapes, token_ids
+from gpt_oracles import CONTEXT, D_MODEL, VOCAB, gpt_logits, gpt_of, gpt_shapes, in_worker, token_ids
 from hypothesis import given
 
 from autograder.judge.compare import (
@@ -74,7 +74,7 @@ def test_gpt_adds_tokens_and_places(student, seed, sizes):
     tokens = token_ids(*sizes, seed=seed)
     model, state = gpt_of(student, seed)
     expected = state["token_embedding.weight"][tokens] + state["position_embedding.weight"][: sizes[1]]
-    check_values(beside(student).read_by_blocks(model, tokens), expected, axes="batch, length, d_model")
+    check_values(in_worker(student).read_by_blocks(model, tokens), expected, axes="batch, length, d_model")
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=CONTEXT))
@@ -113,7 +113,7 @@ def test_gpt_goes_on_token_by_token(student, seed, length):
     tokens = token_ids(2, length, seed=seed)
     model, _ = gpt_of(student, seed)
     expected = logits_of(model, tokens).detach()
-    check_values(beside(student).in_pieces(model, tokens, list(range(length + 1))), expected, axes=AXES)
+    check_values(in_worker(student).in_pieces(model, tokens, list(range(length + 1))), expected, axes=AXES)
 
 
 @given(seeds())
@@ -125,7 +125,7 @@ def test_gpt_goes_on_in_pieces(student, seed):
     tokens = token_ids(2, CONTEXT - 1, seed=seed)
     model, _ = gpt_of(student, seed)
     expected = logits_of(model, tokens).detach()
-    check_values(beside(student).in_pieces(model, tokens, [0, 2, 5, CONTEXT - 1]), expected, axes=AXES)
+    check_values(in_worker(student).in_pieces(model, tokens, [0, 2, 5, CONTEXT - 1]), expected, axes=AXES)
 
 
 def test_gpt_refuses_what_is_too_long(student):
@@ -146,10 +146,10 @@ def test_gpt_counts_what_the_caches_hold(student):
     """
     model, _ = gpt_of(student)
     tokens = token_ids(2, CONTEXT + 1, seed=1)
-    logits = beside(student).in_pieces(model, tokens, [0, 5, CONTEXT])
+    logits = in_worker(student).in_pieces(model, tokens, [0, 5, CONTEXT])
     check_shape(logits, (2, CONTEXT, VOCAB), axes=AXES)
     with check_raises(ValueError, says="the caches and the new tokens are more than the context has"):
-        beside(student).in_pieces(model, tokens, [0, 5, CONTEXT + 1])
+        in_worker(student).in_pieces(model, tokens, [0, 5, CONTEXT + 1])
 
 
 def test_gpt_starts_with_small_matrices(student):
@@ -194,7 +194,7 @@ def test_gpt_learns_all_its_parameters(student, seed):
     model, state = gpt_of(student, seed)
     moves = {name: normal_tensor(*one.shape, seed=seed + 50 + n) for n, (name, one) in enumerate(state.items())}
     logits_of(model, tokens)
-    by_gradient, by_moving = check_results(beside(student).slopes(model, tokens, towards, moves), 2)
+    by_gradient, by_moving = check_results(in_worker(student).slopes(model, tokens, towards, moves), 2)
     check_equal([slope is None for slope in by_gradient], [False] * len(by_gradient), says="a parameter never learns")
     says = "a parameter's gradient does not say how the logits change"
     check_close(by_gradient, by_moving, says=says, rtol=1e-2, atol=1e-2)
@@ -211,11 +211,11 @@ def test_gpt_drops_in_all_its_places(student, seed):
     tokens = token_ids(45, CONTEXT - 1, seed=seed)
     found = logits_of(model.eval(), tokens[:2])
     check_values(logits_of(model, tokens[:2]), found.detach(), says="something is dropped in eval mode")
-    whole = beside(student).read_by_blocks(model, tokens)
+    whole = in_worker(student).read_by_blocks(model, tokens)
     model, _ = gpt_of(student, seed, dropout=rate)
-    drops = beside(student).blocks_that_drop(model, normal_tensor(2, 5, D_MODEL, seed=seed + 1))
+    drops = in_worker(student).blocks_that_drop(model, normal_tensor(2, 5, D_MODEL, seed=seed + 1))
     check_equal(drops, [True, True], says="a block drops nothing")
-    found = beside(student).read_by_blocks(model, tokens)
+    found = in_worker(student).read_by_blocks(model, tokens)
     for read in (found, whole):
         check_shape(read, (*tokens.shape, D_MODEL), axes="batch, length, d_model")
     dropped = found == 0
@@ -235,7 +235,7 @@ def test_gpt_keeps_dtype_and_device(student):
     model, _ = gpt_of(student)
     fresh = student.GPT(student.GPTConfig(VOCAB, CONTEXT, D_MODEL, 3, 2, 8))
     exact = logits_of(fresh, tokens)
-    rounded = beside(student).under_autocast(fresh, tokens)
+    rounded = in_worker(student).under_autocast(fresh, tokens)
     # Rounding makes about a hundredth of the spread.
     check_close(rounded, exact, rtol=0.0, atol=0.2 * exact.std().item(), says="under autocast the logits are others")
     for dtype in (torch.bfloat16, torch.float64):

@@ -6,9 +6,9 @@ checks; the step is given PyTorch's plain descent, so that a wrong optimizer doe
 
 import math
 
-import gpt_training_beside
+import gpt_training_in_worker
 import torch
-from gpt_oracles import beside
+from gpt_oracles import in_worker
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
@@ -93,7 +93,7 @@ def test_clipping_shortens_all_by_one_factor(student, seed, max_norm):
     Hint: one norm over all numbers of all gradients; neither one each, nor a bound for each number.
     """
     found = some_gradients(seed)
-    _, clipped = beside(student, gpt_training_beside).clip(student.clip_gradients, found, max_norm, False)
+    _, clipped = in_worker(student, gpt_training_in_worker).clip(student.clip_gradients, found, max_norm, False)
     factor = max_norm / (length_of(found) + 1e-6)
     check_values(clipped, [gradient * factor for gradient in found])
 
@@ -105,7 +105,7 @@ def test_clipping_never_scales_up(student, seed, room):
     Hint: the factor is at most 1.
     """
     found = some_gradients(seed)
-    norm, kept = beside(student, gpt_training_beside).clip(
+    norm, kept = in_worker(student, gpt_training_in_worker).clip(
         student.clip_gradients, found, room * length_of(found).item(), False
     )
     check_shape(norm, ())
@@ -120,7 +120,7 @@ def test_clipping_returns_the_norm_before(student, seed, max_norm):
     Hint: the root of the sum of the squares of all numbers, computed before anything is changed.
     """
     found = some_gradients(seed)
-    norm, _ = beside(student, gpt_training_beside).clip(student.clip_gradients, found, max_norm, False)
+    norm, _ = in_worker(student, gpt_training_in_worker).clip(student.clip_gradients, found, max_norm, False)
     check_values(norm, length_of(found))
 
 
@@ -131,14 +131,14 @@ def test_clipping_passes_over_missing_gradients(student, seed):
     Hint: `parameter.grad` is None where nothing was learnt.
     """
     first, *others = some_gradients(seed)
-    norm, clipped = beside(student, gpt_training_beside).clip(
+    norm, clipped = in_worker(student, gpt_training_in_worker).clip(
         student.clip_gradients, [None, first, None, *others], 0.5, False
     )
     check_equal([one is None for one in clipped], [True, False, True, False, False])
     left = [one for one in clipped if one is not None]
     check_shape(norm, ())
     check_close(length_of(left), torch.tensor(0.5, dtype=torch.float64), rtol=1e-4)
-    none, _ = beside(student, gpt_training_beside).clip(student.clip_gradients, [None, None], 0.5, False)
+    none, _ = in_worker(student, gpt_training_in_worker).clip(student.clip_gradients, [None, None], 0.5, False)
     check_values(none, torch.tensor(0.0))
 
 
@@ -148,7 +148,8 @@ def test_clipping_reads_its_parameters_once(student, seed):
 
     Hint: make a list of it first.
     """
-    norm, clipped = beside(student, gpt_training_beside).clip(student.clip_gradients, some_gradients(seed), 0.5, True)
+    remote = in_worker(student, gpt_training_in_worker)
+    norm, clipped = remote.clip(student.clip_gradients, some_gradients(seed), 0.5, True)
     check_shape(norm, ())
     check_that(bool(norm > 0.5), "no gradient was seen")
     check_equal([one is None for one in clipped], [False] * 3)
@@ -163,10 +164,10 @@ def test_clipping_has_room_for_zero(student, seed):
     """
     found = some_gradients(seed, scale=1e-7)
     max_norm = length_of(found).item() / 2
-    _, clipped = beside(student, gpt_training_beside).clip(student.clip_gradients, found, max_norm, False)
+    _, clipped = in_worker(student, gpt_training_in_worker).clip(student.clip_gradients, found, max_norm, False)
     factor = max_norm / (2 * max_norm + 1e-6)
     check_close(clipped, [gradient * factor for gradient in found], rtol=1e-3, atol=0.0)
-    _, zeros = beside(student, gpt_training_beside).clip(student.clip_gradients, [torch.zeros(3)], 0.0, False)
+    _, zeros = in_worker(student, gpt_training_in_worker).clip(student.clip_gradients, [torch.zeros(3)], 0.0, False)
     check_finite(zeros[0])
 
 
@@ -178,7 +179,7 @@ def test_groups_sort_by_shape(student):
 
     Hint: how many axes does each of them have? The first group is the one that decays.
     """
-    groups, _ = check_results(beside(student, gpt_training_beside).grouped(student.parameter_groups, 0.3), 2)
+    groups, _ = check_results(in_worker(student, gpt_training_in_worker).grouped(student.parameter_groups, 0.3), 2)
     decayed, spared = check_results(groups, 2)
     check_equal(list(dict.fromkeys(decayed)), ["embedding.weight", "linear.weight"], says="the wrong ones decay")
     check_equal(spared, ["linear.bias", "norm.bias", "norm.weight"], says="the wrong ones are spared")
@@ -189,7 +190,7 @@ def test_groups_hold_each_parameter_once(student):
 
     Hint: `model.parameters()` gives each once; the state dict does not.
     """
-    groups, _ = check_results(beside(student, gpt_training_beside).grouped(student.parameter_groups, 0.3), 2)
+    groups, _ = check_results(in_worker(student, gpt_training_in_worker).grouped(student.parameter_groups, 0.3), 2)
     names = sorted(name for group in groups for name in group)
     expected = ["embedding.weight", "linear.bias", "linear.weight", "norm.bias", "norm.weight"]
     check_equal(names, expected, says="a parameter is missing, or is there twice")
@@ -200,7 +201,7 @@ def test_groups_carry_their_decay(student):
 
     Hint: a group without `weight_decay` gets that of the optimizer.
     """
-    _, decays = check_results(beside(student, gpt_training_beside).grouped(student.parameter_groups, 0.3), 2)
+    _, decays = check_results(in_worker(student, gpt_training_in_worker).grouped(student.parameter_groups, 0.3), 2)
     check_values(list(decays), [0.3, 0.0])
 
 
@@ -225,8 +226,8 @@ def steps_of(count, seed, *, scale=1.0, missing=False, changes=()):
 def check_same_path(student, seed, steps, *, groups=ONE_GROUP, **options):
     """The student's optimizer and PyTorch's must lead the same way, step for step."""
     starts = [normal_tensor(*shape, seed=seed + 1000 + n) for n, shape in enumerate(STARTS)]
-    expected = gpt_training_beside.trajectory(torch.optim.AdamW, starts, groups, options, steps)
-    found = beside(student, gpt_training_beside).trajectory(student.AdamW, starts, groups, options, steps)
+    expected = gpt_training_in_worker.trajectory(torch.optim.AdamW, starts, groups, options, steps)
+    found = in_worker(student, gpt_training_in_worker).trajectory(student.AdamW, starts, groups, options, steps)
     check_shape(found, tuple(expected.shape))
     check_close(found[0], expected[0], says="the first step leads elsewhere")
     check_close(found, expected, says="after the first step the way is another one")
@@ -281,9 +282,8 @@ def test_adamw_reads_its_groups(student, seed):
     changes = [[], [{"lr": 0.3}, {}], [{"weight_decay": 0.5}, {"lr": 0.01}]]
     steps = steps_of(4, seed, changes=changes)
     check_same_path(student, seed, steps, groups=groups, lr=0.1, weight_decay=0.2)
-    check_equal(
-        beside(student, gpt_training_beside).is_optimizer(student.AdamW), True, says="it is not a torch.optim.Optimizer"
-    )
+    found = in_worker(student, gpt_training_in_worker).is_optimizer(student.AdamW)
+    check_equal(found, True, says="it is not a torch.optim.Optimizer")
 
 
 @given(seeds())
@@ -328,8 +328,9 @@ def batches_of(shapes, seed, counted=None):
 def check_trains(student, seed, batches, *, max_norm=1e6, old_gradient=None):
     """A step must lead where one on all batches together leads."""
     starts = tables(seed)
-    _, expected = gpt_training_beside.train(gpt_training_beside.big_step, *starts, batches, max_norm, None)
-    _, found = beside(student, gpt_training_beside).train(student.train_step, *starts, batches, max_norm, old_gradient)
+    _, expected = gpt_training_in_worker.train(gpt_training_in_worker.big_step, *starts, batches, max_norm, None)
+    remote = in_worker(student, gpt_training_in_worker)
+    _, found = remote.train(student.train_step, *starts, batches, max_norm, old_gradient)
     says = "the step leads elsewhere than one on all batches together"
     check_close(found, expected, says=says, rtol=1e-5, atol=1e-6)  # the loss may have been less exact
 
@@ -390,8 +391,8 @@ def test_train_step_returns_the_loss(student, seed):
     """
     batches = batches_of([(2, 4), (3, 5), (2, 3)], seed, counted=(1, 8, 4))
     starts = tables(seed)
-    expected, _ = gpt_training_beside.train(gpt_training_beside.big_step, *starts, batches, 0.05, None)
-    loss, _ = beside(student, gpt_training_beside).train(student.train_step, *starts, batches, 0.05, None)
+    expected, _ = gpt_training_in_worker.train(gpt_training_in_worker.big_step, *starts, batches, 0.05, None)
+    loss, _ = in_worker(student, gpt_training_in_worker).train(student.train_step, *starts, batches, 0.05, None)
     check_close(loss, expected, rtol=1e-5)
     check_equal(isinstance(loss, float), True, says="the loss is a tensor, not a float")
 
@@ -402,7 +403,7 @@ def test_train_step_returns_the_loss(student, seed):
 def evaluated(student, seed, batches, *, dropout=0.0, training=True):
     """Loss, mode afterwards, whether graphs were made, whether gradients were left."""
     return check_results(
-        beside(student, gpt_training_beside).held(student.evaluate, *tables(seed), batches, dropout, training), 4
+        in_worker(student, gpt_training_in_worker).held(student.evaluate, *tables(seed), batches, dropout, training), 4
     )
 
 
