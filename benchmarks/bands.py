@@ -66,7 +66,7 @@ def train(lab: Lab, seed: int, run: Path) -> None:
 
 def losses_of(lab: Lab, stage: StageFolders, run: Path) -> Iterator[float]:
     """The loss of a run's model on the passages of each course."""
-    modules = {one.stage.module: one.reference_source() for one in needed_stages(lab, stage)}
+    modules = {one.spec.module: one.reference_source() for one in needed_stages(lab, stage)}
     record, weights = ((run / name).read_bytes() for name in (RECORD_FILE, WEIGHTS_FILE))
     with Template.start() as template:
         for course in range(COURSES):

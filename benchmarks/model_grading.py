@@ -54,7 +54,7 @@ def main() -> None:
 
 def reference_modules(lab: Lab, stage: StageFolders) -> dict[str, str]:
     """The reference and what it builds on, by module."""
-    return {one.stage.module: one.reference_source() for one in needed_stages(lab, stage)}
+    return {one.spec.module: one.reference_source() for one in needed_stages(lab, stage)}
 
 
 def untrained(lab: Lab, stage: StageFolders, recipe: object, dtype: torch.dtype) -> tuple[dict[str, bytes], int]:
@@ -65,7 +65,7 @@ def untrained(lab: Lab, stage: StageFolders, recipe: object, dtype: torch.dtype)
         **{name: getattr(recipe, name) for name in Sizes.__struct_fields__ if name != "vocab_size"},
     )
     session = InProcessSession()
-    session.load(reference_modules(lab, stage), stage.stage.module)
+    session.load(reference_modules(lab, stage), stage.spec.module)
     built = gpt_of(Record(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=0)).build(
         Student(session)
     )
@@ -82,7 +82,7 @@ def graded(judges: JudgePool, stage: StageFolders, modules: dict[str, str], file
         stage=stage.id,
         modules=modules,
         seed=0,
-        checks=stage.stage.attached_checks,
+        checks=stage.spec.attached_checks,
         attachments={name: Attached(content) for name, content in files.items()},
         class_secret=b"of the course",
     )

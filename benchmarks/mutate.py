@@ -118,15 +118,15 @@ def judge_all(
 
 def survives(stage: StageFolders, trusted: CourseCode, seed: int, mutant: Mutant) -> bool:
     """Whether the mutant passes every check: one exercise after the other, its own first, for most die there."""
-    modules = {**trusted.modules, stage.stage.module: mutant.source}
+    modules = {**trusted.modules, stage.spec.module: mutant.source}
     own = mutant.function.partition(".")[0]
 
     def open_mutant(check: str, following: str | None) -> InProcessSession:
         session = InProcessSession()
-        session.load(modules, stage.stage.module)
+        session.load(modules, stage.spec.module)
         return session
 
-    of_code = {name: exercise for name, exercise in stage.stage.exercises.items() if not exercise.attachments}
+    of_code = {name: exercise for name, exercise in stage.spec.exercises.items() if not exercise.attachments}
     for _, exercise in sorted(of_code.items(), key=lambda item: item[0] != own):
         records = run_checks(stage, open_mutant, trusted, seed, frozenset(exercise.checks))
         if not all(record.complete and record.error is None for record in records.values()):

@@ -69,16 +69,16 @@ class _Maker:
 
     @property
     def module(self) -> str:
-        return f"{self.stage.stage.module}.py"
+        return f"{self.stage.spec.module}.py"
 
     @property
     def all_checks(self) -> frozenset[str]:
-        return frozenset(self.stage.stage.checks)
+        return frozenset(self.stage.spec.checks)
 
     def of_source(self, kind: str, source: str | bytes, lost: frozenset[str]) -> Sample:
         """The module and the lab sheet, and nothing beside them."""
         content = source.encode() if isinstance(source, str) else source
-        lost |= self.stage.stage.attached_checks
+        lost |= self.stage.spec.attached_checks
         return Sample(self.student, self.stage.id, kind, lost, {self.module: content, **self._notebook()})
 
     def reference(self) -> Sample:
@@ -102,7 +102,7 @@ class _Maker:
         return self.of_source(f"mistake {mistake.id}", mistake.apply(self.stage.reference_source()), mistake.fails)
 
     def unfinished(self, share: float) -> Sample:
-        exercises = self.stage.stage.exercises
+        exercises = self.stage.spec.exercises
         done = list(exercises)[: round(share * len(exercises))]
         helpers = {name for name in _defined(self.stage.reference_source()) if name not in exercises}
         source = strip_solutions(self.stage.reference_source(), str(self.stage.reference), {*done, *helpers})
@@ -120,9 +120,9 @@ class _Maker:
         """The lab sheet, each question answered."""
         notebook = json.loads(build_notebook(self.stage))
         for cell in notebook["cells"]:
-            if cell["metadata"].get("nbgrader", {}).get("grade_id") in self.stage.stage.questions:
+            if cell["metadata"].get("nbgrader", {}).get("grade_id") in self.stage.spec.questions:
                 cell["source"] = [f"An answer by {self.student}, in words."]
-        return {f"{self.stage.stage.module}.ipynb": json.dumps(notebook).encode()}
+        return {f"{self.stage.spec.module}.ipynb": json.dumps(notebook).encode()}
 
 
 def _defined(source: str) -> Iterator[str]:

@@ -35,14 +35,14 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
     for problem in lint_hidden_tests(stage):
         console.print(f"[red]rule broken[/] {escape(problem)}")
     if not only:
-        _report(console, "reference", judge(trusted.modules[stage.stage.module]), frozenset())
+        _report(console, "reference", judge(trusted.modules[stage.spec.module]), frozenset())
     for one in load_alternatives(stage) if alternatives else []:
         if not only or one.name in only:
             _report(console, f"alternative {one.name}", judge(one.source, forbid=not one.refused), frozenset())
     named = 0
     chosen = [mistake for mistake in trusted.mistakes if mistakes and (not only or mistake.id in only)]
     for mistake in chosen:
-        results = judge(mistake.apply(trusted.modules[stage.stage.module]))
+        results = judge(mistake.apply(trusted.modules[stage.spec.module]))
         _report(console, mistake.id, results, mistake.fails)
         names = {result.mistake for result in results if result.mistake}
         named += names == {mistake.id}
@@ -56,8 +56,8 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
 def _judge(
     stage: StageFolders, trusted: CourseCode, seed: int, source: str, forbid: bool = True
 ) -> tuple[CheckResult, ...]:
-    modules = {**trusted.modules, stage.stage.module: source}
-    return judge_stage(stage, modules, InProcessSession, trusted, seed, forbid=forbid, only=stage.stage.code_checks)
+    modules = {**trusted.modules, stage.spec.module: source}
+    return judge_stage(stage, modules, InProcessSession, trusted, seed, forbid=forbid, only=stage.spec.code_checks)
 
 
 def _report(console: Console, name: str, results: Iterable[CheckResult], expected: frozenset[str]) -> None:
@@ -78,7 +78,7 @@ def _report(console: Console, name: str, results: Iterable[CheckResult], expecte
 
 def _idle(stage: StageFolders, trusted: CourseCode) -> str:
     killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
-    return ", ".join(sorted(stage.stage.code_checks - killed)) or "none"
+    return ", ".join(sorted(stage.spec.code_checks - killed)) or "none"
 
 
 if __name__ == "__main__":

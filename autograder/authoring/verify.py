@@ -93,14 +93,14 @@ def variants(lab: Lab, stage: StageFolders, trusted: CourseCode, with_mistakes: 
     Raises:
         LabError: the stage cannot be released, or a module that it needs has no stand-in.
     """
-    main, every = stage.stage.module, frozenset(stage.stage.checks)
+    main, every = stage.spec.module, frozenset(stage.spec.checks)
     reference = trusted.modules[main]
 
     def changed(source: str) -> dict[str, str]:
         return {**trusted.modules, main: source}
 
     yield Variant("reference", main, trusted.modules)
-    if stage.stage.needs:
+    if stage.spec.needs:
         yield Variant("reference", f"{main} on stand-ins", modules_for(lab, stage, reference, {})[0])
     stub = strip_solutions(reference, str(stage.reference))
     yield Variant("stub", main, changed(stub), every)
@@ -131,7 +131,7 @@ def _judge(stage: StageFolders, judges: Judges, variant: Variant, seed: int) -> 
         modules=dict(variant.modules),
         seed=seed,
         forbid=variant.forbid,
-        checks=stage.stage.code_checks if alone else None,
+        checks=stage.spec.code_checks if alone else None,
         attachments={} if alone else {name: Attached(path.read_bytes()) for name, path in stage.attachments.items()},
     )
     reply = judges.judge(job)
@@ -165,13 +165,13 @@ def _refusal_problems(variant: Variant, refused: Sequence[CheckResult]) -> Itera
 
 def _unsaid_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
     """What an exercise forbids must stand in what students read of it."""
-    tree = ast.parse(trusted.modules[stage.stage.module])
+    tree = ast.parse(trusted.modules[stage.spec.module])
     said = {
         node.name: ast.get_docstring(node) or ""
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
-    for exercise_name, exercise in stage.stage.exercises.items():
+    for exercise_name, exercise in stage.spec.exercises.items():
         for name in exercise.forbid:
             if f"`{short_name(name)}`" not in said.get(exercise_name, ""):
                 yield f"the docstring of {exercise_name} does not say that `{short_name(name)}` may not be used"
@@ -179,10 +179,10 @@ def _unsaid_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
 
 def _mistake_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
     """What can be seen of the mistakes without judging anything."""
-    points = {check: exercise.checks[check] for check, (_, exercise) in stage.stage.checks.items()}
+    points = {check: exercise.checks[check] for check, (_, exercise) in stage.spec.checks.items()}
     total = sum(points.values())
     for mistake in trusted.mistakes:
-        if problem := _application_problem(mistake, trusted.modules[stage.stage.module]):
+        if problem := _application_problem(mistake, trusted.modules[stage.spec.module]):
             yield problem
         cost = sum(points[check] for check in mistake.fails)
         if cost > LARGEST_COST * total:
@@ -203,8 +203,8 @@ def _application_problem(mistake: Mistake, reference: str) -> str:
 
 def _idle_checks(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
     killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
-    for check in stage.stage.checks:
-        if check in stage.stage.code_checks - killed:
+    for check in stage.spec.checks:
+        if check in stage.spec.code_checks - killed:
             yield f"check {check} is lost by no mistake: it may assert nothing"
 
 

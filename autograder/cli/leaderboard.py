@@ -51,10 +51,10 @@ def leaderboard(
     """
     lab, console = option.lab, Console(highlight=False)
     stage = lab.stage(stage_id)
-    if not stage.stage.entries:
+    if not stage.spec.entries:
         raise click.UsageError(f"{stage_id} has no leaderboard: grading.yml lists no `entries` for it")
     wanted = [
-        replace(one, attachments=tuple(stage.stage.entries.items())) if one.stage == stage.id else one
+        replace(one, attachments=tuple(stage.spec.entries.items())) if one.stage == stage.id else one
         for one in stage_files(lab, [stage.id])
     ]
     submissions = take_in(paths, wanted)

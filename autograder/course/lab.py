@@ -19,7 +19,7 @@ class StageFolders:
     """The files of one stage, by role."""
 
     id: str
-    stage: Stage
+    spec: Stage
     root: Path
 
     @property
@@ -30,7 +30,7 @@ class StageFolders:
     @property
     def reference(self) -> Path:
         """The reference, with solution markers."""
-        return self.folder / f"{self.stage.module}.py"
+        return self.folder / f"{self.spec.module}.py"
 
     @property
     def sheet(self) -> Path:
@@ -55,7 +55,7 @@ class StageFolders:
     @property
     def attachments(self) -> dict[str, Path]:
         """What the course's own hand-in holds beside the module, by file name: none where it has none to show."""
-        files = {name: self.folder / "attachments" / name for name in self.stage.attachments}
+        files = {name: self.folder / "attachments" / name for name in self.spec.attachments}
         return {name: path for name, path in files.items() if path.is_file()}
 
     @property
@@ -138,7 +138,7 @@ def needed_stages(lab: Lab, stage: StageFolders) -> list[StageFolders]:
     wanted = {stage.id}
     for other in reversed(lab.stages()):
         if other.id in wanted:
-            wanted.update(other.stage.needs)
+            wanted.update(other.spec.needs)
     return [one for one in lab.stages() if one.id in wanted]
 
 

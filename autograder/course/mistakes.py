@@ -72,9 +72,9 @@ def check_catalogue(path: Path, mistakes: tuple[Mistake, ...], stage: StageFolde
         place = f"{path}: mistake {mistake.id}"
         if mistake.id in seen:
             raise LabError(f"{place}: the id is used twice")
-        if mistake.exercise not in stage.stage.exercises:
+        if mistake.exercise not in stage.spec.exercises:
             raise LabError(f"{place}: grading.yml has no exercise `{mistake.exercise}` in {stage.id}")
-        if unknown := mistake.fails - set(stage.stage.checks):
+        if unknown := mistake.fails - set(stage.spec.checks):
             raise LabError(f"{place}: grading.yml has no check named {', '.join(sorted(unknown))}")
         seen.add(mistake.id)
     return mistakes

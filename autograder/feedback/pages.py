@@ -49,7 +49,7 @@ def _days_late(lab: Lab, one: Graded) -> int:
     policies = lab.config.policies
     return days_late(
         policies.late,
-        due=lab.stage(one.submission.stage).stage.due,
+        due=lab.stage(one.submission.stage).spec.due,
         handed_in=one.submission.handed_in,
         extension_days=policies.extensions.get(one.submission.student, {}).get(one.submission.stage, 0),
     )

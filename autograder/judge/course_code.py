@@ -21,5 +21,5 @@ def read_course_code(lab: Lab, stage: StageFolders) -> CourseCode:
     Raises:
         LabError: a reference or the catalogue of mistakes is missing or contradicts itself.
     """
-    modules = {one.stage.module: one.reference_source() for one in needed_stages(lab, stage)}
+    modules = {one.spec.module: one.reference_source() for one in needed_stages(lab, stage)}
     return CourseCode(modules, load_mistakes(stage))

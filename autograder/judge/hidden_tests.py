@@ -67,13 +67,13 @@ def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
 def open_trusted(stage: StageFolders, trusted: CourseCode) -> InProcessSession:
     """The reference, loaded in this process."""
     session = InProcessSession()
-    session.request("load", modules=dict(trusted.modules), main=stage.stage.module)
+    session.request("load", modules=dict(trusted.modules), main=stage.spec.module)
     return session
 
 
 def _run_pytest(stage: StageFolders, plugin: JudgePlugin, *more: str) -> None:
     folder = stage.hidden_tests
-    with _apart(folder), _judge_profile(stage.stage.max_examples), _silence():
+    with _apart(folder), _judge_profile(stage.spec.max_examples), _silence():
         pytest.main([str(folder), f"--rootdir={folder}", *_PYTEST_ARGUMENTS, *more], plugins=[plugin])
     if plugin.problems:
         raise HiddenTestsError("\n".join([f"{folder}: the hidden tests cannot run:", *plugin.problems]))

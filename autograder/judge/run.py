@@ -13,7 +13,7 @@ from autograder.judge.attachments import Attachments
 from autograder.judge.course_code import CourseCode
 from autograder.judge.diagnose import explain
 from autograder.judge.hidden_tests import open_trusted, run_checks
-from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, Place, SourceMap, ending_of, error_word
+from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, SourceLocation, SourceMap, ending_of, error_word
 from autograder.judge.plugin import CheckRecord
 from autograder.judge.recorder import Session, close
 from autograder.judge.refusals import HINT, Refusals
@@ -48,8 +48,8 @@ def judge_stage(
     Returns:
         One result per check that was to run, in the order of ``grading.yml``.
     """
-    main = stage.stage.module
-    expected = {check: of for check, of in stage.stage.checks.items() if only is None or check in only}
+    main = stage.spec.module
+    expected = {check: of for check, of in stage.spec.checks.items() if only is None or check in only}
     try:
         source = _load_once(open_session, modules, main)
     except SubmissionError as error:
@@ -60,7 +60,7 @@ def judge_stage(
         what = f"{main}.py cannot be loaded: {ending.what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    refusals = Refusals(stage.stage, modules, open_session, forbid)
+    refusals = Refusals(stage.spec, modules, open_session, forbid)
     try:
         records = run_checks(stage, refusals.open, trusted, seed, only, attachments)
     finally:
@@ -127,11 +127,11 @@ def _name_mistakes(
         check: records[check].exchanges
         for check, ending in endings.items()
         if ending.outcome in (Outcome.FAILED, Outcome.ERROR) and not ending.forbidden
-        if check not in stage.stage.attached_checks  # what was trained is no question of the code alone
+        if check not in stage.spec.attached_checks  # what was trained is no question of the code alone
     }
     passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
-    not_passed = frozenset(stage.stage.checks) - passed
-    named = explain(failed, not_passed, trusted.mistakes, trusted.modules, stage.stage.module)
+    not_passed = frozenset(stage.spec.checks) - passed
+    named = explain(failed, not_passed, trusted.mistakes, trusted.modules, stage.spec.module)
     by_id = {mistake.id: mistake for mistake in trusted.mistakes}
     return {check: by_id[name] for check, name in named.items()}
 
@@ -160,7 +160,7 @@ def _result(
     )
     if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
         return result
-    own_place = Place(exercise.attachments[0]) if exercise.attachments else source.of_exercise(exercise_name)
+    own_place = SourceLocation(exercise.attachments[0]) if exercise.attachments else source.of_exercise(exercise_name)
     place = ending.place or own_place
     return msgspec.structs.replace(result, where=str(place), hint=HINT if ending.forbidden else record.hint)
 

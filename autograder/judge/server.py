@@ -111,7 +111,7 @@ class Server:
         reply: Reply
         try:
             stage = self._lab.stage(job.stage)
-            limits = stage.stage.limits
+            limits = stage.spec.limits
             allowed = Limits(
                 call_cpu_seconds=limits.call_cpu_seconds,
                 worker_cpu_seconds=limits.check_cpu_seconds,

@@ -31,7 +31,7 @@ def unrun_stage(
             where=where,
             hint=hint,
         )
-        for check, (name, exercise) in stage.stage.checks.items()
+        for check, (name, exercise) in stage.spec.checks.items()
         if only is None or check in only
     )
 

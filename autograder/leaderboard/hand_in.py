@@ -78,7 +78,7 @@ def measure_model(
         TrainedModelError: the files or the model are not fit to be measured.
         SubmissionError, WorkerDied: the model fails.
     """
-    with loaded_twice(template, modules, stage.stage.module) as (student, twin):
+    with loaded_twice(template, modules, stage.spec.module) as (student, twin):
         return grade_model(Student(student), Student(twin), record, weights, plays_of(lab.root), secret)
 
 

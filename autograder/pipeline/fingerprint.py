@@ -30,11 +30,11 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
     digest = hashlib.sha256(f"python={platform.python_version()}\n".encode())
     for package in _PACKAGES:
         digest.update(f"{package}={version(package)}\n".encode())
-    digest.update(msgspec.json.encode(_what_counts(stage.stage), order="deterministic"))
+    digest.update(msgspec.json.encode(_what_counts(stage.spec), order="deterministic"))
     files = [*_own_program(), *_files(stage.hidden_tests), stage.mistakes]
     files += [file for needed in needed_stages(lab, stage) for file in (needed.reference, *needed.alternatives)]
     files += stage.attachments.values()
-    files += [file for name in stage.stage.data for file in _files(lab.root / "data" / name)]
+    files += [file for name in stage.spec.data for file in _files(lab.root / "data" / name)]
     for path in files:
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(_read(path)).digest())
     return digest.hexdigest()

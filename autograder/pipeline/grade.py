@@ -157,7 +157,7 @@ class Grader:
             level = IsolationLevel.KERNEL_NAMESPACES  # nothing of it ran, so nothing weakens the level of the class
         else:
             results = {check.id: check for job in jobs for check in self._results(stage, job, notes)}
-            checks = tuple(results[check] for check in stage.stage.checks)
+            checks = tuple(results[check] for check in stage.spec.checks)
             level = self._judges.level
         return StageReport(
             student=submission.student,
@@ -179,14 +179,14 @@ class Grader:
 
 def _code_passed(stage: StageFolders, report: StageReport) -> bool:
     """Whether later stages can build on the code: what was or was not trained with it is another matter."""
-    attached = stage.stage.attached_checks
+    attached = stage.spec.attached_checks
     return report.graded and all(one.passed or one.bonus or one.id in attached for one in report.checks)
 
 
 def _with_notes(stage: StageFolders, submission: StageSubmission, report: StageReport) -> StageReport:
     """The report with what intake noted, and what there is to say about forbidden calls."""
     source = submission.source if report.digest == submission.digest else None
-    calls = forbidden_call_notes(stage.stage, source or "", report.checks)
+    calls = forbidden_call_notes(stage.spec, source or "", report.checks)
     return msgspec.structs.replace(report, notes=(*submission.notes, *report.notes, *calls))
 
 
@@ -216,6 +216,6 @@ def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
     owed |= {stage.id: Owed.ALL for stage in asked}
     otherwise = Owed.NOBODY if asked else Owed.ALL_ONCE_BEGUN
     return [
-        StageFiles(stage.id, stage.stage.module, owed.get(stage.id, otherwise), tuple(stage.stage.attachments.items()))
+        StageFiles(stage.id, stage.spec.module, owed.get(stage.id, otherwise), tuple(stage.spec.attachments.items()))
         for stage in lab.stages()
     ]

@@ -37,12 +37,12 @@ def jobs_for(
     if submission.source is None:
         return [], ()
     modules, stand_ins = modules_for(lab, stage, submission.source, passed)
-    attached_checks = stage.stage.attached_checks
+    attached_checks = stage.spec.attached_checks
     code = Job(
         stage=stage.id,
         modules=modules,
         seed=example_seed(secret, stage.id, modules),
-        checks=stage.stage.code_checks if attached_checks else None,
+        checks=stage.spec.code_checks if attached_checks else None,
     )
     if not attached_checks:
         return [code], stand_ins

@@ -25,7 +25,7 @@ def modules_for(
     modules: dict[str, str] = {}
     stand_ins: list[str] = []
     for needed in needed_stages(lab, stage):
-        name = needed.stage.module
+        name = needed.spec.module
         if needed.id == stage.id:
             modules[name] = source
         elif needed.id in passed:
@@ -45,6 +45,6 @@ def stand_in_source(stage: StageFolders) -> str:
     path = stage.folder / "alternatives" / "pytorch.py"
     if not path.is_file():
         raise LabError(
-            f"{path} is missing: later stages run on it where a student's own {stage.stage.module}.py did not pass"
+            f"{path} is missing: later stages run on it where a student's own {stage.spec.module}.py did not pass"
         )
     return path.read_text(encoding="utf-8")

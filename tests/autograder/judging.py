@@ -24,7 +24,7 @@ def judge(lab: Lab, source: str, seed: int = 0, trusted: CourseCode | None = Non
     """The results of a submission of the lab's first stage, by check."""
     stage = lab.stages()[0]
     trusted = trusted or read_course_code(lab, stage)
-    modules = {**trusted.modules, stage.stage.module: source}
+    modules = {**trusted.modules, stage.spec.module: source}
     return {result.id: result for result in judge_stage(stage, modules, InProcessSession, trusted, seed)}
 
 

@@ -83,7 +83,7 @@ class ScriptedJudges:
         with self._lock:
             self.jobs.append(job)
         stage = self._lab.stage(job.stage)
-        source = job.modules[stage.stage.module]
+        source = job.modules[stage.spec.module]
         if "crash" in source:
             return Broken("Traceback\n  …\nMemoryError: \x1b[2J")
         outcome = Outcome.FAILED if "wrong" in source else Outcome.PASSED
@@ -92,7 +92,7 @@ class ScriptedJudges:
     @property
     def judged(self) -> list[tuple[str, str]]:
         """Stage and source of every job so far, sorted."""
-        return sorted((job.stage, job.modules[self._lab.stage(job.stage).stage.module]) for job in self.jobs)
+        return sorted((job.stage, job.modules[self._lab.stage(job.stage).spec.module]) for job in self.jobs)
 
 
 class InProcessJudges:

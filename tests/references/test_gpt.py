@@ -18,7 +18,7 @@ from autograder.course.lab import Lab
 LAB = Lab.find(Path(__file__).parent)
 VOCAB, CONTEXT, D_MODEL, HEADS, BLOCKS, D_HIDDEN = 17, 9, 12, 3, 2, 20
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
-EARLIER = LAB.stage("6_gpt").stage.needs
+EARLIER = LAB.stage("6_gpt").spec.needs
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def gpt():
     """The reference, with those of earlier stages under the names that it imports."""
     with pytest.MonkeyPatch.context() as patch:
         for stage in map(LAB.stage, EARLIER):
-            patch.setitem(sys.modules, stage.stage.module, SimpleNamespace(**runpy.run_path(str(stage.reference))))
+            patch.setitem(sys.modules, stage.spec.module, SimpleNamespace(**runpy.run_path(str(stage.reference))))
         return SimpleNamespace(**runpy.run_path(str(LAB.stage("6_gpt").reference)))
 
 

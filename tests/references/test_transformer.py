@@ -35,7 +35,7 @@ def transformer():
     with pytest.MonkeyPatch.context() as patch:
         for stage in ("2_attention", "3_multihead", "4_positions"):
             found = SimpleNamespace(**runpy.run_path(str(LAB.stage(stage).reference)))
-            patch.setitem(sys.modules, LAB.stage(stage).stage.module, found)
+            patch.setitem(sys.modules, LAB.stage(stage).spec.module, found)
         return SimpleNamespace(**runpy.run_path(str(LAB.stage("5_transformer").reference)))
 
 

@@ -31,12 +31,12 @@ def _differences(lab: Lab, gradebook: Any, report: StageReport) -> Iterator[str]
     stage = lab.stage(report.stage)
     who = f"{report.student} {report.stage}"
     try:
-        notebook = gradebook.find_submission_notebook(stage.stage.module, stage.id, report.student)
+        notebook = gradebook.find_submission_notebook(stage.spec.module, stage.id, report.student)
     except MissingEntry:
         yield f"{who}: not in the gradebook"
         return
     grades = {grade.name: grade for grade in notebook.grades}
-    for name, exercise in stage.stage.exercises.items():
+    for name, exercise in stage.spec.exercises.items():
         grade = grades.get(check_id(name))
         if grade is None:
             yield f"{who}: the gradebook has no cell {check_id(name)}"

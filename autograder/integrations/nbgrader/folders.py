@@ -28,16 +28,16 @@ def write_submitted(lab: Lab, stage: StageFolders, submission: StageSubmission, 
     if submission.refusal is not None and submission.refusal.reason is not RefusalReason.MISSING:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    files = {f"{stage.stage.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)}
+    files = {f"{stage.spec.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)}
     if submission.source is not None:
-        files[f"{stage.stage.module}.py"] = FileContent(submission.source.encode())
+        files[f"{stage.spec.module}.py"] = FileContent(submission.source.encode())
     replace_folder(folder, files)
 
 
 def write_autograded(lab: Lab, stage: StageFolders, submission: StageSubmission, notebook: NotebookNode) -> None:
     """Put the graded notebook where formgrader and feedback look for it."""
     folder = step_folder(lab, "autograded") / submission.student / stage.id
-    replace_folder(folder, {f"{stage.stage.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)})
+    replace_folder(folder, {f"{stage.spec.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)})
 
 
 def remove_shown(lab: Lab, stage: StageFolders, student: str) -> None:

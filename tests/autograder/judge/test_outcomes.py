@@ -4,7 +4,7 @@ import pytest
 
 from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
-from autograder.judge.outcomes import Place, SourceMap, ending_of, error_word
+from autograder.judge.outcomes import SourceLocation, SourceMap, ending_of, error_word
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
 
@@ -131,4 +131,4 @@ def test_a_table_of_functions_is_believed_where_the_source_agrees(table):
 def test_an_exercise_is_found_where_it_begins():
     assert str(SOURCE.of_exercise("softmax")) == "made.py, line 4, softmax"
     assert str(SOURCE.of_exercise("causal_mask")) == "made.py, causal_mask"
-    assert str(Place("made.py")) == "made.py"
+    assert str(SourceLocation("made.py")) == "made.py"

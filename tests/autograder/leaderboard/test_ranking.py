@@ -87,13 +87,13 @@ def test_grading_does_not_see_an_entry(tmp_path):
     folder = hand_in(tmp_path / "ada")
     files = stage_files(LAB, ["6_gpt"])
     (with_entry,) = [one for one in take_in([folder], files) if one.stage == "6_gpt"]
-    for name in LAB.stage("6_gpt").stage.entries:
+    for name in LAB.stage("6_gpt").spec.entries:
         (folder / "6_gpt" / name).unlink()
     (without,) = [one for one in take_in([folder], files) if one.stage == "6_gpt"]
     assert with_entry.digest == without.digest
     assert with_entry.attachments == without.attachments == ()
     stage = LAB.stage("6_gpt")
-    bare = dataclasses.replace(stage, stage=msgspec.structs.replace(stage.stage, entries={}))
+    bare = dataclasses.replace(stage, spec=msgspec.structs.replace(stage.spec, entries={}))
     assert stage_fingerprint(LAB, stage) == stage_fingerprint(LAB, bare)
 
 
@@ -110,7 +110,7 @@ def measured(monkeypatch, tmp_path, template):
     stage = LAB.stage("6_gpt")
     measurer = Measurer(LAB, stage, template, KeptResults(tmp_path / "kept", Kept))
     files = [
-        dataclasses.replace(one, attachments=tuple(stage.stage.entries.items())) if one.stage == stage.id else one
+        dataclasses.replace(one, attachments=tuple(stage.spec.entries.items())) if one.stage == stage.id else one
         for one in stage_files(LAB, [stage.id])
     ]
     return lambda folder: measurer.measure(take_in([folder], files))

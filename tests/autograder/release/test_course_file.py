@@ -37,8 +37,8 @@ def test_reset_gets_the_stub_that_was_handed_out(tiny_lab, stage):
 def test_no_hidden_check_is_named(lab):
     told = course_file(lab).decode()
     for stage in lab.stages():
-        public = (stage.folder / f"test_{stage.stage.module}.py").read_text(encoding="utf-8")
-        hidden = [check for check in stage.stage.checks if f"def {check}(" not in public]
+        public = (stage.folder / f"test_{stage.spec.module}.py").read_text(encoding="utf-8")
+        hidden = [check for check in stage.spec.checks if f"def {check}(" not in public]
         assert hidden
         assert [check for check in hidden if f'"{check}"' in told] == []
 
@@ -46,8 +46,8 @@ def test_no_hidden_check_is_named(lab):
 def test_every_exercise_of_the_lab_has_public_tests_or_asks_for_a_file():
     for stage in ROOT.stages():
         tests = public_tests(stage)
-        assert list(tests) == list(stage.stage.exercises)
-        for name, exercise in stage.stage.exercises.items():
+        assert list(tests) == list(stage.spec.exercises)
+        for name, exercise in stage.spec.exercises.items():
             assert bool(tests[name]) is not bool(exercise.attachments)
 
 

@@ -30,7 +30,7 @@ def test_the_notebook_is_valid_for_jupyter_and_nbgrader(stage):
 
 def test_exercises_carry_their_points_and_extensions_none(stage):
     cells = graded(stage)
-    points = {name: cells[check_id(name)].metadata.nbgrader.points for name in stage.stage.exercises}
+    points = {name: cells[check_id(name)].metadata.nbgrader.points for name in stage.spec.exercises}
     assert points == {"double": 3, "total": 4, "halve": 0}
     assert cells[QUESTION].metadata.nbgrader.points == 2
 
