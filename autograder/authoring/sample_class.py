@@ -73,7 +73,7 @@ class _Maker:
 
     @property
     def all_checks(self) -> frozenset[str]:
-        return frozenset(self.stage.spec.checks)
+        return frozenset(self.stage.spec.check_ids)
 
     def of_source(self, kind: str, source: str | bytes, lost: frozenset[str]) -> Sample:
         """The module and the lab sheet, and nothing beside them."""

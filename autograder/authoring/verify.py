@@ -93,7 +93,7 @@ def variants(lab: Lab, stage: StageFolders, trusted: CourseCode, with_mistakes: 
     Raises:
         LabError: the stage cannot be released, or a module that it needs has no stand-in.
     """
-    main, every = stage.spec.module, frozenset(stage.spec.checks)
+    main, every = stage.spec.module, frozenset(stage.spec.check_ids)
     reference = trusted.modules[main]
 
     def changed(source: str) -> dict[str, str]:
@@ -179,7 +179,7 @@ def _unsaid_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
 
 def _mistake_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
     """What can be seen of the mistakes without judging anything."""
-    points = {check: exercise.checks[check] for check, (_, exercise) in stage.spec.checks.items()}
+    points = {check.id: check.points for check in stage.spec.checks}
     total = sum(points.values())
     for mistake in trusted.mistakes:
         if problem := _application_problem(mistake, trusted.modules[stage.spec.module]):
@@ -203,7 +203,7 @@ def _application_problem(mistake: Mistake, reference: str) -> str:
 
 def _idle_checks(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
     killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
-    for check in stage.spec.checks:
+    for check in stage.spec.check_ids:
         if check in stage.spec.code_checks - killed:
             yield f"check {check} is lost by no mistake: it may assert nothing"
 

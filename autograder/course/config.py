@@ -8,6 +8,7 @@ import keyword
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 from pathlib import Path
@@ -19,6 +20,7 @@ from autograder.course.forbidden import FORBIDDABLE, full_name
 from autograder.course.yaml_source import ConfigError, YamlSource, nearest
 
 __all__ = [
+    "Check",
     "Config",
     "ConfigError",
     "Exercise",
@@ -96,6 +98,15 @@ class Exercise(_Table, frozen=True, kw_only=True):
         return sum(self.checks.values())
 
 
+@dataclass(frozen=True)
+class Check:
+    """One hidden check of a stage: its id, which is its test function's name, its exercise and its points."""
+
+    id: str
+    exercise: str
+    points: int
+
+
 class ManualQuestion(_Table, frozen=True, kw_only=True):
     """A question answered in the lab sheet and graded by a person."""
 
@@ -119,19 +130,28 @@ class Stage(_Table, frozen=True, kw_only=True):
     questions: dict[str, ManualQuestion] = {}
 
     @property
-    def checks(self) -> dict[str, tuple[str, Exercise]]:
-        """Check id → (exercise name, exercise), in the order shown."""
-        return {check: (name, exercise) for name, exercise in self.exercises.items() for check in exercise.checks}
+    def checks(self) -> tuple[Check, ...]:
+        """All checks of all exercises, in the order shown."""
+        return tuple(
+            Check(check, name, points)
+            for name, exercise in self.exercises.items()
+            for check, points in exercise.checks.items()
+        )
+
+    @property
+    def check_ids(self) -> tuple[str, ...]:
+        """Ids of all checks, in the order shown."""
+        return tuple(check.id for check in self.checks)
 
     @property
     def attached_checks(self) -> frozenset[str]:
         """The checks that look at attachments; they run apart, on the student's own modules throughout."""
-        return frozenset(check for check, (_, exercise) in self.checks.items() if exercise.attachments)
+        return frozenset(check.id for check in self.checks if self.exercises[check.exercise].attachments)
 
     @property
     def code_checks(self) -> frozenset[str]:
         """All other checks: they look at the module alone."""
-        return frozenset(self.checks) - self.attached_checks
+        return frozenset(self.check_ids) - self.attached_checks
 
     @property
     def points(self) -> int:

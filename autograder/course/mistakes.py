@@ -74,7 +74,7 @@ def check_catalogue(path: Path, mistakes: tuple[Mistake, ...], stage: StageFolde
             raise LabError(f"{place}: the id is used twice")
         if mistake.exercise not in stage.spec.exercises:
             raise LabError(f"{place}: grading.yml has no exercise `{mistake.exercise}` in {stage.id}")
-        if unknown := mistake.fails - set(stage.spec.checks):
+        if unknown := mistake.fails - set(stage.spec.check_ids):
             raise LabError(f"{place}: grading.yml has no check named {', '.join(sorted(unknown))}")
         seen.add(mistake.id)
     return mistakes

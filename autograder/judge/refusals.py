@@ -45,7 +45,7 @@ class Refusals:
     ) -> None:
         self._main = stage.module
         self._modules = dict(modules)
-        self._forbidden = {check: exercise.forbid for check, (_, exercise) in stage.checks.items() if forbid}
+        self._forbidden = {check.id: stage.exercises[check.exercise].forbid for check in stage.checks if forbid}
         self._open_session = open_session
         self._begun: dict[str, _Begun] = {}
         self._found: dict[str, list[Refusal]] = {}

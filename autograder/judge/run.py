@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from autograder.base.results import CheckResult, Outcome
-from autograder.course.config import Exercise
+from autograder.course.config import Check, Exercise
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
@@ -49,7 +49,7 @@ def judge_stage(
         One result per check that was to run, in the order of ``grading.yml``.
     """
     main = stage.spec.module
-    expected = {check: of for check, of in stage.spec.checks.items() if only is None or check in only}
+    expected = [check for check in stage.spec.checks if only is None or check.id in only]
     try:
         source = _load_once(open_session, modules, main)
     except SubmissionError as error:
@@ -69,8 +69,15 @@ def judge_stage(
     endings = _explain_our_errors(stage, endings, trusted, seed, attachments)
     named = _name_mistakes(records, endings, stage, trusted)
     return tuple(
-        _result(check, name, exercise, records.get(check), endings.get(check), source, named.get(check))
-        for check, (name, exercise) in expected.items()
+        _result(
+            check,
+            stage.spec.exercises[check.exercise],
+            records.get(check.id),
+            endings.get(check.id),
+            source,
+            named.get(check.id),
+        )
+        for check in expected
     )
 
 
@@ -130,15 +137,14 @@ def _name_mistakes(
         if check not in stage.spec.attached_checks  # what was trained is no question of the code alone
     }
     passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
-    not_passed = frozenset(stage.spec.checks) - passed
+    not_passed = frozenset(stage.spec.check_ids) - passed
     named = explain(failed, not_passed, trusted.mistakes, trusted.modules, stage.spec.module)
     by_id = {mistake.id: mistake for mistake in trusted.mistakes}
     return {check: by_id[name] for check, name in named.items()}
 
 
 def _result(
-    check: str,
-    exercise_name: str,
+    check: Check,
     exercise: Exercise,
     record: CheckRecord | None,
     ending: Ending | None,
@@ -147,11 +153,11 @@ def _result(
 ) -> CheckResult:
     record, ending = record or CheckRecord(), ending or NO_RECORD
     result = CheckResult(
-        id=check,
-        title=record.title or check_title(check),
-        exercise=exercise_name,
+        id=check.id,
+        title=record.title or check_title(check.id),
+        exercise=check.exercise,
         outcome=ending.outcome,
-        points=exercise.checks[check],
+        points=check.points,
         bonus=exercise.bonus,
         what=_what(ending, mistake),
         mistake=mistake.id if mistake else None,
@@ -160,7 +166,7 @@ def _result(
     )
     if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
         return result
-    own_place = SourceLocation(exercise.attachments[0]) if exercise.attachments else source.of_exercise(exercise_name)
+    own_place = SourceLocation(exercise.attachments[0]) if exercise.attachments else source.of_exercise(check.exercise)
     place = ending.place or own_place
     return msgspec.structs.replace(result, where=str(place), hint=HINT if ending.forbidden else record.hint)
 

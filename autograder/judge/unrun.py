@@ -21,18 +21,18 @@ def unrun_stage(
     """
     return tuple(
         CheckResult(
-            id=check,
-            title=check_title(check),
-            exercise=name,
+            id=check.id,
+            title=check_title(check.id),
+            exercise=check.exercise,
             outcome=outcome,
-            points=exercise.checks[check],
-            bonus=exercise.bonus,
+            points=check.points,
+            bonus=stage.spec.exercises[check.exercise].bonus,
             what=what,
             where=where,
             hint=hint,
         )
-        for check, (name, exercise) in stage.spec.checks.items()
-        if only is None or check in only
+        for check in stage.spec.checks
+        if only is None or check.id in only
     )
 
 

@@ -157,7 +157,7 @@ class Grader:
             level = IsolationLevel.KERNEL_NAMESPACES  # nothing of it ran, so nothing weakens the level of the class
         else:
             results = {check.id: check for job in jobs for check in self._results(stage, job, notes)}
-            checks = tuple(results[check] for check in stage.spec.checks)
+            checks = tuple(results[check] for check in stage.spec.check_ids)
             level = self._judges.level
         return StageReport(
             student=submission.student,

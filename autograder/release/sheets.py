@@ -107,7 +107,7 @@ def _points(stage: StageFolders, name: str) -> dict[str, int]:
 
 
 def _refuse_hidden_checks(source: str, name: str, stage: StageFolders) -> None:
-    for check in stage.spec.checks:
+    for check in stage.spec.check_ids:
         if check in source:
             raise ReleaseError(f"{stage.sheet}: the cell of exercise `{name}` names the hidden check `{check}`")
 

@@ -34,7 +34,7 @@ def test_every_kind_of_hand_in_is_there_in_every_stage(samples):
 
 def test_what_a_hand_in_must_lose_are_checks_of_its_stage(tiny_lab, samples):
     for sample in samples:
-        assert sample.lost <= set(Lab(tiny_lab.root).stage(sample.stage).spec.checks)
+        assert sample.lost <= set(Lab(tiny_lab.root).stage(sample.stage).spec.check_ids)
 
 
 def test_nobody_hands_in_what_is_refused_to_students(tiny_lab):

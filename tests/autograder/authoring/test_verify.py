@@ -40,7 +40,7 @@ class Judges:
         variant = next(one for one in variants(self._lab, stage, trusted) if is_of(job, one))
         if self._truly is None or variant.name in self._truly:
             return Judged(judge_stage(stage, job.modules, InProcessSession, trusted, job.seed, forbid=job.forbid))
-        return Judged(tuple(as_listed(variant, check) for check in stage.spec.checks))
+        return Judged(tuple(as_listed(variant, check) for check in stage.spec.check_ids))
 
 
 def is_of(job: Job, variant: Variant) -> bool:

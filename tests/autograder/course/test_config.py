@@ -9,7 +9,7 @@ import pytest
 import yaml
 from tiny_lab import GRADING, STAGE
 
-from autograder.course.config import Config, ConfigError, load_config, schema
+from autograder.course.config import Check, Config, ConfigError, load_config, schema
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,7 +29,10 @@ def test_the_tiny_lab_is_read(tmp_path):
     stage = config.stages[STAGE]
     assert list(stage.exercises) == ["double", "total", "halve"]
     assert stage.points == 7
-    assert stage.checks["test_halve_divides_by_two"] == ("halve", stage.exercises["halve"])
+    assert [(check.id, check.exercise, check.points) for check in stage.checks] == [
+        (check, name, points) for name, exercise in stage.exercises.items() for check, points in exercise.checks.items()
+    ]
+    assert stage.checks[-1] == Check("test_halve_divides_by_two", "halve", 1)
     assert stage.due == datetime(2026, 3, 1, 12, tzinfo=UTC)
     assert (stage.limits.call_cpu_seconds, stage.limits.memory_mb) == (2.0, 1024)
     assert config.policies.late.per_day == 0.1

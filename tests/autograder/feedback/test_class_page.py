@@ -122,7 +122,7 @@ def test_cells_are_shaded_by_their_share_of_the_points():
     reports = [
         make_report("all", KERNELS),
         make_report("some", KERNELS, {"test_average_is_weighted": failed}),
-        make_report("none", KERNELS, dict.fromkeys(CONFIG.stages[KERNELS].checks, failed)),
+        make_report("none", KERNELS, dict.fromkeys(CONFIG.stages[KERNELS].check_ids, failed)),
     ]
     rows = part_of(class_page(class_statistics(reports, CONFIG)), "scores").find("tbody").find_all("tr")
     assert [row.find("td").classes[-1] for row in rows] == ["shade-4", "shade-2", "shade-0"]

@@ -32,7 +32,7 @@ def test_the_reference_earns_everything(tiny_lab):
 
 
 def test_results_come_in_the_order_of_grading_yml(tiny_lab):
-    assert list(judge(tiny_lab, RIGHT)) == list(tiny_lab.stage(STAGE).spec.checks)
+    assert list(judge(tiny_lab, RIGHT)) == list(tiny_lab.stage(STAGE).spec.check_ids)
 
 
 def test_a_stub_is_not_attempted(tiny_lab):

@@ -38,7 +38,7 @@ def test_no_hidden_check_is_named(lab):
     told = course_file(lab).decode()
     for stage in lab.stages():
         public = (stage.folder / f"test_{stage.spec.module}.py").read_text(encoding="utf-8")
-        hidden = [check for check in stage.spec.checks if f"def {check}(" not in public]
+        hidden = [check for check in stage.spec.check_ids if f"def {check}(" not in public]
         assert hidden
         assert [check for check in hidden if f'"{check}"' in told] == []
 
