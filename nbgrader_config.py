@@ -5,8 +5,8 @@ Folders, gradebook, judge and late penalties are set by the lab; add settings of
 
 from pathlib import Path
 
+from autograder.course.lab import Lab
 from autograder.integrations.nbgrader import configure
-from autograder.lab import Lab
 
 c = get_config()  # noqa: F821  (nbgrader defines it)
 configure(c, Lab(Path(__file__).parent.resolve()))

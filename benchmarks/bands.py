@@ -19,12 +19,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from autograder.course.lab import Lab, StageFolders, needed_stages
 from autograder.isolation.process import Template
-from autograder.judge.trusted_code import needed_stages
-from autograder.lab import Lab, StageFolders
-from autograder.measure import measure_model
+from autograder.leaderboard.hand_in import measure_model
+from autograder.models import RECORD_FILE, WEIGHTS_FILE
 from autograder.release.solved import write_solved
-from autograder.trained import RECORD_FILE, WEIGHTS_FILE
 
 STAGE = "6_gpt"
 MARGIN = 0.03
@@ -67,7 +66,7 @@ def train(lab: Lab, seed: int, run: Path) -> None:
 
 def losses_of(lab: Lab, stage: StageFolders, run: Path) -> Iterator[float]:
     """The loss of a run's model on the passages of each course."""
-    modules = {one.stage.module: one.reference_source() for one in needed_stages(lab, stage)}
+    modules = {one.spec.module: one.reference_source() for one in needed_stages(lab, stage)}
     record, weights = ((run / name).read_bytes() for name in (RECORD_FILE, WEIGHTS_FILE))
     with Template.start() as template:
         for course in range(COURSES):

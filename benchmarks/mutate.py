@@ -24,10 +24,10 @@ import torch
 from mutmut.mutation.file_mutation import create_mutations, deep_replace
 from rich.console import Console
 
-from autograder.isolation.trusted import TrustedSession
+from autograder.course.lab import Lab, StageFolders
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.hidden_tests import collect_checks, run_checks
-from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.lab import Lab, StageFolders
 
 # CPU time, after which a mutant never ends. By the clock, a busy machine would take survivors for killed.
 SECONDS_PER_MUTANT = 120
@@ -52,7 +52,7 @@ def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
     torch.set_num_threads(1)  # threads do not survive a fork
     lab, console = Lab.find(), Console(soft_wrap=True)
     stage = lab.stage(stage_id)
-    trusted = replace(read_trusted(lab, stage), mistakes=())  # nobody reads which mistake a mutant is like
+    trusted = replace(read_course_code(lab, stage), mistakes=())  # nobody reads which mistake a mutant is like
     collect_checks(stage)  # they can be run at all, and what they import is warm
     mutants = [mutant for mutant in mutants_of(stage) if only in (None, *_names(mutant))]
     page = lab.root / "docs" / "mutation" / f"{stage_id}.md"
@@ -116,17 +116,17 @@ def judge_all(
     return [waiting[index] for index in sorted(alive)]
 
 
-def survives(stage: StageFolders, trusted: Trusted, seed: int, mutant: Mutant) -> bool:
+def survives(stage: StageFolders, trusted: CourseCode, seed: int, mutant: Mutant) -> bool:
     """Whether the mutant passes every check: one exercise after the other, its own first, for most die there."""
-    modules = {**trusted.modules, stage.stage.module: mutant.source}
+    modules = {**trusted.modules, stage.spec.module: mutant.source}
     own = mutant.function.partition(".")[0]
 
-    def open_mutant(check: str, following: str | None) -> TrustedSession:
-        session = TrustedSession()
-        session.load(modules, stage.stage.module)
+    def open_mutant(check: str, following: str | None) -> InProcessSession:
+        session = InProcessSession()
+        session.load(modules, stage.spec.module)
         return session
 
-    of_code = {name: exercise for name, exercise in stage.stage.exercises.items() if not exercise.attachments}
+    of_code = {name: exercise for name, exercise in stage.spec.exercises.items() if not exercise.attachments}
     for _, exercise in sorted(of_code.items(), key=lambda item: item[0] != own):
         records = run_checks(stage, open_mutant, trusted, seed, frozenset(exercise.checks))
         if not all(record.complete and record.error is None for record in records.values()):

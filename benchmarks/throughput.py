@@ -29,8 +29,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 from rich.table import Table
 
+from autograder.course.lab import Lab, StageFolders
 from autograder.integrations.nbgrader import register_release
-from autograder.lab import Lab, StageFolders
 from autograder.release import check_id, write_nbgrader_source
 
 WANTED = 3.0
@@ -44,18 +44,18 @@ c.ExecutePreprocessor.timeout = 600
 RUN_HIDDEN_TESTS = """\
 from pathlib import Path
 
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
 from autograder.judge.hidden_tests import run_checks
-from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab
+from autograder.judge.course_code import read_course_code
+from autograder.course.lab import Lab
 
 lab = Lab(Path({root!r}))
 stage = lab.stage({stage!r})
-trusted = read_trusted(lab, stage)
+trusted = read_course_code(lab, stage)
 modules = {{**trusted.modules, {module!r}: Path("{module}.py").read_text()}}
 
 def open_session(check, following=None):
-    session = TrustedSession()
+    session = InProcessSession()
     session.load(modules, {module!r})
     return session
 
@@ -158,7 +158,7 @@ class Side:
         database = sqlite3.connect(self.folder / "gradebook.db")
         found = dict(database.execute(query).fetchall())
         database.close()
-        full = self.stage.stage.points
+        full = self.stage.spec.points
         wrong = {student: found.get(student) for student in self.students() if found.get(student) != full}
         return [f"{type(self).__name__}: {student} has {score} of {full} points" for student, score in wrong.items()]
 
@@ -174,7 +174,7 @@ class Stock(Side):
     def prepare(self, source: str) -> None:
         """One notebook with one graded cell per exercise, released and handed in."""
         (self.folder / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
-        module, stage_id = self.stage.stage.module, self.stage.id
+        module, stage_id = self.stage.spec.module, self.stage.id
         place = self.folder / "source" / stage_id
         place.mkdir(parents=True)
         nbformat.write(self.notebook(), place / f"{module}.ipynb")
@@ -186,7 +186,7 @@ class Stock(Side):
 
     def notebook(self) -> nbformat.NotebookNode:
         """Import the module, run the hidden tests once, give each exercise its points."""
-        stage = self.stage.stage
+        stage = self.stage.spec
         run = RUN_HIDDEN_TESTS.format(root=str(self.stage.root), stage=self.stage.id, module=stage.module)
         cells = [new_code_cell(f"import {stage.module}"), new_code_cell(run)]
         for name, exercise in stage.exercises.items():
@@ -222,7 +222,7 @@ class Ours(Side):
         for student in self.students():
             place = self.folder / "class" / student / self.stage.id
             place.mkdir(parents=True)
-            (place / f"{self.stage.stage.module}.py").write_text(source, encoding="utf-8")
+            (place / f"{self.stage.spec.module}.py").write_text(source, encoding="utf-8")
 
     def grade(self) -> Taken:
         """Grade the class in isolation, nothing kept from before, and file it."""

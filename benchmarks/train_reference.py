@@ -19,8 +19,8 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
-from autograder.corpora.known_language import KnownLanguage
-from autograder.lab import Lab
+from autograder.course.lab import Lab
+from autograder.models.corpora.known_language import KnownLanguage
 from autograder.release.solved import write_solved
 
 # Data → nats per character that its recipe has to reach, at most.

@@ -28,7 +28,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.release.solved import write_solved
 
 WANTED = 0.95

@@ -9,18 +9,18 @@ from dataclasses import replace
 import click
 from rich.console import Console
 
+from autograder.authoring.sample_class import Sample, sample_class, write_class
+from autograder.base.atomic_files import write_atomically
+from autograder.base.results import StageReport, lowest_level
 from autograder.cli.grade import grade_class
 from autograder.cli.shared import FAILURES, LabOption, pass_lab, stage_option, unsafe_option, workers_option
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import STUDENT_PAGES, statistics_of, write_class_page, write_student_pages
-from autograder.fingerprint import SECRET_FILE
-from autograder.grade import Graded, Reuse, stage_files
 from autograder.intake import take_in
 from autograder.integrations.nbgrader import file_results, write_workspace_config
+from autograder.pipeline.fingerprint import SECRET_FILE
+from autograder.pipeline.grade import Graded, Reuse, stage_files
 from autograder.release import write_nbgrader_source
-from autograder.results import StageReport, lowest_level
-from autograder.sample_class import Sample, sample_class, write_class
-from autograder.store import write_atomically
 
 _SECRET = b"no secret: the sample class is public\n"
 

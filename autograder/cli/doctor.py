@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.cli.shared import FAILURES, LabOption, pass_lab
-from autograder.config import ConfigError
+from autograder.course.config import ConfigError
+from autograder.course.lab import LabError
 from autograder.isolation.process import Template, TemplateError
 from autograder.isolation.selfcheck import Probe, proven_level, self_check
 from autograder.judge.pool import refusal
-from autograder.lab import LabError
 
 _PACKAGES = ("torch", "numpy", "pytest", "hypothesis", "nbgrader")
 

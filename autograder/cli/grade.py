@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from autograder.base.atomic_files import write_atomically
+from autograder.base.results import StageReport, encode_results, lowest_level
 from autograder.cli.shared import (
     FAILURES,
     GRADER_ERROR,
@@ -18,16 +20,14 @@ from autograder.cli.shared import (
     unsafe_option,
     workers_option,
 )
+from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
 from autograder.feedback.terminal import print_report
-from autograder.grade import Graded, Grader, Reuse, stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader import file_results, register_release
 from autograder.judge.pool import JudgePool
-from autograder.lab import Lab
-from autograder.results import StageReport, encode_results, lowest_level
-from autograder.store import write_atomically
+from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
 
 
 @click.command()

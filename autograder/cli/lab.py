@@ -4,11 +4,11 @@ import click
 import msgspec
 from rich.console import Console
 
+from autograder.authoring.scaffold import new_stage as write_stage
 from autograder.cli.shared import LabOption, pass_lab
-from autograder.config import schema as config_schema
+from autograder.course.config import schema as config_schema
 from autograder.integrations.nbgrader import register_release
 from autograder.release import release as make_release
-from autograder.scaffold import new_stage as write_stage
 
 
 @click.command()
@@ -49,4 +49,4 @@ def new_stage(option: LabOption, stage_id: str, module: str) -> None:
     console = Console(soft_wrap=True, highlight=False)
     for path in write_stage(option.lab, stage_id, module):
         console.print(path.relative_to(option.lab.root).as_posix())
-    console.print(f"next: python -m autograder.judge.try_stage {stage_id}")
+    console.print(f"next: python -m autograder.authoring.try_stage {stage_id}")

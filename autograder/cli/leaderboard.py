@@ -9,17 +9,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from autograder.at_once import at_once
+from autograder.base.atomic_files import write_atomically
+from autograder.base.parallel_map import parallel_map
 from autograder.cli.isolated import proven_template
 from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option, workers_option
+from autograder.course.lab import Lab, StageFolders
 from autograder.feedback.leaderboard_page import leaderboard_json, leaderboard_page
 from autograder.feedback.leaderboard_terminal import print_leaderboard
-from autograder.grade import stage_files
 from autograder.intake import StageSubmission, take_in
 from autograder.isolation.process import Template
-from autograder.lab import Lab, StageFolders
 from autograder.leaderboard import Entry, Kept, KeptResults, Measurer, rank
-from autograder.store import write_atomically
+from autograder.pipeline.grade import stage_files
 
 
 @click.command()
@@ -51,10 +51,10 @@ def leaderboard(
     """
     lab, console = option.lab, Console(highlight=False)
     stage = lab.stage(stage_id)
-    if not stage.stage.entries:
+    if not stage.spec.entries:
         raise click.UsageError(f"{stage_id} has no leaderboard: grading.yml lists no `entries` for it")
     wanted = [
-        replace(one, attachments=tuple(stage.stage.entries.items())) if one.stage == stage.id else one
+        replace(one, attachments=tuple(stage.spec.entries.items())) if one.stage == stage.id else one
         for one in stage_files(lab, [stage.id])
     ]
     submissions = take_in(paths, wanted)
@@ -89,5 +89,5 @@ def _measure(
     measurer = Measurer(lab, stage, template, kept)
     students = [list(group) for _, group in groupby(submissions, key=lambda one: one.student)]
     with progress(console, "measuring", len(students)) as done:
-        entries = at_once(measurer.measure, students, workers, lambda entry: done(""))
+        entries = parallel_map(measurer.measure, students, workers, lambda entry: done(""))
     return [entry for entry in entries if entry is not None]

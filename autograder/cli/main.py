@@ -8,13 +8,13 @@ from typing import Any
 import click
 from rich.console import Console
 
+from autograder.base.results import ResultsFormatError
 from autograder.cli.shared import GRADER_ERROR, WRONG_USE, LabOption
-from autograder.config import ConfigError
+from autograder.course.config import ConfigError
+from autograder.course.lab import LabError
 from autograder.intake import IntakeError
 from autograder.judge.errors import HiddenTestsError
 from autograder.judge.pool import JudgeError
-from autograder.lab import LabError
-from autograder.results import ResultsFormatError
 
 # Command → its module: each is imported when it is called for, since some need torch and some nbgrader.
 _MODULES = {

@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.at_once import at_once
+from autograder.base.parallel_map import parallel_map
 from autograder.cli.isolated import proven_template
 from autograder.cli.shared import LabOption, pass_lab, progress, unsafe_option, workers_option
-from autograder.corpora.gap import missing_skill
-from autograder.grade import stage_files
 from autograder.intake import take_in
-from autograder.measure import Measurement, measure_hand_in
-from autograder.trained import ModelResult
+from autograder.leaderboard.hand_in import Measurement, measure_hand_in
+from autograder.models import ModelResult
+from autograder.models.corpora.gap import missing_skill
+from autograder.pipeline.grade import stage_files
 
 
 @click.command()
@@ -40,7 +40,7 @@ def measure(option: LabOption, paths: tuple[Path, ...], stage_id: str, workers: 
         proven_template(console, isolated=not unsafe_no_isolation) as template,
         progress(console, "measuring", len(students)) as done,
     ):
-        measurements = at_once(
+        measurements = parallel_map(
             lambda group: measure_hand_in(lab, stage, group, template), students, workers, lambda one: done(one.student)
         )
     console.print(_table(measurements), soft_wrap=True)

@@ -8,8 +8,8 @@ from rich.console import Console
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.feedback.class_terminal import print_class_report
 from autograder.feedback.pages import statistics_of, write_class_page
-from autograder.grade import result_store
 from autograder.integrations.nbgrader import export_csv
+from autograder.pipeline.grade import result_store
 
 
 @click.command()

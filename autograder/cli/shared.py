@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 FAILURES = 1
 WRONG_USE = 2

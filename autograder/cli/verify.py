@@ -7,6 +7,7 @@ from functools import partial
 import click
 from rich.console import Console
 
+from autograder.authoring.verify import Verdict, count_variants, released_problems, verify_stage
 from autograder.cli.shared import (
     FAILURES,
     LabOption,
@@ -17,7 +18,6 @@ from autograder.cli.shared import (
     workers_option,
 )
 from autograder.judge.pool import JudgePool
-from autograder.verify import Verdict, count_variants, released_problems, verify_stage
 
 
 @click.command()

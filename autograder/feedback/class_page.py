@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from autograder.base.results import IsolationLevel, Outcome
 from autograder.feedback.class_statistics import BINS, CheckStatistics, ClassStatistics, StageStatistics
 from autograder.feedback.html import render
-from autograder.results import IsolationLevel, Outcome
 
 SHADES = 5
 

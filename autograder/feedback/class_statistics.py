@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from autograder.config import Config, Stage
+from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
+from autograder.course.config import Config, Stage
+from autograder.course.lab import Lab
+from autograder.course.mistakes import load_mistakes
 from autograder.feedback.needs_help import NeedsHelp, who_needs_help
-from autograder.lab import Lab
-from autograder.mistakes import load_mistakes
-from autograder.results import CheckResult, IsolationLevel, Outcome, StageReport
 
 # A correlation over fewer submissions says more about chance than about the check.
 FEWEST_FOR_DISCRIMINATION = 10

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from autograder.base.results import IsolationLevel
 from autograder.feedback.class_statistics import ClassStatistics, StageStatistics
 from autograder.feedback.text import log_line
-from autograder.results import IsolationLevel
 
 _WARNING = "bold yellow"
 _BETWEEN = 3  # columns from one cell to the next

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from autograder.base.results import Outcome, StageReport
 from autograder.feedback.views import CheckView, stage_view
-from autograder.results import Outcome, StageReport
 
 # What stands in a build service as "the test could not say", as against "the test says no".
 _ERRORS = frozenset({Outcome.ERROR, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.GRADER_ERROR})

@@ -1,7 +1,7 @@
 """What a leaderboard shows, in words and figures; the same for terminal, page and file."""
 
+from autograder.base.text import printable
 from autograder.leaderboard import Place
-from autograder.text import printable
 
 ANONYMOUS = "anonymous"
 LONGEST_NAME = 40

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from autograder.base.results import StageReport
 from autograder.feedback.text import ZERO_WIDTH_SPACE, code_parts, log_line
 from autograder.feedback.views import CheckView, StageView, stage_view
-from autograder.results import StageReport
 
 # What GitHub's Markdown acts upon inside a line; `:` and the dot of `www.` start links without brackets.
 _ACTIVE = re.compile(r"[\\`*_\[\]<>#!~&:@$]|(?<=www)\.", re.IGNORECASE)

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from autograder.base.results import Outcome, StageReport
 from autograder.feedback.views import stage_view
-from autograder.results import Outcome, StageReport
 
 FEW_POINTS = 0.5  # share of a stage's points below which a student is listed
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from autograder.base.atomic_files import write_atomically
+from autograder.base.results import StageReport
+from autograder.course.lab import Lab
+from autograder.course.policy import days_late
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
 from autograder.feedback.student_page import student_page
-from autograder.grade import Graded
-from autograder.lab import Lab
-from autograder.policy import days_late
-from autograder.results import StageReport
-from autograder.store import write_atomically
+from autograder.pipeline.grade import Graded
 
 STUDENT_PAGES = "students"
 
@@ -49,7 +49,7 @@ def _days_late(lab: Lab, one: Graded) -> int:
     policies = lab.config.policies
     return days_late(
         policies.late,
-        due=lab.stage(one.submission.stage).stage.due,
+        due=lab.stage(one.submission.stage).spec.due,
         handed_in=one.submission.handed_in,
         extension_days=policies.extensions.get(one.submission.student, {}).get(one.submission.stage, 0),
     )

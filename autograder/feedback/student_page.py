@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from autograder.config import Config
+from autograder.base.results import StageReport
+from autograder.course.config import Config
 from autograder.feedback.html import render
 from autograder.feedback.source_view import source_lines
 from autograder.feedback.text import one_line
 from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
-from autograder.results import StageReport
 
 
 @dataclass(frozen=True)

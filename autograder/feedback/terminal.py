@@ -7,9 +7,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from autograder.base.results import StageReport
 from autograder.feedback.text import log_line
 from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
-from autograder.results import StageReport
 
 WIDEST = 100  # beyond it, the points are too far from the words
 

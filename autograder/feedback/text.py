@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from autograder.text import printable
+from autograder.base.text import printable
 
 LONGEST_LINE = 400
 ZERO_WIDTH_SPACE = "\u200b"

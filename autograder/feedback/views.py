@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
-from autograder.config import Stage
+from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
+from autograder.course.config import Stage
 from autograder.feedback.text import one_line
-from autograder.results import CheckResult, IsolationLevel, Outcome, StageReport
 
 NOT_ISOLATED = "graded without isolation: these points are provisional"
 NOT_GRADED = "no score yet: the grader failed, not your code"

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from autograder.text import printable
+from autograder.base.text import printable
 
 LARGEST_NOTEBOOK = 20 * 1024 * 1024  # outputs with pictures are kept in it
 LARGEST_ANSWER = 50_000  # characters

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
 
+from autograder.base.text import printable
 from autograder.intake.notebooks import NO_ANSWERS, Answers
-from autograder.text import printable
 
 
 class IntakeError(Exception):

@@ -1,7 +1,7 @@
 """Runs requests against source texts: load a module, call its functions, differentiate through them.
 
 An ``Executor`` knows nothing of processes. A worker serves one to the judge for the submission; a
-``TrustedSession`` runs one in the judge's own process for the course's own code.
+``InProcessSession`` runs one in the judge's own process for the course's own code.
 """
 
 import ast

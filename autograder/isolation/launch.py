@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from autograder.base.results import IsolationLevel
 from autograder.isolation.errors import IsolationUnavailable
 from autograder.isolation.lockdown import Layer, landlock_abi, seccomp_available
-from autograder.results import IsolationLevel
 
 _LOCKED = frozenset({Layer.LIMITS, Layer.PRIVILEGES, Layer.SECCOMP})
 _LAYERS = {

@@ -12,12 +12,12 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from autograder.base.results import IsolationLevel
 from autograder.isolation.control import Control, End, Ended, Failed, Fork, Forked, Reply, Request, Started
 from autograder.isolation.errors import IsolationUnavailable, TemplateError
 from autograder.isolation.launch import available_levels, layers_of, start_program
 from autograder.isolation.lockdown import Layer
 from autograder.isolation.worker import Limits, Worker
-from autograder.results import IsolationLevel
 
 __all__ = ["IsolationUnavailable", "Limits", "Template", "TemplateError", "Worker"]
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.isolation import escapes, launch
+from autograder.base.results import IsolationLevel
+from autograder.isolation import escape_attempts, launch
 from autograder.isolation.errors import WorkerDied
 from autograder.isolation.process import Limits, Template, Worker
 from autograder.isolation.syscalls import call_number
 from autograder.isolation.wire import Reference
-from autograder.results import IsolationLevel
 
 _LIMITS = Limits(memory_mb=256)
 _TOO_MUCH_MEMORY = 512 << 20
@@ -80,7 +80,7 @@ def _probe(name: str, stopped_within: str, stopped_without: str) -> Probe:
 
 
 @contextmanager
-def _setting() -> Iterator[escapes.Setting]:
+def _setting() -> Iterator[escape_attempts.Setting]:
     """Files to read and change, and a server to reach: everything that attempts aim at."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         secret, spare = Path(folder, "secret"), Path(folder, "spare")
@@ -92,7 +92,7 @@ def _setting() -> Iterator[escapes.Setting]:
             "shared_files": str(shared),
             "secret": str(secret),
             "spare": str(spare),
-            "grader_source": escapes.__file__,
+            "grader_source": escape_attempts.__file__,
             "port": server.getsockname()[1],
             "grader": os.getpid(),
             "too_much_memory": _TOO_MUCH_MEMORY,
@@ -106,12 +106,12 @@ def _setting() -> Iterator[escapes.Setting]:
                 left.unlink(missing_ok=True)
 
 
-def _attempts_without_isolation(setting: escapes.Setting) -> dict[str, str]:
+def _attempts_without_isolation(setting: escape_attempts.Setting) -> dict[str, str]:
     """What stops each attempt when nothing of ours does; nothing is known when they cannot be run."""
     descriptors = os.pipe()  # what was left open
     try:
         done = subprocess.run(
-            [sys.executable, "-S", "-s", "-P", escapes.__file__, json.dumps(setting)],
+            [sys.executable, "-S", "-s", "-P", escape_attempts.__file__, json.dumps(setting)],
             env={**launch.environment(), "SECRET": "secret"},
             pass_fds=descriptors,
             capture_output=True,
@@ -127,9 +127,9 @@ def _attempts_without_isolation(setting: escapes.Setting) -> dict[str, str]:
     return stopped
 
 
-def _attempts_within(template: Template, setting: escapes.Setting) -> Iterator[tuple[str, str]]:
+def _attempts_within(template: Template, setting: escape_attempts.Setting) -> Iterator[tuple[str, str]]:
     worker: Worker | None = None
-    for name in escapes.ATTEMPTS:
+    for name in escape_attempts.ATTEMPTS:
         if name in _NAMESPACES_ONLY and template.level is not IsolationLevel.KERNEL_NAMESPACES:
             continue
         worker = worker or _worker_with_attempts(template)
@@ -145,6 +145,6 @@ def _attempts_within(template: Template, setting: escapes.Setting) -> Iterator[t
 
 def _worker_with_attempts(template: Template) -> Worker:
     worker = template.spawn(_LIMITS)
-    source = Path(escapes.__file__).read_text(encoding="utf-8")
-    worker.request("load", modules={"escapes": source}, main="escapes")
+    source = Path(escape_attempts.__file__).read_text(encoding="utf-8")
+    worker.request("load", modules={"escape_attempts": source}, main="escape_attempts")
     return worker

@@ -23,8 +23,8 @@ from pathlib import Path
 from autograder.isolation import lockdown
 from autograder.isolation.control import Control, End, Ended, Failed, Fork, Forked, Request, Started
 from autograder.isolation.executor import seed_all
+from autograder.isolation.huge_pages import use_huge_pages
 from autograder.isolation.lockdown import Layer
-from autograder.isolation.pages import use_huge_pages
 from autograder.isolation.preload import hide_origin, preload, remember_library
 from autograder.isolation.readable import readable_paths
 from autograder.isolation.serving import LOCKING_FAILED, SOCKET, serve

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.isolation.errors import DeathReason, TemplateError, WorkerDied, value_of
+from autograder.isolation.process_clock import WatchedProcess
 from autograder.isolation.serving import NO_MEMORY, READY, UNSENDABLE
 from autograder.isolation.stream import Deadline, DeadlinePassed, OutputFlood, StreamClosed, WorkerStream
-from autograder.isolation.watch import WatchedProcess
 from autograder.isolation.wire import REQUESTS, Caps, ProtocolError, decode, encode
 
 # A worker that sleeps burns no CPU time: it may take this many times its CPU seconds on the clock on the wall.

@@ -7,9 +7,9 @@ loses this check and no check that the student passed.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from autograder.course.mistakes import Mistake
 from autograder.judge.recorder import Exchange
 from autograder.judge.replay import Replays
-from autograder.mistakes import Mistake
 
 
 def explain(

@@ -8,9 +8,9 @@ import re
 import tokenize
 from collections.abc import Iterable, Iterator
 
-from autograder.config import Stage
-from autograder.forbidden import short_name
-from autograder.results import CheckResult
+from autograder.base.results import CheckResult
+from autograder.course.config import Stage
+from autograder.course.forbidden import short_name
 
 _MOST_NOTES = 10
 # The ways round a refusal that tests/attacks/ways_around.py tries, as they look in code. Many have an honest use.

@@ -10,12 +10,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from autograder.isolation.trusted import TrustedSession
+from autograder.course.lab import StageFolders
+from autograder.isolation.in_process import InProcessSession
 from autograder.judge.attachments import Attachments
+from autograder.judge.course_code import CourseCode
 from autograder.judge.errors import HiddenTestsError
 from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenForCheck
-from autograder.judge.trusted_code import Trusted
-from autograder.lab import StageFolders
 
 # Two of these collect garbage at the end of a run: twice 0.1 s once torch is imported, more after a fork.
 _UNUSED_PLUGINS = (
@@ -38,7 +38,7 @@ _PROFILE = "judge"
 def run_checks(
     stage: StageFolders,
     open_session: OpenForCheck,
-    trusted: Trusted,
+    trusted: CourseCode,
     seed: int,
     only: frozenset[str] | None = None,
     attachments: Attachments | None = None,
@@ -59,21 +59,21 @@ def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
     Raises:
         HiddenTestsError: the tests cannot be collected.
     """
-    plugin = JudgePlugin(lambda *_: TrustedSession(), TrustedSession, seed=0)
+    plugin = JudgePlugin(lambda *_: InProcessSession(), InProcessSession, seed=0)
     _run_pytest(stage, plugin, "--collect-only")
     return plugin.records
 
 
-def open_trusted(stage: StageFolders, trusted: Trusted) -> TrustedSession:
+def open_trusted(stage: StageFolders, trusted: CourseCode) -> InProcessSession:
     """The reference, loaded in this process."""
-    session = TrustedSession()
-    session.request("load", modules=dict(trusted.modules), main=stage.stage.module)
+    session = InProcessSession()
+    session.request("load", modules=dict(trusted.modules), main=stage.spec.module)
     return session
 
 
 def _run_pytest(stage: StageFolders, plugin: JudgePlugin, *more: str) -> None:
     folder = stage.hidden_tests
-    with _apart(folder), _judge_profile(stage.stage.max_examples), _silence():
+    with _apart(folder), _judge_profile(stage.spec.max_examples), _silence():
         pytest.main([str(folder), f"--rootdir={folder}", *_PYTEST_ARGUMENTS, *more], plugins=[plugin])
     if plugin.problems:
         raise HiddenTestsError("\n".join([f"{folder}: the hidden tests cannot run:", *plugin.problems]))
@@ -87,10 +87,12 @@ def _run_pytest(stage: StageFolders, plugin: JudgePlugin, *more: str) -> None:
 def _apart(folder: Path) -> Iterator[None]:
     """Keep settings of this process out of the run, and what the run imports out of this process.
 
-    Two stages may have test files and helpers of the same name, and each has to get its own.
+    Two stages, or a stage and this process, may have test files and helpers of the same name; each gets its own.
     """
-    environment, path, modules = dict(os.environ), list(sys.path), set(sys.modules)
-    bytecode = sys.dont_write_bytecode
+    environment, path, bytecode = dict(os.environ), list(sys.path), sys.dont_write_bytecode
+    own_names = {file.stem for file in folder.glob("*.py")}
+    set_aside = {name: sys.modules.pop(name) for name in own_names & sys.modules.keys()}
+    modules = set(sys.modules)
     for name in _PYTEST_VARIABLES:
         os.environ.pop(name, None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
@@ -105,6 +107,7 @@ def _apart(folder: Path) -> Iterator[None]:
         for name in sys.modules.keys() - modules:
             if Path(getattr(sys.modules[name], "__file__", None) or "").is_relative_to(folder):
                 del sys.modules[name]
+        sys.modules.update(set_aside)
 
 
 @contextlib.contextmanager

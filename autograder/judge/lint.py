@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from autograder.course.lab import StageFolders
 from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.plugin import CheckRecord
-from autograder.lab import StageFolders
 
 # Each of these lets wrong results through: empty tensors, broadcasting, NaN, an object of the
 # student's own whose `==` is always true. `autograder.judge.compare` is the one comparison.
@@ -28,9 +28,10 @@ def lint_hidden_tests(stage: StageFolders) -> Iterator[str]:
         for line, problem in sorted(_file_problems(path)):
             yield f"{path.name}:{line}: {problem}"
     records = collect_checks(stage)
-    for check in sorted(stage.stage.checks.keys() - records.keys()):
+    listed = set(stage.spec.check_ids)
+    for check in sorted(listed - records.keys()):
         yield f"grading.yml lists {check}, but no hidden test has that name"
-    for check in sorted(records.keys() - stage.stage.checks.keys()):
+    for check in sorted(records.keys() - listed):
         yield f"hidden test {check} has no points in grading.yml"
     for check, record in records.items():
         yield from (f"{check}: {problem}" for problem in _wording_problems(record))

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from autograder.results import CheckResult, IsolationLevel
+from autograder.base.results import CheckResult, IsolationLevel
 
 _LENGTH = struct.Struct("<Q")
 

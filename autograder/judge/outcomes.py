@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
 from autograder.judge.attachments import NotHandedIn
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
-from autograder.results import Outcome
-from autograder.trained import TrainedModelError
+from autograder.models import TrainedModelError
 
 _DEATHS = {
     DeathReason.TIMEOUT: (Outcome.TIMEOUT, "it used up its computing time"),
@@ -23,7 +23,7 @@ _DEATHS = {
 
 
 @dataclass(frozen=True)
-class Place:
+class SourceLocation:
     """Where in the student's file a check points."""
 
     file: str
@@ -46,7 +46,7 @@ class Ending:
 
     outcome: Outcome
     what: str = ""
-    place: Place | None = None
+    place: SourceLocation | None = None
     doubtful: bool = False
     forbidden: str = ""
 
@@ -79,15 +79,15 @@ class SourceMap:
         }
         return cls(file, len(lines), functions)
 
-    def of_exercise(self, exercise: str) -> Place:
+    def of_exercise(self, exercise: str) -> SourceLocation:
         """Where the exercise's function or class begins."""
-        return Place(self.file, self.functions.get(exercise), exercise)
+        return SourceLocation(self.file, self.functions.get(exercise), exercise)
 
-    def of_error(self, error: SubmissionError) -> Place | None:
+    def of_error(self, error: SubmissionError) -> SourceLocation | None:
         """The innermost line of the student's file that the error passed through."""
         return self.of_frames(error.frames)
 
-    def of_frames(self, frames: Sequence[Frame]) -> Place | None:
+    def of_frames(self, frames: Sequence[Frame]) -> SourceLocation | None:
         """The innermost line of the student's file among these.
 
         Lines and names come from the student's process: a line is held to the file, a name to the
@@ -96,7 +96,7 @@ class SourceMap:
         for frame in reversed(frames):
             if frame.file == self.file and 1 <= frame.line <= self.lines:
                 known = {name.rpartition(".")[2] for name in self.functions}
-                return Place(self.file, frame.line, frame.function if frame.function in known else "")
+                return SourceLocation(self.file, frame.line, frame.function if frame.function in known else "")
         return None
 
 
@@ -110,7 +110,7 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
         place = source.of_error(cause) if isinstance(cause, SubmissionError) else None
         return Ending(Outcome.FAILED, error.what, place)
     if isinstance(error, NotHandedIn):
-        return Ending(Outcome.NOT_ATTEMPTED, str(error), Place(error.file))
+        return Ending(Outcome.NOT_ATTEMPTED, str(error), SourceLocation(error.file))
     if isinstance(error, TrainedModelError):
         return Ending(Outcome.FAILED, str(error))
     if isinstance(error, WorkerDied):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from autograder.base.results import IsolationLevel, lowest_level
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
-from autograder.results import IsolationLevel, lowest_level
 
 # One thread each: the pool is what uses the cores, and two OpenMP pools beside each other are
 # many times slower than none.

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from autograder.config import Stage
-from autograder.forbidden import FORBIDDABLE, short_name
+from autograder.base.results import Outcome
+from autograder.course.config import Stage
+from autograder.course.forbidden import FORBIDDABLE, short_name
 from autograder.isolation.errors import Frame, SubmissionError, WorkerDied
 from autograder.isolation.worker import Worker
 from autograder.judge.outcomes import Ending, SourceMap
 from autograder.judge.recorder import Session, close
-from autograder.results import Outcome
 
 HINT = "build it from simpler operations: what that function does inside is what the exercise is about"
 
@@ -45,7 +45,7 @@ class Refusals:
     ) -> None:
         self._main = stage.module
         self._modules = dict(modules)
-        self._forbidden = {check: exercise.forbid for check, (_, exercise) in stage.checks.items() if forbid}
+        self._forbidden = {check.id: stage.exercises[check.exercise].forbid for check in stage.checks if forbid}
         self._open_session = open_session
         self._begun: dict[str, _Begun] = {}
         self._found: dict[str, list[Refusal]] = {}

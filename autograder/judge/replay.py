@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.course.lab import LabError
+from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.wire import Handle
 from autograder.judge.recorder import Exchange
-from autograder.lab import LabError
-from autograder.mistakes import Mistake
 
 # Requests replayed for one submission, all mistakes together. Counted, not timed: the same
 # submission gets the same report on every machine.
@@ -57,14 +57,14 @@ class Replays:
 
     def _alike(self, exchanges: Sequence[Exchange], source: str) -> bool:
         """Whether the module with this text gives every one of these replies."""
-        session = TrustedSession()
+        session = InProcessSession()
         try:
             session.request("load", modules={**self._modules, self._main: source}, main=self._main)
         except SubmissionError:
             return False
         return all(self._answers_alike(session, exchange) for exchange in exchanges)
 
-    def _answers_alike(self, session: TrustedSession, exchange: Exchange) -> bool:
+    def _answers_alike(self, session: InProcessSession, exchange: Exchange) -> bool:
         self._left -= 1
         if self.exhausted:
             return False

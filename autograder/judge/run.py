@@ -4,20 +4,20 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from autograder.config import Exercise
+from autograder.base.results import CheckResult, Outcome
+from autograder.course.config import Check, Exercise
+from autograder.course.lab import StageFolders
+from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.judge.attachments import Attachments
+from autograder.judge.course_code import CourseCode
 from autograder.judge.diagnose import explain
 from autograder.judge.hidden_tests import open_trusted, run_checks
-from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, Place, SourceMap, ending_of, error_word
+from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, SourceLocation, SourceMap, ending_of, error_word
 from autograder.judge.plugin import CheckRecord
 from autograder.judge.recorder import Session, close
 from autograder.judge.refusals import HINT, Refusals
-from autograder.judge.trusted_code import Trusted
 from autograder.judge.unrun import check_title, unrun_stage
-from autograder.lab import StageFolders
-from autograder.mistakes import Mistake
-from autograder.results import CheckResult, Outcome
 
 _LOAD_FIRST = "mend this first: nothing else of the stage could be looked at"
 
@@ -26,7 +26,7 @@ def judge_stage(
     stage: StageFolders,
     modules: Mapping[str, str],
     open_session: Callable[[], Session],
-    trusted: Trusted,
+    trusted: CourseCode,
     seed: int,
     *,
     forbid: bool = True,
@@ -48,8 +48,8 @@ def judge_stage(
     Returns:
         One result per check that was to run, in the order of ``grading.yml``.
     """
-    main = stage.stage.module
-    expected = {check: of for check, of in stage.stage.checks.items() if only is None or check in only}
+    main = stage.spec.module
+    expected = [check for check in stage.spec.checks if only is None or check.id in only]
     try:
         source = _load_once(open_session, modules, main)
     except SubmissionError as error:
@@ -60,7 +60,7 @@ def judge_stage(
         what = f"{main}.py cannot be loaded: {ending.what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    refusals = Refusals(stage.stage, modules, open_session, forbid)
+    refusals = Refusals(stage.spec, modules, open_session, forbid)
     try:
         records = run_checks(stage, refusals.open, trusted, seed, only, attachments)
     finally:
@@ -69,8 +69,15 @@ def judge_stage(
     endings = _explain_our_errors(stage, endings, trusted, seed, attachments)
     named = _name_mistakes(records, endings, stage, trusted)
     return tuple(
-        _result(check, name, exercise, records.get(check), endings.get(check), source, named.get(check))
-        for check, (name, exercise) in expected.items()
+        _result(
+            check,
+            stage.spec.exercises[check.exercise],
+            records.get(check.id),
+            endings.get(check.id),
+            source,
+            named.get(check.id),
+        )
+        for check in expected
     )
 
 
@@ -99,7 +106,7 @@ def _ending(record: CheckRecord, source: SourceMap) -> Ending:
 def _explain_our_errors(
     stage: StageFolders,
     endings: Mapping[str, Ending],
-    trusted: Trusted,
+    trusted: CourseCode,
     seed: int,
     attachments: Attachments | None,
 ) -> dict[str, Ending]:
@@ -120,25 +127,24 @@ def _name_mistakes(
     records: Mapping[str, CheckRecord],
     endings: Mapping[str, Ending],
     stage: StageFolders,
-    trusted: Trusted,
+    trusted: CourseCode,
 ) -> dict[str, Mistake]:
     """The mistake behind each check that gave a wrong answer or raised, where one can be told."""
     failed = {
         check: records[check].exchanges
         for check, ending in endings.items()
         if ending.outcome in (Outcome.FAILED, Outcome.ERROR) and not ending.forbidden
-        if check not in stage.stage.attached_checks  # what was trained is no question of the code alone
+        if check not in stage.spec.attached_checks  # what was trained is no question of the code alone
     }
     passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
-    not_passed = frozenset(stage.stage.checks) - passed
-    named = explain(failed, not_passed, trusted.mistakes, trusted.modules, stage.stage.module)
+    not_passed = frozenset(stage.spec.check_ids) - passed
+    named = explain(failed, not_passed, trusted.mistakes, trusted.modules, stage.spec.module)
     by_id = {mistake.id: mistake for mistake in trusted.mistakes}
     return {check: by_id[name] for check, name in named.items()}
 
 
 def _result(
-    check: str,
-    exercise_name: str,
+    check: Check,
     exercise: Exercise,
     record: CheckRecord | None,
     ending: Ending | None,
@@ -147,11 +153,11 @@ def _result(
 ) -> CheckResult:
     record, ending = record or CheckRecord(), ending or NO_RECORD
     result = CheckResult(
-        id=check,
-        title=record.title or check_title(check),
-        exercise=exercise_name,
+        id=check.id,
+        title=record.title or check_title(check.id),
+        exercise=check.exercise,
         outcome=ending.outcome,
-        points=exercise.checks[check],
+        points=check.points,
         bonus=exercise.bonus,
         what=_what(ending, mistake),
         mistake=mistake.id if mistake else None,
@@ -160,7 +166,7 @@ def _result(
     )
     if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
         return result
-    own_place = Place(exercise.attachments[0]) if exercise.attachments else source.of_exercise(exercise_name)
+    own_place = SourceLocation(exercise.attachments[0]) if exercise.attachments else source.of_exercise(check.exercise)
     place = ending.place or own_place
     return msgspec.structs.replace(result, where=str(place), hint=HINT if ending.forbidden else record.hint)
 

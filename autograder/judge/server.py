@@ -18,17 +18,17 @@ from pathlib import Path
 import hypothesis
 import msgspec
 
+from autograder.base.results import IsolationLevel
+from autograder.course.lab import Lab
 from autograder.isolation.lockdown import die_with_parent
 from autograder.isolation.preload import import_rest_of_torch
 from autograder.isolation.process import IsolationUnavailable, Limits, Template
 from autograder.isolation.selfcheck import self_check
 from autograder.judge.attachments import Attachments
+from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.lab import Lab
-from autograder.results import IsolationLevel
 
 # Beyond any honest job: every check of a stage used up its own deadlines, and then some.
 JOB_SECONDS = 1800
@@ -40,7 +40,7 @@ class Server:
     def __init__(self, lab: Lab, isolated: bool) -> None:
         self._lab = lab
         self._isolated = isolated
-        self._trusted: dict[str, Trusted] = {}
+        self._trusted: dict[str, CourseCode] = {}
         self._template = self._start_template()
 
     def ready(self) -> Ready:
@@ -75,17 +75,17 @@ class Server:
         self._template.close()
         self._template = self._start_template()
 
-    def _warm(self, stage_id: str) -> Trusted:
+    def _warm(self, stage_id: str) -> CourseCode:
         """Read the course's code, and import whatever the hidden tests import, once."""
         if stage_id not in self._trusted:
             stage = self._lab.stage(stage_id)
-            trusted = read_trusted(self._lab, stage)
+            trusted = read_course_code(self._lab, stage)
             collect_checks(stage)
             _spare_the_forks()
             self._trusted[stage_id] = trusted
         return self._trusted[stage_id]
 
-    def _in_fork(self, job: Job, trusted: Trusted) -> Reply:
+    def _in_fork(self, job: Job, trusted: CourseCode) -> Reply:
         reading, writing = os.pipe()
         parent = os.getpid()
         child = os.fork()
@@ -107,11 +107,11 @@ class Server:
         reply: Reply = msgspec.msgpack.decode(raw, type=Reply)
         return reply
 
-    def _judge_and_exit(self, job: Job, trusted: Trusted, writing: int) -> None:
+    def _judge_and_exit(self, job: Job, trusted: CourseCode, writing: int) -> None:
         reply: Reply
         try:
             stage = self._lab.stage(job.stage)
-            limits = stage.stage.limits
+            limits = stage.spec.limits
             allowed = Limits(
                 call_cpu_seconds=limits.call_cpu_seconds,
                 worker_cpu_seconds=limits.check_cpu_seconds,

@@ -3,8 +3,8 @@
 In a module of its own: the pipeline needs it, and needs neither torch nor pytest for it.
 """
 
-from autograder.lab import StageFolders
-from autograder.results import CheckResult, Outcome
+from autograder.base.results import CheckResult, Outcome
+from autograder.course.lab import StageFolders
 
 
 def unrun_stage(
@@ -21,18 +21,18 @@ def unrun_stage(
     """
     return tuple(
         CheckResult(
-            id=check,
-            title=check_title(check),
-            exercise=name,
+            id=check.id,
+            title=check_title(check.id),
+            exercise=check.exercise,
             outcome=outcome,
-            points=exercise.checks[check],
-            bonus=exercise.bonus,
+            points=check.points,
+            bonus=stage.spec.exercises[check.exercise].bonus,
             what=what,
             where=where,
             hint=hint,
         )
-        for check, (name, exercise) in stage.stage.checks.items()
-        if only is None or check in only
+        for check in stage.spec.checks
+        if only is None or check.id in only
     )
 
 

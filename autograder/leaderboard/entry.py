@@ -6,20 +6,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from autograder.corpora.held_out import plays_of
-from autograder.fingerprint import class_secret, course_secret, stage_fingerprint
+from autograder.base.text import printable
+from autograder.course.lab import Lab, StageFolders
 from autograder.intake import Refusal, RefusalReason, RefusedError, StageSubmission
 from autograder.intake.sources import check_source
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Template
-from autograder.lab import Lab, StageFolders
 from autograder.leaderboard.events import EVENTS, event_of
+from autograder.leaderboard.hand_in import loaded_twice
 from autograder.leaderboard.kept import KeptResults
-from autograder.measure import loaded_twice
-from autograder.stand_ins import modules_for
-from autograder.text import printable
-from autograder.trained import TrainedModelError
-from autograder.trained.entry import (
+from autograder.models import TrainedModelError
+from autograder.models.corpora.held_out import plays_of
+from autograder.models.entry import (
     LONGEST_NAME,
     MODULE,
     RECORD_FILE,
@@ -29,7 +27,9 @@ from autograder.trained.entry import (
     grade_entry,
     read_entry_record,
 )
-from autograder.trained.result import MeanLoss
+from autograder.models.result import MeanLoss
+from autograder.pipeline.fingerprint import class_secret, course_secret, stage_fingerprint
+from autograder.pipeline.stand_ins import modules_for
 
 _LONGEST_PROBLEM = 300
 

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from autograder.store import write_atomically
+from autograder.base.atomic_files import write_atomically
 
 T = TypeVar("T", bound=msgspec.Struct)
 

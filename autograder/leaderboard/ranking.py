@@ -6,7 +6,7 @@ from statistics import fmean
 
 from autograder.leaderboard.entry import Entry, Measured
 from autograder.leaderboard.events import EVENTS, Event, event_of
-from autograder.trained.result import standard_error
+from autograder.models.result import standard_error
 
 # Beyond so many of its standard errors, a difference is no accident of the text that was drawn.
 TIED_WITHIN = 2.0

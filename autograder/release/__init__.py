@@ -6,7 +6,7 @@ date. Nothing is touched unless everything could be made.
 
 from dataclasses import dataclass
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.release.contents import assignments, generated_earlier, stage_files
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder, replace_folder, restore_folder

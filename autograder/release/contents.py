@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from autograder.lab import Lab, StageFolders
+from autograder.course.lab import Lab, StageFolders
 from autograder.release.course import COURSE_FILE, course_file
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder
@@ -53,7 +53,7 @@ def stage_files(stage: StageFolders) -> dict[str, FileContent]:
     Raises:
         ReleaseError: one of them is missing, or would show a solution.
     """
-    module = stage.stage.module
+    module = stage.spec.module
     reference = stage.reference_source()
     stub = strip_solutions(reference, str(stage.reference))
     notebook = build_notebook(stage)
@@ -77,7 +77,7 @@ def _all_files(lab: Lab) -> Iterator[tuple[str, FileContent]]:
     for stage in lab.stages():
         for name, file in stage_files(stage).items():
             yield f"{stage.id}/{name}", file
-        for data in stage.stage.data:
+        for data in stage.spec.data:
             yield from _data_files(lab, stage, data)
     skeleton = lab.root / "solutions" / "student_repository"
     if not skeleton.is_dir():

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from autograder.lab import Lab, StageFolders
+from autograder.course.lab import Lab, StageFolders
 from autograder.release.public_tests import public_tests
 from autograder.release.stubs import refuse_leaks, strip_solutions
 
@@ -34,14 +34,14 @@ def course_file(lab: Lab) -> bytes:
 def _stage(stage: StageFolders) -> dict[str, Any]:
     tests = public_tests(stage)
     reference = stage.reference_source()
-    hints = {f"grading.yml, hints of {name}": "\n".join(one.hints) for name, one in stage.stage.exercises.items()}
+    hints = {f"grading.yml, hints of {name}": "\n".join(one.hints) for name, one in stage.spec.exercises.items()}
     refuse_leaks(reference, str(stage.reference), hints)
     return {
         "id": stage.id,
-        "title": stage.stage.title,
-        "module": stage.stage.module,
-        "needs": list(stage.stage.needs),
-        "due": stage.stage.due,
+        "title": stage.spec.title,
+        "module": stage.spec.module,
+        "needs": list(stage.spec.needs),
+        "due": stage.spec.due,
         "exercises": [
             {
                 "name": name,
@@ -53,12 +53,12 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
                 "attachments": list(exercise.attachments),
                 "tests": list(tests[name]),
             }
-            for name, exercise in stage.stage.exercises.items()
+            for name, exercise in stage.spec.exercises.items()
         ],
         "questions": [
             {"name": name, "title": question.title, "points": question.points}
-            for name, question in stage.stage.questions.items()
+            for name, question in stage.spec.questions.items()
         ],
-        "attachments": {**stage.stage.attachments, **stage.stage.entries},
+        "attachments": {**stage.spec.attachments, **stage.spec.entries},
         "stub": strip_solutions(reference, str(stage.reference)),
     }

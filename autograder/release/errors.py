@@ -1,6 +1,6 @@
 """What stops a release."""
 
-from autograder.lab import LabError
+from autograder.course.lab import LabError
 
 
 class ReleaseError(LabError):

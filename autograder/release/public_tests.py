@@ -3,7 +3,7 @@
 import ast
 import shlex
 
-from autograder.lab import StageFolders
+from autograder.course.lab import StageFolders
 from autograder.release.errors import ReleaseError
 from autograder.release.sheets import exercise_cells
 
@@ -17,14 +17,14 @@ def public_tests(stage: StageFolders) -> dict[str, tuple[str, ...]]:
         ReleaseError: a cell that selects no tests, or a test that no cell selects: a student who works
             through the exercises would never meet it.
     """
-    file = stage.folder / f"test_{stage.stage.module}.py"
+    file = stage.folder / f"test_{stage.spec.module}.py"
     names = _test_functions(file.read_text(encoding="utf-8"))
     found: dict[str, tuple[str, ...]] = {}
     for exercise, source in exercise_cells(stage).items():
         place = f"{stage.sheet}: the cell of exercise `{exercise}`"
         selection = _selection(source)
         if selection is None:
-            if stage.stage.exercises[exercise].attachments:
+            if stage.spec.exercises[exercise].attachments:
                 found[exercise] = ()  # what is handed in is a file: there is nothing to call
                 continue
             fix = f"let it run `!python -m pytest -q {file.name} -k NAME`"

@@ -9,8 +9,8 @@ from typing import Any
 import jupytext
 from nbformat import NotebookNode
 
-from autograder.config import Stage
-from autograder.lab import StageFolders
+from autograder.course.config import Stage
+from autograder.course.lab import StageFolders
 from autograder.release.errors import ReleaseError
 
 # In the script that becomes every sheet's first cell: what the release fills in.
@@ -67,10 +67,10 @@ def exercise_cells(stage: StageFolders) -> dict[str, str]:
     """
     found = [(cell.metadata["exercise"], cell.source) for cell in _read_cells(stage) if "exercise" in cell.metadata]
     counts = Counter(name for name, _ in found)
-    for name in stage.stage.exercises:
+    for name in stage.spec.exercises:
         _expect_one("exercise", name, counts[name], stage)
     sources = dict(found)
-    return {name: sources[name] for name in stage.stage.exercises}
+    return {name: sources[name] for name in stage.spec.exercises}
 
 
 def _read_cells(stage: StageFolders) -> list[NotebookNode]:
@@ -92,7 +92,7 @@ def _role(cell: NotebookNode, stage: StageFolders) -> dict[str, Any] | None:
         _refuse_hidden_checks(cell.source, name, stage)
         return {"grade_id": check_id(name), "grade": True, "solution": False, "locked": True, **_points(stage, name)}
     if (name := cell.metadata.get("question")) is not None:
-        question = stage.stage.questions.get(name)
+        question = stage.spec.questions.get(name)
         if question is None:
             raise ReleaseError(f"{stage.sheet}: grading.yml lists no question `{name}` in {stage.id}")
         return {"grade_id": name, "grade": True, "solution": True, "locked": False, "points": question.points}
@@ -100,14 +100,14 @@ def _role(cell: NotebookNode, stage: StageFolders) -> dict[str, Any] | None:
 
 
 def _points(stage: StageFolders, name: str) -> dict[str, int]:
-    exercise = stage.stage.exercises.get(name)
+    exercise = stage.spec.exercises.get(name)
     if exercise is None:
         raise ReleaseError(f"{stage.sheet}: grading.yml lists no exercise `{name}` in {stage.id}")
     return {"points": 0 if exercise.bonus else exercise.points}
 
 
 def _refuse_hidden_checks(source: str, name: str, stage: StageFolders) -> None:
-    for check in stage.stage.checks:
+    for check in stage.spec.check_ids:
         if check in source:
             raise ReleaseError(f"{stage.sheet}: the cell of exercise `{name}` names the hidden check `{check}`")
 
@@ -152,7 +152,7 @@ def _cell_id(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str
 
 def _check_complete(cells: list[dict[str, Any]], stage: StageFolders) -> None:
     found = Counter(cell["metadata"]["nbgrader"]["grade_id"] for cell in cells if "nbgrader" in cell["metadata"])
-    for kind, name, grade_id in _expected(stage.stage):
+    for kind, name, grade_id in _expected(stage.spec):
         _expect_one(kind, name, found[grade_id], stage)
 
 

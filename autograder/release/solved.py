@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.release.folders import FileContent, read_folder
 
 

@@ -1,4 +1,4 @@
-"""Writes train.txt and validation.txt: two texts in the language of `autograder.corpora.known_language`.
+"""Writes train.txt and validation.txt: two texts in the language of `autograder.models.corpora.known_language`.
 
 Run it from the lab's root: `python data/known_language/prepare.py`.
 """
@@ -6,7 +6,7 @@ Run it from the lab's root: `python data/known_language/prepare.py`.
 from pathlib import Path
 from random import Random
 
-from autograder.corpora.known_language import KnownLanguage
+from autograder.models.corpora.known_language import KnownLanguage
 
 # File → its length in characters; the place in the list is the seed of its text.
 LENGTHS = {"train.txt": 1_000_000, "validation.txt": 100_000}

@@ -5,7 +5,7 @@ to one over the queries), `np.polyfit`, whose `w` are square roots of weights, r
 libraries, and what NumPy makes easy to write and wrong.
 """
 
-from autograder.mistakes import mistake
+from autograder.course.mistakes import mistake
 
 GAUSSIAN = "return np.exp(-(u**2) / 2) / math.sqrt(2 * math.pi)"
 EPANECHNIKOV = "return 0.75 * np.maximum(1 - u**2, 0)"

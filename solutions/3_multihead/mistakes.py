@@ -1,6 +1,6 @@
 """Named mistakes of stage 3, as students make them."""
 
-from autograder.mistakes import mistake
+from autograder.course.mistakes import mistake
 
 MISTAKES = {
     "split_heads": (

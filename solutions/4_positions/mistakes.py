@@ -1,6 +1,6 @@
 """Named mistakes of stage 4, as students make them."""
 
-from autograder.mistakes import mistake
+from autograder.course.mistakes import mistake
 
 INTERLEAVED = "return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(-2)"
 CLOCKS = "exponent = torch.arange(0, d_model, 2, device=device) / d_model"

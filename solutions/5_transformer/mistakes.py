@@ -1,6 +1,6 @@
 """Named mistakes of stage 5, as students make them."""
 
-from autograder.mistakes import mistake
+from autograder.course.mistakes import mistake
 
 # Pieces of the reference that several mistakes change.
 LN_CENTRED = "centred = x - x.mean(dim=-1, keepdim=True)"

@@ -1,6 +1,6 @@
 """Named mistakes of stage 6, as students make them."""
 
-from autograder.mistakes import mistake
+from autograder.course.mistakes import mistake
 
 MISTAKES = {
     "cross_entropy": (

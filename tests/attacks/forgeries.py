@@ -133,7 +133,7 @@ def answer(*args):
     raise RuntimeError("nothing found")
 """),
     "imports the reference": "from tiny_reference import *\nfrom solutions.tiny import *\n",
-    "imports the hidden tests": "from test_tiny_hidden import *\n",
+    "imports the hidden tests": "from test_tiny import *\n",
     # Pretending to be the grader
     "prints a result as a notebook would": _with_functions("""
 import json

@@ -7,12 +7,12 @@ import torch
 from forgeries import FORGERIES, LEAKS
 from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 
+from autograder.base.results import CheckResult, Outcome
+from autograder.course.lab import Lab
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student
-from autograder.isolation.trusted import TrustedSession
 from autograder.judge.messages import Job, Judged
 from autograder.judge.pool import JudgePool
-from autograder.lab import Lab
-from autograder.results import CheckResult, Outcome
 
 RIGHT = solution(double="return 2 * x", total="return x.sum(axis)", halve="return x / 2")
 
@@ -73,7 +73,7 @@ def test_what_one_submission_did_is_not_there_for_the_next(judges):
 
 def test_an_object_that_never_ends_is_not_iterated_over():
     """``torch.autograd.grad`` iterates over what it is given: an endless sequence kept a check busy for a minute."""
-    session = TrustedSession()
+    session = InProcessSession()
     endless = "class Endless:\n    def __getitem__(self, index):\n        return self\n"
     session.load({"endless": f"{endless}\ndef answer():\n    return Endless()\n"}, "endless")
     result = Student(session).answer()

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import reaching_out
 
+from autograder.base.results import IsolationLevel
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.launch import available_levels
 from autograder.isolation.lockdown import Layer
 from autograder.isolation.process import Limits, Template, Worker
 from autograder.isolation.wire import Reference
-from autograder.results import IsolationLevel
 
 SOURCE = Path(reaching_out.__file__).read_text(encoding="utf-8")
 ATTACKS = [

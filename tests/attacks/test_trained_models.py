@@ -10,12 +10,11 @@ import pytest
 import safetensors.torch
 import torch
 
-from autograder.corpora.known_language import KnownLanguage
+from autograder.base.results import CheckResult, Outcome
+from autograder.course.lab import Lab, needed_stages
 from autograder.judge.messages import Attached, Job, Judged
 from autograder.judge.pool import JudgePool
-from autograder.judge.trusted_code import needed_stages
-from autograder.lab import Lab
-from autograder.results import CheckResult, Outcome
+from autograder.models.corpora.known_language import KnownLanguage
 
 STAGE, WEIGHTS, RECORD = "6_gpt", "gpt.safetensors", "training.json"
 BELONGS = "test_trained_model_belongs_to_the_code"
@@ -46,13 +45,13 @@ def files(lab: Lab) -> Files:
 def judge(lab: Lab, judges: JudgePool, files: Files, more: str = "") -> dict[str, CheckResult]:
     """The results of the trained model's checks; ``more`` is added to the reference's module."""
     stage = lab.stage(STAGE)
-    modules = {one.stage.module: one.reference_source() for one in needed_stages(lab, stage)}
-    modules[stage.stage.module] += more
+    modules = {one.spec.module: one.reference_source() for one in needed_stages(lab, stage)}
+    modules[stage.spec.module] += more
     job = Job(
         stage=STAGE,
         modules=modules,
         seed=1,
-        checks=stage.stage.attached_checks,
+        checks=stage.spec.attached_checks,
         attachments={name: Attached(content) for name, content in files.items()},
         class_secret=b"of the course",
     )
@@ -67,7 +66,7 @@ def passed(results: dict[str, CheckResult]) -> set[str]:
 
 
 def test_an_honest_model_earns_everything(lab, judges, files):
-    assert passed(judge(lab, judges, files)) == ALL == lab.stage(STAGE).stage.attached_checks
+    assert passed(judge(lab, judges, files)) == ALL == lab.stage(STAGE).spec.attached_checks
 
 
 _WRAPPED = """

@@ -9,8 +9,8 @@ import pytest
 import torch
 from ways_around import ATTENTION, ATTENTION_WAYS, HONEST, SOFTMAX, SOFTMAX_WAYS, UNUSABLE, WAYS_THROUGH, with_imports
 
-from autograder.config import Exercise, Stage
-from autograder.forbidden import FORBIDDABLE
+from autograder.course.config import Exercise, Stage
+from autograder.course.forbidden import FORBIDDABLE
 from autograder.isolation.errors import SubmissionError
 from autograder.isolation.process import Limits, Template
 from autograder.isolation.proxy import Student

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny_lab import build_tiny_lab
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from autograder.isolation.trusted import TrustedSession
+from autograder.base.results import CheckResult
+from autograder.course.lab import Lab
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import Trusted, read_trusted
-from autograder.lab import Lab
-from autograder.results import CheckResult
 
 CHECK_HEADER = '''\
 """Hidden tests made by a test."""
@@ -20,12 +20,12 @@ from autograder.judge.compare import check_close, check_equal, check_raises, che
 '''
 
 
-def judge(lab: Lab, source: str, seed: int = 0, trusted: Trusted | None = None) -> dict[str, CheckResult]:
+def judge(lab: Lab, source: str, seed: int = 0, trusted: CourseCode | None = None) -> dict[str, CheckResult]:
     """The results of a submission of the lab's first stage, by check."""
     stage = lab.stages()[0]
-    trusted = trusted or read_trusted(lab, stage)
-    modules = {**trusted.modules, stage.stage.module: source}
-    return {result.id: result for result in judge_stage(stage, modules, TrustedSession, trusted, seed)}
+    trusted = trusted or read_course_code(lab, stage)
+    modules = {**trusted.modules, stage.spec.module: source}
+    return {result.id: result for result in judge_stage(stage, modules, InProcessSession, trusted, seed)}
 
 
 def write_checks(lab: Lab, tests: str, *names: str) -> None:

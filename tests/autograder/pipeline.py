@@ -6,15 +6,15 @@ from pathlib import Path
 
 from tiny_lab import MODULE, STAGE, build_tiny_lab
 
-from autograder.grade import Graded, Grader, Reuse, stage_files
+from autograder.base.results import IsolationLevel, Outcome, StageReport
+from autograder.course.lab import Lab
 from autograder.intake import take_in
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
 from autograder.judge.attachments import Attachments
+from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.run import judge_stage, unrun_stage
-from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab
-from autograder.results import IsolationLevel, Outcome, StageReport
+from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
 
 SECOND, SECOND_MODULE = "2_more", "more"
 AS_USUAL = Reuse()
@@ -36,7 +36,7 @@ SECOND_STAGE = """\
 SECOND_FILES = {
     f"solutions/{SECOND}/more.py": "import tiny\n\n\ndef quadruple(x):\n    return tiny.double(tiny.double(x))\n",
     f"solutions/{SECOND}/mistakes.py": "MISTAKES = {}\n",
-    f"tests/hidden/{SECOND}/test_more_hidden.py": '''\
+    f"tests/hidden/{SECOND}/test_more.py": '''\
 """Hidden tests of the second stage."""
 
 import torch
@@ -83,7 +83,7 @@ class ScriptedJudges:
         with self._lock:
             self.jobs.append(job)
         stage = self._lab.stage(job.stage)
-        source = job.modules[stage.stage.module]
+        source = job.modules[stage.spec.module]
         if "crash" in source:
             return Broken("Traceback\n  …\nMemoryError: \x1b[2J")
         outcome = Outcome.FAILED if "wrong" in source else Outcome.PASSED
@@ -92,7 +92,7 @@ class ScriptedJudges:
     @property
     def judged(self) -> list[tuple[str, str]]:
         """Stage and source of every job so far, sorted."""
-        return sorted((job.stage, job.modules[self._lab.stage(job.stage).stage.module]) for job in self.jobs)
+        return sorted((job.stage, job.modules[self._lab.stage(job.stage).spec.module]) for job in self.jobs)
 
 
 class InProcessJudges:
@@ -107,9 +107,9 @@ class InProcessJudges:
     def judge(self, job: Job) -> Judged | Broken:
         stage = self._lab.stage(job.stage)
         with self._lock:
-            trusted, attachments = read_trusted(self._lab, stage), Attachments(job.attachments, job.class_secret)
+            trusted, attachments = read_course_code(self._lab, stage), Attachments(job.attachments, job.class_secret)
             checks = judge_stage(
-                stage, job.modules, TrustedSession, trusted, job.seed, only=job.checks, attachments=attachments
+                stage, job.modules, InProcessSession, trusted, job.seed, only=job.checks, attachments=attachments
             )
         return Judged(checks)
 

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "autograder"
 
 # What the student's process runs: torch, numpy, msgspec and each other, and nothing of ours besides.
 WORKER_SIDE = set(
-    "control executor guard lockdown pages preload readable serving sources syscalls template wire".split()
+    "control executor guard huge_pages lockdown preload readable serving sources syscalls template wire".split()
 )
 
 MOST_LINES = 200

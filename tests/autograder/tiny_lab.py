@@ -6,7 +6,7 @@ Its exercises: ``double(x)``, ``total(x, axis)`` and the extension ``halve(x)``;
 
 from pathlib import Path
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 STAGE = "1_tiny"
 MODULE = "tiny"
@@ -241,7 +241,7 @@ def test_halve_divides_by_two(student, seed, sizes):
 MISTAKES = '''\
 """Named mistakes of the tiny stage."""
 
-from autograder.mistakes import mistake
+from autograder.course.mistakes import mistake
 
 MISTAKES = {
     "double": (
@@ -285,7 +285,7 @@ FILES = {
     f"solutions/{STAGE}/alternatives/pytorch.py": LOOP.replace("written with loops", "as a stand-in"),
     "solutions/student_repository/README.md": "# The tiny lab\n\nRun `pytest 1_tiny`.\n",
     "solutions/student_repository/requirements.txt": "torch\npytest\n",
-    f"tests/hidden/{STAGE}/test_{MODULE}_hidden.py": HIDDEN_TESTS,
+    f"tests/hidden/{STAGE}/test_{MODULE}.py": HIDDEN_TESTS,
     "data/pairs/README.md": "Pairs of numbers, made by hand. CC0.\n",
     "data/pairs/pairs.csv": "x,y\n1,2\n3,4\n",
     "data/pairs/prepare.py": '"""Writes pairs.csv."""\n',

@@ -13,10 +13,10 @@ import nbformat
 import pytest
 from tiny_lab import LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, replace_in
 
+from autograder.base.results import IsolationLevel, StageReport, decode_results
+from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import open_gradebook
-from autograder.lab import Lab
 from autograder.release.sheets import build_notebook
-from autograder.results import IsolationLevel, StageReport, decode_results
 
 FULL = 7
 ANSWER = "Without an axis, everything would be added up."

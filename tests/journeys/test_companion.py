@@ -11,9 +11,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from autograder.course.lab import Lab
 from autograder.intake.collect import take_in
 from autograder.intake.submission import StageFiles
-from autograder.lab import Lab
 from lab.checking import check
 from lab.code import Module, put_back
 from lab.course import Course, Exercise
@@ -79,7 +79,7 @@ def paste(home: Path, exercise: Exercise) -> None:
         return
     lines = stage.reference_source().splitlines(keepends=True)
     reference = Module.parse("".join(line for line in lines if line.strip() not in MARKERS), "reference")
-    file = home / exercise.stage / f"{stage.stage.module}.py"
+    file = home / exercise.stage / f"{stage.spec.module}.py"
     mine = Module.parse(file.read_text(encoding="utf-8"), "mine")
     fresh = file.with_suffix(".tmp")
     helpers = [node.name for node in reference.tree.body if getattr(node, "name", "").startswith("_")]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 
 def test_every_sample_submission_scores_as_designed(autograder):

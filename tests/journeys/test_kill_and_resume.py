@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.release import release
 
 # So many kills while there is much to judge, and so many when most is stored and the rest is filing.

@@ -5,7 +5,7 @@ Its three hundred mistakes take longer than all other tests together: `make veri
 
 from pathlib import Path
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 
 def test_the_lab_holds(autograder):

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from autograder.lab import Lab, StageFolders
+from autograder.course.lab import Lab, StageFolders
 from autograder.release.contents import assignments
 from autograder.release.folders import replace_folder
 
@@ -69,7 +69,7 @@ def sheet(request: pytest.FixtureRequest, student_repository: Path) -> Sheet:
     """The code cells of one stage's sheet, run in their order; the first error ends it."""
     stage: StageFolders = request.param
     folder = student_repository / stage.id
-    notebook = nbformat.read(folder / f"{stage.stage.module}.ipynb", as_version=4)
+    notebook = nbformat.read(folder / f"{stage.spec.module}.ipynb", as_version=4)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     client = NotebookClient(
         notebook, timeout=MOST_SECONDS_PER_CELL, kernel_name="python3", resources={"metadata": {"path": str(folder)}}

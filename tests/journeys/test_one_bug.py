@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from autograder.fingerprint import SECRET_FILE
-from autograder.grade import Grader, stage_files
+from autograder.base.results import StageReport
+from autograder.course.lab import Lab, StageFolders, needed_stages
+from autograder.course.mistakes import Mistake, load_mistakes
 from autograder.intake import take_in
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import JudgePool
-from autograder.judge.trusted_code import needed_stages
-from autograder.lab import Lab, StageFolders
-from autograder.mistakes import Mistake, load_mistakes
-from autograder.results import StageReport
+from autograder.pipeline.fingerprint import SECRET_FILE
+from autograder.pipeline.grade import Grader, stage_files
 
 STAGE = "2_attention"
 # Besides one mistake of each exercise, one of so many; all of them take minutes.
@@ -61,7 +60,7 @@ def write_hand_ins(lab: Lab, mistakes: dict[str, Mistake], folder: Path) -> None
             place.mkdir(parents=True)
             right = stage.reference_source()
             text = mistake.apply(right) if stage.id == STAGE else right
-            (place / f"{stage.stage.module}.py").write_text(text, encoding="utf-8")
+            (place / f"{stage.spec.module}.py").write_text(text, encoding="utf-8")
 
 
 def lost(report: StageReport) -> set[str]:
@@ -75,20 +74,21 @@ def builds_on_stage_2(lab: Lab, stage: StageFolders) -> bool:
 @pytest.mark.parametrize("every", [SOME, pytest.param(ALL, marks=pytest.mark.slow)])
 def test_one_mistake_in_stage_2_costs_points_in_stage_2_only(lab, judges, tmp_path, every):
     mistakes = spread(load_mistakes(lab.stage(STAGE)), every)
-    assert {mistake.exercise for mistake in mistakes.values()} == set(lab.stage(STAGE).stage.exercises)
+    assert {mistake.exercise for mistake in mistakes.values()} == set(lab.stage(STAGE).spec.exercises)
     write_hand_ins(lab, mistakes, tmp_path / "class")
     submissions = take_in([tmp_path / "class"], stage_files(lab))
     reports = [graded.report for graded in Grader(lab, judges).grade_all(submissions, workers=1)]
     assert len(reports) == len(mistakes) * len(lab.stages())
-    module = lab.stage(STAGE).stage.module
+    module = lab.stage(STAGE).spec.module
     for report in reports:
         stage, mistake = lab.stage(report.stage), mistakes[report.student]
         # Nobody hands in a trained model here: that is a matter of its own.
-        assert lost(report) & stage.stage.code_checks == (mistake.fails if stage.id == STAGE else set()), (
+        assert lost(report) & stage.spec.code_checks == (mistake.fails if stage.id == STAGE else set()), (
             report.student,
             report.stage,
         )
-        costs_points = any(not lab.stage(STAGE).stage.checks[check][1].bonus for check in mistake.fails)
+        exercises = lab.stage(STAGE).spec.exercises.values()
+        costs_points = any(not one.bonus and one.checks.keys() & mistake.fails for one in exercises)
         stood_in = builds_on_stage_2(lab, stage) and costs_points
         assert report.stand_ins == ((module,) if stood_in else ()), (report.student, report.stage)
     assert any(report.stand_ins for report in reports)

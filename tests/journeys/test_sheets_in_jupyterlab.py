@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 from autograder.release import strip_solutions
 
 ROOT = Lab.find(Path(__file__).parent)
@@ -48,7 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source = stage.reference_source()
         assert source != strip_solutions(source, stage.id)
         lines = [line for line in source.splitlines(keepends=True) if line.strip() not in MARKERS]
-        (target / stage.id / f"{stage.stage.module}.py").write_text("".join(lines), encoding="utf-8")
+        (target / stage.id / f"{stage.spec.module}.py").write_text("".join(lines), encoding="utf-8")
     return target
 
 
@@ -116,7 +116,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("stage_id", STAGES)
 def test_a_sheet_runs_to_its_end(page, jupyterlab, home, stage_id):
-    module = ROOT.stage(stage_id).stage.module
+    module = ROOT.stage(stage_id).spec.module
     sheet = home / stage_id / f"{module}.ipynb"
     address = f"lab/workspaces/{stage_id}/tree/{stage_id}/{module}.ipynb"  # a workspace holds this sheet alone
     page.goto(jupyterlab.format(path=address), timeout=120_000)

@@ -14,7 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.utils.rnn import pad_sequence
 from torch.testing import assert_close
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 REFERENCE = Lab.find(Path(__file__).parent).stage("2_attention").reference
 

@@ -13,12 +13,12 @@ from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 LAB = Lab.find(Path(__file__).parent)
 VOCAB, CONTEXT, D_MODEL, HEADS, BLOCKS, D_HIDDEN = 17, 9, 12, 3, 2, 20
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
-EARLIER = LAB.stage("6_gpt").stage.needs
+EARLIER = LAB.stage("6_gpt").spec.needs
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def gpt():
     """The reference, with those of earlier stages under the names that it imports."""
     with pytest.MonkeyPatch.context() as patch:
         for stage in map(LAB.stage, EARLIER):
-            patch.setitem(sys.modules, stage.stage.module, SimpleNamespace(**runpy.run_path(str(stage.reference))))
+            patch.setitem(sys.modules, stage.spec.module, SimpleNamespace(**runpy.run_path(str(stage.reference))))
         return SimpleNamespace(**runpy.run_path(str(LAB.stage("6_gpt").reference)))
 
 
@@ -372,7 +372,7 @@ def test_on_a_graphics_card_it_writes_what_it_writes_elsewhere(gpt, model, graph
 @pytest.mark.parametrize("seed", range(8))
 def test_curvature_is_far_below_what_the_hidden_check_of_slopes_allows(model, seed):
     """Its step was ten times as long once: a right GPT could lose the check by the draw. Here it goes further."""
-    slopes = runpy.run_path(str(LAB.stage("6_gpt").hidden_tests / "gpt_model_beside.py"))["slopes"]
+    slopes = runpy.run_path(str(LAB.stage("6_gpt").hidden_tests / "gpt_model_in_worker.py"))["slopes"]
     tokens, towards = tokens_of(3, 5, seed=seed), normal(3, 5, VOCAB, seed=seed)
     named = enumerate(model.named_parameters())
     moves = {name: 3 * normal(*one.shape, seed=seed + 50 + number) for number, (name, one) in named}

@@ -14,7 +14,7 @@ from sklearn.neighbors import KernelDensity
 from statsmodels.nonparametric.kernel_regression import KernelReg
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 ROOT = Lab.find(Path(__file__)).root
 RESULTS = Path(statsmodels.__file__).parent / "nonparametric" / "tests" / "results"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.corpora.known_language import KnownLanguage
-from autograder.lab import Lab
+from autograder.course.lab import Lab
+from autograder.models.corpora.known_language import KnownLanguage
 
 FOLDER = Lab.find(Path(__file__)).root / "data" / "known_language"
 

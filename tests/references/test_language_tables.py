@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 DATA = Lab.find(Path(__file__).parent).root / "data"
 

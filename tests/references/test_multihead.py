@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from torch.testing import assert_close
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 LAB = Lab.find(Path(__file__).parent)
 BATCH, QUERY, KEY, D_MODEL, HEADS = 2, 5, 7, 12, 3

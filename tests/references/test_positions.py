@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 LENGTH, D_HEAD, BASE = 300, 16, 10000.0
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 DATA = Lab.find(Path(__file__)).root / "data"
 

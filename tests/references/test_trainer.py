@@ -15,10 +15,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
+from autograder.models.entry import count_parameters
+from autograder.models.model import Model
 from autograder.release.solved import write_solved
-from autograder.trained.entry import count_parameters
-from autograder.trained.model import Model
 
 LAB = Lab.find(Path(__file__))
 TEXT = "".join(f"line {number} says {number * number}\n" for number in range(900))

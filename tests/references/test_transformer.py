@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
 
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 LAB = Lab.find(Path(__file__).parent)
 BATCH, SOURCE, TARGET, D_MODEL, HEADS, D_HIDDEN, BLOCKS = 2, 7, 5, 12, 3, 20, 2
@@ -35,7 +35,7 @@ def transformer():
     with pytest.MonkeyPatch.context() as patch:
         for stage in ("2_attention", "3_multihead", "4_positions"):
             found = SimpleNamespace(**runpy.run_path(str(LAB.stage(stage).reference)))
-            patch.setitem(sys.modules, LAB.stage(stage).stage.module, found)
+            patch.setitem(sys.modules, LAB.stage(stage).spec.module, found)
         return SimpleNamespace(**runpy.run_path(str(LAB.stage("5_transformer").reference)))
 
 

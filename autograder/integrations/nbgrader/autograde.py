@@ -16,14 +16,14 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from traitlets import Instance, Unicode, default
 
-from autograder.grade import Graded, Grader, stage_files
+from autograder.course.lab import Lab
 from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
 from autograder.integrations.nbgrader.folders import TIME_STAMP, remove_all_but
 from autograder.integrations.nbgrader.notebooks import answered_notebook
 from autograder.judge.pool import JudgePool
-from autograder.lab import Lab
+from autograder.pipeline.grade import Graded, Grader, stage_files
 
 
 class NotGradedError(Exception):

@@ -5,13 +5,13 @@ from typing import Any
 
 from nbgrader.api import MissingEntry
 
+from autograder.base.results import StageReport
+from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.penalties import penalty
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
-from autograder.lab import Lab
+from autograder.pipeline.store import ResultStore
 from autograder.release import check_id
-from autograder.results import StageReport
-from autograder.store import ResultStore
 
 
 def compare_gradebook(lab: Lab, reports: Sequence[StageReport], lock_seconds: int = LOCK_SECONDS) -> list[str]:
@@ -31,12 +31,12 @@ def _differences(lab: Lab, gradebook: Any, report: StageReport) -> Iterator[str]
     stage = lab.stage(report.stage)
     who = f"{report.student} {report.stage}"
     try:
-        notebook = gradebook.find_submission_notebook(stage.stage.module, stage.id, report.student)
+        notebook = gradebook.find_submission_notebook(stage.spec.module, stage.id, report.student)
     except MissingEntry:
         yield f"{who}: not in the gradebook"
         return
     grades = {grade.name: grade for grade in notebook.grades}
-    for name, exercise in stage.stage.exercises.items():
+    for name, exercise in stage.spec.exercises.items():
         grade = grades.get(check_id(name))
         if grade is None:
             yield f"{who}: the gradebook has no cell {check_id(name)}"

@@ -12,8 +12,8 @@ from typing import Any
 from nbgrader.api import Gradebook
 from sqlalchemy.exc import OperationalError, SAWarning
 
-from autograder.lab import Lab, LabError
-from autograder.store import write_atomically
+from autograder.base.atomic_files import write_atomically
+from autograder.course.lab import Lab, LabError
 
 # How long to wait while another program, such as formgrader, writes to the gradebook.
 LOCK_SECONDS = 60
@@ -145,7 +145,7 @@ def write_workspace_config(lab: Lab) -> None:
 from pathlib import Path
 
 from autograder.integrations.nbgrader import configure
-from autograder.lab import Lab
+from autograder.course.lab import Lab
 
 configure(get_config(), Lab(Path({str(lab.root)!r}), Path(__file__).parent.resolve()))
 '''

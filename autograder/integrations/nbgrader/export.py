@@ -10,10 +10,10 @@ from nbgrader.api import MissingEntry
 from nbgrader.plugins import ExportPlugin
 from traitlets import Unicode
 
+from autograder.base.atomic_files import write_atomically
+from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import open_gradebook
 from autograder.integrations.nbgrader.penalties import penalty
-from autograder.lab import Lab
-from autograder.store import write_atomically
 
 # nbgrader's own columns in its order, and one more.
 COLUMNS = (

@@ -7,8 +7,8 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
 from traitlets.config import Config
 
+from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import GradebookError, configure
-from autograder.lab import Lab
 
 
 def generate_feedback(lab: Lab, stage_ids: Iterable[str]) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 from nbformat import NotebookNode
 from nbgrader.api import Comment, Grade, MissingEntry
 
-from autograder.grade import Graded
+from autograder.base.results import StageReport
+from autograder.course.lab import Lab, StageFolders
 from autograder.intake import RefusalReason, StageSubmission, graft_answers
 from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader.compare import compare_gradebook
@@ -28,9 +29,8 @@ from autograder.integrations.nbgrader.notebooks import (
 from autograder.integrations.nbgrader.penalties import grant_extension, set_penalty
 from autograder.integrations.nbgrader.register import register_release
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
-from autograder.lab import Lab, StageFolders
+from autograder.pipeline.grade import Graded
 from autograder.release import check_id
-from autograder.results import StageReport
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,10 @@ def file_scores(
         notebook: the released notebook with the student's answers; None leaves what is filed of them.
     """
     stage = lab.stage(report.stage)
-    (entry,) = (one for one in submitted.notebooks if one.name == stage.stage.module)
+    (entry,) = (one for one in submitted.notebooks if one.name == stage.spec.module)
     grades, comments = _complete(gradebook, entry)
     grant_extension(lab, submitted)
-    for name, exercise in stage.stage.exercises.items():
+    for name, exercise in stage.spec.exercises.items():
         grade = grades[check_id(name)]
         _file_score(grade, automatic_score(report, name))
         if exercise.bonus:
@@ -178,7 +178,7 @@ def take_back_scores(lab: Lab, entry: Any) -> None:
     """Leave a ``SubmittedNotebook`` without automatic scores; the caller commits."""
     stage = lab.stage(entry.assignment.name)
     grades = {grade.name: grade for grade in entry.grades}
-    for name, exercise in stage.stage.exercises.items():
+    for name, exercise in stage.spec.exercises.items():
         if (grade := grades.get(check_id(name))) is not None:
             _file_score(grade, None)
             if exercise.bonus:

@@ -10,11 +10,11 @@ import msgspec
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.base.atomic_files import write_atomically
+from autograder.course.lab import Lab, StageFolders
 from autograder.intake import RefusalReason, StageSubmission
 from autograder.integrations.nbgrader.course import step_folder
-from autograder.lab import Lab, StageFolders
 from autograder.release.folders import FileContent, replace_folder
-from autograder.store import write_atomically
 
 TIME_STAMP = "timestamp.txt"
 
@@ -28,16 +28,16 @@ def write_submitted(lab: Lab, stage: StageFolders, submission: StageSubmission, 
     if submission.refusal is not None and submission.refusal.reason is not RefusalReason.MISSING:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    files = {f"{stage.stage.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)}
+    files = {f"{stage.spec.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)}
     if submission.source is not None:
-        files[f"{stage.stage.module}.py"] = FileContent(submission.source.encode())
+        files[f"{stage.spec.module}.py"] = FileContent(submission.source.encode())
     replace_folder(folder, files)
 
 
 def write_autograded(lab: Lab, stage: StageFolders, submission: StageSubmission, notebook: NotebookNode) -> None:
     """Put the graded notebook where formgrader and feedback look for it."""
     folder = step_folder(lab, "autograded") / submission.student / stage.id
-    replace_folder(folder, {f"{stage.stage.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)})
+    replace_folder(folder, {f"{stage.spec.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)})
 
 
 def remove_shown(lab: Lab, stage: StageFolders, student: str) -> None:

@@ -7,12 +7,12 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
+from autograder.base.results import CheckResult, StageReport
+from autograder.course.lab import Lab, StageFolders
 from autograder.intake import StageSubmission, graft_answers
 from autograder.integrations.nbgrader.course import GradebookError, step_folder
 from autograder.integrations.nbgrader.scores import automatic_score, checks_of
-from autograder.lab import Lab, StageFolders
 from autograder.release import check_id
-from autograder.results import CheckResult, StageReport
 
 
 def released_notebook(lab: Lab, stage: StageFolders) -> str:
@@ -21,7 +21,7 @@ def released_notebook(lab: Lab, stage: StageFolders) -> str:
     Raises:
         GradebookError: it has not been made yet.
     """
-    path = step_folder(lab, "source") / stage.id / f"{stage.stage.module}.ipynb"
+    path = step_folder(lab, "source") / stage.id / f"{stage.spec.module}.ipynb"
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -69,14 +69,14 @@ def add_results(notebook: NotebookNode, stage: StageFolders, report: StageReport
         report: one that is graded.
         source: the student's module; None when there is none to show.
     """
-    for name in stage.stage.exercises:
+    for name in stage.spec.exercises:
         cell = _graded_cell(notebook, name)
         score = automatic_score(report, name)
         assert score is not None
         cell.outputs = [_shown(checks_of(report, name)), _result(score)]
         cell.execution_count = None
     if source is not None:
-        notebook.cells += _module_cells(f"{stage.stage.module}.py", source)
+        notebook.cells += _module_cells(f"{stage.spec.module}.py", source)
 
 
 def make_safe(notebook: NotebookNode) -> None:

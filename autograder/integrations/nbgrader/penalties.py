@@ -14,8 +14,8 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Unicode
 
-from autograder.lab import Lab
-from autograder.policy import days_late, points_lost
+from autograder.course.lab import Lab
+from autograder.course.policy import days_late, points_lost
 
 
 def grant_extension(lab: Lab, submission: Any) -> None:

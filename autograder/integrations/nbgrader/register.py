@@ -7,6 +7,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import is_grade, is_locked, is_solution
 
+from autograder.course.lab import Lab, StageFolders
 from autograder.integrations.nbgrader.course import (
     LOCK_SECONDS,
     GradebookError,
@@ -15,7 +16,6 @@ from autograder.integrations.nbgrader.course import (
     open_gradebook,
 )
 from autograder.integrations.nbgrader.notebooks import read_notebook, released_notebook
-from autograder.lab import Lab, StageFolders
 
 
 def register_release(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> None:
@@ -31,14 +31,14 @@ def register_release(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> None:
         notebook = read_notebook(released_notebook(lab, stage))
         with open_gradebook(lab, lock_seconds) as gradebook:
             gradebook.update_or_create_assignment(
-                stage.id, duedate=stage.stage.due, course_id=lab.config.course
+                stage.id, duedate=stage.spec.due, course_id=lab.config.course
             )
             if _is_current(gradebook, stage, notebook):
                 continue
             _prepare_submitted(gradebook, stage, notebook)
         resources = {
             "nbgrader": {
-                "notebook": stage.stage.module,
+                "notebook": stage.spec.module,
                 "assignment": stage.id,
                 "db_url": database_url(lab, lock_seconds),
             }
@@ -60,7 +60,7 @@ def _is_current(gradebook: Any, stage: StageFolders, notebook: NotebookNode) -> 
 
 def _registered(gradebook: Any, stage: StageFolders) -> Any:
     try:
-        return gradebook.find_notebook(stage.stage.module, stage.id)
+        return gradebook.find_notebook(stage.spec.module, stage.id)
     except MissingEntry:
         return None
 
@@ -101,7 +101,7 @@ def _refuse_gone(stage: StageFolders, registered: Any, cells: dict[str, Notebook
 
 
 def _add_cells(gradebook: Any, stage: StageFolders, registered: Any, cells: dict[str, NotebookNode]) -> None:
-    place = (stage.stage.module, stage.id)
+    place = (stage.spec.module, stage.id)
     for name in sorted(cells.keys() - {cell.name for cell in registered.source_cells}):
         cell = cells[name]
         marks = cell.metadata.nbgrader

@@ -1,7 +1,7 @@
 """What a graded cell is worth, from the checks of its exercise."""
 
-from autograder.lab import Lab
-from autograder.results import CheckResult, StageReport
+from autograder.base.results import CheckResult, StageReport
+from autograder.course.lab import Lab
 
 
 def checks_of(report: StageReport, exercise: str) -> list[CheckResult]:

@@ -1,7 +1,7 @@
 """A small class made by hand: every outcome, a named mistake, stand-ins, an ungraded stage."""
 
-from autograder.config import Config, Exercise, Stage
-from autograder.results import CheckResult, IsolationLevel, Outcome, StageReport
+from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
+from autograder.course.config import Config, Exercise, Stage
 
 KERNELS = "1_kernels"
 ATTENTION = "2_attention"
@@ -130,17 +130,17 @@ def make_report(
     checks = [
         CheckResult(
             **{
-                "id": check,
-                "title": TITLES[check],
-                "exercise": name,
+                "id": check.id,
+                "title": TITLES[check.id],
+                "exercise": check.exercise,
                 "outcome": Outcome.PASSED,
-                "points": exercise.checks[check],
-                "bonus": exercise.bonus,
+                "points": check.points,
+                "bonus": CONFIG.stages[stage].exercises[check.exercise].bonus,
                 "seconds": 0.25,
-                **(wrong or {}).get(check, {}),
+                **(wrong or {}).get(check.id, {}),
             }
         )
-        for check, (name, exercise) in CONFIG.stages[stage].checks.items()
+        for check in CONFIG.stages[stage].checks
     ]
     return StageReport(
         student=student, stage=stage, checks=tuple(checks), isolation=isolation,
@@ -151,10 +151,10 @@ def make_report(
 def all_alike(student: str, stage: str, outcome: Outcome, what: str, where: str = "", hint: str = "") -> StageReport:
     """A report whose checks all ended the same way, as when a file was refused."""
     fields = {"outcome": outcome, "what": what, "where": where, "hint": hint}
-    return make_report(student, stage, dict.fromkeys(CONFIG.stages[stage].checks, fields))
+    return make_report(student, stage, dict.fromkeys(CONFIG.stages[stage].check_ids, fields))
 
 
-SECRETS = ("5ecret", "51.5", "sha256-of", *CONFIG.stages[ATTENTION].checks, *_HINTS)
+SECRETS = ("5ecret", "51.5", "sha256-of", *CONFIG.stages[ATTENTION].check_ids, *_HINTS)
 
 
 def report_with_secrets() -> StageReport:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from page_reader import Element, assert_anchors, assert_inert, read_html
 from sample_reports import ATTENTION, CONFIG, KERNELS, WRONG, make_report, sample_class
 
+from autograder.base.results import IsolationLevel, Outcome
 from autograder.feedback.class_page import class_page, histogram, outcome_bars
 from autograder.feedback.class_statistics import StageStatistics, class_statistics
-from autograder.results import IsolationLevel, Outcome
 
 
 def squeezed(element: Element) -> str:
@@ -122,7 +122,7 @@ def test_cells_are_shaded_by_their_share_of_the_points():
     reports = [
         make_report("all", KERNELS),
         make_report("some", KERNELS, {"test_average_is_weighted": failed}),
-        make_report("none", KERNELS, dict.fromkeys(CONFIG.stages[KERNELS].checks, failed)),
+        make_report("none", KERNELS, dict.fromkeys(CONFIG.stages[KERNELS].check_ids, failed)),
     ]
     rows = part_of(class_page(class_statistics(reports, CONFIG)), "scores").find("tbody").find_all("tr")
     assert [row.find("td").classes[-1] for row in rows] == ["shade-4", "shade-2", "shade-0"]

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, make_report, sample_class
 
+from autograder.base.results import IsolationLevel, Outcome
+from autograder.course.lab import Lab
 from autograder.feedback.class_statistics import (
     BINS,
     FEWEST_FOR_DISCRIMINATION,
@@ -14,11 +16,9 @@ from autograder.feedback.class_statistics import (
     class_statistics,
     mistake_sentences,
 )
-from autograder.lab import Lab
-from autograder.results import IsolationLevel, Outcome
 
 FAILED = {"outcome": Outcome.FAILED}
-CHECKS = list(CONFIG.stages[ATTENTION].checks)
+CHECKS = list(CONFIG.stages[ATTENTION].check_ids)
 
 
 def class_of(*failures: set[str]):
@@ -87,8 +87,9 @@ def test_checks_count_only_submissions_that_ran():
 @settings(max_examples=50, deadline=None)
 def test_discrimination_is_the_item_rest_correlation(failures):
     stage = class_statistics(class_of(*failures), CONFIG).stages[0]
-    points = {check: exercise.checks[check] for check, (_, exercise) in CONFIG.stages[ATTENTION].checks.items()}
-    counted = [check for check, (_, exercise) in CONFIG.stages[ATTENTION].checks.items() if not exercise.bonus]
+    spec = CONFIG.stages[ATTENTION]
+    points = {check.id: check.points for check in spec.checks}
+    counted = [check.id for check in spec.checks if not spec.exercises[check.exercise].bonus]
     for check, result in zip(CHECKS, stage.checks, strict=True):
         passed = np.array([check not in failed for failed in failures], float)
         rest = np.array([

@@ -7,15 +7,15 @@ from page_reader import assert_anchors, assert_inert, read_html
 from rich.console import Console
 from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 
+from autograder.base.results import IsolationLevel, StageReport
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import class_statistics, mistake_sentences
 from autograder.feedback.markdown import report_markdown
 from autograder.feedback.student_page import student_page
 from autograder.feedback.terminal import print_report
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import read_trusted
-from autograder.results import IsolationLevel, StageReport
 
 SOURCE = solution(double="return 2 + x", total='raise ValueError("no")')
 LINES = SOURCE.split("\n")
@@ -29,7 +29,7 @@ def lab(tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(lab):
     stage = lab.stage(STAGE)
-    checks = judge_stage(stage, {MODULE: SOURCE}, TrustedSession, read_trusted(lab, stage), seed=1)
+    checks = judge_stage(stage, {MODULE: SOURCE}, InProcessSession, read_course_code(lab, stage), seed=1)
     return StageReport(student="ada", stage=STAGE, checks=checks, isolation=IsolationLevel.NONE)
 
 

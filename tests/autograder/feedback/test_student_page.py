@@ -23,8 +23,8 @@ from sample_reports import (
     report_with_secrets,
 )
 
+from autograder.base.results import IsolationLevel, Outcome
 from autograder.feedback.student_page import student_page
-from autograder.results import IsolationLevel, Outcome
 
 
 def page_of(*reports, source: str = SOURCE) -> Element:

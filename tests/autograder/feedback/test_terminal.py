@@ -21,10 +21,10 @@ from sample_reports import (
     sample_class,
 )
 
+from autograder.base.results import IsolationLevel, Outcome, StageReport
 from autograder.feedback.class_statistics import class_statistics
 from autograder.feedback.class_terminal import print_class_report, print_class_table
 from autograder.feedback.terminal import print_report
-from autograder.results import IsolationLevel, Outcome, StageReport
 
 WIDTHS = (80, 120)
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")

@@ -7,16 +7,16 @@ from typing import Any
 
 from tiny_lab import MODULE, QUESTION, STAGE, solution
 
-from autograder.grade import Graded
+from autograder.base.results import IsolationLevel, Outcome, StageReport
+from autograder.course.lab import Lab
 from autograder.intake import StageSubmission, read_answers
 from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader import file_results
 from autograder.integrations.nbgrader.course import open_gradebook, step_folder
 from autograder.integrations.nbgrader.filing import FilingReport
 from autograder.judge.unrun import unrun_stage
-from autograder.lab import Lab
-from autograder.results import IsolationLevel, Outcome, StageReport
-from autograder.store import ResultStore
+from autograder.pipeline.grade import Graded
+from autograder.pipeline.store import ResultStore
 
 IN_TIME = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
 CHECKS = (

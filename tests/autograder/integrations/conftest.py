@@ -7,8 +7,8 @@ import pytest
 from classroom import Classroom
 from tiny_lab import build_tiny_lab
 
+from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import open_gradebook
-from autograder.lab import Lab
 from autograder.release import release
 
 

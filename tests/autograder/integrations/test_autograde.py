@@ -11,12 +11,12 @@ from nbgrader.coursedir import CourseDirectory
 from tiny_lab import MODULE, QUESTION, STAGE
 from traitlets.config import Config
 
+from autograder.base.results import IsolationLevel, Outcome
 from autograder.integrations.nbgrader import configure
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import IsolationError, JudgePool
 from autograder.judge.unrun import unrun_stage
-from autograder.results import IsolationLevel, Outcome
 
 
 def autograde(classroom: Classroom) -> None:

@@ -19,6 +19,8 @@ from nbgrader.utils import determine_grade, is_grade, is_solution
 from tiny_lab import MODULE, QUESTION, STAGE, replace_in
 from traitlets.config import PyFileConfigLoader
 
+from autograder.base.results import Outcome
+from autograder.course.lab import Lab
 from autograder.intake import Refusal, RefusalReason, read_answers
 from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader import (
@@ -31,9 +33,7 @@ from autograder.integrations.nbgrader import (
     write_workspace_config,
 )
 from autograder.integrations.nbgrader.course import open_gradebook, step_folder
-from autograder.lab import Lab
 from autograder.release import release, write_nbgrader_source
-from autograder.results import Outcome
 
 MISSING = Refusal(RefusalReason.MISSING, "there is no 1_tiny/tiny.py", "1_tiny/tiny.py")
 LINK = Refusal(RefusalReason.LINK, "1_tiny/tiny.py is a link", "1_tiny/tiny.py")

@@ -12,8 +12,8 @@ from typing import Any
 from classroom import CHECKS, Classroom
 from tiny_lab import QUESTION
 
-from autograder.grade import Graded
-from autograder.lab import Lab
+from autograder.course.lab import Lab
+from autograder.pipeline.grade import Graded
 
 STUDENTS = ("ann", "bob", "cem", "dee", "eva", "fin")
 KILLS = 10

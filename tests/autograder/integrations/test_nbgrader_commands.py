@@ -17,17 +17,17 @@ import pytest
 from classroom import Classroom
 from tiny_lab import HIDDEN_TESTS, LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, solution
 
-from autograder.grade import Grader, stage_files
+from autograder.base.results import IsolationLevel
+from autograder.course.lab import Lab
 from autograder.intake import take_in
 from autograder.integrations.nbgrader import file_results
 from autograder.integrations.nbgrader.course import step_folder
-from autograder.isolation.trusted import TrustedSession
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Job, Judged
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab
+from autograder.pipeline.grade import Grader, stage_files
 from autograder.release import release
-from autograder.results import IsolationLevel
 
 CONFIG = Path(__file__).parents[3] / "nbgrader_config.py"
 ADDS_TWO = solution(double="return 2 + x", total="return torch.sum(x, dim=axis)")
@@ -44,7 +44,7 @@ class InProcessJudges:
 
     def judge(self, job: Job) -> Judged:
         stage = self._lab.stage(job.stage)
-        return Judged(judge_stage(stage, job.modules, TrustedSession, read_trusted(self._lab, stage), job.seed))
+        return Judged(judge_stage(stage, job.modules, InProcessSession, read_course_code(self._lab, stage), job.seed))
 
 
 def nbgrader(lab: Lab, *arguments: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from workers import OpenWorker, open_workers, require
 
+from autograder.base.results import IsolationLevel
 from autograder.isolation.process import Template
-from autograder.results import IsolationLevel
 
 
 @pytest.fixture(scope="session")

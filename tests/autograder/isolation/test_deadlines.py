@@ -14,8 +14,8 @@ from workers import load
 
 from autograder.isolation.errors import DeathReason, WorkerDied
 from autograder.isolation.process import Limits
+from autograder.isolation.process_clock import WatchedProcess
 from autograder.isolation.stream import Deadline
-from autograder.isolation.watch import WatchedProcess
 
 SHORT = Limits(call_cpu_seconds=0.3, worker_cpu_seconds=0.8, memory_mb=400)
 

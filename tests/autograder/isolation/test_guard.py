@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autograder.forbidden import FORBIDDABLE, full_name, short_name
+from autograder.course.forbidden import FORBIDDABLE, full_name, short_name
 from autograder.isolation.errors import SubmissionError
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student, define
-from autograder.isolation.trusted import TrustedSession
 
 MAIN = """\
 import earlier
@@ -73,9 +73,9 @@ def normalised(x):
 
 
 @pytest.fixture
-def opened() -> Iterator[list[TrustedSession]]:
+def opened() -> Iterator[list[InProcessSession]]:
     """Sessions of a test; they end with it."""
-    sessions: list[TrustedSession] = []
+    sessions: list[InProcessSession] = []
     yield sessions
     for session in sessions:
         session.kill()
@@ -86,7 +86,7 @@ def student(opened):
     """Loads the submission with these names forbidden."""
 
     def load(*names: str, main: str = MAIN) -> Student:
-        session = TrustedSession()
+        session = InProcessSession()
         opened.append(session)
         forbidden = {name: FORBIDDABLE[name] for name in names}
         session.request("load", modules={"main": main, "earlier": EARLIER}, main="main", forbidden=forbidden)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from autograder.base.results import IsolationLevel as Level
 from autograder.isolation import launch, lockdown
 from autograder.isolation.lockdown import Layer, landlock_abi, landlock_ruleset
 from autograder.isolation.process import IsolationUnavailable, Template
-from autograder.results import IsolationLevel as Level
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import pytest
 import torch
 from workers import load, open_workers, require
 
+from autograder.base.results import IsolationLevel
 from autograder.isolation.process import Template
 from autograder.judge.compare import CheckFailure
 from autograder.judge.probes import check_inputs_unchanged, check_keeps_device
-from autograder.results import IsolationLevel
 
 SOURCE = """
 import torch

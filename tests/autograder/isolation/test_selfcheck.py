@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from workers import require
 
-from autograder.isolation import escapes, selfcheck
+from autograder.base.results import IsolationLevel
+from autograder.isolation import escape_attempts, selfcheck
 from autograder.isolation.lockdown import Layer
 from autograder.isolation.process import Template
 from autograder.isolation.selfcheck import Probe, proven_level, self_check
-from autograder.results import IsolationLevel
 
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -21,7 +21,7 @@ def opened(template: Template) -> set[str]:
 def test_everything_is_closed(template):
     probes = self_check(template)
     assert [probe for probe in probes if not probe.closed] == []
-    assert len(probes) == len(escapes.ATTEMPTS) - 1  # that a file exists can be seen at this level
+    assert len(probes) == len(escape_attempts.ATTEMPTS) - 1  # that a file exists can be seen at this level
     assert proven_level(template, probes) is IsolationLevel.KERNEL
 
 

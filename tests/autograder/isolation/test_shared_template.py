@@ -11,10 +11,10 @@ import pytest
 from processes import children_of, wait_until_gone
 from workers import SMALL, load
 
+from autograder.base.results import IsolationLevel
 from autograder.isolation.control import Fork
 from autograder.isolation.launch import available_levels
 from autograder.isolation.process import Template, TemplateError
-from autograder.results import IsolationLevel
 
 ONE = "import os\ndef f(): return 1\ndef pid(): return os.getpid()\ndef hang():\n    while True: pass"
 

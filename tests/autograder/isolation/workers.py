@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from autograder.base.results import IsolationLevel
 from autograder.isolation.launch import available_levels
 from autograder.isolation.process import Limits, Template, Worker
 from autograder.isolation.proxy import Student
-from autograder.results import IsolationLevel
 
 OpenWorker = Callable[..., Worker]
 

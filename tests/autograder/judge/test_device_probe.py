@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student
-from autograder.isolation.trusted import TrustedSession
 from autograder.judge.compare import CheckFailure, Symptom
 from autograder.judge.probes import check_keeps_device
 
@@ -23,7 +23,7 @@ class Lookup(nn.Module):
 
 
 def lookup(indices: str) -> tuple[Student, object]:
-    session = TrustedSession()
+    session = InProcessSession()
     session.load({"lookup": LOOK_UP.format(indices=indices)}, "lookup")
     student = Student(session)
     return student, student.Lookup()

@@ -3,9 +3,9 @@
 import pytest
 from tiny_lab import GRADING
 
-from autograder.config import Stage, load_config
+from autograder.base.results import CheckResult, Outcome
+from autograder.course.config import Stage, load_config
 from autograder.judge.evidence import forbidden_call_notes
-from autograder.results import CheckResult, Outcome
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import pytest
 from judging import judge
 from tiny_lab import STAGE, replace_in, solution
 
-from autograder.isolation.trusted import TrustedSession
+from autograder.base.results import CheckResult, Outcome
+from autograder.course.lab import Lab
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
 from autograder.judge.refusals import HINT
 from autograder.judge.run import judge_stage
-from autograder.judge.trusted_code import read_trusted
-from autograder.lab import Lab
-from autograder.results import CheckResult, Outcome
 
 HALF = "torch.nn.functional.softmax(torch.zeros(2), 0)[0]"
 REFUSED = "`torch.softmax` may not be used in this exercise: write it yourself"
@@ -83,7 +83,7 @@ def test_a_function_of_torch_in_the_exercises_place_points_at_the_exercise(lab):
 def test_a_stage_can_be_judged_without_refusing_anything(lab):
     stage = lab.stage(STAGE)
     source = rest_right(double=f"return x / {HALF}")
-    results = judge_stage(stage, {"tiny": source}, TrustedSession, read_trusted(lab, stage), seed=0, forbid=False)
+    results = judge_stage(stage, {"tiny": source}, InProcessSession, read_course_code(lab, stage), seed=0, forbid=False)
     assert all(result.passed for result in results)
 
 
@@ -99,21 +99,21 @@ def test_a_stage_can_be_judged_without_refusing_anything(lab):
 def test_a_record_that_cannot_be_believed_is_not(lab, reply):
     """What a submission makes up about itself is no grader's error, and nothing for anyone to read."""
 
-    class Forging(TrustedSession):
+    class Forging(InProcessSession):
         def request(self, op, **arguments):
             return reply if op == "refusals" else super().request(op, **arguments)
 
     stage = lab.stage(STAGE)
-    results = judge_stage(stage, {"tiny": rest_right()}, Forging, read_trusted(lab, stage), seed=0)
+    results = judge_stage(stage, {"tiny": rest_right()}, Forging, read_course_code(lab, stage), seed=0)
     assert all(result.passed for result in results)
 
 
 def test_places_that_a_submission_makes_up_lead_nowhere(lab):
-    class Forging(TrustedSession):
+    class Forging(InProcessSession):
         def request(self, op, **arguments):
             forged = [("torch.softmax", "/etc/passwd", 99, "\x1b[2J")]
             return forged if op == "refusals" else super().request(op, **arguments)
 
     stage = lab.stage(STAGE)
-    results = judge_stage(stage, {"tiny": rest_right()}, Forging, read_trusted(lab, stage), seed=0)
+    results = judge_stage(stage, {"tiny": rest_right()}, Forging, read_course_code(lab, stage), seed=0)
     assert {result.where for result in results if not result.passed} == {"tiny.py, line 4, double"}

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from autograder.corpora.held_out import plays_of
 from autograder.isolation.proxy import Student
 from autograder.judge.attachments import Attachments
-from autograder.trained import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
+from autograder.models import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
+from autograder.models.corpora.held_out import plays_of
 
 PLAYS = plays_of(Path(__file__).parents[3])
 

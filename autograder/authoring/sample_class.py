@@ -1,0 +1,237 @@
+"""A sample class, made from what the lab says of itself, with the score each submission must earn.
+
+References, alternatives, named mistakes, work half done, careless files and hostile code, over all
+stages: ``autograder demo`` grades it, and a grade that differs from the design is a defect.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from autograder.base.atomic_files import write_atomically
+from autograder.course.alternatives import load_alternatives
+from autograder.course.lab import StageFolders
+from autograder.course.mistakes import load_mistakes
+from autograder.release import strip_solutions
+from autograder.release.sheets import build_notebook
+
+ALTERNATIVE_STUDENTS = ("bela", "chidi", "dora", "emeka", "farah", "gita")
+MISTAKEN_STUDENTS = ("hana", "igor", "jun", "kofi", "lena", "mateo", "nadia", "omar", "priya", "quentin")
+# How much of a stage's exercises each has done, from the first one on.
+UNFINISHED_STUDENTS = {"rosa": 0.0, "samir": 0.25, "tala": 0.5, "uma": 0.75}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One student's hand-in for one stage; ``lost`` are the checks it must lose, all others it must pass.
+
+    ``files`` maps a name in the stage's folder to its bytes; ``link`` makes the module a link to that file.
+    """
+
+    student: str
+    stage: str
+    kind: str
+    lost: frozenset[str]
+    files: dict[str, bytes] = field(default_factory=dict)
+    link: Path | None = None
+
+
+def sample_class(stages: Sequence[StageFolders]) -> list[Sample]:
+    """The whole class, student by student, stages in order."""
+    return [
+        sample
+        for student, make in _students().items()
+        for index, stage in enumerate(stages)
+        if (sample := make(_Maker(stage, student, first=index == 0))) is not None
+    ]
+
+
+def write_class(samples: list[Sample], folder: Path) -> None:
+    """Write the class as nbgrader lays one out: ``STUDENT/STAGE/MODULE.py`` and the notebook beside it."""
+    for sample in samples:
+        place = folder / sample.student / sample.stage
+        place.mkdir(parents=True, exist_ok=True)
+        for name, content in sample.files.items():
+            write_atomically(place / name, content)
+        if sample.link is not None:
+            (place / sample.link.name).symlink_to(sample.link)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes one student's hand-in for one stage."""
+
+    stage: StageFolders
+    student: str
+    first: bool
+
+    @property
+    def module(self) -> str:
+        return f"{self.stage.spec.module}.py"
+
+    @property
+    def all_checks(self) -> frozenset[str]:
+        return frozenset(self.stage.spec.check_ids)
+
+    def of_source(self, kind: str, source: str | bytes, lost: frozenset[str]) -> Sample:
+        """The module and the lab sheet, and nothing beside them."""
+        content = source.encode() if isinstance(source, str) else source
+        lost |= self.stage.spec.attached_checks
+        return Sample(self.student, self.stage.id, kind, lost, {self.module: content, **self._notebook()})
+
+    def reference(self) -> Sample:
+        return self.of_source("reference", self.stage.reference_source(), frozenset())
+
+    def everything(self) -> Sample:
+        """The reference with all that belongs to it."""
+        files = {name: path.read_bytes() for name, path in self.stage.attachments.items()}
+        sample = self.reference()
+        return replace(sample, files=sample.files | files, lost=frozenset())
+
+    def alternative(self, number: int) -> Sample:
+        allowed = [one for one in load_alternatives(self.stage) if not one.refused]
+        one = allowed[number % len(allowed)]
+        return self.of_source(f"alternative {one.name}", one.source, frozenset())
+
+    def mistaken(self, number: int) -> Sample:
+        mistakes = load_mistakes(self.stage)
+        # Spread over the catalogue, which is in the order of the exercises.
+        mistake = mistakes[number * len(mistakes) // len(MISTAKEN_STUDENTS)]
+        return self.of_source(f"mistake {mistake.id}", mistake.apply(self.stage.reference_source()), mistake.fails)
+
+    def unfinished(self, share: float) -> Sample:
+        exercises = self.stage.spec.exercises
+        done = list(exercises)[: round(share * len(exercises))]
+        helpers = {name for name in _defined(self.stage.reference_source()) if name not in exercises}
+        source = strip_solutions(self.stage.reference_source(), str(self.stage.reference), {*done, *helpers})
+        lost = {check for name, exercise in exercises.items() if name not in done for check in exercise.checks}
+        return self.of_source(f"{len(done)} of {len(exercises)} exercises", source, frozenset(lost))
+
+    def careless(self, kind: str, content: bytes) -> Sample:
+        """Something wrong with the file of the first stage; the rest is right."""
+        return self.of_source(kind, content, self.all_checks) if self.first else self.reference()
+
+    def hostile(self, kind: str, source: str) -> Sample:
+        return self.of_source(kind, source, self.all_checks)
+
+    def _notebook(self) -> dict[str, bytes]:
+        """The lab sheet, each question answered."""
+        notebook = json.loads(build_notebook(self.stage))
+        for cell in notebook["cells"]:
+            if cell["metadata"].get("nbgrader", {}).get("grade_id") in self.stage.spec.questions:
+                cell["source"] = [f"An answer by {self.student}, in words."]
+        return {f"{self.stage.spec.module}.ipynb": json.dumps(notebook).encode()}
+
+
+def _defined(source: str) -> Iterator[str]:
+    """Names of the functions and classes at a module's top level."""
+    for line in source.split("\n"):
+        if line.startswith(("def ", "class ")):
+            yield line.split()[1].split("(")[0].rstrip(":")
+
+
+def _students() -> dict[str, Callable[[_Maker], Sample | None]]:
+    """Who is in the class, and how each works."""
+    students: dict[str, Callable[[_Maker], Sample | None]] = {"ada": _Maker.everything}
+    for number, name in enumerate(ALTERNATIVE_STUDENTS):
+        students[name] = partial(_Maker.alternative, number=number)
+    for number, name in enumerate(MISTAKEN_STUDENTS):
+        students[name] = partial(_Maker.mistaken, number=number)
+    for name, share in UNFINISHED_STUDENTS.items():
+        students[name] = partial(_Maker.unfinished, share=share)
+    students["viktor"] = lambda maker: maker.reference() if maker.first else None
+    for name, (kind, content) in _CARELESS.items():
+        students[name] = partial(_Maker.careless, kind=kind, content=content)
+    students["yusuf"] = _linked
+    for name, (kind, source) in _HOSTILE.items():
+        students[name] = partial(_Maker.hostile, kind=kind, source=source)
+    students["trent"] = _thief
+    return students
+
+
+def _linked(maker: _Maker) -> Sample:
+    """Hands in a link to the reference, hoping that the grader follows it."""
+    if not maker.first:
+        return maker.reference()
+    link = maker.stage.reference.resolve()
+    return Sample(maker.student, maker.stage.id, "a link to the reference", maker.all_checks, link=link)
+
+
+def _thief(maker: _Maker) -> Sample:
+    """Right code that also reaches for the gradebook: it earns what the code earns, and harms nothing."""
+    return maker.of_source("steals on the side", maker.stage.reference_source() + _THEFT, frozenset())
+
+
+_CARELESS = {
+    "wanda": ("not UTF-8", "def f(): pass\n".encode("utf-16")),
+    "xenia": ("a line too long", b"x = [" + b"1," * 100_000 + b"]\n"),
+    "zoe": ("a syntax error", b"import math\n\ndef broken(:\n    return 1\n"),
+}
+
+_THEFT = """
+
+try:
+    import sqlite3
+
+    book = sqlite3.connect("gradebook.db")
+    book.execute("UPDATE grade SET auto_score = max_score")
+    book.commit()
+except Exception:
+    pass
+"""
+
+# Code that answers every question of every stage: the module itself is asked for each name.
+_HOSTILE = {
+    "mallory": (
+        "equal to everything",
+        '''\
+class Yes:
+    """Equal to whatever it is compared with, and true."""
+
+    def __eq__(self, other):
+        return True
+
+    def __call__(self, *args, **kwargs):
+        return self
+
+    def __getattr__(self, name):
+        return self
+
+    __hash__ = None
+
+
+def __getattr__(name):
+    return Yes()
+''',
+    ),
+    "oscar": (
+        "patches every comparison",
+        """\
+import numpy
+import torch
+
+torch.allclose = torch.equal = numpy.allclose = lambda *args, **kwargs: True
+torch.testing.assert_close = numpy.testing.assert_allclose = lambda *args, **kwargs: None
+torch.Tensor.__eq__ = lambda self, other: torch.tensor(True)
+
+
+def __getattr__(name):
+    return lambda *args, **kwargs: torch.zeros(1)
+""",
+    ),
+    "eve": ("leaves with a good exit code", "import os\n\nos._exit(0)\n"),
+    "loki": ("never comes back", "while True:\n    pass\n"),
+    "kraken": (
+        "wants eight gigabytes",
+        """\
+import torch
+
+
+def __getattr__(name):
+    return lambda *args, **kwargs: torch.ones(2**30, dtype=torch.float64)
+""",
+    ),
+    "flood": ("prints without end", 'while True:\n    print("A" * 65536, flush=True)\n'),
+}

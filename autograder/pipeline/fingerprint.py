@@ -1,0 +1,107 @@
+"""What a result depends on besides the submission, as one digest per stage."""
+
+import hashlib
+import hmac
+import os
+import platform
+import secrets
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from autograder.base.atomic_files import write_atomically
+from autograder.course.config import Stage
+from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
+
+SECRET_FILE = ".course_secret"
+_PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "msgspec")
+# What shows, files or releases, and judges nothing.
+_PRESENTATION = frozenset({"cli", "feedback", "integrations", "release"})
+
+
+def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
+    """A digest of the hidden tests, references, mistakes, configuration, versions and this program.
+
+    Raises:
+        LabError: a file is missing that every stage needs.
+    """
+    digest = hashlib.sha256(f"python={platform.python_version()}\n".encode())
+    for package in _PACKAGES:
+        digest.update(f"{package}={version(package)}\n".encode())
+    digest.update(msgspec.json.encode(_what_counts(stage.spec), order="deterministic"))
+    files = [*_own_program(), *_files(stage.hidden_tests), stage.mistakes, stage.mistakes_lock]
+    files += [file for needed in needed_stages(lab, stage) for file in (needed.reference, *needed.alternatives)]
+    files += stage.attachments.values()
+    files += [file for name in stage.spec.data for file in _files(lab.root / "data" / name)]
+    for path in files:
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(_read(path)).digest())
+    return digest.hexdigest()
+
+
+def _what_counts(stage: Stage) -> Stage:
+    """The stage without what changes a score's worth or its looks, but not the score."""
+    return msgspec.structs.replace(stage, title="", due=None, questions={}, entries={})
+
+
+def _own_program() -> list[Path]:
+    package = Path(__file__).parents[1]
+    modules = [path for path in _files(package) if path.suffix == ".py"]
+    return [path for path in modules if path.relative_to(package).parts[0] not in _PRESENTATION]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise LabError(f"{path} is missing: every stage needs it (see CONTRIBUTING.md, adding a stage)") from None
+
+
+def result_key(fingerprint: str, student: str, digest: str, judged: Iterable[Mapping[str, str]]) -> str:
+    """The identity of one result: who, what was handed in, what it was judged with, and what judged it.
+
+    Args:
+        fingerprint: of the stage.
+        student: the student's id.
+        digest: of the submission, a refused one included.
+        judged: per job the texts it is judged with, stand-ins included.
+    """
+    key = hashlib.sha256(f"{fingerprint}\0{student}\0{digest}\0".encode())
+    for modules in judged:
+        for name, source in sorted(modules.items()):
+            key.update(f"{name}\0{hashlib.sha256(source.encode()).hexdigest()}\0".encode())
+        key.update(b"\0")
+    return key.hexdigest()
+
+
+def course_secret(lab: Lab) -> bytes:
+    """The secret that hidden examples are drawn from.
+
+    ``AUTOGRADER_SECRET`` in the environment, else the file ``.course_secret`` beside
+    ``grading.yml`` (or in the lab's workspace), made on first use and ignored by git.
+    """
+    given = os.environ.get("AUTOGRADER_SECRET")
+    if given:
+        return given.encode()
+    path = (lab.workspace or lab.root) / SECRET_FILE
+    if not path.exists():
+        write_atomically(path, secrets.token_hex(32).encode() + b"\n")  # readable by its owner alone
+    return path.read_bytes().strip()
+
+
+def example_seed(secret: bytes, stage_id: str, modules: Mapping[str, str]) -> int:
+    """The seed of a submission's hidden examples: not to be foreseen, the same at each regrade."""
+    message = hashlib.sha256(stage_id.encode())
+    for name, source in sorted(modules.items()):
+        message.update(f"\0{name}\0{source}".encode())
+    return int.from_bytes(hmac.digest(secret, message.digest(), "sha256")[:4], "big")
+
+
+def class_secret(secret: bytes, stage_id: str) -> bytes:
+    """What is drawn for a whole class at once comes from this: everybody's model is measured on the same text."""
+    return hmac.digest(secret, f"class {stage_id}".encode(), "sha256")

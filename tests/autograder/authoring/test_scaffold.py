@@ -1,0 +1,58 @@
+"""A new stage is complete at once, and never overwrites anything."""
+
+import pytest
+from tiny_lab import STAGE
+
+from autograder.authoring.scaffold import new_stage
+from autograder.authoring.verify import variants
+from autograder.course.lab import Lab, LabError
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
+from autograder.judge.run import judge_stage
+from autograder.release import release
+
+
+def test_every_solution_of_a_new_stage_is_judged_as_it_says(tiny_lab):
+    new_stage(tiny_lab, "2_twice", "twice")
+    lab = Lab(tiny_lab.root)
+    stage = lab.stage("2_twice")
+    trusted = read_course_code(lab, stage)
+    kinds = []
+    for variant in variants(lab, stage, trusted):
+        results = judge_stage(stage, variant.modules, InProcessSession, trusted, seed=0)
+        assert {result.id for result in results if not result.passed} == variant.fails, variant.name
+        kinds.append(variant.kind)
+    assert {"reference", "stub", "alternative", "mistake"} == set(kinds)
+
+
+def test_a_new_stage_is_released(tiny_lab):
+    new_stage(tiny_lab, "2_twice", "twice")
+    written = release(Lab(tiny_lab.root)).written
+    assert {"2_twice/twice.py", "2_twice/twice.ipynb", "2_twice/test_twice.py"} <= set(written)
+
+
+@pytest.mark.parametrize(
+    ("stage_id", "module", "complaint"),
+    [
+        ("twice", "twice", "no stage id"),
+        ("../2_twice", "twice", "no stage id"),
+        ("2_twice", "two words", "no module name"),
+        (STAGE, "twice", "already"),
+    ],
+)
+def test_a_name_that_cannot_be_used_changes_nothing(tiny_lab, stage_id, module, complaint):
+    before = (tiny_lab.root / "grading.yml").read_bytes()
+    with pytest.raises(LabError, match=complaint):
+        new_stage(tiny_lab, stage_id, module)
+    assert (tiny_lab.root / "grading.yml").read_bytes() == before
+    assert not (tiny_lab.root / "solutions" / "2_twice").exists()
+
+
+def test_files_that_are_there_already_stay(tiny_lab):
+    there = tiny_lab.root / "tests" / "hidden" / "2_twice" / "test_twice.py"
+    there.parent.mkdir()
+    there.write_text("mine", encoding="utf-8")
+    with pytest.raises(LabError, match="there already"):
+        new_stage(tiny_lab, "2_twice", "twice")
+    assert there.read_text(encoding="utf-8") == "mine"
+    assert not (tiny_lab.root / "solutions" / "2_twice").exists()

@@ -1,0 +1,327 @@
+"""`verify` finds each way in which a stage can be wrong, and nothing in a stage that is right."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+from pipeline import build_two_stages
+from tiny_lab import MODULE, STAGE, forbid_a_softmax, replace_in
+
+from autograder.authoring.verify import Variant, Verdict, count_variants, released_problems, variants, verify_stage
+from autograder.base.results import CheckResult, IsolationLevel, Outcome
+from autograder.course.lab import Lab, LabError
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
+from autograder.judge.messages import Broken, Job, Judged
+from autograder.judge.run import judge_stage
+from autograder.release import release
+
+
+class Judges:
+    """Judges the variants named in ``truly`` in this process; the others come out as they are listed.
+
+    ``reply`` stands in for all of it where it is given.
+    """
+
+    level = IsolationLevel.NONE
+
+    def __init__(self, lab: Lab, truly: Collection[str] | None = None, reply: Broken | None = None) -> None:
+        self._lab = lab
+        self._truly = truly
+        self._reply = reply
+        self.jobs: list[Job] = []
+
+    def judge(self, job: Job) -> Judged | Broken:
+        self.jobs.append(job)
+        if self._reply is not None:
+            return self._reply
+        stage = self._lab.stage(job.stage)
+        trusted = read_course_code(self._lab, stage)
+        variant = next(one for one in variants(self._lab, stage, trusted) if is_of(job, one))
+        if self._truly is None or variant.name in self._truly:
+            return Judged(judge_stage(stage, job.modules, InProcessSession, trusted, job.seed, forbid=job.forbid))
+        return Judged(tuple(as_listed(variant, check) for check in stage.spec.check_ids))
+
+
+def is_of(job: Job, variant: Variant) -> bool:
+    return variant.modules == job.modules and variant.forbid == job.forbid
+
+
+def as_listed(variant: Variant, check: str) -> CheckResult:
+    failed = check in variant.fails
+    outcome = Outcome.FAILED if failed else Outcome.PASSED
+    mistake = variant.name if failed and variant.kind == "mistake" and variant.named else None
+    return CheckResult(id=check, title=check, exercise="", outcome=outcome, points=1, mistake=mistake)
+
+
+def problems(lab: Lab, stage_id: str = STAGE, seeds=(0,), truly: Collection[str] | None = (), **more) -> list[str]:
+    lab = Lab(lab.root)  # as it stands now
+    judges = more.pop("judges", None) or Judges(lab, truly)
+    return verify_stage(lab, lab.stage(stage_id), judges, seeds=seeds, workers=1, **more)
+
+
+def hidden(lab: Lab):
+    return lab.stage(STAGE).hidden_tests / "test_tiny.py"
+
+
+def mistakes(lab: Lab):
+    return lab.stage(STAGE).mistakes
+
+
+def lock(lab: Lab):
+    return lab.stage(STAGE).mistakes_lock
+
+
+def test_a_right_stage_has_no_problem(tiny_lab):
+    done: list[Verdict] = []
+    judges = Judges(tiny_lab)
+    assert problems(tiny_lab, seeds=(0, 1), judges=judges, on_done=done.append) == []
+    kinds = [verdict.variant.kind for verdict in done]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"reference": 2, "stub": 4, "alternative": 4, "mistake": 10}
+    assert len(judges.jobs) == 2 * count_variants(tiny_lab, tiny_lab.stage(STAGE))
+    assert {job.seed for job in judges.jobs} == {0, 1}
+
+
+def test_a_mistake_that_survives_is_found(tiny_lab):
+    replace_in(hidden(tiny_lab), "check_close(student.total(x, -2)", "(student.total(x, 1)")
+    replace_in(hidden(tiny_lab), "check_close(student.total(x, -3)", "(student.total(x, 0)")
+    found = problems(tiny_lab, truly=["total_drops_the_sign"])
+    assert "1_tiny: mistake total_drops_the_sign: does not lose test_total_counts_axes_from_the_end" in found
+    assert any("`test_total_counts_axes_from_the_end` calls no check_… helper" in problem for problem in found)
+
+
+def test_a_mistake_that_loses_more_than_it_lists_is_found(tiny_lab):
+    replace_in(lock(tiny_lab), '"test_total_adds_along_the_axis", ', "")
+    (found,) = problems(tiny_lab, truly=["total_adds_everything"])[1:]
+    assert found.startswith("1_tiny: mistake total_adds_everything: loses test_total_adds_along_the_axis: FAILED, ")
+
+
+def test_a_check_that_no_mistake_loses_is_found(tiny_lab):
+    text = mistakes(tiny_lab).read_text(encoding="utf-8")
+    start = text.index('    "halve"')
+    mistakes(tiny_lab).write_text(text[:start] + "}\n", encoding="utf-8")
+    replace_in(lock(tiny_lab), ',\n    "halve_forgets_to_divide": ["test_halve_divides_by_two"]', "")
+    (found,) = problems(tiny_lab)
+    assert found == "1_tiny: check test_halve_divides_by_two is lost by no mistake: it may assert nothing"
+
+
+def test_a_mistake_that_costs_too_much_is_found(tiny_lab):
+    replace_in(tiny_lab.root / "grading.yml", "test_total_adds_along_the_axis: 3", "test_total_adds_along_the_axis: 9")
+    assert problems(tiny_lab) == ["1_tiny: mistake total_adds_everything costs 10 of 14 points, more than 60%"]
+
+
+def test_a_mistake_that_lists_nothing_is_found(tiny_lab):
+    replace_in(lock(tiny_lab), '["test_halve_divides_by_two"]', "[]")
+    says = "loses no check: the hidden tests accept it, or the lock file is out of date"
+    assert f"1_tiny: mistake halve_forgets_to_divide {says}" in problems(tiny_lab)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"double_adds_two"', '"added"', "mistake added is in the lock file but not in mistakes.py"),
+        ('"double_adds_two"', '"added"', "mistake double_adds_two is not in the lock file"),
+        (
+            '"test_double_keeps_the_dtype"',
+            '"test_gone", "test_double_keeps_the_dtype"',
+            "mistake double_upcasts: the lock file lists `test_gone`, which grading.yml does not",
+        ),
+    ],
+)
+def test_a_lock_file_that_is_out_of_date_is_found(tiny_lab, old, new, says):
+    replace_in(lock(tiny_lab), old, new)
+    assert f"1_tiny: {says}; run `autograder verify --stage 1_tiny --update`" in problems(tiny_lab)
+
+
+def test_a_mistake_that_no_longer_fails_its_check_is_found(tiny_lab):
+    replace_in(mistakes(tiny_lab), '"return 2 + x")', '"return 2 + x", must_fail=["test_double_keeps_the_dtype"])')
+    (found,) = problems(tiny_lab)
+    assert found.startswith(
+        "1_tiny: mistake double_adds_two must fail `test_double_keeps_the_dtype`, and the lock file does not list it"
+    )
+
+
+def test_a_mistake_that_no_longer_fits_the_reference_is_found_and_the_rest_judged(tiny_lab):
+    replace_in(mistakes(tiny_lab), '"return x / 2", "return x"', '"return x / 4", "return x"')
+    done: list[Verdict] = []
+    (found,) = problems(tiny_lab, on_done=done.append)
+    assert found.startswith("1_tiny: mistake halve_forgets_to_divide: the text to replace occurs 0 times, not once")
+    assert sum(verdict.variant.kind == "mistake" for verdict in done) == 4
+
+
+@pytest.mark.parametrize("says", ["", "2 is added to each element."])
+def test_a_sentence_that_does_not_fit_is_found(tiny_lab, says):
+    replace_in(mistakes(tiny_lab), "2 is added to each element", says)
+    assert any("mistake double_adds_two: `says` ends the sentence" in problem for problem in problems(tiny_lab))
+
+
+def test_a_mistake_that_the_diagnosis_cannot_tell_is_found(tiny_lab):
+    """Two mistakes with the same outputs: neither is named, which is more than a tenth of the catalogue."""
+    text = mistakes(tiny_lab).read_text(encoding="utf-8")
+    start, end = (text.index(f'        mistake("{name}"') for name in ("double_adds_two", "double_upcasts"))
+    twin = text[start:end].replace("double_adds_two", "double_adds_too").replace("2 + x", "x + 2")
+    mistakes(tiny_lab).write_text(text[:end] + twin + text[end:], encoding="utf-8")
+    listed = '    "double_adds_two": ["test_double_multiplies_by_two"],\n'
+    replace_in(lock(tiny_lab), listed, listed + listed.replace("adds_two", "adds_too"))
+    (found,) = problems(tiny_lab, truly=["double_adds_two", "double_adds_too"])
+    assert found == "1_tiny: the diagnosis names 4 of 6 mistakes; not double_adds_too, double_adds_two"
+
+
+def test_a_mistake_that_is_never_named_does_not_count_against_the_diagnosis(tiny_lab):
+    test_a_mistake_that_the_diagnosis_cannot_tell_is_found(tiny_lab)
+    text = mistakes(tiny_lab).read_text(encoding="utf-8")
+    for new in ("2 + x", "x + 2"):
+        text = text.replace(f'"return {new}")', f'"return {new}", named=False)')
+    mistakes(tiny_lab).write_text(text, encoding="utf-8")
+    assert problems(tiny_lab, truly=["double_adds_two", "double_adds_too"]) == []
+
+
+def test_an_alternative_that_fails_is_found(tiny_lab):
+    loop = tiny_lab.stage(STAGE).folder / "alternatives" / "loop.py"
+    replace_in(loop, "return x * 0.5", "return x * 0.4")
+    (found,) = problems(tiny_lab, truly=["loop"])
+    assert found.startswith("1_tiny: alternative loop: loses test_halve_divides_by_two: FAILED, ")
+
+
+def test_an_alternative_that_is_taken_for_a_mistake_is_found(tiny_lab):
+    loop = tiny_lab.stage(STAGE).folder / "alternatives" / "loop.py"
+    replace_in(loop, "return x * 0.5", "return x")
+    assert "1_tiny: alternative loop: is named halve_forgets_to_divide" in problems(tiny_lab, truly=["loop"])
+
+
+LIBRARY = ["pytorch", "pytorch as a student's own"]
+
+
+def test_an_alternative_is_refused_in_the_lines_it_marks_and_right_all_the_same(tiny_lab):
+    forbid_a_softmax(tiny_lab, "  # refused")
+    done: list[Verdict] = []
+    assert problems(tiny_lab, truly=LIBRARY, on_done=done.append) == []
+    assert [verdict.variant.name for verdict in done if verdict.variant.kind == "alternative"] == ["loop", *LIBRARY]
+
+
+def test_an_alternative_that_is_refused_without_a_mark_is_found(tiny_lab):
+    forbid_a_softmax(tiny_lab, "")
+    found = problems(tiny_lab, truly=LIBRARY)
+    assert len(found) == 2
+    assert found[0].startswith(
+        "1_tiny: alternative pytorch: loses test_double_keeps_the_dtype: FAILED, `torch.softmax`"
+    )
+
+
+def test_a_mark_where_nothing_is_refused_is_found(tiny_lab):
+    forbid_a_softmax(tiny_lab, "  # refused", other="return x + x  # refused")
+    found = problems(tiny_lab, truly=[*LIBRARY, "loop as a student's own"])
+    assert found == ["1_tiny: alternative loop as a student's own: line 7 is marked `# refused`, and is not"]
+
+
+def test_a_refusal_in_another_line_than_the_marked_one_is_found(tiny_lab):
+    forbid_a_softmax(tiny_lab, "\n    x = x  # refused")
+    found = problems(tiny_lab, truly=LIBRARY)
+    assert found == [
+        "1_tiny: alternative pytorch as a student's own: line 7 is refused, and not marked",
+        "1_tiny: alternative pytorch as a student's own: line 8 is marked `# refused`, and is not",
+    ]
+
+
+def test_what_is_forbidden_and_not_said_to_students_is_found(tiny_lab):
+    forbid_a_softmax(tiny_lab, "  # refused", says="No softmax.")
+    found = problems(tiny_lab)[0]
+    assert found == "1_tiny: the docstring of double does not say that `torch.softmax` may not be used"
+
+
+def test_a_reference_that_fails_is_found(tiny_lab):
+    replace_in(hidden(tiny_lab), "0.5 * x", "0.25 * x")
+    (found,) = problems(tiny_lab, truly=["tiny"])
+    assert found.startswith("1_tiny: reference tiny: loses test_halve_divides_by_two: FAILED, ")
+
+
+def test_a_check_that_a_stub_passes_is_found(tiny_lab):
+    text = hidden(tiny_lab).read_text(encoding="utf-8")
+    start = text.index("    x = normal_tensor(*sizes, seed=seed)\n    check_close(student.halve(x)")
+    hidden(tiny_lab).write_text(text[:start] + "    check_close(0.5 * seed, seed / 2)\n", encoding="utf-8")
+    found = problems(tiny_lab, truly=["tiny", "halve_forgets_to_divide"])
+    assert "1_tiny: stub tiny: does not lose test_halve_divides_by_two" in found
+    assert "1_tiny: mistake halve_forgets_to_divide: does not lose test_halve_divides_by_two" in found
+
+
+def test_a_check_that_none_passes_is_found(tiny_lab):
+    """Only that no error is raised: nothing at all is a result as good as any."""
+    replace_in(hidden(tiny_lab), "check_close(student.halve(x), 0.5 * x)", "check_that(student.halve(x) is not x, 'x')")
+    replace_in(hidden(tiny_lab), "import check_close, check_dtype", "import check_close, check_dtype, check_that")
+    found = problems(tiny_lab, truly=["tiny", f"{MODULE} that returns None"])
+    assert "1_tiny: stub tiny that returns None: does not lose test_halve_divides_by_two" in found
+    assert not any("stub tiny: " in one for one in found)
+
+
+def test_a_breach_of_the_lint_is_found(tiny_lab):
+    replace_in(hidden(tiny_lab), "check_close(student.halve(x), 0.5 * x)", "assert (student.halve(x) == 0.5 * x).all()")
+    found = problems(tiny_lab)
+    assert any("a bare assert compares by hand" in problem for problem in found)
+    assert any("`all(…)` compares by hand" in problem for problem in found)
+
+
+def test_a_judge_that_breaks_is_found(tiny_lab):
+    found = problems(tiny_lab, judges=Judges(tiny_lab, reply=Broken("Traceback: x\n")))
+    assert "1_tiny: reference tiny: the judge failed: Traceback: x" in found
+    assert len([one for one in found if "the judge failed" in one]) == count_variants(tiny_lab, tiny_lab.stage(STAGE))
+
+
+def test_a_check_that_breaks_is_found(tiny_lab):
+    replace_in(hidden(tiny_lab), "check_close(student.halve(x), 0.5 * x)", "check_close(student.halve(x), 0.5 * y)")
+    found = problems(tiny_lab, truly=["tiny"])
+    assert "1_tiny: reference tiny: meets a grader error" in found
+
+
+# Stages that build on others
+
+
+def two_stages(folder: Path) -> Lab:
+    lab = build_two_stages(folder / "lab")
+    body = "    return tiny.double(tiny.double(x))\n"
+    marked = f"    ### BEGIN SOLUTION\n{body}    ### END SOLUTION\n"
+    replace_in(lab.stage("2_more").reference, body, marked)
+    return lab
+
+
+def test_a_stage_is_judged_on_the_stand_ins_it_may_meet(tmp_path):
+    lab = two_stages(tmp_path)
+    done: list[Verdict] = []
+    problems(lab, "2_more", on_done=done.append)
+    names = [verdict.variant.name for verdict in done if verdict.variant.kind == "reference"]
+    assert names == ["more", "more on stand-ins"]
+
+
+def test_a_stand_in_that_a_later_stage_cannot_use_is_found(tmp_path):
+    lab = two_stages(tmp_path)
+    replace_in(lab.stage(STAGE).folder / "alternatives" / "pytorch.py", "return x + x", "return x + x + 1")
+    found = problems(lab, "2_more", truly=["more on stand-ins"])
+    assert any(one.startswith("2_more: reference more on stand-ins: loses test_quadruple") for one in found)
+
+
+def test_a_missing_stand_in_is_named(tmp_path):
+    lab = two_stages(tmp_path)
+    (lab.stage(STAGE).folder / "alternatives" / "pytorch.py").unlink()
+    with pytest.raises(LabError, match=r"pytorch\.py is missing"):
+        problems(lab, "2_more")
+
+
+# Assignments
+
+
+def test_assignments_that_are_not_a_fresh_release_are_found(tiny_lab):
+    assert any("is missing; run `autograder release`" in one for one in released_problems(tiny_lab))
+    release(tiny_lab)
+    assert released_problems(tiny_lab) == []
+    stub = tiny_lab.root / "assignments" / STAGE / f"{MODULE}.py"
+    stub.write_text(stub.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    (found,) = released_problems(tiny_lab)
+    assert found.startswith(f"assignments: {STAGE}/{MODULE}.py is not what a release makes")
+
+
+def test_without_mistakes_everything_else_is_judged(tiny_lab):
+    stage = tiny_lab.stage(STAGE)
+    trusted = read_course_code(tiny_lab, stage)
+    kinds = [variant.kind for variant in variants(tiny_lab, stage, trusted, with_mistakes=False)]
+    assert set(kinds) == {"reference", "stub", "alternative"}
+    assert count_variants(tiny_lab, stage, with_mistakes=False) == len(kinds)
+    assert count_variants(tiny_lab, stage) == len(kinds) + len(trusted.mistakes)

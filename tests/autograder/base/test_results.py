@@ -1,0 +1,103 @@
+"""Scores are whole points, all or nothing per check, and read back as they were written."""
+
+import msgspec
+import pytest
+
+from autograder.base.results import (
+    CheckResult,
+    IsolationLevel,
+    Outcome,
+    ResultsFormatError,
+    StageReport,
+    decode_results,
+    encode_results,
+    lowest_level,
+)
+
+
+def check(outcome: Outcome = Outcome.PASSED, points: int = 2, **more) -> CheckResult:
+    return CheckResult(id="test_a", title="A", exercise="a", outcome=outcome, points=points, **more)
+
+
+def report(*checks: CheckResult) -> StageReport:
+    return StageReport(student="ada", stage="1_tiny", checks=checks, isolation=IsolationLevel.KERNEL, digest="d")
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_only_a_pass_earns(outcome):
+    assert check(outcome).score == (2 if outcome is Outcome.PASSED else 0)
+
+
+def test_extensions_are_counted_apart():
+    made = report(check(), check(Outcome.FAILED, 3), check(points=5, bonus=True), check(Outcome.ERROR, 1, bonus=True))
+    assert (made.points, made.score) == (5, 2)
+    assert (made.bonus_points, made.bonus) == (6, 5)
+
+
+@pytest.mark.parametrize("bonus", [False, True])
+def test_a_grader_error_keeps_a_report_from_being_a_number(bonus):
+    assert report(check()).graded
+    assert not report(check(), check(Outcome.GRADER_ERROR, bonus=bonus)).graded
+
+
+def test_a_report_without_checks_is_no_number():
+    assert not report().graded
+
+
+def test_failing_more_never_scores_more():
+    outcomes = [Outcome.PASSED, Outcome.FAILED]
+    for first in outcomes:
+        for second in outcomes:
+            made = report(check(first, 3), check(second, 4))
+            worse = report(check(Outcome.FAILED, 3), check(second, 4))
+            assert worse.score <= made.score
+
+
+def test_reports_are_read_back_as_they_were():
+    reports = [report(check(what="a", where="b", hint="c", mistake="m", seconds=0.5)), report()]
+    assert decode_results(encode_results(reports, IsolationLevel.KERNEL)) == (IsolationLevel.KERNEL, reports)
+
+
+def test_the_json_is_the_documented_one():
+    document = msgspec.json.decode(encode_results([report(check(Outcome.FAILED))], IsolationLevel.NONE))
+    assert (document["format_version"], document["isolation"]) == (1, "none")
+    (made,) = document["reports"]
+    assert {"student", "stage", "points", "score", "bonus", "graded", "stand_ins", "checks"} <= set(made)
+    assert set(made["checks"][0]) == {
+        *("id", "title", "exercise", "outcome", "points", "score", "bonus"),
+        *("what", "where", "hint", "mistake", "forbidden", "seconds"),
+    }
+
+
+def test_a_forged_score_is_not_believed():
+    document = msgspec.json.decode(encode_results([report(check(Outcome.FAILED))], IsolationLevel.KERNEL))
+    document["reports"][0].update(score=2, graded=True)
+    document["reports"][0]["checks"][0]["score"] = 2
+    _, (made,) = decode_results(msgspec.json.encode(document))
+    assert made.score == 0
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"", "not a results file"),
+        (b"{", "not a results file"),
+        (b"[]", "not a results file"),
+        (b"{}", "missing required field `format_version`"),
+        (b'{"format_version": 2}', "results of format version 2; this program reads 1: grade again"),
+        (b'{"format_version": 1, "isolation": "kernel"}', "missing required field `reports`"),
+        (b'{"format_version": 1, "isolation": "strong", "reports": []}', "Invalid enum value 'strong'"),
+        (b'{"format_version": 1, "isolation": "kernel", "reports": [{}]}', "missing required field `student`"),
+        (b'{"format_version": 1, "isolation": "kernel", "reports": 3}', "Expected `array`, got `int`"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_refused(raw, says):
+    with pytest.raises(ResultsFormatError) as caught:
+        decode_results(raw)
+    assert says in str(caught.value)
+
+
+def test_the_weakest_level_counts():
+    assert lowest_level([IsolationLevel.KERNEL_NAMESPACES, IsolationLevel.CONTAINER]) is IsolationLevel.CONTAINER
+    assert lowest_level([IsolationLevel.KERNEL, IsolationLevel.NONE]) is IsolationLevel.NONE
+    assert lowest_level([]) is IsolationLevel.NONE

@@ -1,0 +1,278 @@
+"""``grading.yml``: what is right is read, and what is wrong is told with line, value and fix."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+import yaml
+from tiny_lab import GRADING, STAGE
+
+from autograder.course.config import Check, Config, ConfigError, load_config, schema
+
+ROOT = Path(__file__).parents[3]
+
+
+def load(folder: Path, text: str) -> Config:
+    path = folder / "grading.yml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path)
+
+
+def line_of(text: str, part: str) -> int:
+    return text[: text.index(part)].count("\n") + 1
+
+
+def test_the_tiny_lab_is_read(tmp_path):
+    config = load(tmp_path, GRADING)
+    stage = config.stages[STAGE]
+    assert list(stage.exercises) == ["double", "total", "halve"]
+    assert stage.points == 7
+    assert [(check.id, check.exercise, check.points) for check in stage.checks] == [
+        (check, name, points) for name, exercise in stage.exercises.items() for check, points in exercise.checks.items()
+    ]
+    assert stage.checks[-1] == Check("test_halve_divides_by_two", "halve", 1)
+    assert stage.due == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert (stage.limits.call_cpu_seconds, stage.limits.memory_mb) == (2.0, 1024)
+    assert config.policies.late.per_day == 0.1
+    assert config.policies.attempts == 0
+    assert config.policies.count_bonus
+
+
+def with_forbidden(names: str) -> str:
+    return GRADING.replace("        bonus: true\n", f"        bonus: true\n        forbid: {names}\n")
+
+
+def test_what_an_exercise_forbids_is_read(tmp_path):
+    config = load(tmp_path, with_forbidden("[torch.softmax, torch.nn.LayerNorm]"))
+    exercises = config.stages[STAGE].exercises
+    assert exercises["halve"].forbid == ("torch.softmax", "torch.nn.LayerNorm")
+    assert exercises["double"].forbid == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("torch.sofmax", "; nearest: `torch.softmax`"),
+        ("F.gelu", "; nearest: `torch.nn.functional.gelu`"),
+        ("torch.nn.functional.softmax", "; nearest: `torch.nn.functional."),
+        ("zzz", ""),
+    ],
+)
+def test_something_unknown_to_forbid_is_told_with_its_line(tmp_path, name, nearest):
+    text = with_forbidden(f"\n          - torch.softmax\n          - {name}")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    where = f"grading.yml:{line_of(text, f'- {name}')}: stages.1_tiny.exercises.halve.forbid.1: "
+    assert str(caught.value).startswith(f"{where}`{name}` is not known as something to forbid{nearest}")
+
+
+def test_policies_are_read(tmp_path):
+    policies = """\
+policies:
+  late: {per_day: 0.2, max_days: 3, grace_minutes: 0}
+  extensions: {ada: {1_tiny: 3}, "1234": {1_tiny: 1}}
+  attempts: 5
+  count_bonus: false
+"""
+    start, end = GRADING.index("policies:"), GRADING.index("stages:")
+    config = load(tmp_path, GRADING[:start] + policies + GRADING[end:])
+    assert config.policies.extensions == {"ada": {STAGE: 3}, "1234": {STAGE: 1}}
+    assert (config.policies.attempts, config.policies.count_bonus) == (5, False)
+    assert (config.policies.late.per_day, config.policies.late.max_days) == (0.2, 3)
+
+
+SECOND = """\
+  2_more:
+    title: More
+    module: more
+    needs: [1_tiny]
+    exercises:
+      more:
+        title: More
+        minutes: 5
+        hints: [a, b, c]
+        checks: {test_more: 1}
+"""
+
+
+def test_a_stage_may_build_on_an_earlier_one(tmp_path):
+    assert load(tmp_path, GRADING + SECOND).stages["2_more"].needs == (STAGE,)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        # Unknown keys, at every depth
+        ("course:", "curse:", "curse: unknown key `curse`; nearest: `course`"),
+        ("max_days", "max_day", "policies.late.max_day: unknown key `max_day`; nearest: `max_days`"),
+        ("max_examples", "examples", "stages.1_tiny.examples: unknown key `examples`; nearest: `max_examples`"),
+        ("check_cpu_seconds", "seconds", "limits.seconds: unknown key `seconds`; nearest:"),
+        ("        minutes: 10", "        minuets: 10", "total.minuets: unknown key `minuets`; nearest: `minutes`"),
+        ("points: 2", "pionts: 2", "questions.why_axes.pionts: unknown key `pionts`; nearest: `points`"),
+        # Values
+        ("format_version: 1", "format_version: 2", "format_version: 2 is not known; this program reads 1"),
+        ("format_version: 1", "format_version: one", "format_version: Expected `int`, got `str` (found 'one')"),
+        ("course: tiny", 'course: ""', "course: Expected `str` of length >= 1 (found '')"),
+        ("per_day: 0.1", "per_day: 10", "policies.late.per_day: Expected `float` <= 1.0 (found 10)"),
+        ("max_days: 5", "max_days: -1", "policies.late.max_days: Expected `int` >= 0 (found -1)"),
+        ("        minutes: 10", "        minutes: ten", "total.minutes: Expected `int`, got `str` (found 'ten')"),
+        ("        minutes: 10", "        minutes: 0", "total.minutes: Expected `int` >= 1 (found 0)"),
+        ("        minutes: 10", "        minutes: 2.5", "total.minutes: Expected `int`, got `float` (found 2.5)"),
+        ("max_examples: 5", "max_examples: true", "max_examples: Expected `int`, got `bool` (found True)"),
+        (
+            "test_total_adds_along_the_axis: 3",
+            "test_total_adds_along_the_axis: 0",
+            "exercises.total.checks.test_total_adds_along_the_axis: Expected `int` >= 1 (found 0)",
+        ),
+        (
+            "test_total_adds_along_the_axis: 3",
+            "test_total_adds_along_the_axis: 1.5",
+            "exercises.total.checks.test_total_adds_along_the_axis: Expected `int`, got `float` (found 1.5)",
+        ),
+        ('hints: ["Which axis vanishes?", ', "hints: [", "exercises.total.hints: Expected `array` of length >= 3"),
+        ('"Which axis vanishes?"', "7", "exercises.total.hints.0: Expected `str`, got `int` (found 7)"),
+        ("bonus: true", "bonus: maybe", "exercises.halve.bonus: Expected `bool`, got `str` (found 'maybe')"),
+        ("2026-03-01T12:00:00+00:00", "soon", "stages.1_tiny.due: "),
+        ("2026-03-01T12:00:00+00:00", "2026-03-01T12:00:00", "stages.1_tiny.due: Expected `datetime` with a timezone"),
+        ("data: [pairs]", "data: pairs", "stages.1_tiny.data: Expected `array`, got `str` (found 'pairs')"),
+        ("data: [pairs]", "data: [1]", "stages.1_tiny.data.0: Expected `str`, got `int` (found 1)"),
+        ("        points: 2", "        points: 0", "questions.why_axes.points: Expected `int` >= 1 (found 0)"),
+        ("limits: {", "limits: 3 #", "stages.1_tiny.limits: Expected `object`, got `int` (found 3)"),
+        ("call_cpu_seconds: 2.0", "call_cpu_seconds: 0", "limits.call_cpu_seconds: Expected `float` > 0.0 (found 0)"),
+        # Missing
+        ("        minutes: 10\n", "", "exercises.total: Object missing required field `minutes`"),
+        ("course: tiny\n", "", "missing required field `course`"),
+        # Names
+        ("module: tiny", "module: 2tiny", "module: `2tiny` is not a Python module name"),
+        ("module: tiny", "module: class", "module: `class` is not a Python module name"),
+        ("module: tiny", "module: tokenize", "module: `tokenize` is a module that Python or the lab already has"),
+        ("module: tiny", "module: torch", "module: `torch` is a module that Python or the lab already has"),
+        ("  1_tiny:", "  1 tiny:", "stages.1 tiny: `1 tiny` names a folder"),
+        ("  1_tiny:", "  ../tiny:", "`../tiny` names a folder"),
+        ("      total:", "      to-tal:", "`to-tal` must be the name of a function or class"),
+        ("why_axes", "why axes", "`why axes` names a cell"),
+        ("test_total_adds_along_the_axis", "total_adds", "`total_adds` must be the name of a test function, test_…"),
+        (
+            "test_total_counts_axes_from_the_end",
+            "test_double_keeps_the_dtype",
+            "exercises.total.checks.test_double_keeps_the_dtype: `test_double_keeps_the_dtype` is already listed "
+            "under double",
+        ),
+        # Contradictions
+        ("module: tiny", "module: tiny\n    needs: [0_tiny]", "needs: no earlier stage named `0_tiny`"),
+        ("module: tiny", "module: tiny\n    needs: [1_tiny]", "needs: no earlier stage named `1_tiny`"),
+        ("call_cpu_seconds: 2.0", "call_cpu_seconds: 5", "limits: one call may not take longer than a whole check"),
+        # YAML itself
+        ("course: tiny", "course: tiny\ncourse: other", "`course` appears twice; the first is in line 2"),
+        ("course: tiny", "course: 'tiny", "found unexpected end of stream"),
+        ("course: tiny", "course: !!python/name:os.system x", "could not determine a constructor"),
+        ("course: tiny", "course: \x00", "special characters are not allowed"),
+    ],
+)
+def test_each_error_names_place_and_value(tmp_path, old, new, says):
+    assert GRADING.count(old) >= 1
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, GRADING.replace(old, new, 1))
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("        minutes: 10", "        minutes: ten", "        minutes: ten"),
+        ("max_days: 5", "max_days: x", "  late:"),
+        ('"Which axis vanishes?"', "7", "        hints: [7"),
+        ("course: tiny", "course: tiny\ncourse: other", "course: other"),
+        ("        minutes: 10\n", "", "      total:"),
+        ("test_halve_divides_by_two: 1", "test_halve_divides_by_two: none", "          test_halve_divides"),
+        ("module: tiny", "module: class", "    module: class"),
+    ],
+)
+def test_each_error_names_its_line(tmp_path, old, new, line):
+    text = GRADING.replace(old, new, 1)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert str(caught.value).startswith(f"grading.yml:{line_of(text, line)}: ")
+
+
+@pytest.mark.parametrize(
+    ("added", "says"),
+    [
+        (SECOND.replace("1_tiny", "1_tinny"), "needs: no earlier stage named `1_tinny`; nearest: `1_tiny`"),
+        (SECOND.replace("module: more", "module: tiny"), "module: `tiny` is already the module of 1_tiny"),
+        (SECOND.replace("{test_more: 1}", "{}"), "exercises.more.checks: Expected `object` of length >= 1"),
+    ],
+)
+def test_stages_must_agree(tmp_path, added, says):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, GRADING + added)
+    assert str(caught.value).split(": ")[1].startswith("stages.2_more.")
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "says"),
+    [
+        ("{ada: {1_tinny: 3}}", "policies.extensions.ada.1_tinny: no stage named `1_tinny`; nearest: `1_tiny`"),
+        ("{ada: {1_tiny: -3}}", "policies.extensions.ada.1_tiny: Expected `int` >= 0 (found -3)"),
+        ("{ada: 3}", "policies.extensions.ada: Expected `object`, got `int` (found 3)"),
+        ("{1234: {1_tiny: 3}}", "policies.extensions.1234: YAML reads this key as 1234; put it in quotes"),
+    ],
+)
+def test_extensions_must_name_stages(tmp_path, extensions, says):
+    text = GRADING.replace("policies:\n", f"policies:\n  extensions: {extensions}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words\n", "# nothing\n"])
+def test_a_file_without_settings_is_refused(tmp_path, text):
+    with pytest.raises(ConfigError, match=r"grading\.yml:1: expected a table of settings"):
+        load(tmp_path, text)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "grading.yml")
+    (tmp_path / "grading.yml").write_bytes(b"course: \xff\xfe\n")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        load_config(tmp_path / "grading.yml")
+
+
+# The schema that editors use
+
+
+def as_json(text: str):
+    return msgspec.json.decode(msgspec.json.encode(yaml.safe_load(text)))
+
+
+def test_the_committed_schema_is_the_one_of_the_program():
+    committed = msgspec.json.decode((ROOT / "docs" / "grading.schema.json").read_bytes())
+    assert committed == msgspec.json.decode(msgspec.json.encode(schema())), "run `autograder schema`"
+
+
+def test_the_schema_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+@pytest.mark.parametrize("text", [GRADING, GRADING + SECOND])
+def test_the_schema_accepts_what_the_program_accepts(text):
+    jsonschema.validate(as_json(text), schema())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("course:", "curse:"),
+        ("per_day: 0.1", "per_day: 10"),
+        ("        minutes: 10", "        minutes: ten"),
+        ('hints: ["Which axis vanishes?", ', "hints: ["),
+        ("test_total_adds_along_the_axis: 3", "test_total_adds_along_the_axis: 0"),
+    ],
+)
+def test_the_schema_refuses_what_the_program_refuses(old, new):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(as_json(GRADING.replace(old, new, 1)), schema())

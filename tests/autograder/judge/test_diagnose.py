@@ -1,0 +1,396 @@
+"""The cause is computed from outputs: named rightly, or not at all."""
+
+import pytest
+import torch
+from judging import judge, write_checks
+from tiny_lab import MODULE, REFERENCE, STAGE, solution
+
+from autograder.base.results import Outcome
+from autograder.course.mistakes import Mistake
+from autograder.isolation.in_process import InProcessSession
+from autograder.isolation.wire import Reference
+from autograder.judge import replay
+from autograder.judge.course_code import CourseCode, read_course_code
+from autograder.judge.diagnose import explain
+from autograder.judge.recorder import Recorder
+from autograder.judge.replay import same_reply
+from autograder.judge.run import judge_stage
+
+DOC = '    """A title.\n\n    Hint: a hint.\n    """\n'
+
+
+def names(results) -> dict[str, str]:
+    return {check: result.mistake for check, result in results.items() if result.mistake}
+
+
+def right(**bodies: str) -> str:
+    every = {"double": "return 2 * x", "total": "return torch.sum(x, axis)", "halve": "return x / 2"}
+    return solution(**{**every, **bodies})
+
+
+def mistake(name: str, old: str, new: str, *fails: str, **more) -> Mistake:
+    says = f"{name} is made"
+    return Mistake(id=name, exercise="double", says=says, replace=((old, new),), fails=frozenset(fails), **more)
+
+
+@pytest.fixture
+def stage(tiny_lab):
+    return tiny_lab.stage(STAGE)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_each_mistake_is_named_and_no_other(tiny_lab, stage, seed):
+    trusted = read_course_code(tiny_lab, stage)
+    for one in trusted.mistakes:
+        results = judge(tiny_lab, one.apply(REFERENCE), seed, trusted)
+        assert {check for check, result in results.items() if not result.passed} == one.fails
+        assert names(results) == dict.fromkeys(one.fails, one.id)
+
+
+def test_the_report_says_what_the_output_is(tiny_lab):
+    result = judge(tiny_lab, right(double="return x + 2"))["test_double_multiplies_by_two"]
+    assert result.what == "your output is what you get when 2 is added to each element"
+    assert result.hint == "think of one element first."
+
+
+def test_code_written_otherwise_is_named_by_its_outputs(tiny_lab):
+    results = judge(tiny_lab, right(double="return torch.stack([x, torch.full_like(x, 2)]).sum(0)"))
+    assert names(results) == {"test_double_multiplies_by_two": "double_adds_two"}
+
+
+@pytest.mark.parametrize("body", ["return 3 * x", "return torch.rand_like(x)", "return x.sum()", "return None"])
+def test_wrong_code_that_no_mistake_explains_is_not_named(tiny_lab, body):
+    results = judge(tiny_lab, right(double=body))
+    assert results["test_double_multiplies_by_two"].outcome is Outcome.FAILED
+    assert names(results) == {}
+
+
+def test_a_mistake_that_loses_a_check_the_student_passed_is_not_meant(tiny_lab):
+    """The values are those of adding everything, but only where axes are counted from the end."""
+    body = "return torch.sum(x) if axis < 0 else torch.sum(x, axis)"
+    assert names(judge(tiny_lab, right(total=body))) == {}
+
+
+def test_of_two_mistakes_each_names_its_own_checks(tiny_lab):
+    results = judge(tiny_lab, right(double="return 2 + x", total="return torch.sum(x)", halve="return x"))
+    assert names(results) == {
+        "test_double_multiplies_by_two": "double_adds_two",
+        "test_total_adds_along_the_axis": "total_adds_everything",
+        "test_total_counts_axes_from_the_end": "total_adds_everything",
+        "test_halve_divides_by_two": "halve_forgets_to_divide",
+    }
+
+
+def test_what_was_not_attempted_does_not_keep_the_rest_from_being_named(tiny_lab):
+    results = judge(tiny_lab, solution(double="return 2 + x"))
+    assert names(results) == {"test_double_multiplies_by_two": "double_adds_two"}
+
+
+# Catalogues made for the case
+
+
+TWO_CHECKS = f"""
+def test_made(student):
+{DOC}    check_close(student.double(torch.tensor([1.0, 3.0])), torch.tensor([2.0, 6.0]))
+
+
+def test_other(student):
+{DOC}    check_close(student.double(torch.tensor([2.0, 5.0])), torch.tensor([4.0, 10.0]))
+"""
+
+
+def judged_with(lab, source: str, *catalogue: Mistake, tests: str = TWO_CHECKS, checks=("test_made", "test_other")):
+    write_checks(lab, tests, *checks)
+    return names(judge(lab, source, trusted=CourseCode({MODULE: REFERENCE}, catalogue)))
+
+
+def test_mistakes_with_the_same_outputs_name_nothing(tiny_lab):
+    both = "test_made", "test_other"
+    twins = mistake("adds", "2 * x", "2 + x", *both), mistake("adds_too", "2 * x", "x + 2", *both)
+    assert judged_with(tiny_lab, right(double="return 2 + x"), *twins) == {}
+    assert judged_with(tiny_lab, right(double="return 2 + x"), twins[0]) == dict.fromkeys(both, "adds")
+
+
+def test_of_two_that_explain_a_check_the_one_that_explains_more_is_named(tiny_lab):
+    """On `test_made` both give the same; on `test_other` only one of them is wrong as the student is."""
+    everywhere = mistake("everywhere", "2 * x", "2 + x", "test_made", "test_other")
+    small = mistake("small", "2 * x", "torch.where(x.max() < 4, 2 + x, 2 * x)", "test_made")
+    source = right(double="return 2 + x")
+    assert judged_with(tiny_lab, source, small, everywhere) == dict.fromkeys(("test_made", "test_other"), "everywhere")
+
+
+def test_a_mistake_that_is_never_to_be_named_is_not(tiny_lab):
+    silent = mistake("silent", "2 * x", "2 + x", "test_made", "test_other", named=False)
+    assert judged_with(tiny_lab, right(double="return 2 + x"), silent) == {}
+
+
+def test_an_error_is_explained_by_the_same_error_alone(tiny_lab):
+    """A TypeError of one's own is not the TypeError of the catalogue."""
+    raises = mistake("raises", "2 * x", "2 * x + None", "test_made", "test_other")
+    source = right(double="return 2 * x + None")
+    assert judged_with(tiny_lab, source, raises) == dict.fromkeys(("test_made", "test_other"), "raises")
+    assert judged_with(tiny_lab, right(double="return len(2)"), raises) == {}
+
+
+def test_an_error_is_told_with_its_cause(tiny_lab):
+    raises = mistake("raises", "2 * x", "2 * x + None", "test_made", "test_other")
+    write_checks(tiny_lab, TWO_CHECKS, "test_made", "test_other")
+    trusted = CourseCode({MODULE: REFERENCE}, (raises,))
+    result = judge(tiny_lab, right(double="return 2 * x + None"), trusted=trusted)["test_made"]
+    assert result.what == "it raised TypeError, as it does when raises is made"
+
+
+def test_a_check_that_fails_for_the_reference_too_names_nothing(tiny_lab):
+    """The right output, in a check that asks for another: what the mistake gives there is right as well."""
+    tests = f"def test_made(student):\n{DOC}    check_close(student.double(torch.ones(2)), torch.ones(2))\n"
+    harmless = mistake("harmless", "2 * x", "x * 2", "test_made")
+    assert judged_with(tiny_lab, right(), harmless, tests=tests, checks=("test_made",)) == {}
+
+
+CHAIN = f"""
+def test_made(student):
+{DOC}    check_close(student.double(torch.tensor([1.0, 3.0])), torch.tensor([2.0, 6.0]))
+
+
+def test_both(student):
+{DOC}    x = torch.tensor([[1.0, 3.0], [5.0, 4.0]])
+    check_close(student.total(student.double(x), 1), torch.tensor([8.0, 18.0]))
+    check_close(student.quadruple_total(x, 1), torch.tensor([16.0, 36.0]))
+"""
+
+CHAINED = """\
+import torch
+
+
+def double(x):
+    return 2 * x
+
+
+def total(x, axis):
+    return torch.sum(x, dim=axis)
+
+
+def quadruple_total(x, axis):
+    return total(double(double(x)), axis)
+"""
+
+
+def test_a_mistake_is_named_on_top_of_one_found_elsewhere(tiny_lab):
+    """`test_both` mixes two mistakes: neither explains it alone, the second does on top of the first."""
+    write_checks(tiny_lab, CHAIN, "test_made", "test_both")
+    adds = mistake("adds", "2 * x", "2 + x", "test_made", "test_both")
+    wrong_axis = mistake("wrong_axis", "dim=axis", "dim=axis - 1", "test_both")
+    other_axis = mistake("all_axes", "dim=axis", "dim=(0, 1)", "test_both")
+    source = wrong_axis.apply(adds.apply(CHAINED))
+    trusted = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, other_axis))
+    assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds", "test_both": "wrong_axis"}
+    # Two that would do on top of it: neither is named.
+    twin = mistake("twin", "dim=axis", "dim=1 - axis", "test_both")
+    trusted = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, twin))
+    assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
+    # Mistakes that change the same line do not go together.
+    again = mistake("again", "2 * x", "3 * x", "test_both")
+    trusted = CourseCode({MODULE: CHAINED}, (adds, again))
+    assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
+
+
+def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
+    """Were it left out here, a harmless change on top of it would be named."""
+    write_checks(tiny_lab, CHAIN, "test_made", "test_both")
+    adds = mistake("adds", "2 * x", "2 + x", "test_made")
+    harmless = mistake("harmless", "dim=axis", "dim=(axis,)", "test_both")
+    trusted = CourseCode({MODULE: CHAINED}, (adds, harmless))
+    results = judge(tiny_lab, adds.apply(CHAINED), trusted=trusted)
+    assert names(results) == {"test_made": "adds", "test_both": "adds"}
+
+
+def test_what_fits_several_mistakes_is_named_only_when_nothing_else_could_have_hidden_the_rest(tiny_lab):
+    """`inner` would lose `test_third` too, had another mistake not saved it: `outer` must not take the blame."""
+    third = f"""
+def test_third(student):
+{DOC}    check_close(student.quadruple(torch.tensor([3.0])), torch.tensor([12.0]))
+
+
+def test_fourth(student):
+{DOC}    check_close(student.halve(torch.tensor([3.0])), torch.tensor([1.5]))
+"""
+    reference = CHAINED + "\n\ndef quadruple(x):\n    return double(double(x))\n\n\ndef halve(x):\n    return x / 2\n"
+    write_checks(tiny_lab, TWO_CHECKS + third, "test_made", "test_other", "test_third", "test_fourth")
+    inner = mistake("inner", "2 * x", "2 + x", "test_made", "test_other", "test_third")
+    outer = mistake("outer", "2 * x", "x + 2", "test_made", "test_other")
+    halves = mistake("halves", "x / 2", "x", "test_fourth")
+    trusted = CourseCode({MODULE: reference}, (inner, outer, halves))
+    saved = halves.apply(inner.apply(reference)).replace("double(double(x))", "4 * x")
+    assert names(judge(tiny_lab, saved, trusted=trusted)) == {"test_fourth": "halves"}
+    alone = inner.apply(reference).replace("double(double(x))", "4 * x")
+    assert names(judge(tiny_lab, alone, trusted=trusted)) == dict.fromkeys(("test_made", "test_other"), "outer")
+
+
+def test_a_check_that_changes_its_tensors_afterwards_is_diagnosed_by_what_was_sent(tiny_lab):
+    tests = f"""
+def test_made(student):
+{DOC}    x = torch.tensor([1.0, 3.0])
+    first = student.double(x)
+    x += 1000.0
+    second = student.double(x)
+    first += 5.0
+    check_close(second - first, torch.tensor([1995.0, 1995.0]))
+"""
+    adds = mistake("adds", "2 * x", "2 + x", "test_made")
+    found = judged_with(tiny_lab, right(double="return 2 + x"), adds, tests=tests, checks=("test_made",))
+    assert found == {"test_made": "adds"}
+
+
+@pytest.mark.parametrize("wrong", [1, 2, 3])
+def test_of_several_parameters_the_failing_one_is_diagnosed(tiny_lab, wrong):
+    """The mistake shows for one parameter only, be it the first or the last."""
+    tests = f"""
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_made(student, size):
+{DOC}    check_close(student.double(torch.ones(size)), torch.full((size,), 2.0))
+"""
+    at = f"(2 * x if len(x) != {wrong} else 3 * x)"
+    shows = mistake("shows", "2 * x", at, "test_made")
+    other = mistake("other", "2 * x", at.replace("3", "4"), "test_made")
+    found = judged_with(tiny_lab, right(double=f"return {at}"), shows, other, tests=tests, checks=("test_made",))
+    assert found == {"test_made": "shows"}
+
+
+def test_random_results_are_not_named(tiny_lab):
+    noisy = mistake("noisy", "2 * x", "2 * x + __import__('random').SystemRandom().random()", "test_made", "test_other")
+    assert judged_with(tiny_lab, noisy.apply(REFERENCE), noisy) == {}
+
+
+def test_results_from_the_global_generators_are_the_same_in_a_replay(tiny_lab):
+    noisy = mistake("noisy", "2 * x", "2 * x + torch.rand(2)", "test_made", "test_other")
+    named = judged_with(tiny_lab, noisy.apply(REFERENCE), noisy)
+    assert named == dict.fromkeys(("test_made", "test_other"), "noisy")
+
+
+def test_gradients_are_diagnosed(tiny_lab):
+    tests = f"""
+def test_made(student):
+{DOC}    x = torch.tensor([1.0, 3.0], requires_grad=True)
+    (student.double(x) ** 2).sum().backward()
+    check_close(x.grad, 8 * x.detach())
+"""
+    detached = mistake("half_detached", "2 * x", "x + x.detach()", "test_made")
+    source = right(double="return x + x.detach()")
+    assert judged_with(tiny_lab, source, detached, tests=tests, checks=("test_made",)) == {"test_made": "half_detached"}
+
+
+def test_a_generator_is_replayed_from_where_it_was(tiny_lab):
+    tests = f"""
+def test_made(student):
+{DOC}    generator = torch.Generator().manual_seed(3)
+    first = student.double(torch.ones(2), generator=generator)
+    check_close(student.double(first, generator=generator.manual_seed(4)), torch.ones(2))
+"""
+    reference = REFERENCE.replace("def double(x: Tensor)", "def double(x: Tensor, generator=None)")
+    noisy = mistake("noisy", "2 * x", "2 * x + torch.rand(2, generator=generator)", "test_made")
+    write_checks(tiny_lab, tests, "test_made")
+    results = judge(tiny_lab, noisy.apply(reference), trusted=CourseCode({MODULE: reference}, (noisy,)))
+    assert names(results) == {"test_made": "noisy"}
+
+
+LAYER = """\
+import numpy as np
+from torch import nn
+
+
+class double(nn.Module):
+    def forward(self, x):
+        return np.asarray(x) * 2
+"""
+
+
+def test_modules_and_arrays_are_diagnosed(tiny_lab):
+    tests = f"""
+import numpy as np
+
+def test_made(student):
+{DOC}    x = np.array([1.0, 3.0])
+    layer = student.double()
+    first = layer(x)
+    x += 1
+    check_close(first, x - 1 + x - 1)
+"""
+    adds = mistake("adds", "* 2", "+ 2", "test_made")
+    broken = mistake("broken", "from torch import nn\n", "from torch import no_such_name\n", "test_made")
+    write_checks(tiny_lab, tests, "test_made")
+    results = judge(tiny_lab, adds.apply(LAYER), trusted=CourseCode({MODULE: LAYER}, (broken, adds)))
+    assert names(results) == {"test_made": "adds"}
+
+
+# Bounds
+
+
+def test_too_many_requests_name_nothing(tiny_lab, monkeypatch):
+    monkeypatch.setattr(replay, "MOST_REPLAYED", 3)
+    assert names(judge(tiny_lab, right(double="return 2 + x", total="return torch.sum(x)"))) == {}
+
+
+def test_a_replay_ends_with_the_first_reply_that_differs(tiny_lab, stage, monkeypatch):
+    asked: list[str] = []
+
+    class Counting(InProcessSession):
+        def request(self, op, **arguments):
+            asked.append(op)
+            return super().request(op, **arguments)
+
+    trusted = read_course_code(tiny_lab, stage)
+    source = right(double="return 7 * x")
+    monkeypatch.setattr(replay, "InProcessSession", Counting)
+    judge_stage(stage, {MODULE: source}, InProcessSession, trusted, seed=0)
+    # The reference and the one mistake that loses this check, and no other, up to their first reply.
+    assert asked == ["load", "call", "load", "call"]
+
+
+def test_a_recorder_keeps_no_more_than_it_may():
+    session = InProcessSession()
+    session.load({MODULE: REFERENCE}, MODULE)
+    few, small, enough = Recorder(session, most=2), Recorder(session, most_bytes=200), Recorder(session)
+    double = Reference("double")
+    for recorder in (few, small, enough):
+        for _ in range(4):
+            reply, _, _ = recorder.request("call", target=double, args=[torch.ones(10)], kwargs={}, grad=False)
+            assert reply.tolist() == [2.0] * 10
+    for full in (few, small):
+        assert (full.complete, full.exchanges) == (False, [])
+    assert (enough.complete, len(enough.exchanges)) == (True, 4)
+
+
+def test_nothing_recorded_names_nothing():
+    catalogue = [mistake("copies", "2 * x", "x", "test_made")]
+    assert explain({"test_made": []}, frozenset({"test_made"}), catalogue, {MODULE: REFERENCE}, MODULE) == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64) * (1 + 1e-12), True),
+        (torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64) * (1 + 1e-5), False),
+        (torch.ones(2), torch.ones(2) * (1 + 1e-6), True),
+        (torch.ones(2), torch.ones(2, dtype=torch.float64), False),
+        (torch.ones(2), torch.ones(1, 2), False),
+        (torch.tensor([float("nan")]), torch.tensor([float("nan")]), True),
+        (torch.tensor([1, 2]), torch.tensor([1, 3]), False),
+        (torch.tensor([1 + 2j]), torch.tensor([1 + 2j]), True),
+        (torch.tensor([1 + 2j]), torch.tensor([1 - 2j]), False),
+        (1.0, 1.0 + 1e-12, True),
+        (1.0, 1, False),
+        (float("nan"), float("nan"), True),
+        (1j, 1j, True),
+        ("a", "a", True),
+        (None, 0, False),
+        ((1.0, [2.0]), (1.0, [2.0]), True),
+        ((1.0,), [1.0], False),
+        ([1.0], [1.0, 2.0], False),
+        ({"a": 1.0}, {"a": 1.0}, True),
+        ({"a": 1.0}, {"b": 1.0}, False),
+    ],
+)
+def test_replies_are_the_same_up_to_rounding(one, other, same):
+    assert same_reply(one, other) is same
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        assert same_reply(one.numpy(), other.numpy()) is same

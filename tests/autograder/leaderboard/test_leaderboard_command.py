@@ -1,0 +1,133 @@
+"""`autograder leaderboard`, as an instructor calls it."""
+
+import hashlib
+import json
+import re
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tiny_entries import LAB, hand_in, record, source
+
+from autograder.cli.main import main
+from autograder.cli.shared import LabOption
+from autograder.isolation.launch import available_levels
+from autograder.leaderboard import Measurer
+from autograder.models.entry import grade_entry
+
+
+@pytest.fixture
+def ranked(monkeypatch, tmp_path):
+    """Run the command, its results kept in a workspace of the test's own."""
+    monkeypatch.setenv("AUTOGRADER_SECRET", "of the course")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(LabOption, "lab", replace(LAB, workspace=tmp_path / "workspace"))
+    monkeypatch.setattr("autograder.leaderboard.entry.grade_entry", partial(grade_entry, characters=4_800))
+
+    def ranked(*arguments: Path | str, isolated: bool = False) -> Result:
+        unsafe = [] if isolated and available_levels() else ["--unsafe-no-isolation"]
+        return CliRunner().invoke(main, ["leaderboard", *unsafe, *map(str, arguments)], catch_exceptions=False)
+
+    return ranked
+
+
+def row(result: Result, name: str) -> list[str]:
+    (line,) = [line for line in result.output.splitlines() if name in line and "±" in line]
+    return [cell.strip() for cell in line.split("│")[1:-1]]
+
+
+def test_a_class_is_ranked_and_says_why_some_are_not(ranked, tmp_path):
+    name = "<b>Ada</b>\u202e"
+    told = hashlib.sha256(source()).hexdigest()
+    ada = hand_in(tmp_path / "class" / "s-ada", speedrun__json=record(name=name, speedrun_sha256=told))
+    hand_in(tmp_path / "class" / "s-bob", speedrun__py=source("return logits * 0.4"))
+    hand_in(tmp_path / "class" / "s-cyd", speedrun__json=record(name="Long", tokens=1_500_000))
+    hand_in(tmp_path / "class" / "s-dan", speedrun__json=record(tokens=1_500_001))
+    hand_in(tmp_path / "class" / "s-eve", speedrun__json=b"")
+    hand_in(tmp_path / "class" / "s-fay", speedrun__json=record(speedrun_sha256="0" * 64))
+    hand_in(tmp_path / "class" / "s-gus", speedrun__json=b"", speedrun__safetensors=b"")
+    page, file = tmp_path / "page.html", tmp_path / "board.json"
+    result = ranked(ada.parent, "--out", page, "--json", file, isolated=True)
+    assert result.exit_code == 0, result.output
+    assert row(result, "Ada")[:4] == ["1", "<b>Ada</b>\\u202e", "600,000", "3"]
+    assert row(result, "anonymous")[0] == "2"
+    assert row(result, "Long")[0] == "1"
+    sprint, ada_, long, cyd = (
+        result.output.index(text) for text in ("sprint: at most 680,000", "Ada", "long: at most", "Long")
+    )
+    assert sprint < ada_ < long < cyd
+    assert "Kneser–Ney" in result.output
+    for reason in ("1,500,001 tokens; 1,500,000 is the most", "not handed in: speedrun.json", "another speedrun.py"):
+        assert reason in result.output
+    assert result.output.count("not ranked, anonymous") == 3
+    html, data = page.read_text("utf-8"), json.loads(file.read_bytes())
+    assert "&lt;b&gt;Ada&lt;/b&gt;\\u202e" in html
+    for text in (html, file.read_text("utf-8"), result.output):
+        assert not re.search(r"\bs-[a-z]{3}\b", text)
+    sprint, long = data["events"]
+    assert [one["name"] for one in sprint["entries"]] == ["<b>Ada</b>\\u202e", "anonymous"]
+    assert sprint["entries"][0]["loss"] == pytest.approx(2.55, abs=0.15)
+    assert long["class"] == "long"
+    assert "script" not in html
+
+
+def test_only_what_changed_is_measured_again(ranked, tmp_path, monkeypatch):
+    runs = []
+    run = Measurer._run
+    monkeypatch.setattr(Measurer, "_run", lambda self, files: runs.append(files.record.name) or run(self, files))
+    ada = hand_in(tmp_path / "ada", speedrun__json=record(name="Ada"))
+    bob = hand_in(tmp_path / "bob", speedrun__json=record(name="Bob"))
+    unfit = hand_in(
+        tmp_path / "cyd", speedrun__json=record(name="Cyd"), speedrun__py=source("return torch.zeros_like(logits)")
+    )
+    first = ranked(ada, bob, unfit, "--show-students")
+    assert sorted(runs) == ["Ada", "Bob", "Cyd"]
+    assert "not ranked, cyd: with the trained weights" in first.output
+    assert row(first, "Ada")[:3] == ["1=", "Ada", "ada"]
+    assert "within two standard errors" in first.output
+    hand_in(tmp_path / "bob", speedrun__json=record(name="Bob"), speedrun__py=source("return logits * 0.9"))
+    again = ranked(ada, bob, unfit, "--show-students")
+    assert runs[3:] == ["Bob"]
+    assert "not ranked, cyd: with the trained weights" in again.output
+    assert row(again, "Ada")[3:] == row(first, "Ada")[3:]
+
+
+def test_who_stops_it_loses_nothing(ranked, tmp_path, monkeypatch):
+    run, runs = Measurer._run, []
+
+    def stopped(self, files):
+        runs.append(files.record.name)
+        if len(runs) == 2:
+            raise KeyboardInterrupt
+        return run(self, files)
+
+    monkeypatch.setattr(Measurer, "_run", stopped)
+    folders = [hand_in(tmp_path / name, speedrun__json=record(name=name)) for name in ("ada", "bob")]
+    assert ranked(*folders, "--workers", "1").exit_code == 1
+    assert ranked(*folders, "--workers", "1").exit_code == 0
+    assert runs == ["ada", "bob", "bob"]
+
+
+def test_without_any_entry_it_says_so(ranked, tmp_path):
+    nothing = hand_in(tmp_path / "gus", speedrun__json=b"", speedrun__safetensors=b"")
+    result = ranked(nothing)
+    assert result.exit_code == 2
+    assert "no folder holds a speedrun.safetensors" in result.output
+
+
+def test_nobody_reads_the_paths_or_numbers_of_another(ranked, tmp_path):
+    twice = hand_in(tmp_path / "class" / "s-twice", gpt__py=b"")
+    for number in (1, 2):
+        copy = twice / f"clara_{number}" / "gpt.py"
+        copy.parent.mkdir()
+        copy.write_text(f"# attempt {number}\n", encoding="utf-8")
+    hand_in(tmp_path / "class" / "s-liar", speedrun__json=record(validation_loss=1e308))
+    page = tmp_path / "page.html"
+    result = ranked(twice.parent, "--out", page)
+    assert result.exit_code == 0, result.output
+    assert "a file was refused (ambiguous)" in result.output
+    for shown in (result.output, page.read_text(encoding="utf-8")):
+        assert "clara" not in shown
+        assert "0000000000" not in shown

@@ -1,0 +1,146 @@
+"""Places on the leaderboard, and what the page makes of names that mean harm."""
+
+import dataclasses
+import re
+
+import msgspec
+import pytest
+from tiny_entries import LAB, hand_in, record, source
+
+from autograder.feedback.leaderboard_page import leaderboard_json, leaderboard_page
+from autograder.intake import take_in
+from autograder.isolation.process import Template
+from autograder.leaderboard import Entry, Kept, KeptResults, Measured, Measurer, rank
+from autograder.pipeline.fingerprint import stage_fingerprint
+from autograder.pipeline.grade import stage_files
+
+
+def entry(student: str, loss: float, tokens: int = 680_000, name: str = "", luck: float = 0.01) -> Entry:
+    """Of four blocks; what `luck` adds to one and takes from another is each student's own."""
+    told = {"tokens": tokens, "parameters": 9, "embeddings": 0, "validation_loss": None}
+    own = (-1) ** (ord(student[0]) % 2) * luck
+    losses = (loss + 0.3 + own, loss - 0.3 - own, loss + own, loss - own)
+    return Entry(student, Measured(name=name, losses=losses, **told))
+
+
+def ranks(*entries: Entry) -> dict[str, list[tuple[str, int, bool]]]:
+    return {event.name: [(one.student, one.rank, one.tied) for one in places] for event, places in rank(entries).places}
+
+
+def test_entries_are_ranked_among_those_of_as_many_tokens():
+    found = ranks(entry("a", 1.7), entry("b", 1.6), entry("c", 1.5, 680_001), entry("d", 1.4, 1_500_000))
+    assert found == {"sprint": [("b", 1, False), ("a", 2, False)], "long": [("d", 1, False), ("c", 2, False)]}
+
+
+def test_too_many_tokens_and_no_figures_have_no_rank():
+    ranking = rank([entry("a", 1.0, 1_500_001), Entry("b", problem="not handed in")])
+    assert ranking.places == ()
+    assert [one.student for one in ranking.unranked] == ["a", "b"]
+
+
+def test_a_tie_is_with_the_best_of_a_place_and_no_chain():
+    found = ranks(entry("a", 1.500), entry("b", 1.515), entry("c", 1.530), entry("d", 1.545), entry("e", 1.9))
+    assert found["sprint"] == [("a", 1, True), ("b", 1, True), ("c", 3, True), ("d", 3, True), ("e", 5, False)]
+
+
+def test_what_is_hard_for_all_makes_no_tie():
+    """Both lose 0.6 more on one block than on another; but the one loses less on each."""
+    better, worse = entry("a", 1.500, luck=0.001), entry("b", 1.515, luck=0.001)
+    assert worse.measured.standard_error > 0.1
+    assert ranks(better, worse)["sprint"] == [("a", 1, False), ("b", 2, False)]
+
+
+def test_a_difference_that_other_text_could_turn_round_is_a_tie():
+    assert ranks(entry("a", 1.500, luck=0.05), entry("b", 1.515, luck=0.05))["sprint"][1] == ("b", 1, True)
+
+
+def test_the_same_model_twice_is_a_tie():
+    assert ranks(entry("a", 1.5), entry("c", 1.5))["sprint"] == [("a", 1, True), ("c", 1, True)]
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7777 * 7777 }}", "\u202eabc\x1b[31m", "x" * 999]
+)
+def test_a_name_is_words_and_nothing_else(name):
+    ranking = rank([entry("s-ada", 1.5, name=name), Entry("s-bob", problem="<b>`<i>`</b>")])
+    page = leaderboard_page("<Course>", ranking)
+    students = ("s-ada", "s-bob")
+    for markup in ("<script", "<img", "<b>", "<i>", "\x1b", "\u202e", "60481729", "x" * 41, *students, "<Course>"):
+        assert markup not in page.split("</style>")[1]
+    told = msgspec.json.decode(leaderboard_json(ranking))
+    (one,) = told["events"][0]["entries"]
+    assert len(one["name"]) <= 40
+    assert one["name"].isprintable()
+
+
+def test_a_page_says_ties_and_missing_isolation():
+    tied = rank([entry("a", 1.5), entry("b", 1.5)])
+    assert "two standard errors" in leaderboard_page("Course", tied)
+    assert "without isolation" in leaderboard_page("Course", tied, isolated=False)
+    apart = leaderboard_page("Course", rank([entry("a", 1.5), entry("b", 1.8)]))
+    assert "two standard errors" not in apart
+    assert "without isolation" not in apart
+    assert "No entry could be ranked" in leaderboard_page("Course", rank([]))
+
+
+def test_grading_does_not_see_an_entry(tmp_path):
+    folder = hand_in(tmp_path / "ada")
+    files = stage_files(LAB, ["6_gpt"])
+    (with_entry,) = [one for one in take_in([folder], files) if one.stage == "6_gpt"]
+    for name in LAB.stage("6_gpt").spec.entries:
+        (folder / "6_gpt" / name).unlink()
+    (without,) = [one for one in take_in([folder], files) if one.stage == "6_gpt"]
+    assert with_entry.digest == without.digest
+    assert with_entry.attachments == without.attachments == ()
+    stage = LAB.stage("6_gpt")
+    bare = dataclasses.replace(stage, spec=msgspec.structs.replace(stage.spec, entries={}))
+    assert stage_fingerprint(LAB, stage) == stage_fingerprint(LAB, bare)
+
+
+@pytest.fixture(scope="module")
+def template():
+    template = Template.start_without_isolation()
+    yield template
+    template.close()
+
+
+@pytest.fixture
+def measured(monkeypatch, tmp_path, template):
+    monkeypatch.setenv("AUTOGRADER_SECRET", "of the course")
+    stage = LAB.stage("6_gpt")
+    measurer = Measurer(LAB, stage, template, KeptResults(tmp_path / "kept", Kept))
+    files = [
+        dataclasses.replace(one, attachments=tuple(stage.spec.entries.items())) if one.stage == stage.id else one
+        for one in stage_files(LAB, [stage.id])
+    ]
+    return lambda folder: measurer.measure(take_in([folder], files))
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"speedrun__py": source().decode().encode("utf-16")}, "speedrun.py is saved as UTF-16"),
+        ({"speedrun__py": b"#" * 300_000}, "speedrun.py is larger than 256 KB"),
+        ({"speedrun__json": record() + b" " * 2**20}, "speedrun.json is larger than 1 MB"),
+        ({"speedrun__safetensors": b"\x80"}, "was written by `torch.save`"),
+        ({"speedrun__py": source("raise ValueError(tokens.tolist())")}, r"an error \(ValueError\); run it"),
+        ({"speedrun__py": source(more="\nclass Word(Exception):\n    pass\n\nraise Word()\n")}, "one of its own"),
+        ({"speedrun__py": source("import os; os._exit(0)")}, "the model was stopped: exited"),
+        ({"gpt__py": b"\0"}, "gpt.py is saved as UTF-16"),
+    ],
+)
+def test_what_is_unfit_gets_a_clear_line(measured, tmp_path, files, says):
+    entry = measured(hand_in(tmp_path / "ada", **files))
+    assert entry.measured is None
+    assert re.search(says, entry.problem), entry.problem
+
+
+@pytest.mark.parametrize("missing", [["gpt__py"], ["speedrun__json", "speedrun__safetensors"]])
+def test_who_has_not_begun_takes_no_part(measured, tmp_path, missing):
+    assert measured(hand_in(tmp_path / "ada", **dict.fromkeys(missing, b""))) is None
+
+
+def test_a_link_is_not_followed(measured, tmp_path):
+    folder = hand_in(tmp_path / "ada", speedrun__py=b"")
+    (folder / "6_gpt" / "speedrun.py").symlink_to(tmp_path / "elsewhere.py")
+    assert "speedrun.py is a link" in measured(folder).problem

@@ -1,0 +1,43 @@
+"""`training.json` as students could hand it in."""
+
+import json
+
+import pytest
+
+from autograder.models.errors import TrainedModelError
+from autograder.models.record import read_record
+
+SIZES = {"vocab_size": 5, "context_length": 8, "d_model": 6, "num_heads": 2, "num_blocks": 1, "d_hidden": 12}
+HONEST = {"format_version": 1, "config": SIZES, "alphabet": "\nabcé", "parameters": 402, "curve": [], "machine": "CPU"}
+
+
+def test_an_honest_record_is_read():
+    record = read_record(json.dumps(HONEST).encode())
+    assert (record.config.d_hidden, record.config.dropout, record.alphabet) == (12, 0.0, "\nabcé")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"format_version": 2}, "its format is 2, not 1"),
+        ({"alphabet": "abcd"}, "its alphabet has 4 characters, and the vocabulary 5"),
+        ({"alphabet": "aabcd"}, "its alphabet has 4 characters"),
+        ({"alphabet": 7}, "cannot be read"),
+        ({"config": {**SIZES, "num_heads": 4}}, "4 heads cannot share 6 features"),
+        ({"config": {**SIZES, "num_blocks": 10**9}}, "cannot be read"),
+        ({"config": {**SIZES, "context_length": "8"}}, "cannot be read"),
+        ({"config": {**SIZES, "experts": 8}}, "cannot be read"),
+        ({"config": None}, "cannot be read"),
+        ({"parameters": 10**9}, "1,000,000,000 parameters; 12,000,000 is the most"),
+    ],
+)
+def test_a_record_that_cannot_be_is_refused(change, says):
+    with pytest.raises(TrainedModelError) as caught:
+        read_record(json.dumps({**HONEST, **change}).encode())
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b'{"config":' * 20_000, b" " * (2**20 + 1)])
+def test_what_is_no_record_is_refused(raw):
+    with pytest.raises(TrainedModelError, match=r"training\.json"):
+        read_record(raw)

@@ -1,0 +1,278 @@
+"""Measuring a model: honest ones get their loss, and what is done to look better gets a line or nothing."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from tiny_models import ALPHABET, SIZES, record, weights
+
+from autograder.base.results import IsolationLevel
+from autograder.course.lab import Lab
+from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.isolation.in_process import InProcessSession
+from autograder.isolation.process import Limits, Template
+from autograder.isolation.proxy import Student
+from autograder.models import TrainedModelError, grade_model
+from autograder.models.corpora.held_out import plays_of
+from autograder.models.corpora.known_language import KnownLanguage, Skill
+from autograder.models.hidden_text import draw_hidden_text
+from autograder.models.model import gpt_of
+from autograder.models.record import read_record
+
+LAB = Lab.find(Path(__file__))
+PLAYS = plays_of(LAB.root)
+SECRET = b"of the course"
+CHARACTERS = 1600
+
+
+@pytest.fixture(scope="module")
+def modules() -> dict[str, str]:
+    names = {"2_attention": "attention", "3_multihead": "multihead", "4_positions": "positions"}
+    names |= {"5_transformer": "transformer", "6_gpt": "gpt"}
+    return {name: (LAB.root / "solutions" / stage / f"{name}.py").read_text("utf-8") for stage, name in names.items()}
+
+
+Twins = tuple[Student, Student]
+Open = Callable[..., Twins]
+
+
+@pytest.fixture
+def opened(modules) -> Open:
+    """The reference, loaded twice in this process, with texts of its gpt.py replaced."""
+
+    def opened(**changes: str) -> Twins:
+        source = changed(modules["gpt"], **changes)
+        one, other = InProcessSession(), InProcessSession()
+        for session in (one, other):
+            session.load({**modules, "gpt": source}, "gpt")
+        return Student(one), Student(other)
+
+    return opened
+
+
+def changed(source: str, old: str = "", new: str = "", more: str = "") -> str:
+    assert not old or source.count(old) == 1
+    return source.replace(old, new) + more if old else source + more
+
+
+def graded(twins: Twins, told: bytes | None = None, file: bytes | None = None):
+    told, file = told or record(), file or safetensors.torch.save(weights())
+    return grade_model(*twins, told, file, PLAYS, SECRET, CHARACTERS)
+
+
+def test_an_honest_model_gets_the_loss_of_its_logits(opened):
+    """Computed again with the reference's own loss, on text encoded here."""
+    student, twin = opened()
+    result = graded((student, twin))
+    text = draw_hidden_text(gpt_of(read_record(record())), PLAYS, SECRET, CHARACTERS)
+    assert len(text.passages) == CHARACTERS // 16
+    model = student.GPT(student.GPTConfig(**SIZES, vocab_size=len(ALPHABET)))
+    model.load_state_dict(weights())
+    tokens = torch.tensor([[ALPHABET.index(character) for character in passage] for passage in text.passages])
+    loss = student.evaluate(model, [(tokens[:, :-1], tokens[:, 1:])])
+    assert result.loss == pytest.approx(loss, abs=1e-5)
+    assert 0 < result.standard_error < 0.2
+    assert result.gap is None
+
+
+def test_weights_in_bfloat16_cost_nothing_that_counts(opened):
+    narrow = safetensors.torch.save({name: weight.bfloat16() for name, weight in weights().items()})
+    assert graded(opened(), file=narrow).loss == pytest.approx(graded(opened()).loss, abs=0.02)
+
+
+def test_text_is_drawn_by_the_secret_and_by_the_context_alone():
+    model = gpt_of(read_record(record()))
+    first, again, other = (draw_hidden_text(model, PLAYS, secret, 320).passages for secret in (SECRET, SECRET, b"x"))
+    assert first == again != other
+    assert {len(passage) for passage in first} == {17}
+
+
+# What a student might do to look better than the model is.
+
+LOGITS = "return functional.linear(self.norm(x), self.token_embedding.weight)"
+
+
+def test_constant_logits_get_the_loss_of_knowing_nothing(opened):
+    student = opened(old=LOGITS, new="return torch.zeros(*tokens.shape, self.config.vocab_size)")
+    assert graded(student).loss == pytest.approx(math.log(64))
+
+
+PEEKING = {
+    "at the next token": "5 * functional.one_hot(tokens.roll(-1, 1), self.config.vocab_size)",
+    "at the next token, sometimes": (
+        "5 * functional.one_hot(tokens.roll(-1, 1), self.config.vocab_size) * (torch.arange(length) % 4 == 1)[:, None]"
+    ),
+    "at all of the text": "functional.one_hot(tokens, self.config.vocab_size).sum(1, keepdim=True)",
+    "at what it read before": "MEMORY.recall(tokens, self.config.vocab_size)",
+    "once, and stays with it": "MEMORY.first_seen(tokens, self.config.vocab_size)",
+}
+MEMORY = """
+
+class Memory:
+    def __init__(self):
+        self.known = {}
+
+    def recall(self, tokens, vocab_size):
+        found = torch.zeros(*tokens.shape, vocab_size)
+        for row, text in enumerate(tokens.tolist()):
+            for place in range(len(text)):
+                if tuple(text[:place + 1]) in self.known:
+                    found[row, place, self.known[tuple(text[:place + 1])]] = 9
+        for text in tokens.tolist():
+            for place in range(len(text) - 1):
+                self.known[tuple(text[:place + 1])] = text[place + 1]
+        return found
+
+    def first_seen(self, tokens, vocab_size):
+        found = torch.zeros(*tokens.shape, vocab_size)
+        for row, text in enumerate(tokens.tolist()):
+            for place in range(len(text) - 1):
+                found[row, place, self.known.setdefault(tuple(text[:place + 1]), text[place + 1])] = 9
+        return found
+
+
+MEMORY = Memory()
+"""
+
+
+@pytest.mark.parametrize("bonus", PEEKING.values(), ids=PEEKING)
+def test_a_model_that_peeks_earns_nothing(opened, bonus):
+    student = opened(old=LOGITS, new=f"{LOGITS} + {bonus}", more=MEMORY)
+    with pytest.raises(TrainedModelError, match="it sees what it should foretell, or keeps something"):
+        graded(student)
+
+
+def test_a_causal_mask_that_is_missing_is_found(opened):
+    student = opened(old="x = block(x, mask=mask, cache=cache)", new="x = block(x, cache=cache)")
+    with pytest.raises(TrainedModelError, match="it sees what it should foretell"):
+        graded(student)
+
+
+def test_who_rounds_otherwise_for_another_length_does_not_peek(opened):
+    """As sums in half precision may: what counts is that the same length gives the same logits."""
+    rounded = LOGITS.replace("return ", "logits = ") + "; return logits * (1 + 0.01 * (tokens.shape[1] % 16 > 0))"
+    assert graded(opened(old=LOGITS, new=rounded)).loss == graded(opened()).loss
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("return None", "did not give logits of shape (32, 16, 64)"),
+        ("return self.norm(x)", "did not give logits"),
+        ("return torch.zeros(*tokens.shape, 64, dtype=torch.int64)", "did not give logits"),
+        ("return torch.full((*tokens.shape, 64), torch.nan)", "logits that are not finite"),
+    ],
+)
+def test_a_model_that_gives_no_logits_earns_nothing(opened, output, says):
+    with pytest.raises(TrainedModelError) as caught:
+        graded(opened(old=LOGITS, new=output))
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("change", ["another shape", "a name too few", "a name too many"])
+def test_weights_of_another_model_are_refused(opened, change):
+    held = weights()
+    if change == "another shape":
+        held["norm.weight"], held["norm.bias"] = torch.ones(6), torch.ones(18)
+    elif change == "a name too few":
+        held["token_embedding.weight"] = torch.ones(65, 12)
+        del held["norm.bias"]
+    else:
+        held["norm.bias"], held["norm.more"] = torch.ones(6), torch.ones(6)
+    with pytest.raises(TrainedModelError, match="the weights do not fit your GPT"):
+        graded(opened(), file=safetensors.torch.save(held))
+
+
+def test_a_number_of_parameters_that_is_not_there_is_refused(opened):
+    with pytest.raises(TrainedModelError, match=r"declares 5 parameters, the file holds 3,256"):
+        graded(opened(), told=record(parameters=5))
+
+
+def test_an_alphabet_that_lacks_a_character_is_refused(opened):
+    lacking = ALPHABET.replace("e", "é")
+    with pytest.raises(TrainedModelError, match="the model's alphabet lacks 'e'"):
+        graded(opened(), told=record(lacking))
+
+
+# The language whose limit is known
+
+
+def test_a_model_of_the_known_language_is_told_its_gap_and_what_is_missing(opened):
+    language = KnownLanguage()
+    told = record(language.alphabet)
+    result = graded(opened(), told, safetensors.torch.save(weights(len(language.alphabet))))
+    assert result.gap is not None
+    assert result.gap.nats > 1
+    assert set(result.gaps) <= set(Skill)
+    assert sum(one.characters for one in result.gaps.values()) == result.gap.characters == CHARACTERS
+    limit = result.loss - result.gap.nats
+    assert limit == pytest.approx(0.918, abs=0.15)
+
+
+def test_whoever_knows_the_hidden_text_is_found_out(opened):
+    """Impossible without the secret: here the model is given all the passages."""
+    language = KnownLanguage()
+    text = draw_hidden_text(gpt_of(read_record(record(language.alphabet))), PLAYS, SECRET, CHARACTERS)
+    known = json.dumps(sorted(text.passages))
+    knowing = (
+        f"\n\nKNOWN = {known}\nALPHABET = {language.alphabet!r}\n\n\ndef recall(tokens):\n"
+        "    found = torch.zeros(*tokens.shape, len(ALPHABET))\n"
+        "    for row, text in enumerate(tokens.tolist()):\n"
+        "        for place in range(len(text)):\n"
+        "            start = ''.join(ALPHABET[token] for token in text[:place + 1])\n"
+        "            for one in KNOWN:\n"
+        "                if one.startswith(start):\n"
+        "                    found[row, place, ALPHABET.index(one[place + 1])] += 1\n"
+        "    return (found + 1e-9).log()\n"
+    )
+    student = opened(old=LOGITS, new="return recall(tokens)", more=knowing)
+    with pytest.raises(TrainedModelError, match="better than any reader of this language can be"):
+        graded(student, record(language.alphabet), safetensors.torch.save(weights(len(language.alphabet))))
+
+
+# In a worker, as it is when it counts
+
+
+@pytest.fixture(scope="module")
+def template():
+    from autograder.isolation.launch import available_levels
+
+    if IsolationLevel.KERNEL not in available_levels():
+        pytest.skip("this machine offers no isolation by the kernel")
+    with Template.start(level=IsolationLevel.KERNEL) as started:
+        yield started
+
+
+@pytest.fixture
+def spawn_twins(template, modules) -> Iterator[Open]:
+    """The reference in two workers, with texts of its gpt.py replaced."""
+    workers = []
+
+    def spawn(**changes: str) -> Twins:
+        for _ in range(2):
+            worker = template.spawn(Limits(call_cpu_seconds=1.0))
+            workers.append(worker)
+            worker.request("load", modules={**modules, "gpt": changed(modules["gpt"], **changes)}, main="gpt")
+        return Student(workers[0]), Student(workers[1])
+
+    yield spawn
+    for worker in workers:
+        worker.kill()
+
+
+@pytest.mark.parametrize(
+    ("new", "ends"),
+    [("while True: pass", WorkerDied), ("import os; os._exit(0)", WorkerDied), ("raise KeyError", SubmissionError)],
+    ids=["endless", "exits", "raises"],
+)
+def test_a_model_that_fails_in_its_worker_fails_as_all_code_does(spawn_twins, new, ends):
+    with pytest.raises(ends):
+        graded(spawn_twins(old=LOGITS, new=new))
+
+
+def test_in_a_worker_the_loss_is_the_same(spawn_twins, opened):
+    assert graded(spawn_twins()).loss == pytest.approx(graded(opened()).loss, abs=1e-9)

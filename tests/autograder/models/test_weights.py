@@ -1,0 +1,114 @@
+"""`gpt.safetensors` as students could hand it in: honest, damaged, and made to harm."""
+
+import json
+import pickle
+import struct
+
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.models import weights as module
+from autograder.models.errors import TrainedModelError
+from autograder.models.weights import read_weights
+
+WEIGHTS = {
+    "token_embedding.weight": torch.randn(5, 3, generator=torch.Generator().manual_seed(0)),
+    "norm.bias": torch.arange(4.0),
+    "one": torch.tensor(2.5),
+    "none": torch.zeros(0, 7),
+}
+HONEST = safetensors.torch.save(WEIGHTS, {"run": "x"})
+
+
+def file_of(header: object, numbers: bytes = b"") -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + numbers
+
+
+def entry(shape: object, begin: object, end: object, dtype: object = "F32") -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def test_an_honest_file_is_read_as_the_librarys_own_reader_reads_it():
+    found, theirs = read_weights(HONEST), safetensors.torch.load(HONEST)
+    assert found.keys() == theirs.keys()
+    for name, weight in theirs.items():
+        assert torch.equal(found[name], weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_narrow_and_wide_weights_become_float32(dtype):
+    narrow = {name: weight.to(dtype) for name, weight in WEIGHTS.items()}
+    found = read_weights(safetensors.torch.save(narrow))
+    for name, weight in narrow.items():
+        assert found[name].dtype == torch.float32
+        assert torch.equal(found[name], weight.float())
+
+
+LYING = {
+    "nothing": (b"", "shorter than its first field"),
+    "a header longer than the file": (struct.pack("<Q", 900) + b"{}", "header claims 900 bytes"),
+    "an endless header": (struct.pack("<Q", 2**63) + b"{}", "header claims 9223372036854775808"),
+    "a header longer than any": (struct.pack("<Q", 2**20 + 1) + b"{" * 2**21, "header claims 1048577"),
+    "no JSON": (file_of(b"{weights}"), "header cannot be read"),
+    "a list": (file_of([1]), "header cannot be read"),
+    "not UTF-8": (file_of(b'{"\xff": 1}'), "header cannot be read"),
+    "nested without end": (file_of(b'{"a":' * 50_000), "header cannot be read"),
+    "no tensors": (file_of({"__metadata__": {}}), "it holds 0 tensors"),
+    "too many tensors": (file_of({str(number): entry([0], 0, 0) for number in range(2001)}), "it holds 2001 tensors"),
+    "an unknown field": (file_of({"w": {**entry([1], 0, 4), "more": 1}}, bytes(4)), "header cannot be read"),
+    "a negative axis": (file_of({"w": entry([-1], 0, 4)}, bytes(4)), "header cannot be read"),
+    "an axis that is no number": (file_of({"w": entry(["1"], 0, 4)}, bytes(4)), "header cannot be read"),
+    "an axis beyond memory": (file_of({"w": entry([2**62], 0, 4)}, bytes(4)), "header cannot be read"),
+    "a product beyond memory": (
+        file_of({"w": entry([2**26] * 4, 0, 4)}, bytes(4)),
+        "needs 81129638414606681695789005144064 bytes",
+    ),
+    "fewer numbers than its shape": (file_of({"w": entry([2], 0, 4)}, bytes(4)), "needs 8 bytes"),
+    "a place behind the end": (file_of({"w": entry([2], 0, 8)}, bytes(4)), "it has 4 of the 8 bytes"),
+    "a place that ends before it begins": (file_of({"w": entry([1], 4, 0)}, bytes(4)), "begins at byte 4"),
+    "two in one place": (file_of({"v": entry([1], 0, 4), "w": entry([1], 0, 4)}, bytes(4)), "begins at byte 0"),
+    "a gap": (file_of({"v": entry([1], 0, 4), "w": entry([1], 8, 12)}, bytes(12)), "`w` begins at byte 8"),
+    "something behind": (file_of({"w": entry([1], 0, 4)}, bytes(9)), "5 bytes belong to no tensor"),
+    "whole numbers": (
+        file_of({"w": entry([1], 0, 4, "I32")}, bytes(4)),
+        "holds `w` as I32; weights are F64, F32, F16, BF16",
+    ),
+    "too many axes": (file_of({"w": entry([1] * 9, 0, 4)}, bytes(4)), "is damaged"),
+    "not a number": (
+        safetensors.torch.save({"w": torch.tensor([1.0, float("nan")])}),
+        "holds numbers that are not finite in `w`",
+    ),
+    "infinity": (safetensors.torch.save({"w": torch.tensor([float("inf")])}), "not finite"),
+    "an old pickle": (pickle.dumps({"w": 1}), "a format that can run code and is never opened"),
+    "what torch.save writes": (b"PK\x03\x04" + bytes(60), "a format that can run code"),
+}
+
+
+@pytest.mark.parametrize(("raw", "says"), LYING.values(), ids=LYING)
+def test_a_file_that_lies_is_refused_with_a_clear_line(raw, says):
+    with pytest.raises(TrainedModelError, match=r"gpt\.safetensors") as caught:
+        read_weights(raw)
+    assert says in str(caught.value)
+
+
+def test_a_huge_file_is_refused_unread(monkeypatch):
+    monkeypatch.setattr(module, "LARGEST_WEIGHTS", 1000)
+    with pytest.raises(TrainedModelError, match="is the most; hand in the model of the recipe"):
+        read_weights(bytes(1001))
+
+
+@given(st.data())
+def test_no_damage_does_more_than_be_refused(data):
+    raw = bytearray(HONEST)
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    raw = raw[: data.draw(st.integers(0, len(raw)))] if data.draw(st.booleans()) else raw
+    try:
+        found = read_weights(bytes(raw))
+    except TrainedModelError:
+        return
+    assert sum(weight.numel() for weight in found.values()) * 2 <= len(raw)

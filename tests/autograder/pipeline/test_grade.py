@@ -1,0 +1,470 @@
+"""The pipeline: what is judged, what is remembered, what stands in, and what never becomes a number."""
+
+from pathlib import Path
+
+import pytest
+from pipeline import SECOND, SECOND_MODULE, Class, InProcessJudges, ScriptedJudges, build_two_stages, write_files
+from tiny_lab import LOOP, STAGE, build_tiny_lab, replace_in, solution
+
+from autograder.base.results import IsolationLevel, Outcome, decode_results, encode_results
+from autograder.course.lab import Lab, LabError
+from autograder.intake import Owed, take_in
+from autograder.judge.messages import Broken, Job, Judged
+from autograder.judge.pool import JudgeError
+from autograder.pipeline.grade import Grader, Reuse, result_store, stage_files
+
+GOOD, WRONG, CRASH = "good = 1\n", "wrong = 1\n", "crash = 1\n"
+ALL_AGAIN = Reuse(nothing=True)
+ONLY_CHANGED = Reuse(unchanged_submissions=True)
+
+
+@pytest.fixture
+def students(tmp_path: Path) -> Class:
+    """A class of the tiny lab."""
+    return Class(build_tiny_lab(tmp_path / "lab"), tmp_path / "class")
+
+
+@pytest.fixture
+def two_stages(tmp_path: Path) -> Class:
+    """A class whose second stage builds on the first."""
+    return Class(build_two_stages(tmp_path / "lab"), tmp_path / "class")
+
+
+# ---- what is remembered
+
+
+def test_what_has_not_changed_is_not_judged_again(students):
+    students.hands_in("ada", GOOD)
+    students.hands_in("bob", WRONG)
+    first = students.grade()
+    again = students.grade()
+    assert first.judged == [(STAGE, GOOD), (STAGE, WRONG)]
+    assert first.cached == []
+    assert again.judged == []
+    assert again.cached == ["ada", "bob"]
+    assert [one.report for one in again.graded] == [one.report for one in first.graded]
+
+
+def test_a_changed_submission_is_judged_and_nobody_elses(students):
+    students.hands_in("ada", GOOD)
+    students.hands_in("bob", GOOD)
+    students.grade()
+    students.hands_in("bob", WRONG)
+    again = students.grade()
+    assert again.judged == [(STAGE, WRONG)]
+    assert again.scores == {("ada", STAGE): 7, ("bob", STAGE): 0}
+
+
+def test_line_ends_and_a_byte_order_mark_are_no_change(students):
+    path = students.hands_in("ada", GOOD)
+    students.grade()
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert students.grade().judged == []
+
+
+CHANGES_OF_THE_COURSE = {
+    "hidden tests": (f"tests/hidden/{STAGE}/test_tiny.py", "x + x", "2 * x"),
+    "the reference": (f"solutions/{STAGE}/tiny.py", "return 2 * x", "return x * 2"),
+    "an alternative": (f"solutions/{STAGE}/alternatives/loop.py", "x + x", "2 * x"),
+    "the mistakes": (f"solutions/{STAGE}/mistakes.py", "2 is added", "two is added"),
+    "the points": ("grading.yml", "test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 3"),
+    "the limits": ("grading.yml", "call_cpu_seconds: 2.0", "call_cpu_seconds: 3.0"),
+    "the data": ("data/pairs/pairs.csv", "1,2", "1,3"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_THE_COURSE)
+def test_a_change_of_the_course_judges_all_again_unless_only_changed_files_are_asked_for(students, change):
+    students.hands_in("ada", GOOD)
+    students.hands_in("bob", GOOD)
+    students.grade()
+    file, old, new = CHANGES_OF_THE_COURSE[change]
+    replace_in(students.lab.root / file, old, new)
+    students.hands_in("bob", WRONG)
+    assert students.grade(ONLY_CHANGED).judged == [(STAGE, WRONG)]
+    assert students.grade().judged == [(STAGE, GOOD)], "bob's was judged with the new ones already"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("due: 2026-03-01T12:00:00+00:00", "due: 2026-04-01T12:00:00+00:00"),
+        ("per_day: 0.1", "per_day: 0.2"),
+        ("title: Twice and together", "title: Twice"),
+        ("title: Why a sum needs an axis", "title: Why axes"),
+    ],
+)
+def test_what_changes_a_scores_worth_or_looks_judges_nothing_again(students, old, new):
+    students.hands_in("ada", GOOD)
+    students.grade()
+    replace_in(students.lab.root / "grading.yml", old, new)
+    assert students.grade().judged == []
+
+
+def test_everything_is_judged_again_on_request(students):
+    students.hands_in("ada", GOOD)
+    students.grade()
+    assert students.grade(ALL_AGAIN).judged == [(STAGE, GOOD)]
+
+
+def test_a_run_that_was_broken_off_goes_on_where_it_was(students):
+    for number in range(6):
+        students.hands_in(f"s{number}", GOOD)
+    judges = ScriptedJudges(students.lab)
+    submissions = take_in([students.folder], stage_files(students.lab))
+
+    def break_off(graded):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Grader(students.lab, judges).grade_all(submissions, workers=1, on_done=break_off)
+    rest = students.grade()
+    assert judges.jobs
+    assert len(judges.jobs) + len(rest.jobs) == 6
+    assert set(rest.scores.values()) == {7}
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"format_version": 99}', b"\xff"])
+def test_a_damaged_result_is_judged_again(students, damage):
+    students.hands_in("ada", GOOD)
+    students.grade()
+    (students.lab.build / "results" / STAGE / "ada.json").write_bytes(damage)
+    assert students.grade().scores == {("ada", STAGE): 7}
+    assert students.grade().judged == []
+
+
+def test_a_result_without_isolation_is_not_taken_over_by_a_run_with_it(students):
+    students.hands_in("ada", GOOD)
+    students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.NONE))
+    assert students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.NONE)).judged == []
+    isolated = students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.KERNEL))
+    assert isolated.judged == [(STAGE, GOOD)]
+    assert isolated.report("ada").isolation is IsolationLevel.KERNEL
+    assert students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.NONE)).judged == []
+
+
+# ---- what is refused
+
+
+def test_a_refused_file_is_blocked_with_its_message_and_the_class_goes_on(students):
+    students.hands_in("ada", GOOD).write_bytes("x = 1\n".encode("utf-16"))
+    students.hands_in("bob", GOOD)
+    (students.folder / "cy").mkdir()
+    run = students.grade()
+    assert run.judged == [(STAGE, GOOD)]
+    assert run.scores == {("ada", STAGE): 0, ("bob", STAGE): 7, ("cy", STAGE): 0}
+    for check in run.report("ada").checks:
+        assert check.outcome is Outcome.BLOCKED
+        assert check.what.startswith("1_tiny/tiny.py is saved as UTF-16; save it as UTF-8")
+        assert check.where == "1_tiny/tiny.py"
+    assert {check.outcome for check in run.report("cy").checks} == {Outcome.NOT_ATTEMPTED}
+    assert run.report("ada").graded, "a refused file is a result: no points"
+
+
+def test_another_refusal_is_another_result(students):
+    path = students.hands_in("ada", GOOD)
+    path.write_bytes("x = 1\n".encode("utf-16"))
+    students.grade()
+    path.write_text("#" * 6000)
+    assert "6000 characters in line 1" in students.grade().report("ada").checks[0].what
+
+
+def test_a_missing_file_does_not_undo_what_was_handed_in_before(students):
+    path = students.hands_in("ada", GOOD)
+    students.hands_in("bob", GOOD)
+    students.grade()
+    path.unlink()
+    for reuse in (Reuse(), ALL_AGAIN):
+        run = students.grade(reuse)
+        assert run.report("ada").score == 7
+        assert "ada" in run.cached
+        assert run.report("ada").notes == ("not in this hand-in: the earlier result stands",)
+
+
+def test_what_was_never_handed_in_follows_the_course(students):
+    students.hands_in("bob", GOOD)
+    (students.folder / "ada").mkdir()
+    students.grade()
+    replace_in(
+        students.lab.root / "grading.yml", "test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 3"
+    )
+    report = students.grade().report("ada")
+    assert (report.score, report.points, report.notes) == (0, 8, ())
+
+
+def test_a_file_that_is_refused_replaces_what_was_handed_in_before(students):
+    path = students.hands_in("ada", GOOD)
+    students.grade()
+    path.write_bytes(b"\xff")
+    assert students.grade().scores == {("ada", STAGE): 0}
+
+
+def test_notes_are_those_of_this_hand_in(students):
+    students.hands_in("ada", GOOD)
+    assert students.grade().report("ada").notes == ()
+    write_files(students.folder, {"ada/.git/HEAD": "0" * 40})
+    run = students.grade()
+    assert run.cached == ["ada"]
+    assert run.report("ada").notes == ("at commit " + "0" * 40,)
+
+
+# ---- attempts
+
+
+def test_of_limited_attempts_the_last_that_counts_stands(students):
+    replace_in(students.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 2\n")
+    students.hands_in("ada", WRONG)
+    students.grade()
+    path = students.hands_in("ada", GOOD)
+    path.write_bytes(b"\xff")  # refused, so it was no attempt
+    students.grade()
+    students.hands_in("ada", GOOD)
+    assert students.grade().scores == {("ada", STAGE): 7}
+    students.hands_in("ada", WRONG + "# third\n")
+    third = students.grade()
+    assert third.judged == []
+    assert third.scores == {("ada", STAGE): 7}
+    assert third.report("ada").notes == ("2 attempts count, and were made: the earlier result stands",)
+    assert third.graded[0].judged_source is None, "the report's lines are not those of this source"
+    students.hands_in("ada", WRONG)
+    again = students.grade()
+    assert again.scores == {("ada", STAGE): 0}, "an attempt that counted may be handed in again"
+    assert again.graded[0].judged_source == WRONG
+
+
+# ---- when the judge fails
+
+
+def test_a_judge_that_fails_gives_no_number_and_nothing_is_remembered(students):
+    students.hands_in("ada", CRASH)
+    students.hands_in("bob", GOOD)
+    run = students.grade()
+    report = run.report("ada")
+    assert not report.graded
+    assert {check.outcome for check in report.checks} == {Outcome.GRADER_ERROR}
+    assert {check.what for check in report.checks} == {"the grader failed, not your code; nothing was deducted"}
+    assert report.notes == (r"the judge failed: Traceback\n  …\nMemoryError: \x1b[2J",)
+    assert run.report("bob").score == 7
+    assert result_store(students.lab).get("ada", STAGE) is None
+    assert students.grade().judged == [(STAGE, CRASH)], "the next run tries again"
+
+
+def test_a_judge_that_fails_leaves_the_earlier_result_in_the_store(students):
+    students.hands_in("ada", GOOD)
+    students.grade()
+    students.hands_in("ada", CRASH)
+    assert not students.grade().report("ada").graded
+    stored = result_store(students.lab).get("ada", STAGE)
+    assert stored is not None
+    assert stored.report.score == 7
+
+
+def test_judges_that_cannot_start_end_the_run(students):
+    class NoJudges:
+        level = IsolationLevel.NONE
+
+        def judge(self, job: Job) -> Judged | Broken:
+            raise JudgeError("no judge could start")
+
+    for student in ("ada", "bob", "cy"):
+        students.hands_in(student, GOOD)
+    submissions = take_in([students.folder], stage_files(students.lab))
+    with pytest.raises(JudgeError, match="no judge could start"):
+        Grader(students.lab, NoJudges()).grade_all(submissions, workers=2)
+
+
+# ---- stages that build on others
+
+
+def hand_in_both(two_stages: Class, student: str, first: str, second: str = GOOD) -> None:
+    two_stages.hands_in(student, first)
+    two_stages.hands_in(student, second, SECOND, SECOND_MODULE)
+
+
+def first_module_of_second_stage(run) -> str:
+    (job,) = (job for job in run.jobs if job.stage == SECOND)
+    return job.modules["tiny"]
+
+
+def test_a_later_stage_runs_on_the_students_own_module_where_it_passed(two_stages):
+    hand_in_both(two_stages, "ada", GOOD)
+    run = two_stages.grade()
+    assert first_module_of_second_stage(run) == GOOD
+    assert run.report("ada", SECOND).stand_ins == ()
+
+
+@pytest.mark.parametrize("first", [WRONG, CRASH, None])
+def test_the_courses_module_stands_in_where_it_did_not(two_stages, first):
+    hand_in_both(two_stages, "ada", first or GOOD)
+    if first is None:
+        (two_stages.folder / "ada" / STAGE / "tiny.py").unlink()
+    run = two_stages.grade()
+    assert "as a stand-in" in first_module_of_second_stage(run)
+    assert run.report("ada", SECOND).stand_ins == ("tiny",)
+    assert run.report("ada", SECOND).score == 2
+
+
+def test_passing_the_first_stage_later_judges_the_second_again_on_it(two_stages):
+    hand_in_both(two_stages, "ada", WRONG)
+    two_stages.grade()
+    two_stages.hands_in("ada", GOOD)
+    run = two_stages.grade()
+    assert run.judged == [(STAGE, GOOD), (SECOND, GOOD)]
+    assert first_module_of_second_stage(run) == GOOD
+
+
+def test_a_pass_from_the_store_counts(two_stages):
+    two_stages.hands_in("ada", GOOD)
+    two_stages.grade()
+    two_stages.hands_in("ada", GOOD, SECOND, SECOND_MODULE)
+    run = two_stages.grade()
+    assert run.judged == [(SECOND, GOOD)]
+    assert first_module_of_second_stage(run) == GOOD
+
+
+def test_a_pass_whose_file_is_not_there_any_more_gives_no_module(two_stages):
+    hand_in_both(two_stages, "ada", GOOD)
+    two_stages.grade()
+    (two_stages.folder / "ada" / STAGE / "tiny.py").unlink()
+    run = two_stages.grade()
+    assert run.report("ada").score == 7
+    assert run.report("ada", SECOND).stand_ins == ("tiny",)
+
+
+def test_a_pass_of_an_earlier_attempt_is_no_pass_of_this_one(two_stages):
+    replace_in(two_stages.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 1\n")
+    hand_in_both(two_stages, "ada", GOOD)
+    two_stages.grade()
+    hand_in_both(two_stages, "ada", WRONG)
+    run = two_stages.grade()
+    assert run.report("ada").score == 7
+    assert run.judged == [(SECOND, GOOD)]
+    assert "as a stand-in" in first_module_of_second_stage(run)
+
+
+def test_asking_for_the_second_stage_gives_the_same_result_as_asking_for_both(two_stages, tmp_path):
+    hand_in_both(two_stages, "ada", GOOD)
+    hand_in_both(two_stages, "bob", WRONG)
+    two_stages.hands_in("cy", GOOD, SECOND, SECOND_MODULE)
+    asked = two_stages.grade(stages=[SECOND])
+    assert ("cy", STAGE) not in asked.scores, "nobody asked for it, and cy has it not"
+    both = two_stages.grade()
+    assert both.jobs == []
+    for student in ("ada", "bob", "cy"):
+        assert asked.report(student, SECOND) == both.report(student, SECOND)
+
+
+def test_nothing_stands_in_where_nothing_is_judged(two_stages):
+    two_stages.hands_in("ada", WRONG)
+    two_stages.hands_in("ada", GOOD, SECOND, SECOND_MODULE).write_bytes(b"\xff")
+    assert two_stages.grade().report("ada", SECOND).stand_ins == ()
+
+
+def test_without_a_stand_in_the_lab_is_told(two_stages):
+    (two_stages.lab.root / "solutions" / STAGE / "alternatives" / "pytorch.py").unlink()
+    hand_in_both(two_stages, "ada", WRONG)
+    with pytest.raises(LabError, match=r"pytorch\.py is missing: later stages run on it"):
+        two_stages.grade()
+
+
+def test_what_is_owed_follows_from_what_was_asked_for(two_stages):
+    def owed(*asked: str) -> dict[str, Owed]:
+        return {stage.stage: stage.owed for stage in stage_files(two_stages.lab, asked)}
+
+    assert owed() == {STAGE: Owed.ALL_ONCE_BEGUN, SECOND: Owed.ALL_ONCE_BEGUN}
+    assert owed(STAGE) == {STAGE: Owed.ALL, SECOND: Owed.NOBODY}
+    assert owed(SECOND) == {STAGE: Owed.WHO_HAS_IT, SECOND: Owed.ALL}
+    assert owed(SECOND, STAGE) == {STAGE: Owed.ALL, SECOND: Owed.ALL}
+    with pytest.raises(LabError, match="no stage named `3_none`"):
+        owed("3_none")
+
+
+# ---- forbidden calls
+
+
+def test_forbidden_calls_and_what_could_hide_one_are_noted_also_from_the_store(students):
+    replace_in(
+        students.lab.root / "grading.yml",
+        "        title: Twice the input\n",
+        "        title: Twice the input\n        forbid: [torch.softmax]\n",
+    )
+    refused = solution(double="return x / x.softmax(0).sum() * 2", total="return eval('x.sum(axis)')")
+    students.hands_in("ada", refused)
+    students.hands_in("bob", LOOP)
+    notes = (
+        "tiny.py, line 5, double: calls torch.softmax, which double must not",
+        "tiny.py, line 9: eval could hide a forbidden call",
+    )
+    for _ in range(2):
+        run = students.grade(judges=InProcessJudges(Lab(students.lab.root)))
+        assert run.scores == {("ada", STAGE): 4, ("bob", STAGE): 7}
+        assert run.report("ada").notes == notes
+        assert run.report("bob").notes == ()
+    assert run.cached == ["ada", "bob"]
+
+
+# ---- the whole class
+
+
+def test_results_come_student_by_student_and_each_is_reported_once(two_stages):
+    for student in ("zoe", "ada", "bob"):
+        hand_in_both(two_stages, student, GOOD)
+    seen = []
+    submissions = take_in([two_stages.folder], stage_files(two_stages.lab))
+    grader = Grader(two_stages.lab, ScriptedJudges(two_stages.lab))
+    graded = grader.grade_all(submissions, workers=3, on_done=seen.append)
+    assert [one.submission for one in graded] == submissions
+    assert sorted(map(id, seen)) == sorted(map(id, graded))
+
+
+def test_a_students_stages_need_not_stand_together(two_stages):
+    hand_in_both(two_stages, "ada", GOOD)
+    hand_in_both(two_stages, "bob", GOOD)
+    submissions = take_in([two_stages.folder], stage_files(two_stages.lab))
+    mixed = sorted(submissions, key=lambda one: one.stage)
+    graded = Grader(two_stages.lab, ScriptedJudges(two_stages.lab)).grade_all(mixed, workers=2)
+    assert {one.report.stand_ins for one in graded} == {()}
+
+
+def test_a_class_is_graded_end_to_end_with_the_real_hidden_tests(two_stages):
+    """Right, half done, a named mistake, a syntax error, a refused file and an empty folder."""
+    reference = (two_stages.lab.root / "solutions" / STAGE / "tiny.py").read_text(encoding="utf-8")
+    quadruple = "import tiny\n\ndef quadruple(x):\n    return tiny.double(tiny.double(x))\n"
+    hand_in_both(two_stages, "ada", reference, quadruple)
+    hand_in_both(two_stages, "bob", solution(double="return x + 2", total="return x.sum(axis)"), quadruple)
+    hand_in_both(two_stages, "cy", LOOP, "def quadruple(x:\n")
+    two_stages.hands_in("dan", LOOP).write_bytes(LOOP.encode("utf-32"))
+    (two_stages.folder / "eve").mkdir()
+    run = two_stages.grade(judges=InProcessJudges(two_stages.lab))
+    assert run.scores == {
+        ("ada", STAGE): 7,
+        ("ada", SECOND): 2,
+        ("bob", STAGE): 5,
+        ("bob", SECOND): 2,
+        ("cy", STAGE): 7,
+        ("cy", SECOND): 0,
+        ("dan", STAGE): 0,
+        ("dan", SECOND): 0,
+        ("eve", STAGE): 0,
+        ("eve", SECOND): 0,
+    }
+    assert run.report("ada").bonus == 1
+    assert run.report("bob").checks[0].mistake == "double_adds_two"
+    assert run.report("bob", SECOND).stand_ins == ("tiny",), "bob's wrong double costs nothing in the second stage"
+    assert run.report("cy", SECOND).checks[0].where == "more.py, line 1"
+    reports = [one.report for one in run.graded]
+    _, read_back = decode_results(encode_results(reports, IsolationLevel.NONE))
+    assert read_back == reports
+    again = two_stages.grade(judges=InProcessJudges(two_stages.lab))
+    assert [one.report for one in again.graded] == reports
+    assert all(one.cached for one in again.graded)
+
+
+def test_the_same_submission_draws_the_same_examples_whoever_hands_it_in(students):
+    students.hands_in("ada", GOOD)
+    students.hands_in("bob", GOOD)
+    students.hands_in("cy", WRONG)
+    seeds = [job.seed for job in sorted(students.grade().jobs, key=lambda job: job.modules["tiny"])]
+    assert seeds[0] == seeds[1] != seeds[2]
+    assert {job.seed for job in students.grade(ALL_AGAIN).jobs} == set(seeds)
+    assert len((students.lab.root / ".course_secret").read_bytes()) == 65

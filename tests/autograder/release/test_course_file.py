@@ -1,0 +1,83 @@
+"""What the students' companion is told of the course: enough to help, nothing that is hidden."""
+
+import json
+
+import pytest
+from tiny_lab import MODULE, STAGE, replace_in
+
+from autograder.course.lab import Lab
+from autograder.release import ReleaseError, strip_solutions
+from autograder.release.course import course_file
+from autograder.release.public_tests import public_tests
+
+ROOT = Lab.find()
+
+
+@pytest.fixture
+def stage(tiny_lab) -> dict:
+    return json.loads(course_file(tiny_lab))["stages"][0]
+
+
+def test_a_stage_is_told_with_its_exercises(stage):
+    assert (stage["id"], stage["module"], stage["title"]) == (STAGE, MODULE, "Twice and together")
+    assert stage["due"] == "2026-03-01T12:00:00Z"
+    assert [exercise["name"] for exercise in stage["exercises"]] == ["double", "total", "halve"]
+    double, _, halve = stage["exercises"]
+    assert (double["points"], double["minutes"], double["bonus"], halve["bonus"]) == (3, 5, False, True)
+    assert double["hints"][2] == "Each element x becomes 2·x."
+    assert double["tests"] == ["test_double"]
+
+
+def test_reset_gets_the_stub_that_was_handed_out(tiny_lab, stage):
+    folders = tiny_lab.stage(STAGE)
+    assert stage["stub"] == strip_solutions(folders.reference_source(), str(folders.reference))
+
+
+@pytest.mark.parametrize("lab", [ROOT], ids=["the lab"])
+def test_no_hidden_check_is_named(lab):
+    told = course_file(lab).decode()
+    for stage in lab.stages():
+        public = (stage.folder / f"test_{stage.spec.module}.py").read_text(encoding="utf-8")
+        hidden = [check for check in stage.spec.check_ids if f"def {check}(" not in public]
+        assert hidden
+        assert [check for check in hidden if f'"{check}"' in told] == []
+
+
+def test_every_exercise_of_the_lab_has_public_tests_or_asks_for_a_file():
+    for stage in ROOT.stages():
+        tests = public_tests(stage)
+        assert list(tests) == list(stage.spec.exercises)
+        for name, exercise in stage.spec.exercises.items():
+            assert bool(tests[name]) is not bool(exercise.attachments)
+
+
+@pytest.mark.parametrize(
+    ("selection", "selected"),
+    [
+        ("double", {"test_double"}),
+        ("'double or total'", {"test_double", "test_total"}),
+        ("'not total and not halve'", {"test_double"}),
+        ("'(DOUBLE or total) and not tot'", {"test_double"}),
+        ("test_tiny", {"test_double", "test_total", "test_halve"}),
+    ],
+)
+def test_tests_are_selected_as_pytest_does(tiny_lab, selection, selected):
+    replace_in(tiny_lab.stage(STAGE).sheet, "-k double", f"-k {selection}")
+    assert set(public_tests(tiny_lab.stage(STAGE))["double"]) == selected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("-k double", "", "the cell of exercise `double` selects no public tests"),
+        ("-k double", "-k treble", "selects `treble`, and no test in test_tiny.py has such a name"),
+        ("-k double", "-k 'double ='", "cannot be read"),
+        ("-k double", "-k 'double[0]'", "may consist of names"),
+        ("-k halve", "-k double", "`test_halve` is run by no exercise's cell"),
+    ],
+)
+def test_public_tests_that_no_exercise_would_meet_are_refused(tiny_lab, old, new, says):
+    replace_in(tiny_lab.stage(STAGE).sheet, old, new)
+    with pytest.raises(ReleaseError) as caught:
+        course_file(tiny_lab)
+    assert says in str(caught.value)
