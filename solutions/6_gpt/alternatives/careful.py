@@ -1,4 +1,4 @@
-"""Checks first, named pieces, gradients by `torch.autograd.grad`, and tokens that are bytes until they are numbered."""
+"""Stage 6 with checks first, gradients by `torch.autograd.grad`, and tokens as bytes until they get ids."""
 
 import itertools
 import math
@@ -158,7 +158,7 @@ class AdamW(torch.optim.Optimizer):
         old_square = state.get("square", torch.zeros_like(parameter))
         state["mean"] = beta1 * old_mean + (1 - beta1) * parameter.grad
         state["square"] = beta2 * old_square + (1 - beta2) * parameter.grad.pow(2)
-        # Kingma and Ba, section 2: both corrections in the rate, and eps scaled to match.
+        # Kingma and Ba, section 2: both corrections are in the rate, and eps is scaled to match.
         correction = math.sqrt(1 - beta2**t)
         parameter -= rate * correction / (1 - beta1**t) * state["mean"] / (state["square"].sqrt() + eps * correction)
 

@@ -1,4 +1,4 @@
-"""A GPT on PyTorch's own loss, clipping and optimizer: what stands in for a module that does not work yet."""
+"""Stage 6 on PyTorch's loss, clipping and optimizer: replaces a module that does not work yet."""
 
 import itertools
 import math
@@ -152,8 +152,8 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=N
             logits = model(window if fresh else window[:, -1:], caches)[:, -1]
         else:
             logits = model(window)[:, -1]
-        chances = next_token_probabilities(logits, temperature, top_k, top_p)
-        text = torch.hstack([text, chances.multinomial(1, generator=generator)])
+        probabilities = next_token_probabilities(logits, temperature, top_k, top_p)
+        text = torch.hstack([text, probabilities.multinomial(1, generator=generator)])
     model.train(mode)
     return text
 

@@ -1,4 +1,4 @@
-"""No loop over parameters or rows where one call will do; sampling by racing exponentials; targets as one-hot rows."""
+"""Stage 6 without loops over parameters or rows; sampling by racing exponentials; targets as one-hot rows."""
 
 import math
 from dataclasses import dataclass, replace
@@ -166,13 +166,13 @@ def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
     ordered, order = logits.div(temperature).sort(-1, descending=True)
     if top_k is not None:
         ordered = ordered.masked_fill(ordered < ordered[..., min(top_k, size) - 1, None], float("-inf"))
-    chances = ordered.softmax(-1)
+    probabilities = ordered.softmax(-1)
     if top_p is not None:
-        before = torch.nn.functional.pad(chances.cumsum(-1)[..., :-1], (1, 0))
+        before = torch.nn.functional.pad(probabilities.cumsum(-1)[..., :-1], (1, 0))
         first = torch.arange(size, device=logits.device) == 0
-        chances = chances * ((before < top_p) | first)
-        chances = chances / chances.sum(-1, keepdim=True)
-    return torch.empty_like(chances).scatter_(-1, order, chances)
+        probabilities = probabilities * ((before < top_p) | first)
+        probabilities = probabilities / probabilities.sum(-1, keepdim=True)
+    return torch.empty_like(probabilities).scatter_(-1, order, probabilities)
 
 
 def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=None, generator=None, use_cache=True):
@@ -186,9 +186,9 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=N
                 logits = model(text[:, len(caches[0]) : end], caches=caches)
             else:
                 logits = model(text[:, max(0, end - limit) : end])
-            chances = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)
-            race = torch.empty_like(chances).exponential_(generator=generator)  # the one that comes first wins
-            text[:, end] = (chances / race).argmax(-1)
+            probabilities = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)
+            race = torch.empty_like(probabilities).exponential_(generator=generator)  # the earliest arrival wins
+            text[:, end] = (probabilities / race).argmax(-1)
         model.train(mode)
     return text
 
@@ -205,7 +205,7 @@ class ByteBPE:
             if len(ids) < 2:
                 return
             pairs, counts = torch.stack((ids[:-1], ids[1:]), dim=1).unique(dim=0, return_counts=True)
-            first, second = pairs[counts == counts.max()][0].tolist()  # `unique` sorts: the smaller pairs come first
+            first, second = pairs[counts == counts.max()][0].tolist()  # `unique` sorts: smaller pairs come first
             self.rank[first, second] = number
             self.bytes_of.append(self.bytes_of[first] + self.bytes_of[second])
             ids = torch.tensor(self.merged(ids.tolist(), (first, second), number))
