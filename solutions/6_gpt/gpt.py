@@ -220,7 +220,7 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tenso
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
         return torch.tensor(0.0)
-    norm = torch.stack([gradient.norm() for gradient in gradients]).norm()  # the norm of the norms is that of all
+    norm = torch.stack([gradient.norm() for gradient in gradients]).norm()  # the norm of all norms is the global norm
     factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(factor.to(gradient.dtype))

@@ -72,8 +72,8 @@ class GPT(nn.Module):
         start = len(caches[0]) if caches is not None else 0
         if start + length > self.position_embedding.num_embeddings:
             raise ValueError("more tokens than the context has")
-        place = self.position_embedding.weight[start : start + length].expand(batch, -1, -1)
-        x = self.drop(self.token_embedding.weight[tokens] + place)
+        positions = self.position_embedding.weight[start : start + length].expand(batch, -1, -1)
+        x = self.drop(self.token_embedding.weight[tokens] + positions)
         mask = torch.zeros(length, start + length, dtype=torch.bool, device=tokens.device)
         for query in range(length):
             mask[query, : start + query + 1] = True
@@ -91,7 +91,7 @@ def learning_rate(step, max_rate, min_rate, warmup, total):
 
 
 def clip_gradients(parameters, max_norm):
-    parameters = [one for one in parameters if one.grad is not None]
+    parameters = [parameter for parameter in parameters if parameter.grad is not None]
     square = 0.0
     for parameter in parameters:
         for number in parameter.grad.flatten():
@@ -218,7 +218,7 @@ class ByteBPE:
     """Represents each token by its bytes while it merges."""
 
     def __init__(self):
-        self.tokens = [bytes([one]) for one in range(256)]
+        self.tokens = [bytes([value]) for value in range(256)]
         self.rules = []
 
     def train(self, text, vocab_size):
@@ -237,11 +237,11 @@ class ByteBPE:
         return self
 
     def apply(self, ids, rule, number):
-        ids, place = list(ids), 0
-        while place < len(ids) - 1:
-            if (ids[place], ids[place + 1]) == rule:
-                ids[place : place + 2] = [number]
-            place += 1
+        ids, index = list(ids), 0
+        while index < len(ids) - 1:
+            if (ids[index], ids[index + 1]) == rule:
+                ids[index : index + 2] = [number]
+            index += 1
         return ids
 
     def encode(self, text):
@@ -252,6 +252,6 @@ class ByteBPE:
 
     def decode(self, ids):
         result = bytearray()
-        for one in ids:
-            result += self.tokens[one]
+        for token in ids:
+            result += self.tokens[token]
         return bytes(result)

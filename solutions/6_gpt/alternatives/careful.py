@@ -78,8 +78,8 @@ class GPT(nn.Module):
         for module_name, module in self.named_modules():
             weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
             if isinstance(weight, nn.Parameter) and weight.ndim == 2:
-                spread = residual_std if module_name.endswith("output_proj") else std
-                nn.init.trunc_normal_(weight, mean=0.0, std=spread, a=-6 * spread, b=6 * spread)
+                deviation = residual_std if module_name.endswith("output_proj") else std
+                nn.init.trunc_normal_(weight, mean=0.0, std=deviation, a=-6 * deviation, b=6 * deviation)
             if isinstance(bias, nn.Parameter):
                 nn.init.constant_(bias, 0.0)
 
@@ -210,7 +210,7 @@ def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
 
 def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=None, generator=None, use_cache=True):
     context = model.config.context_length
-    tokens = [prompt[:, place] for place in range(prompt.shape[1])]
+    tokens = [prompt[:, index] for index in range(prompt.shape[1])]
     caches, waiting = None, []
     with evaluation_mode(model):
         for _ in range(max_new_tokens):
