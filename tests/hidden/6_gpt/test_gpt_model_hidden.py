@@ -188,7 +188,7 @@ def test_gpt_starts_without_biases(student):
 
 @given(seeds())
 def test_gpt_learns_all_its_parameters(student, seed):
-    """GPT: gradients reach every parameter, and both uses of the token embedding.
+    """GPT: gradients reach every parameter, through both uses of the token embedding.
 
     Hint: do not copy or detach: the logits use the same weight as the token look-up.
     """

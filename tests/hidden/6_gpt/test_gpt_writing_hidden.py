@@ -106,7 +106,7 @@ def test_probabilities_with_more_than_there_are(student, seed):
 
 @given(seeds())
 def test_probabilities_reach_top_p(student, seed):
-    """next_token_probabilities: `top_p` keeps the smallest set that reaches p.
+    """next_token_probabilities: `top_p` keeps the smallest set whose sum reaches p.
 
     Hint: drop a token if the tokens *before* it, most likely first, already reach top_p. Then restore the original
     order.
