@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import gpt_writing_in_worker
 import torch
-from gpt_oracles import CONTEXT, VOCAB, made, sensitive_state, token_ids
+from gpt_oracles import CONTEXT, VOCAB, in_worker, made, sensitive_state, token_ids
 from hypothesis import given
 
 from autograder.judge.compare import (
