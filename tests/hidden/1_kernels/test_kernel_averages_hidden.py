@@ -29,10 +29,10 @@ def draw_near(seed, queries, keys, d):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2), st.floats(1.0, 4.0))
 def test_kernel_weights_are_shares_of_the_kernel(student, seed, sizes, bandwidth):
-    """A key's weight is the kernel of its distance, divided by the sum over the keys.
+    """kernel_weights: a weight is the kernel of the distance, divided by the sum over keys.
 
-    Hint: the Euclidean distance over all coordinates, in units of the bandwidth, goes into `kernel`. Then one
-    row at a time: which axis does the sum run over?
+    Hint: pass the Euclidean distance over all coordinates, divided by the bandwidth, to `kernel`. Then normalise row
+    by row: over which axis is the sum?
     """
     query, key = draw_near(seed, *sizes[:2], d=min(sizes[2], 4))
     kernel = kernels_of_ours(student).biweight
@@ -44,10 +44,10 @@ def test_kernel_weights_are_shares_of_the_kernel(student, seed, sizes, bandwidth
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_kernel_weights_sum_to_one_over_the_keys(student, seed, sizes):
-    """Every row sums to one, also when its only key is at the very edge of the window.
+    """kernel_weights: rows sum to one, even if the only key is at the edge of the window.
 
-    Hint: each query shares out one unit among the keys. What does a small number added to the divisor do to a small
-    sum?
+    Hint: each query distributes one unit of weight over the keys. How does a small number added to the divisor change
+    a small sum?
     """
     ours = kernels_of_ours(student)
     query, key = draw_near(seed, *sizes, d=2)
@@ -60,9 +60,9 @@ def test_kernel_weights_sum_to_one_over_the_keys(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_kernel_weights_of_an_empty_window_are_zero(student, seed, sizes):
-    """A row whose window holds no key is all zeros, and the other rows do not mind.
+    """kernel_weights: a row whose window holds no key is zero; other rows are unaffected.
 
-    Hint: 0/0 is NaN. Which rows have a sum to be divided by?
+    Hint: 0/0 is NaN. Which rows have a sum that you can divide by?
     """
     query, key = draw_near(seed, *sizes, d=3)
     query[::2] += 100.0
@@ -78,9 +78,10 @@ def test_kernel_weights_of_an_empty_window_are_zero(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2), st.floats(0.6, 4.0))
 def test_kernel_weights_are_gaussian_by_default(student, seed, sizes, bandwidth):
-    """Without a kernel the weights are Gaussian, and so they are with `kernel=gaussian`.
+    """kernel_weights: the weights are Gaussian by default and with `kernel=gaussian`.
 
-    Hint: for ordinary distances, logarithms must give the same as the kernel itself. Mind the 2 in exp(-u²/2).
+    Hint: for ordinary distances, logarithms must give the same weights as the kernel itself. Remember the 2 in
+    exp(-u²/2).
     """
     query, key = draw_near(seed, *sizes[:2], d=min(sizes[2], 4))
     expected = gaussian_weights_of(query, key, bandwidth)
@@ -90,10 +91,10 @@ def test_kernel_weights_are_gaussian_by_default(student, seed, sizes, bandwidth)
 
 @given(seeds(), distinct_sizes(count=2, min_size=2), st.sampled_from([30.0, 300.0]))
 def test_kernel_weights_far_away_go_to_the_nearest_key(student, seed, sizes, distance):
-    """Gaussian rows never vanish: far away, or at a tiny bandwidth, the nearest key takes all.
+    """kernel_weights: Gaussian rows never vanish: in the limit, the nearest key takes all weight.
 
-    Hint: exp(-5000) is 0 and 0/0 is NaN. Shift the exponents of a row so that the largest is 0: what does that do to
-    the shares?
+    Hint: exp(-5000) is 0 and 0/0 is NaN. Shift the exponents of a row so that the largest is 0: how do the normalised
+    weights change?
     """
     query, key = normal_array(sizes[0], 2, seed=seed), normal_array(sizes[1], 2, seed=seed + 1)
     query[0] += distance
@@ -115,9 +116,9 @@ def separated(query, key):
 
 
 def test_kernel_weights_keep_the_dtype(student):
-    """float32 stays float32, with the Gaussian kernel and with others.
+    """kernel_weights: float32 stays float32, with the Gaussian kernel and with others.
 
-    Hint: np.zeros and np.empty make float64, and a float64 array turns all it meets into float64.
+    Hint: np.zeros and np.empty make float64 arrays, and arithmetic with a float64 array gives float64.
     """
     query, key = draw_near(1, 4, 6, d=2)
     for kernel in (student.gaussian, kernels_of_ours(student).biweight):
@@ -128,7 +129,7 @@ def test_kernel_weights_keep_the_dtype(student):
 
 
 def test_kernel_weights_leave_their_inputs_alone(student):
-    """Neither query nor key is changed.
+    """kernel_weights: query and key are not modified.
 
     Hint: an operator such as `/=` writes into the array on its left.
     """
@@ -140,9 +141,9 @@ def test_kernel_weights_leave_their_inputs_alone(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2), st.floats(0.8, 3.0))
 def test_nadaraya_watson_is_the_weighted_average(student, seed, sizes, bandwidth):
-    """A prediction is the weighted average of the values, for each of their columns.
+    """nadaraya_watson: a prediction is the weighted average of each column of `value`.
 
-    Hint: (query, key) and (key, d_value) make (query, d_value). Is the kernel passed on?
+    Hint: (query, key) times (key, d_value) gives (query, d_value). Do you pass `kernel` on?
     """
     query, key = draw_near(seed, *sizes[:2], d=min(sizes[2], 3))
     value = normal_array(sizes[1], sizes[3], seed=seed + 2, scale=3.0)
@@ -161,9 +162,9 @@ FAR = np.array([[0.0], [90.0], [-400.0]]), np.array([[1.0], [0.2], [2.5], [-1.5]
 
 
 def test_nadaraya_watson_far_away_is_the_nearest_value(student):
-    """Far from the data the Gaussian average is the value of the nearest key.
+    """nadaraya_watson: far from the data, the Gaussian average is the nearest key's value.
 
-    Hint: are the weights those of `kernel_weights`, which works with logarithms?
+    Hint: do your weights come from `kernel_weights`, which works with logarithms?
     """
     value = normal_array(4, 3, seed=5)
     prediction = student.nadaraya_watson(*FAR, value, 1.0)
@@ -172,9 +173,9 @@ def test_nadaraya_watson_far_away_is_the_nearest_value(student):
 
 
 def test_nadaraya_watson_of_an_empty_window_is_zero(student):
-    """Where the window holds no key, the prediction is 0.
+    """nadaraya_watson: where the window holds no key, the prediction is 0.
 
-    Hint: are the weights those of `kernel_weights`, whose rows are then zero?
+    Hint: do your weights come from `kernel_weights`, which gives a row of zeros there?
     """
     prediction = student.nadaraya_watson(*FAR, normal_array(4, 3, seed=5), 1.1, kernels_of_ours(student).box)
     check_shape(prediction, (3, 3), axes="query, d_value")
@@ -183,9 +184,9 @@ def test_nadaraya_watson_of_an_empty_window_is_zero(student):
 
 
 def test_nadaraya_watson_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """nadaraya_watson: float32 stays float32, and integers give float64.
 
-    Hint: np.zeros and np.empty make float64; an array made by zeros_like of whole numbers can hold no fractions.
+    Hint: np.zeros and np.empty make float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
     query, key = draw_near(1, 4, 6, d=2)
     value = normal_array(6, 3, seed=2)
@@ -199,7 +200,7 @@ def test_nadaraya_watson_keeps_the_dtype(student):
 
 
 def test_nadaraya_watson_leaves_its_inputs_alone(student):
-    """Neither query, key nor value is changed.
+    """nadaraya_watson: query, key and value are not modified.
 
     Hint: an operator such as `*=` writes into the array on its left.
     """
@@ -217,10 +218,10 @@ def check_choices(choices, expected):
 
 @given(seeds(), st.integers(8, 14))
 def test_choose_bandwidth_predicts_each_point_from_the_others(student, seed, n):
-    """The bandwidth with the least leave-one-out error is chosen.
+    """choose_bandwidth: the candidate with the least leave-one-out error is chosen.
 
-    Hint: a point must not help to predict itself. Leave it out before the weights are made to sum to one, square
-    the differences, and add them up.
+    Hint: a point must not help to predict itself: leave it out before you normalise the weights. Square the
+    differences and add them up.
     """
     x = normal_array(n, seed=seed, scale=2.0)
     noise = np.array([[0.1], [0.4], [0.8], [1.5]]) * normal_array(4, n, seed=seed + 1)
@@ -240,9 +241,9 @@ def check_chooses(student):
 
 
 def test_choose_bandwidth_takes_the_first_on_ties(student):
-    """Among equally good candidates the first is taken, in the order given.
+    """choose_bandwidth: on ties, the first candidate in the given order is chosen.
 
-    Hint: do not sort the candidates, and ask `<`, not `<=`, when you look for a better one.
+    Hint: do not sort the candidates, and compare errors with `<`, not with `<=`.
     """
     check_chooses(student)
     candidates = [[0.7, 0.3, 1.9], [1.9, 0.3], [0.3, 0.7]]
@@ -251,9 +252,9 @@ def test_choose_bandwidth_takes_the_first_on_ties(student):
 
 
 def test_choose_bandwidth_takes_lists_and_arrays(student):
-    """The candidates may be a list, a tuple or an array; one of them comes back, not its place.
+    """choose_bandwidth: from a list, tuple or array, the candidate is returned, not its index.
 
-    Hint: np.argmin gives a place; which candidate stands there?
+    Hint: np.argmin returns an index: which candidate has that index?
     """
     x = np.linspace(0.0, 6.0, 13)
     candidates = [kind(some) for kind in (list, tuple, np.array) for some in ([8.0, 0.5, 6.0], [2.5])]
@@ -262,9 +263,9 @@ def test_choose_bandwidth_takes_lists_and_arrays(student):
 
 
 def test_choose_bandwidth_knows_the_nearest_neighbour(student):
-    """A tiny bandwidth predicts by the nearest neighbour, which can be best or worst.
+    """choose_bandwidth: a tiny bandwidth is scored by nearest-neighbour prediction.
 
-    Hint: exp(-5000) is 0 and 0/0 is NaN, which np.argmin takes for the least. Work with logarithms here too.
+    Hint: exp(-5000) is 0 and 0/0 is NaN, which np.argmin takes for the minimum. Work with logarithms here too.
     """
     x = np.array([0.0, 0.1, 0.25, 1.0, 1.12, 1.3, 2.4, 2.5, 2.7])
     steps = np.array([5.0, 5.1, 5.4, 9.0, 9.2, 9.3, 2.0, 2.3, 2.2])  # best by the nearest neighbour
@@ -280,7 +281,7 @@ def test_choose_bandwidth_knows_the_nearest_neighbour(student):
 
 
 def test_choose_bandwidth_leaves_its_inputs_alone(student):
-    """Neither x, y nor the candidates are changed.
+    """choose_bandwidth: x, y and the candidates are not modified.
 
     Hint: `sort()` sorts in place; np.fill_diagonal writes into its argument.
     """

@@ -64,15 +64,15 @@ def check_bump(result, u):
 
 @given(seeds(), WIDTHS)
 def test_gaussian_is_the_normal_density(student, seed, width):
-    """The Gaussian kernel is the density of the standard normal distribution.
+    """gaussian: the kernel is the density of the standard normal distribution.
 
-    Hint: its integral over the line is 1. Which constant makes it so?
+    Hint: the integral over the line is 1. Which constant makes it so?
     """
     check_profile(student.gaussian, gaussian, seed, width)
 
 
 def test_gaussian_takes_any_shape(student):
-    """The Gaussian kernel takes arrays of any shape.
+    """gaussian: the input may have any shape.
 
     Hint: work elementwise on the whole array, without counting its axes.
     """
@@ -80,15 +80,15 @@ def test_gaussian_takes_any_shape(student):
 
 
 def test_gaussian_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """gaussian: float32 stays float32, and integers give float64.
 
-    Hint: a NumPy scalar, such as np.sqrt(2 * np.pi), is float64 and turns float32 into float64; Python's floats don't.
+    Hint: a NumPy scalar such as np.sqrt(2 * np.pi) is float64 and turns float32 into float64; a Python float does not.
     """
     check_dtypes(student.gaussian)
 
 
 def test_gaussian_leaves_its_input_alone(student):
-    """The input is not changed.
+    """gaussian: the input is not modified.
 
     Hint: an operator such as `*=` and an argument `out=` write into the caller's array.
     """
@@ -97,15 +97,15 @@ def test_gaussian_leaves_its_input_alone(student):
 
 @given(seeds(), WIDTHS)
 def test_epanechnikov_is_a_parabola_cut_off_at_one(student, seed, width):
-    """The Epanechnikov kernel is 3/4 (1 - u²), and 0 beyond ±1.
+    """epanechnikov: the values are 3/4 (1 - u²) between -1 and 1, and 0 outside.
 
-    Hint: check the sketch: a parabola, not a triangle, never below 0, with an area of 1.
+    Hint: check a plot: the curve is a parabola, not a triangle; it is never below 0, and its area is 1.
     """
     check_profile(student.epanechnikov, epanechnikov, seed, width)
 
 
 def test_epanechnikov_takes_any_shape(student):
-    """The Epanechnikov kernel takes arrays of any shape.
+    """epanechnikov: the input may have any shape.
 
     Hint: work elementwise on the whole array, without counting its axes.
     """
@@ -113,15 +113,15 @@ def test_epanechnikov_takes_any_shape(student):
 
 
 def test_epanechnikov_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """epanechnikov: float32 stays float32, and integers give float64.
 
-    Hint: an array made by zeros_like of whole numbers can hold no fractions, one made by zeros is always float64.
+    Hint: zeros_like of an integer array makes integers, which hold no fractions; zeros always makes float64.
     """
     check_dtypes(student.epanechnikov)
 
 
 def test_epanechnikov_leaves_its_input_alone(student):
-    """The input is not changed.
+    """epanechnikov: the input is not modified.
 
     Hint: `u[…] = …` and an argument `out=` write into the caller's array.
     """
@@ -130,15 +130,15 @@ def test_epanechnikov_leaves_its_input_alone(student):
 
 @given(seeds(), WIDTHS)
 def test_tricube_is_cubed_twice(student, seed, width):
-    """The tricube kernel is 70/81 (1 - |u|³)³, and 0 beyond ±1.
+    """tricube: the values are 70/81 (1 - |u|³)³ between -1 and 1, and 0 outside.
 
-    Hint: two cubes, and |u| rather than u: what is (-2)³? The constant makes the area 1.
+    Hint: there are two cubes, and the inner cube is of |u|, not of u: what is (-2)³? The constant makes the area 1.
     """
     check_profile(student.tricube, tricube, seed, width)
 
 
 def test_tricube_takes_any_shape(student):
-    """The tricube kernel takes arrays of any shape.
+    """tricube: the input may have any shape.
 
     Hint: work elementwise on the whole array, without counting its axes.
     """
@@ -146,15 +146,15 @@ def test_tricube_takes_any_shape(student):
 
 
 def test_tricube_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """tricube: float32 stays float32, and integers give float64.
 
-    Hint: an array made by zeros_like of whole numbers can hold no fractions, one made by zeros is always float64.
+    Hint: zeros_like of an integer array makes integers, which hold no fractions; zeros always makes float64.
     """
     check_dtypes(student.tricube)
 
 
 def test_tricube_leaves_its_input_alone(student):
-    """The input is not changed.
+    """tricube: the input is not modified.
 
     Hint: `u[…] = …` and an argument `out=` write into the caller's array.
     """
@@ -169,9 +169,9 @@ def check_density(result):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2), st.floats(0.2, 5.0))
 def test_kernel_density_averages_the_bumps(student, seed, sizes, bandwidth):
-    """The density is the mean of one bump per data point, each divided by the bandwidth.
+    """kernel_density: the density is the mean over the data of kernel(distance/h) / h.
 
-    Hint: write down the sum for one query and one data point. What do wider bumps lose in height?
+    Hint: write down the term of one query and one data point. How much height does a wider bump lose?
     """
     query, data = normal_array(sizes[0], seed=seed, scale=2.0), normal_array(sizes[1], seed=seed + 1, scale=2.0)
     kernel = kernels_of_ours(student).biweight
@@ -183,9 +183,9 @@ def test_kernel_density_averages_the_bumps(student, seed, sizes, bandwidth):
 
 @given(seeds(), sizes(max_size=5), st.sampled_from([0.5, 1.3, 3.0]))
 def test_kernel_density_integrates_to_one(student, seed, size, bandwidth):
-    """The area under the density is 1, whatever the bandwidth and the number of points.
+    """kernel_density: the density integrates to one for any bandwidth and sample size.
 
-    Hint: each of n bumps should have the area 1/n. Which area does kernel((q - x) / bandwidth) have?
+    Hint: each of the n bumps must have the area 1/n. What is the area of kernel((q - x) / bandwidth)?
     """
     data = normal_array(size, seed=seed)
     query = np.linspace(data.min() - 1.1 * bandwidth, data.max() + 1.1 * bandwidth, 1501)
@@ -195,7 +195,7 @@ def test_kernel_density_integrates_to_one(student, seed, size, bandwidth):
 
 
 def test_kernel_density_is_gaussian_by_default(student):
-    """Without a kernel, the Gaussian one is used.
+    """kernel_density: the default kernel is the Gaussian.
 
     Hint: look at the signature in the stub.
     """
@@ -207,9 +207,9 @@ def test_kernel_density_is_gaussian_by_default(student):
 
 
 def test_kernel_density_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """kernel_density: float32 stays float32, and integers give float64.
 
-    Hint: an array made by zeros is float64, one made by zeros_like of whole numbers can hold no fractions.
+    Hint: zeros always makes float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
     query, data, kernel = normal_array(5, seed=3), normal_array(4, seed=4), kernels_of_ours(student).biweight
     wide = student.kernel_density(query, data, 1.7, kernel)
@@ -222,7 +222,7 @@ def test_kernel_density_keeps_the_dtype(student):
 
 
 def test_kernel_density_leaves_its_inputs_alone(student):
-    """Neither query nor data is changed.
+    """kernel_density: query and data are not modified.
 
     Hint: an operator such as `/=` writes into the array on its left.
     """

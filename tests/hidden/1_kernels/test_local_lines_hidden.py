@@ -36,9 +36,9 @@ def pair(result, shape):
 
 @given(seeds(), distinct_sizes(count=2, min_size=4, max_size=12), st.floats(0.7, 3.0))
 def test_local_linear_is_weighted_least_squares(student, seed, sizes, bandwidth):
-    """Prediction and slope are those of the weighted least-squares line, at the query.
+    """local_linear: prediction and slope are those of weighted least squares at the query.
 
-    Hint: write down what is to be least. Does each weight count once? Is the line read off at the query?
+    Hint: write down the sum to minimise. Does each weight count once? Do you evaluate the line at the query?
     """
     key = normal_array(sizes[1], seed=seed, scale=1.5) + 4.0
     query = key[np.arange(sizes[0]) % sizes[1]] + np.random.default_rng(seed + 1).uniform(-0.6, 0.6, sizes[0])
@@ -54,10 +54,10 @@ def test_local_linear_is_weighted_least_squares(student, seed, sizes, bandwidth)
 
 @given(seeds(), st.floats(-3.0, 3.0))
 def test_local_linear_reproduces_straight_lines(student, seed, slope):
-    """A straight line comes back exactly, with its slope, beyond the outermost keys too.
+    """local_linear: a line and its slope are reproduced exactly, even beyond the outermost keys.
 
-    Hint: a weighted mean of the values leans inwards at the boundary. A line does not. Is anything added to what you
-    divide by?
+    Hint: a weighted mean of the values is biased inwards at the boundary; a line is not. Do you add anything to a
+    divisor?
     """
     key = np.random.default_rng(seed).uniform(-2.0, 2.0, 12)
     key[:2] = -2.0, 2.0
@@ -69,9 +69,9 @@ def test_local_linear_reproduces_straight_lines(student, seed, slope):
 
 
 def test_local_linear_falls_back_to_the_mean_of_one_position(student):
-    """Where all weight lies on one position, the prediction is the mean there, and the slope 0.
+    """local_linear: with all weight on one position, the result is the mean there and slope 0.
 
-    Hint: no line is determined by one position: what is the spread of the keys then, and what is divided by it?
+    Hint: one position does not determine a line: what is the variance of the keys then, and what do you divide by it?
     """
     ours = kernels_of_ours(student)
     query, value = np.array([0.1, 0.9, -0.4]), np.array([1.0, 4.0, 2.0, 9.0, 3.0, 4.0, 5.0])
@@ -90,9 +90,9 @@ def test_local_linear_falls_back_to_the_mean_of_one_position(student):
 
 
 def test_local_linear_is_zero_in_an_empty_window(student):
-    """Where no key lies in the window, prediction and slope are 0.
+    """local_linear: where the window holds no key, prediction and slope are 0.
 
-    Hint: an empty window has weights that sum to 0. What is divided by that?
+    Hint: the weights of an empty window sum to 0. What do you divide by that sum?
     """
     query, key = np.array([-50.0, 0.2, 50.0, 0.9]), np.array([-1.0, 0.0, 0.5, 1.5])
     value = np.array([2.0, 3.0, 5.0, 1.0])
@@ -102,9 +102,9 @@ def test_local_linear_is_zero_in_an_empty_window(student):
 
 
 def test_local_linear_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """local_linear: float32 stays float32, and integers give float64.
 
-    Hint: np.zeros and np.empty make float64; an array made by zeros_like of whole numbers can hold no fractions.
+    Hint: np.zeros and np.empty make float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
     query, key, value = normal_array(4, seed=1), normal_array(9, seed=2), normal_array(9, seed=3)
     wide = pair(student.local_linear(query, key, value, 1.5), (4,))
@@ -116,7 +116,7 @@ def test_local_linear_keeps_the_dtype(student):
 
 
 def test_local_linear_leaves_its_inputs_alone(student):
-    """Neither query, key nor value is changed.
+    """local_linear: query, key and value are not modified.
 
     Hint: an operator such as `-=` writes into the array on its left.
     """
@@ -146,9 +146,10 @@ def with_outliers(seed, n):
 
 @given(seeds(), st.integers(10, 16), st.integers(5, 10), st.sampled_from([1.0, 1e-3]))
 def test_lowess_fits_a_line_in_each_window(student, seed, n, k, unit):
-    """Without robust steps, each point gets a local line with tricube weights.
+    """lowess: without robust steps, each point gets a local line with tricube weights.
 
-    Hint: for one point: sort its distances. The k-th, its own 0 being the first, is the bandwidth.
+    Hint: for one point, sort the distances to all points. The k-th is the bandwidth; the point's own distance, 0, is
+    the first.
     """
     x, y = scatter(seed, n, 1.0)
     expected = lowess_of(x, y, k, 0)
@@ -157,10 +158,10 @@ def test_lowess_fits_a_line_in_each_window(student, seed, n, k, unit):
 
 @given(seeds(), st.integers(10, 16), st.integers(1, 3), st.sampled_from([1.0, 1e-5]))
 def test_lowess_is_not_bent_by_outliers(student, seed, n, robust_steps, unit):
-    """Each robust step weighs the points down by the bisquare of their residuals, and fits again.
+    """lowess: each robust step applies bisquare weights of the residuals and refits.
 
-    Hint: residuals against the latest fit, in units of six times the median of their absolute values; both
-    weights are multiplied. How many fits are made in all?
+    Hint: take the residuals of the latest fit, in units of six times the median of their absolute values. Multiply
+    both weights. How many fits are there in all?
     """
     x, y = with_outliers(seed, n)
     k = n // 2 + 2
@@ -169,9 +170,9 @@ def test_lowess_is_not_bent_by_outliers(student, seed, n, robust_steps, unit):
 
 
 def test_lowess_takes_the_right_number_of_neighbours(student):
-    """A window holds k = ceil(fraction · n - 1e-9) points.
+    """lowess: a window holds k = ceil(fraction · n - 1e-9) points.
 
-    Hint: 0.55 · 20 is 11.000000000000002 for a computer. What is the ceil of that?
+    Hint: in floating point, 0.55 · 20 is 11.000000000000002. What is the ceiling of that?
     """
     for fraction, n, k in [(0.34, 10, 4), (0.5, 12, 6), (0.55, 20, 11), (0.28, 25, 7), (0.41, 17, 7)]:
         x, y = scatter(n, n, 1.0)
@@ -183,9 +184,9 @@ def test_lowess_takes_the_right_number_of_neighbours(student):
 
 
 def test_lowess_clips_the_number_of_neighbours(student):
-    """However small or large the fraction, a window holds at least one point and at most all.
+    """lowess: for any fraction, a window holds at least one point and at most all.
 
-    Hint: what is k for a fraction of 0, and of 2?
+    Hint: what is k for a fraction of 0, and for a fraction of 2?
     """
     x, y = scatter(3, 9, 1.0)
     check_close(student.lowess(x, y, 0.0, 0), y, axes="n")
@@ -195,9 +196,9 @@ def test_lowess_clips_the_number_of_neighbours(student):
 
 
 def test_lowess_keeps_the_order_of_the_points(student):
-    """Shuffled points give the same fit, in the shuffled order.
+    """lowess: shuffled points give the same fit, in the shuffled order.
 
-    Hint: if you sort by x, put the fit back into the order given. argsort of argsort undoes a sort.
+    Hint: if you sort by x, return the fit in the order given. The argsort of an argsort undoes the sort.
     """
     x, y = with_outliers(5, 14)
     order = np.random.default_rng(6).permutation(14)
@@ -208,9 +209,9 @@ def test_lowess_keeps_the_order_of_the_points(student):
 
 @given(seeds())
 def test_lowess_takes_equal_positions(student, seed):
-    """Several points may share a position.
+    """lowess: several points may share a position.
 
-    Hint: the distance to the k-th nearest point counts points, not positions. All points of a position have one window.
+    Hint: k counts points, not positions. All points at one position have the same window.
     """
     x, y = scatter(seed, 9, 1.0)
     fit = student.lowess(x, y, 6 / 9, 0)
@@ -225,9 +226,9 @@ def test_lowess_takes_equal_positions(student, seed):
 
 
 def test_lowess_takes_a_window_without_width(student):
-    """When k points share a position, the fit there stays among their values, and is no NaN.
+    """lowess: where k points share a position, the fit is finite, within the range of their y.
 
-    Hint: the bandwidth is then 0. What are 0/0 and 1/0?
+    Hint: the bandwidth is 0 there. What are 0/0 and 1/0?
     """
     x = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.4, 3.0, 4.5])
     y = np.array([2.0, 3.0, 3.0, 3.0, 3.0, 7.0, 1.0, 4.0])
@@ -241,9 +242,9 @@ def test_lowess_takes_a_window_without_width(student):
 
 
 def test_lowess_keeps_a_point_whose_window_has_no_weight(student):
-    """Where all weights of a window vanish, the point keeps its own y.
+    """lowess: where all weights of a window are 0, the point keeps its own y.
 
-    Hint: when every point in a window is an outlier, what is left to fit a line to?
+    Hint: if every point in a window is an outlier, which points are left to fit a line to?
     """
     x, y = scatter(8, 16, 0.5)
     x, y = np.append(x, np.full(4, 60.0)), np.append(y, [90.0, -85.0, 110.0, -100.0])
@@ -254,9 +255,9 @@ def test_lowess_keeps_a_point_whose_window_has_no_weight(student):
 
 
 def test_lowess_stops_when_the_median_residual_is_zero(student):
-    """When more than half of the residuals are 0, the fit is left as it is.
+    """lowess: the fit stays as it is if more than half of the residuals are 0.
 
-    Hint: 0/0 again: what is the unit of the residuals when their median is 0?
+    Hint: 0/0 again: in which unit are the residuals measured if their median is 0?
     """
     x = np.cumsum(np.array([1.0, 0.7, 1.1, 0.9, 1.2, 0.8, 1.0, 1.3, 0.6, 1.0, 0.9, 1.1, 0.7, 1.2, 1.0, 0.8]))
     spike = np.where(np.arange(16) == 6, 10.0, 0.0)
@@ -267,7 +268,7 @@ def test_lowess_stops_when_the_median_residual_is_zero(student):
 
 
 def test_lowess_has_its_usual_defaults(student):
-    """Without further arguments: two thirds of the points, three robust steps.
+    """lowess: the defaults are two thirds of the points and three robust steps.
 
     Hint: look at the signature in the stub.
     """
@@ -279,10 +280,10 @@ def test_lowess_has_its_usual_defaults(student):
 
 
 def test_lowess_equals_another_program(student):
-    """On real data, the fit is the one that the statistics program R gives.
+    """lowess: on real data, the fit equals that of the statistics program R.
 
-    Hint: R's lowess is Cleveland's own. If the exercise's other checks pass, look for what real data have and small
-    examples lack: equal positions, windows on one side.
+    Hint: R's lowess is Cleveland's own. If this exercise's other checks pass, consider what real data have and small
+    examples lack: equal positions and one-sided windows.
     """
     table = np.genfromtxt(Path(__file__).with_name("lowess_in_r.csv"), delimiter=",", names=True, dtype=None)
     for name in np.unique(table["data"]):
@@ -293,9 +294,9 @@ def test_lowess_equals_another_program(student):
 
 
 def test_lowess_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """lowess: float32 stays float32, and integers give float64.
 
-    Hint: np.zeros and np.empty make float64; an array made by zeros_like of whole numbers can hold no fractions.
+    Hint: np.zeros and np.empty make float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
     x, y = scatter(7, 15, 1.0)
     wide = student.lowess(x, y, 0.6, 2)
@@ -309,9 +310,9 @@ def test_lowess_keeps_the_dtype(student):
 
 
 def test_lowess_leaves_its_inputs_alone(student):
-    """Neither x nor y is changed.
+    """lowess: x and y are not modified.
 
-    Hint: `sort()` sorts in place; `fit = y` is another name for y, not a copy.
+    Hint: `sort()` sorts in place; `fit = y` makes a second name for y, not a copy.
     """
     x, y = scatter(7, 15, 1.0)
     order = np.random.default_rng(6).permutation(15)

@@ -32,9 +32,9 @@ def points_of(query, key, d, d_value, *, leading=(), seed=0):
 
 @given(seeds(), distinct_sizes(count=4, min_size=1))
 def test_kernel_attention_equals_kernel_regression(student, seed, shape):
-    """The result is the average of the values under a Gaussian kernel.
+    """kernel_attention: the result is the average of the values under a Gaussian kernel.
 
-    Hint: the Gaussian's weight is exp(−distance² / 2h²); which scores give it after a softmax?
+    Hint: the Gaussian weight is exp(−distance² / 2h²). Which scores give this weight after a softmax?
     """
     points = points_of(*shape, seed=seed)
     for bandwidth in (0.5, 1.0, 3.0):
@@ -44,9 +44,9 @@ def test_kernel_attention_equals_kernel_regression(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
 def test_kernel_attention_depends_on_distances_alone(student, seed, shape):
-    """Moving all queries and keys by the same step changes nothing.
+    """kernel_attention: shifting all queries and keys by the same vector changes nothing.
 
-    Hint: |q − k|² = |q|² − 2·q·k + |k|²; which of the three terms are the same for every key?
+    Hint: |q − k|² = |q|² − 2·q·k + |k|². Which of the three terms are the same for every key?
     """
     query, key, value = points_of(*shape, seed=seed)
     step = normal_tensor(shape[2], seed=seed + 5, scale=3.0)
@@ -57,7 +57,7 @@ def test_kernel_attention_depends_on_distances_alone(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth(student, seed, shape):
-    """Where every kernel value underflows, the nearest key decides.
+    """kernel_attention: where every kernel value underflows, the nearest key decides.
 
     Hint: exp(−1000) is 0 and 0 / 0 is NaN; leave the exponential to a softmax that subtracts the largest score.
     """
@@ -73,9 +73,9 @@ def test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth(student, seed
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_kernel_attention_takes_any_leading_axes(student, seed, shape):
-    """A single set of points, a batch, a batch of heads: all work alike.
+    """kernel_attention: any number of leading axes is accepted.
 
-    Hint: count axes from the end when you bring each query together with each key.
+    Hint: count axes from the end when you pair each query with each key.
     """
     *leading, query, key = shape
     points = points_of(query, key, 2, 3, leading=leading, seed=seed)
@@ -87,9 +87,9 @@ def test_kernel_attention_takes_any_leading_axes(student, seed, shape):
 
 
 def test_kernel_attention_keeps_the_dtype(student):
-    """The result has the dtype of the inputs.
+    """kernel_attention: the result has the dtype of the inputs.
 
-    Hint: a tensor that you make for the bandwidth may widen the result.
+    Hint: a tensor that you create for the bandwidth may widen the dtype of the result.
     """
     for dtype in (torch.float64, torch.float32):  # PyTorch's own distances know no narrower one
         points = [tensor.to(dtype) for tensor in points_of(4, 4, 2, 3, leading=(1,), seed=61)]
@@ -98,9 +98,9 @@ def test_kernel_attention_keeps_the_dtype(student):
 
 
 def test_kernel_attention_keeps_the_device(student):
-    """The result is on the device of the inputs.
+    """kernel_attention: the result is on the device of the inputs.
 
-    Hint: tensors that you make yourself need the device of the query.
+    Hint: tensors that you create need the device of the query.
     """
     points = points_of(4, 4, 2, 3, leading=(1,), seed=62)
     check_computes(student.kernel_attention, [*points, 0.7], [*points, 1.1])
@@ -108,9 +108,9 @@ def test_kernel_attention_keeps_the_device(student):
 
 
 def test_kernel_attention_leaves_its_inputs_alone(student):
-    """Queries, keys and values are the same after the call.
+    """kernel_attention: query, key and value are not modified.
 
-    Hint: `query /= bandwidth` changes what it is given; `query = query / bandwidth` does not.
+    Hint: `query /= bandwidth` modifies the tensor it is given; `query = query / bandwidth` does not.
     """
     points = points_of(4, 4, 2, 3, leading=(1,), seed=63)
     check_computes(student.kernel_attention, [*points, 0.7], [*points, 1.1])
@@ -156,9 +156,9 @@ def additive(parameters, query, key, value, mask=None):
 
 
 def test_additive_attention_has_the_parameters_listed(student):
-    """The parameters are the weights of `query_proj`, `key_proj` and `score`, and no others.
+    """AdditiveAttention: the only parameters are the weights of query_proj, key_proj, score.
 
-    Hint: three linears, all without bias; `nn.Linear(inputs, outputs)`.
+    Hint: three linear layers, all without bias; `nn.Linear(in_features, out_features)`.
     """
     state = student.AdditiveAttention(D_QUERY, D_KEY, D_HIDDEN).state_dict()
     expected = {name: tuple(tensor.shape) for name, tensor in parameters_of(0).items()}
@@ -169,9 +169,10 @@ def test_additive_attention_has_the_parameters_listed(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_additive_attention_averages_the_values(student, seed, sizes):
-    """The output is the average of the values under score(tanh(query_proj(q) + key_proj(k))).
+    """AdditiveAttention: the output is the average of the values under the additive scores.
 
-    Hint: bring each query together with each key before the tanh: one axis for queries, one for keys.
+    Hint: the score is score(tanh(query_proj(q) + key_proj(k))). Pair each query with each key before the tanh: one
+    axis for queries, one axis for keys.
     """
     parameters, inputs = parameters_of(seed), sequences_of(*sizes, seed=seed)
     output = check_results(module_of(student, parameters)(*inputs), 2)[0]
@@ -180,9 +181,9 @@ def test_additive_attention_averages_the_values(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_additive_attention_returns_the_weights(student, seed, sizes):
-    """The second result is the weights, one row per query, each summing to one.
+    """AdditiveAttention: the second result is the weights; rows sum to one.
 
-    Hint: weights are `(batch, query, key)`; the softmax goes over keys.
+    Hint: the weights are `(batch, query, key)`; the softmax runs over the keys.
     """
     parameters, inputs = parameters_of(seed), sequences_of(*sizes, seed=seed)
     weights = check_results(module_of(student, parameters)(*inputs), 2)[1]
@@ -191,7 +192,7 @@ def test_additive_attention_returns_the_weights(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_additive_attention_obeys_the_mask(student, seed, sizes):
-    """Blocked keys have no weight, for every form of mask that can be broadcast.
+    """AdditiveAttention: blocked keys get weight 0 under any mask that broadcasts.
 
     Hint: the rule is that of `masked_softmax`; pass the mask on.
     """
@@ -208,7 +209,7 @@ def test_additive_attention_obeys_the_mask(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_additive_attention_gives_zeros_where_everything_is_blocked(student, seed, sizes):
-    """A query that may attend to nothing gets zeros, in the output and in the weights.
+    """AdditiveAttention: where every key is blocked, output and weights are zero.
 
     Hint: the rule is that of `masked_softmax`.
     """
@@ -224,9 +225,9 @@ def test_additive_attention_gives_zeros_where_everything_is_blocked(student, see
 
 @given(seeds())
 def test_additive_attention_learns_all_its_parameters(student, seed):
-    """Gradients reach the three linears.
+    """AdditiveAttention: the gradients of the three linear layers are correct.
 
-    Hint: compute with the modules themselves, not with their `.data`, and detach nothing.
+    Hint: compute with the layers themselves, not with their `.data`, and detach nothing.
     """
     parameters, inputs = parameters_of(seed), sequences_of(2, 4, 3, 6, seed=seed)
     towards = normal_tensor(2, 4, 6, seed=seed + 30)
@@ -239,9 +240,9 @@ def test_additive_attention_learns_all_its_parameters(student, seed):
 
 
 def test_additive_attention_keeps_the_dtype(student):
-    """Output and weights have the dtype of the inputs.
+    """AdditiveAttention: output and weights have the dtype of the inputs.
 
-    Hint: a tensor that you make yourself may widen the result.
+    Hint: a tensor that you create may widen the dtype of the result.
     """
     mask = random_mask(4, 4, seed=71)
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
@@ -254,9 +255,9 @@ def test_additive_attention_keeps_the_dtype(student):
 
 
 def test_additive_attention_keeps_the_device(student):
-    """Output and weights are on the device of the inputs.
+    """AdditiveAttention: output and weights are on the device of the inputs.
 
-    Hint: tensors that you make yourself need the device of the query.
+    Hint: tensors that you create need the device of the query.
     """
     inputs, mask = sequences_of(1, 4, 4, 6, seed=73), random_mask(4, 4, seed=74)
     module = module_of(student, parameters_of(75))
@@ -265,9 +266,9 @@ def test_additive_attention_keeps_the_device(student):
 
 
 def test_additive_attention_leaves_its_inputs_alone(student):
-    """Query, key, value and mask are the same after the call.
+    """AdditiveAttention: query, key, value and mask are not modified.
 
-    Hint: functions whose name ends in an underscore change what they are given.
+    Hint: functions whose names end in an underscore modify the tensor they are given.
     """
     inputs, mask = sequences_of(1, 4, 4, 6, seed=76), random_mask(4, 4, seed=77)
     module = module_of(student, parameters_of(78))

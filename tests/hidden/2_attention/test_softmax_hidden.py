@@ -20,9 +20,9 @@ def by_definition(x):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_softmax_matches_its_definition(student, seed, shape):
-    """Weights are exp(x), divided by the sum along the axis.
+    """softmax: weights are exp(x), divided by the sum along the axis.
 
-    Hint: each slice sums to one by itself; keep the summed axis, so that the division lines up.
+    Hint: each slice sums to one on its own; keep the summed axis so that the division broadcasts correctly.
     """
     x = normal_tensor(*shape, seed=seed, scale=2.0)
     check_values(student.softmax(x), by_definition(x))
@@ -32,9 +32,9 @@ def test_softmax_matches_its_definition(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=5, min_size=1, max_size=5))
 def test_softmax_takes_any_number_of_axes(student, seed, shape):
-    """One axis works, and so do three, four or five.
+    """softmax: the input may have any number of axes.
 
-    Hint: address the axis as `dim` says, never by a fixed number.
+    Hint: select the axis with `dim`, never with a fixed number.
     """
     for rank in (1, 3, 4, 5):
         x = normal_tensor(*shape[:rank], seed=seed + rank)
@@ -43,9 +43,9 @@ def test_softmax_takes_any_number_of_axes(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_softmax_works_along_any_axis(student, seed, shape):
-    """The axis asked for sums to one, whichever it is.
+    """softmax: each slice sums to one along `dim`, for any `dim`.
 
-    Hint: both the sum and whatever you subtract go along `dim`.
+    Hint: take both the sum and the number that you subtract along `dim`.
     """
     for rank in (2, 4):
         x = normal_tensor(*shape[:rank], seed=seed + rank, scale=3.0)
@@ -57,7 +57,7 @@ def test_softmax_works_along_any_axis(student, seed, shape):
 
 @given(seeds(), sizes(min_size=2))
 def test_softmax_is_stable_for_large_logits(student, seed, length):
-    """Logits of a thousand and more overflow nowhere.
+    """softmax: logits of 1000 and more do not overflow.
 
     Hint: what happens to softmax when the same number is subtracted from every logit?
     """
@@ -70,9 +70,9 @@ def test_softmax_is_stable_for_large_logits(student, seed, length):
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_softmax_is_stable_for_rows_of_very_different_size(student, seed, shape):
-    """A row of huge logits leaves the weights of the other rows as they are.
+    """softmax: a row of huge logits does not change the weights of other rows.
 
-    Hint: the number to subtract is a row's own, not one for the whole tensor.
+    Hint: subtract each row's own number, not one number for the whole tensor.
     """
     x = normal_tensor(*shape, seed=seed)
     for apart in (1e3, 1e5):
@@ -83,9 +83,9 @@ def test_softmax_is_stable_for_rows_of_very_different_size(student, seed, shape)
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_softmax_gives_minus_infinity_no_weight(student, seed, shape):
-    """An entry of -inf gets weight 0, and the others share what there is.
+    """softmax: an entry of -inf gets weight 0, and the other weights sum to one.
 
-    Hint: exp(-inf) is 0; see that nothing you do before turns it into NaN.
+    Hint: exp(-inf) is 0; make sure that no earlier step turns -inf into NaN.
     """
     rows, length = shape
     x = normal_tensor(rows, length, seed=seed)
@@ -96,9 +96,9 @@ def test_softmax_gives_minus_infinity_no_weight(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
 def test_softmax_of_only_minus_infinity_is_zero(student, seed, shape):
-    """A slice that holds nothing but -inf becomes zeros.
+    """softmax: a slice that holds only -inf becomes zeros.
 
-    Hint: subtracting -inf from -inf gives NaN, and so does 0 / 0; both want a harmless number in their place.
+    Hint: -inf minus -inf is NaN, and so is 0 / 0. In both, replace an operand with a harmless number.
     """
     x = normal_tensor(*shape, seed=seed)
     x[-1, 0] = -math.inf
@@ -110,9 +110,9 @@ def test_softmax_of_only_minus_infinity_is_zero(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_softmax_has_the_right_gradient(student, seed, shape):
-    """The gradient of the weights flows back to the logits.
+    """softmax: the gradient with respect to the logits is correct.
 
-    Hint: compute with tensor operations throughout; `.data`, `.item()` and NumPy leave the graph.
+    Hint: use tensor operations throughout; `.data`, `.item()` and NumPy leave the autograd graph.
     """
     x = normal_tensor(*shape, seed=seed, requires_grad=True)
     towards = normal_tensor(*shape, seed=seed + 1)
@@ -122,9 +122,9 @@ def test_softmax_has_the_right_gradient(student, seed, shape):
 
 
 def test_softmax_keeps_the_dtype(student):
-    """The result has the dtype of the input.
+    """softmax: the result has the dtype of the input.
 
-    Hint: a result takes the widest dtype that meets in it.
+    Hint: a result has the widest dtype among the operands.
     """
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
         x, other = (normal_tensor(4, 4, seed=seed, dtype=dtype) for seed in (21, 22))
@@ -133,9 +133,9 @@ def test_softmax_keeps_the_dtype(student):
 
 
 def test_softmax_keeps_the_device(student):
-    """The result is on the device of the input.
+    """softmax: the result is on the device of the input.
 
-    Hint: tensors that you make yourself need `device=x.device`.
+    Hint: tensors that you create need `device=x.device`.
     """
     x, other = normal_tensor(4, 4, seed=23), normal_tensor(4, 4, seed=24)
     check_computes(student.softmax, [x], [other])
@@ -144,9 +144,9 @@ def test_softmax_keeps_the_device(student):
 
 
 def test_softmax_leaves_its_input_alone(student):
-    """The logits are the same after the call.
+    """softmax: the logits are not modified.
 
-    Hint: `x -= …`, `x[…] = …` and functions whose name ends in an underscore change what they are given.
+    Hint: `x -= …`, `x[…] = …` and functions whose names end in an underscore modify the tensor they are given.
     """
     x, other = normal_tensor(4, 4, seed=25), normal_tensor(4, 4, seed=26)
     check_computes(student.softmax, [x], [other])
@@ -166,7 +166,7 @@ def lined_up_at_the_end(query_length, key_length):
 
 
 def test_causal_mask_hides_the_future(student):
-    """Each position may attend to itself and to what came before it, and to nothing after.
+    """causal_mask: each position may attend to itself and earlier positions only.
 
     Hint: True means "may attend"; the diagonal is True.
     """
@@ -177,9 +177,10 @@ def test_causal_mask_hides_the_future(student):
 
 
 def test_causal_mask_lines_up_the_last_query_with_the_last_key(student):
-    """With more keys than queries, the newest query sees every key.
+    """causal_mask: with more keys than queries, the last query lines up with the last key.
 
-    Hint: with a cache the queries are the last positions; by how much does a query's number differ from its key's?
+    Hint: with a cache, the queries are the last positions. By how much does a query's index differ from the index of
+    its own key?
     """
     for query_length, key_length in ((3, 7), (2, 3), (1, 6)):
         expected = lined_up_at_the_end(query_length, key_length)
@@ -187,18 +188,18 @@ def test_causal_mask_lines_up_the_last_query_with_the_last_key(student):
 
 
 def test_causal_mask_with_fewer_keys_than_queries(student):
-    """With fewer keys than queries, the first queries see nothing.
+    """causal_mask: with fewer keys than queries, the first queries may attend to nothing.
 
-    Hint: the same rule as with more keys; the difference in length is now negative.
+    Hint: the rule is the same as with more keys; the difference in length is negative here.
     """
     for query_length, key_length in ((5, 3), (4, 1)):
         check_close(student.causal_mask(query_length, key_length), lined_up_at_the_end(query_length, key_length))
 
 
 def test_causal_mask_is_made_on_the_device_asked_for(student):
-    """`device` says where the mask is made.
+    """causal_mask: the mask is created on `device`.
 
-    Hint: pass `device` on to every function that makes a tensor.
+    Hint: pass `device` on to every function that creates a tensor.
     """
     check_that(0 < int(student.causal_mask(4, 4, device="cpu").sum()) < 16, "the mask is the same everywhere")
     check_keeps_device(student, student.causal_mask, 3, 5, device="cpu")
@@ -206,7 +207,7 @@ def test_causal_mask_is_made_on_the_device_asked_for(student):
 
 
 def test_padding_mask_marks_real_tokens(student):
-    """True on the first `lengths` positions of each row, False on the padding.
+    """padding_mask: True at the first `lengths` positions of each row, False on padding.
 
     Hint: a sequence of length 1 has a single real token, at position 0.
     """
@@ -216,9 +217,9 @@ def test_padding_mask_marks_real_tokens(student):
 
 
 def test_padding_mask_keeps_the_device(student):
-    """The mask is on the device of `lengths`.
+    """padding_mask: the mask is on the device of `lengths`.
 
-    Hint: `torch.arange` makes its tensor on the CPU unless told otherwise.
+    Hint: `torch.arange` creates its tensor on the CPU unless you pass `device`.
     """
     lengths = torch.tensor([2, 3])
     check_computes(student.padding_mask, [lengths, 4], [torch.tensor([4, 1]), 4])

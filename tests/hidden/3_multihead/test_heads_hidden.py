@@ -36,9 +36,9 @@ def joined(pieces, count):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_split_heads_gives_each_head_its_own_features(student, seed, sizes):
-    """Head h gets the features h·d_head to (h+1)·d_head of every position.
+    """split_heads: head h gets the features h·d_head to (h+1)·d_head of every position.
 
-    Hint: cut the last axis into heads and d_head first; only then move the heads to the front.
+    Hint: split the last axis into heads and d_head first; only then move the heads in front of the positions.
     """
     batch, length, heads, d_head = sizes
     for count, size in ((heads, d_head), (d_head, heads), (1, d_head), (heads, 1)):
@@ -48,9 +48,9 @@ def test_split_heads_gives_each_head_its_own_features(student, seed, sizes):
 
 
 def test_split_heads_refuses_what_does_not_divide(student):
-    """A d_model that the heads cannot share equally is an error, not a shorter result.
+    """split_heads: a d_model that num_heads does not divide raises a ValueError.
 
-    Hint: raise a ValueError when the remainder of the division is not 0.
+    Hint: raise a ValueError if the remainder of the division is not 0.
     """
     for d_model, heads in ((10, 4), (7, 2), (3, 6)):
         x = normal_tensor(2, 3, d_model, seed=11)
@@ -59,7 +59,7 @@ def test_split_heads_refuses_what_does_not_divide(student):
 
 
 def test_split_heads_names_the_numbers_that_do_not_divide(student):
-    """The error says which two numbers do not go together.
+    """split_heads: the error message names d_model and num_heads.
 
     Hint: put d_model and the number of heads into the message of the ValueError.
     """
@@ -70,7 +70,7 @@ def test_split_heads_names_the_numbers_that_do_not_divide(student):
 
 
 def test_split_heads_keeps_dtype_and_device(student):
-    """The heads have the dtype of the input and are on its device.
+    """split_heads: the heads have the dtype and the device of the input.
 
     Hint: reshape and transpose keep both; a new tensor that you fill does not.
     """
@@ -83,9 +83,9 @@ def test_split_heads_keeps_dtype_and_device(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_merge_heads_puts_the_heads_side_by_side(student, seed, sizes):
-    """Each position has its heads' features beside each other, the first head's first.
+    """merge_heads: each position has the features of its heads side by side, first head first.
 
-    Hint: heads and d_head must be neighbouring axes before they become one.
+    Hint: heads and d_head must be neighbouring axes before they become one axis.
     """
     batch, heads, length, d_head = sizes
     for shape in ((batch, heads, length, d_head), (batch, length, heads, d_head), (batch, 1, length, d_head)):
@@ -94,7 +94,7 @@ def test_merge_heads_puts_the_heads_side_by_side(student, seed, sizes):
 
 
 def test_merge_heads_keeps_dtype_and_device(student):
-    """The result has the dtype of the heads and is on their device.
+    """merge_heads: the result has the dtype and the device of the heads.
 
     Hint: transpose and reshape keep both; a new tensor that you fill does not.
     """
@@ -107,7 +107,7 @@ def test_merge_heads_keeps_dtype_and_device(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_repeat_kv_repeats_neighbours(student, seed, sizes):
-    """Each key/value head comes `repeats` times in a row: 0 0 1 1, not 0 1 0 1.
+    """repeat_kv: each head is repeated `repeats` times in a row: 0 0 1 1, not 0 1 0 1.
 
     Hint: head h of the result is head h // repeats of the input.
     """
@@ -119,9 +119,9 @@ def test_repeat_kv_repeats_neighbours(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_repeat_kv_collects_the_gradient_of_every_copy(student, seed, sizes):
-    """A shared head learns from all the heads that it serves.
+    """repeat_kv: the gradient of a shared head is the sum over its copies.
 
-    Hint: repeat with tensor operations, and detach nothing.
+    Hint: use tensor operations to repeat, and detach nothing.
     """
     batch, heads, length, d_head = sizes
     x = normal_tensor(*sizes, seed=seed, requires_grad=True)
@@ -132,7 +132,7 @@ def test_repeat_kv_collects_the_gradient_of_every_copy(student, seed, sizes):
 
 
 def test_repeat_kv_keeps_dtype_and_device(student):
-    """The repeated heads have the dtype of the input and are on its device.
+    """repeat_kv: the repeated heads have the dtype and the device of the input.
 
     Hint: a new tensor that you fill needs the dtype and the device of the input.
     """
@@ -145,9 +145,9 @@ def test_repeat_kv_keeps_dtype_and_device(student):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
 def test_cache_returns_all_so_far(student, seed, sizes):
-    """Every append returns the keys and values of all positions, oldest first.
+    """KeyValueCache: `append` returns keys and values of all positions, oldest first.
 
-    Hint: join along the axis of positions, the old before the new; keys with keys, values with values.
+    Hint: concatenate along the axis of positions, old before new; keys with keys, values with values.
     """
     batch, heads, d_head = sizes
     pieces = pieces_of((1, 3, 1, 2), batch=batch, heads=heads, d_head=d_head, seed=seed)
@@ -157,7 +157,7 @@ def test_cache_returns_all_so_far(student, seed, sizes):
 
 
 def test_cache_counts_positions(student):
-    """len(cache) is the number of positions kept: 0 at first, then as many as were appended.
+    """KeyValueCache: len(cache) is the number of positions appended so far, 0 at first.
 
     Hint: count positions, not calls; the number is the size of one axis.
     """
@@ -170,9 +170,9 @@ def test_cache_counts_positions(student):
 
 
 def test_caches_keep_to_themselves(student):
-    """Two caches know nothing of each other; a new one is empty.
+    """KeyValueCache: two caches share nothing, and a new cache is empty.
 
-    Hint: make what a cache keeps in `__init__`, on `self`: what stands in the class itself is shared by all.
+    Hint: create what a cache keeps in `__init__`, on `self`: all instances share an attribute of the class.
     """
     pieces = pieces_of((2, 3, 1), batch=2, heads=3, d_head=4, seed=51)
     first, second = student.KeyValueCache(), student.KeyValueCache()
@@ -183,9 +183,9 @@ def test_caches_keep_to_themselves(student):
 
 
 def test_cache_passes_gradients(student):
-    """What append returns belongs to the graph of the keys and values that it was given.
+    """KeyValueCache: gradients flow through `append` to the keys and values passed in.
 
-    Hint: join with tensor operations, and do not detach what you return.
+    Hint: concatenate with tensor operations, and do not detach what you return.
     """
     pieces = pieces_of((2, 3), batch=2, heads=3, d_head=4, seed=61)
     cache = student.KeyValueCache()
@@ -198,9 +198,9 @@ def test_cache_passes_gradients(student):
 
 
 def test_cache_keeps_dtype_and_device(student):
-    """Keys and values come back with the dtype they came with, on their device.
+    """KeyValueCache: keys and values keep their dtype and device.
 
-    Hint: joining keeps both; a buffer that you fill needs the dtype and the device of the keys.
+    Hint: concatenation keeps both; a buffer that you fill needs the dtype and the device of the keys.
     """
     two_steps = define(student, TWO_STEPS).two_steps
     for dtype in DTYPES:

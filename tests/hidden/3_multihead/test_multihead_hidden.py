@@ -107,9 +107,9 @@ def check_obeys_masks(student, seed, sizes, mask_shapes):
 
 
 def test_multi_head_attention_has_the_parameters_listed(student):
-    """The parameters are those of the four linears and no others, without a bias by default.
+    """MultiHeadAttention: the only parameters are four linear layers, by default without bias.
 
-    Hint: four `nn.Linear`s under the names listed; keys and values have num_kv_heads·d_head features.
+    Hint: four `nn.Linear` layers with the names listed; keys and values have num_kv_heads·d_head features.
     """
     for d_model, heads, kv_heads in ((12, 4, None), (12, 4, 2), (15, 5, 1)):
         state = student.MultiHeadAttention(d_model, heads, kv_heads).state_dict()
@@ -122,7 +122,7 @@ def test_multi_head_attention_has_the_parameters_listed(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_gives_the_output(student, seed, sizes):
-    """The output is what the heads gather, side by side, through the output projection.
+    """MultiHeadAttention: the output is the projection of the concatenated heads.
 
     Hint: project, split, attend in each head with 1/√d_head, merge, project.
     """
@@ -138,9 +138,9 @@ def test_multi_head_attention_gives_the_output(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_returns_the_weights_of_every_head(student, seed, sizes):
-    """The second result is the weights, head by head, each row summing to one.
+    """MultiHeadAttention: the second result is the weights of each head; rows sum to one.
 
-    Hint: do not average over heads: each head's map has its own place along axis 1.
+    Hint: do not average over heads: each head has its own index along axis 1.
     """
     batch, length, heads, d_head = sizes
     for count, size in ((heads, d_head), (length, d_head)):
@@ -152,9 +152,9 @@ def test_multi_head_attention_returns_the_weights_of_every_head(student, seed, s
 
 @given(seeds())
 def test_multi_head_attention_has_biases_on_request(student, seed):
-    """With bias=True each of the four linears adds its bias.
+    """MultiHeadAttention: with `bias=True`, each of the four linear layers adds its bias.
 
-    Hint: pass `bias` on to every linear.
+    Hint: pass `bias` on to every linear layer.
     """
     for heads, d_head in ((3, 2), (1, 4)):
         state = state_of(heads * d_head, seed=seed, bias=True)
@@ -167,9 +167,9 @@ def test_multi_head_attention_has_biases_on_request(student, seed):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
 def test_multi_head_attention_groups_its_queries(student, seed, sizes):
-    """With fewer key/value heads, neighbouring query heads share one.
+    """MultiHeadAttention: with fewer key/value heads, neighbouring query heads share them.
 
-    Hint: repeat each key/value head for its group of query heads, then go on as with equal numbers.
+    Hint: repeat each key/value head for its group of query heads, then continue as with equal numbers of heads.
     """
     batch, length, d_head = sizes
     for heads, kv_heads in ((6, 2), (4, 1)):
@@ -186,7 +186,7 @@ def test_multi_head_attention_groups_its_queries(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_reads_from_memory(student, seed, sizes):
-    """With a memory, keys and values come from it and only queries from x.
+    """MultiHeadAttention: keys and values come from `memory`, and only queries from `x`.
 
     Hint: two of the four projections read the memory.
     """
@@ -203,7 +203,7 @@ def test_multi_head_attention_reads_from_memory(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_takes_masks_of_two_axes(student, seed, sizes):
-    """A mask `(query, key)` counts for every sequence and every head.
+    """MultiHeadAttention: a mask `(query, key)` applies to every sequence and every head.
 
     Hint: True means "may attend"; let the mask broadcast over the axes it lacks.
     """
@@ -213,9 +213,9 @@ def test_multi_head_attention_takes_masks_of_two_axes(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_takes_masks_of_three_axes(student, seed, sizes):
-    """A mask `(batch, query, key)` is each sequence's own, and the same for all its heads.
+    """MultiHeadAttention: a mask `(batch, query, key)` applies to all heads of its sequence.
 
-    Hint: the axis of heads is missing: where does it belong? Also think of as many sequences as heads.
+    Hint: the axis of heads is missing: where does it belong? Also consider a batch of as many sequences as heads.
     """
     batch, heads, length, d_head = sizes
     for count in (batch, heads):
@@ -225,9 +225,9 @@ def test_multi_head_attention_takes_masks_of_three_axes(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_takes_masks_of_four_axes(student, seed, sizes):
-    """A mask of four axes may say something else for every head; axes of 1 are broadcast.
+    """MultiHeadAttention: a mask of four axes may differ by head; axes of size 1 broadcast.
 
-    Hint: such a mask lacks nothing: leave it as it is.
+    Hint: such a mask lacks no axis: leave it as it is.
     """
     batch, heads, length, _ = sizes
     full = (batch, heads, length, length)
@@ -236,9 +236,9 @@ def test_multi_head_attention_takes_masks_of_four_axes(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_passes_over_padding(student, seed, sizes):
-    """Padding blocked by a mask `(batch, 1, key)` changes nothing for the real tokens.
+    """MultiHeadAttention: padding blocked by a mask `(batch, 1, key)` affects no real token.
 
-    Hint: an axis of size 1 is broadcast; it need not have the size of the queries.
+    Hint: an axis of size 1 is broadcast; it need not have the size of the query axis.
     """
     batch, heads, length, d_head = sizes
     module = module_of(student, state_of(heads * d_head, seed=seed), heads)
@@ -252,9 +252,9 @@ def test_multi_head_attention_passes_over_padding(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_masks_the_memory(student, seed, sizes):
-    """In cross-attention the mask says which positions of the memory may be read.
+    """MultiHeadAttention: in cross-attention, the mask applies to positions of the memory.
 
-    Hint: the mask's key axis is that of the memory; the rule is the same as without one.
+    Hint: the mask's key axis is that of the memory; the rule is the same as without a memory.
     """
     batch, heads, length, d_head = sizes
     module = module_of(student, state_of(heads * d_head, seed=seed), heads)
@@ -268,9 +268,9 @@ def test_multi_head_attention_masks_the_memory(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=3, max_size=6))
 def test_multi_head_attention_is_not_touched_by_blocked_keys(student, seed, sizes):
-    """What a query may not see may be anything: its output stays.
+    """MultiHeadAttention: blocked positions do not affect the output.
 
-    Hint: block before the softmax, and replace the score rather than lower it.
+    Hint: block before the softmax, and replace the score instead of lowering it.
     """
     batch, heads, length, d_head = sizes
     module = module_of(student, state_of(heads * d_head, seed=seed), heads)
@@ -292,9 +292,9 @@ def test_multi_head_attention_is_not_touched_by_blocked_keys(student, seed, size
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_multi_head_attention_gives_zeros_where_everything_is_blocked(student, seed, sizes):
-    """A query that may attend to nothing has zero weights; zeros go into the output projection.
+    """MultiHeadAttention: where every key is blocked, weights and output_proj's input are zero.
 
-    Hint: what does a linear with a bias make of zeros?
+    Hint: what does a linear layer with a bias return for zeros?
     """
     batch, heads, length, d_head = sizes
     x = normal_tensor(batch, length, heads * d_head, seed=seed + 20)
@@ -315,9 +315,9 @@ def test_multi_head_attention_gives_zeros_where_everything_is_blocked(student, s
 
 @given(seeds())
 def test_multi_head_attention_is_stable_for_large_scores(student, seed):
-    """Long vectors overflow nowhere.
+    """MultiHeadAttention: large inputs do not overflow.
 
-    Hint: everything that exponentiates has to subtract a maximum first.
+    Hint: subtract the maximum before every exponential.
     """
     module = module_of(student, state_of(6, seed=seed), 3)
     x, other = normal_tensor(2, 5, 6, seed=seed + 20), normal_tensor(2, 5, 6, seed=seed + 21)
@@ -330,9 +330,9 @@ def test_multi_head_attention_is_stable_for_large_scores(student, seed):
 
 @given(seeds())
 def test_multi_head_attention_learns_all_its_parameters(student, seed):
-    """Gradients reach the four linears.
+    """MultiHeadAttention: the gradients of the four linear layers are correct.
 
-    Hint: compute with the modules themselves, not with their `.data`, and detach nothing.
+    Hint: compute with the layers themselves, not with their `.data`, and detach nothing.
     """
     state, x = state_of(6, seed=seed), normal_tensor(2, 4, 6, seed=seed + 20)
     towards = normal_tensor(2, 4, 6, seed=seed + 21)
@@ -346,9 +346,9 @@ def test_multi_head_attention_learns_all_its_parameters(student, seed):
 
 @given(seeds())
 def test_multi_head_attention_passes_gradients_to_its_inputs(student, seed):
-    """Gradients reach x and the memory.
+    """MultiHeadAttention: the gradients of x and memory are correct.
 
-    Hint: compute with tensor operations throughout; `.data`, `.item()` and NumPy leave the graph.
+    Hint: use tensor operations throughout; `.data`, `.item()` and NumPy leave the autograd graph.
     """
     state, towards = state_of(6, seed=seed), normal_tensor(2, 4, 6, seed=seed + 20)
     inputs = [normal_tensor(2, length, 6, seed=seed + length, requires_grad=True) for length in (4, 5)]
@@ -362,9 +362,9 @@ def test_multi_head_attention_passes_gradients_to_its_inputs(student, seed):
 
 @given(seeds())
 def test_multi_head_attention_drops_attention_weights(student, seed):
-    """In training, dropout removes whole attention weights at its rate and enlarges the others.
+    """MultiHeadAttention: dropout zeroes attention weights at its rate and scales up the rest.
 
-    Hint: dropout acts on the weights, just before they average the values.
+    Hint: in training, apply dropout to the weights, just before they average the values.
     """
     # One head and one key: a weight that is dropped takes the whole position with it.
     state, x = state_of(3, seed=seed), normal_tensor(2000, 1, 3, seed=seed + 20)
@@ -378,9 +378,9 @@ def test_multi_head_attention_drops_attention_weights(student, seed):
 
 @given(seeds())
 def test_multi_head_attention_drops_nothing_in_eval_mode(student, seed):
-    """Dropout is off in eval mode, and by default.
+    """MultiHeadAttention: dropout is off in eval mode, and by default.
 
-    Hint: `nn.Dropout` knows the mode; a function needs `training=self.training`.
+    Hint: `nn.Dropout` knows the mode; the functional form needs `training=self.training`.
     """
     state, x = state_of(6, seed=seed), normal_tensor(2, 5, 6, seed=seed + 20)
     plain = module_of(student, state, 3)
@@ -391,9 +391,9 @@ def test_multi_head_attention_drops_nothing_in_eval_mode(student, seed):
 
 @given(seeds())
 def test_multi_head_attention_returns_weights_before_dropout(student, seed):
-    """The weights that come back are whole, in training too.
+    """MultiHeadAttention: the returned weights are those before dropout, also in training.
 
-    Hint: keep the weights under one name, and what dropout leaves of them under another.
+    Hint: keep the weights in one variable and the result of dropout in another.
     """
     state, x = state_of(6, seed=seed), normal_tensor(2, 5, 6, seed=seed + 20)
     plain, dropping = module_of(student, state, 3), module_of(student, state, 3, dropout=0.5)
@@ -403,9 +403,9 @@ def test_multi_head_attention_returns_weights_before_dropout(student, seed):
 
 
 def test_multi_head_attention_keeps_the_dtype(student):
-    """Output and weights have the dtype of the inputs.
+    """MultiHeadAttention: output and weights have the dtype of the inputs.
 
-    Hint: a tensor that you make for the scale or the mask may widen the result.
+    Hint: a tensor that you create for the scale or the mask may widen the dtype of the result.
     """
     mask = random_mask(4, 4, seed=81)
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
@@ -418,9 +418,9 @@ def test_multi_head_attention_keeps_the_dtype(student):
 
 
 def test_multi_head_attention_keeps_the_device(student):
-    """Output and weights are on the device of the inputs.
+    """MultiHeadAttention: output and weights are on the device of the inputs.
 
-    Hint: tensors that you make yourself need the device of x.
+    Hint: tensors that you create need the device of x.
     """
     x, other, mask = normal_tensor(1, 4, 8, seed=84), normal_tensor(1, 4, 8, seed=85), random_mask(4, 4, seed=86)
     module = module_of(student, state_of(8, seed=87), 4)
@@ -430,9 +430,9 @@ def test_multi_head_attention_keeps_the_device(student):
 
 
 def test_multi_head_attention_leaves_its_inputs_alone(student):
-    """x, memory and mask are the same after the call.
+    """MultiHeadAttention: x, memory and mask are not modified.
 
-    Hint: functions whose name ends in an underscore, and `+=`, change what they are given.
+    Hint: functions whose names end in an underscore, and `+=`, modify the tensor they are given.
     """
     x, memory = normal_tensor(1, 4, 8, seed=88), normal_tensor(1, 4, 8, seed=89)
     module = module_of(student, state_of(8, seed=90), 4)
@@ -445,9 +445,9 @@ def test_multi_head_attention_leaves_its_inputs_alone(student):
 
 
 def test_multi_head_attention_refuses_what_does_not_divide(student):
-    """Making the module is an error when numbers of heads and features do not divide.
+    """MultiHeadAttention: numbers of heads or features that do not divide raise a ValueError.
 
-    Hint: look at both remainders before you make the linears; raise a ValueError.
+    Hint: check both remainders before you create the linear layers; raise a ValueError.
     """
     for sizes in ((10, 4), (9, 2), (12, 4, 3), (12, 2, 4)):
         with check_raises(ValueError, says="heads that cannot be shared out equally are not refused"):
@@ -455,9 +455,9 @@ def test_multi_head_attention_refuses_what_does_not_divide(student):
 
 
 def test_multi_head_attention_names_the_numbers_that_do_not_divide(student):
-    """The error says which two numbers do not go together.
+    """MultiHeadAttention: the error message names the two numbers that do not divide.
 
-    Hint: put the two numbers at odds into the message of the ValueError.
+    Hint: put the two numbers that do not divide into the message of the ValueError.
     """
     for sizes, numbers in (((10, 4), (10, 4)), ((24, 6, 4), (6, 4))):
         with check_raises(ValueError, naming=numbers):
@@ -466,9 +466,9 @@ def test_multi_head_attention_names_the_numbers_that_do_not_divide(student):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=4))
 def test_decoding_token_by_token_equals_one_causal_pass(student, seed, sizes):
-    """With a cache, a new token alone gives what it gives in the whole text, read causally.
+    """KeyValueCache: decoding token by token equals one causal pass.
 
-    Hint: only the new token is projected; its query meets the keys and values of all tokens so far.
+    Hint: project only the new token; its query meets the keys and values of all tokens so far.
     """
     batch, length, d_head = sizes
     for heads, kv_heads in ((3, 3), (4, 2)):
@@ -487,9 +487,9 @@ def test_decoding_token_by_token_equals_one_causal_pass(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=4))
 def test_decoding_in_pieces_obeys_the_mask(student, seed, sizes):
-    """Several tokens at once work as well; the mask's key axis spans old and new keys.
+    """KeyValueCache: with several new tokens, the mask's key axis spans old and new keys.
 
-    Hint: the mask is for the keys that come back from the cache, not for those of x alone.
+    Hint: the mask is for the keys that the cache returns, not for those of x alone.
     """
     batch, length, d_head = sizes
     heads, total = 3, length + 3
@@ -508,9 +508,9 @@ def test_decoding_in_pieces_obeys_the_mask(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=4))
 def test_cross_attention_leaves_the_cache_alone(student, seed, sizes):
-    """With a memory the cache is neither read nor written.
+    """KeyValueCache: with a memory, the cache is neither read nor written.
 
-    Hint: the memory does not grow as the text does: nothing of it belongs into the cache.
+    Hint: the memory does not grow with the text: do not append any of it to the cache.
     """
     batch, length, d_head = sizes
     module = module_of(student, state_of(3 * d_head, seed=seed), 3)
