@@ -1,11 +1,11 @@
-"""Hidden tests of the kernels and of the density made of them."""
+"""Hidden tests of the kernel functions and of kernel density estimation."""
 
 import math
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels_oracles import biweight, check_worked_out, density_at, each, gaussian, kernels_of_ours
+from kernels_oracles import biweight, check_computed, define_kernels, density_at, elementwise, gaussian
 
 from autograder.judge.compare import check_close, check_shape, check_that
 from autograder.judge.probes import check_inputs_unchanged
@@ -15,8 +15,8 @@ WIDTHS = st.sampled_from([0.3, 1.0, 4.0])
 GRID = np.linspace(-8.0, 8.0, 3201)
 STEP = GRID[1] - GRID[0]
 SHAPES = [(), (1,), (3, 2), (2, 1, 4), (1, 2, 3, 2)]
-WHOLE = np.array([-3, -1, 0, 1, 2])
-WHOLE_NUMBERS = "whole numbers are not taken as numbers: cast them to float"
+INTEGER_POINTS = np.array([-3, -1, 0, 1, 2])
+INTEGERS = "integer inputs give wrong values: cast them to float"
 
 
 def epanechnikov(u: float) -> float:
@@ -29,7 +29,7 @@ def tricube(u: float) -> float:
 
 def check_profile(function, profile, seed, width):
     u = normal_array(11, seed=seed, scale=width)
-    check_close(function(u), each(profile, u))
+    check_close(function(u), elementwise(profile, u))
     check_close(function(np.array([-1000.0, 1000.0])), np.zeros(2))
     check_close(float(function(GRID).sum() * STEP), 1.0, says="the kernel's integral is not 1", rtol=1e-5)
 
@@ -47,18 +47,18 @@ def check_dtypes(function):
     wide = function(GRID[::100])
     check_bump(wide, GRID[::100])
     check_close(function(GRID[::100].astype(np.float32)), wide.astype(np.float32))
-    check_close(function(WHOLE), function(WHOLE.astype(float)), says=WHOLE_NUMBERS)
+    check_close(function(INTEGER_POINTS), function(INTEGER_POINTS.astype(float)), says=INTEGERS)
 
 
-def check_leaves_alone(student, function):
+def check_input_unmodified(student, function):
     u = normal_array(7, seed=1, scale=2.0)
     check_inputs_unchanged(student, function, u)
     check_bump(function(u), u)
 
 
 def check_bump(result, u):
-    """The result is worked out, and not just the input."""
-    check_worked_out(result, u.shape)
+    """Check that the result is computed and differs from the input."""
+    check_computed(result, u.shape)
     check_that(float(abs(result - u).max()) > 1e-6, "the result is the input")
 
 
@@ -92,7 +92,7 @@ def test_gaussian_leaves_its_input_alone(student):
 
     Hint: an operator such as `*=` and an argument `out=` write into the caller's array.
     """
-    check_leaves_alone(student, student.gaussian)
+    check_input_unmodified(student, student.gaussian)
 
 
 @given(seeds(), WIDTHS)
@@ -125,7 +125,7 @@ def test_epanechnikov_leaves_its_input_alone(student):
 
     Hint: `u[…] = …` and an argument `out=` write into the caller's array.
     """
-    check_leaves_alone(student, student.epanechnikov)
+    check_input_unmodified(student, student.epanechnikov)
 
 
 @given(seeds(), WIDTHS)
@@ -158,13 +158,13 @@ def test_tricube_leaves_its_input_alone(student):
 
     Hint: `u[…] = …` and an argument `out=` write into the caller's array.
     """
-    check_leaves_alone(student, student.tricube)
+    check_input_unmodified(student, student.tricube)
 
 
 def check_density(result):
-    """One number per query, for five queries: worked out, and none negative."""
-    check_worked_out(result, (5,), axes="query")
-    check_that(float(result.min()) >= 0, "a density is nowhere below 0")
+    """Check for five queries that the result is one computed, non-negative number per query."""
+    check_computed(result, (5,), axes="query")
+    check_that(float(result.min()) >= 0, "a density must not be negative")
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2), st.floats(0.2, 5.0))
@@ -174,11 +174,11 @@ def test_kernel_density_averages_the_bumps(student, seed, sizes, bandwidth):
     Hint: write down the term of one query and one data point. How much height does a wider bump lose?
     """
     query, data = normal_array(sizes[0], seed=seed, scale=2.0), normal_array(sizes[1], seed=seed + 1, scale=2.0)
-    kernel = kernels_of_ours(student).biweight
-    # The whole first: where an axis has the size 1, several mistakes look alike.
-    for some, others in ((query, data), (query[:1], data), (query, data[:1])):
-        density = student.kernel_density(some, others, bandwidth, kernel)
-        check_close(density, density_at(some, others, bandwidth, biweight), axes="query")
+    kernel = define_kernels(student).biweight
+    # The full arrays come first: with an axis of size 1, several mistakes give the same result.
+    for queries, points in ((query, data), (query[:1], data), (query, data[:1])):
+        density = student.kernel_density(queries, points, bandwidth, kernel)
+        check_close(density, density_at(queries, points, bandwidth, biweight), axes="query")
 
 
 @given(seeds(), sizes(max_size=5), st.sampled_from([0.5, 1.3, 3.0]))
@@ -189,7 +189,7 @@ def test_kernel_density_integrates_to_one(student, seed, size, bandwidth):
     """
     data = normal_array(size, seed=seed)
     query = np.linspace(data.min() - 1.1 * bandwidth, data.max() + 1.1 * bandwidth, 1501)
-    density = student.kernel_density(query, data, bandwidth, kernel=kernels_of_ours(student).biweight)
+    density = student.kernel_density(query, data, bandwidth, kernel=define_kernels(student).biweight)
     area = float(density.sum() * (query[1] - query[0]))
     check_close(area, 1.0, says="the area under the density is not 1", rtol=1e-4)
 
@@ -200,10 +200,10 @@ def test_kernel_density_is_gaussian_by_default(student):
     Hint: look at the signature in the stub.
     """
     query, data = normal_array(5, seed=3), normal_array(4, seed=4)
-    given_no_kernel = student.kernel_density(query, data, 0.7)
-    check_density(given_no_kernel)
-    check_close(given_no_kernel, student.kernel_density(query, data, 0.7, student.gaussian))
-    check_close(given_no_kernel, student.kernel_density(query, data, bandwidth=0.7, kernel=student.gaussian))
+    default = student.kernel_density(query, data, 0.7)
+    check_density(default)
+    check_close(default, student.kernel_density(query, data, 0.7, student.gaussian))
+    check_close(default, student.kernel_density(query, data, bandwidth=0.7, kernel=student.gaussian))
 
 
 def test_kernel_density_keeps_the_dtype(student):
@@ -211,14 +211,14 @@ def test_kernel_density_keeps_the_dtype(student):
 
     Hint: zeros always makes float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
-    query, data, kernel = normal_array(5, seed=3), normal_array(4, seed=4), kernels_of_ours(student).biweight
+    query, data, kernel = normal_array(5, seed=3), normal_array(4, seed=4), define_kernels(student).biweight
     wide = student.kernel_density(query, data, 1.7, kernel)
     check_density(wide)
     narrow = student.kernel_density(query.astype(np.float32), data.astype(np.float32), 1.7, kernel)
     check_close(narrow, wide.astype(np.float32), axes="query")
     query, data = np.array([0, 1, 4]), np.array([-1, 0, 0, 3])
-    whole = student.kernel_density(query, data, 1.5, kernel)
-    check_close(whole, student.kernel_density(query * 1.0, data * 1.0, 1.5, kernel), says=WHOLE_NUMBERS)
+    from_integers = student.kernel_density(query, data, 1.5, kernel)
+    check_close(from_integers, student.kernel_density(query * 1.0, data * 1.0, 1.5, kernel), says=INTEGERS)
 
 
 def test_kernel_density_leaves_its_inputs_alone(student):
@@ -227,6 +227,6 @@ def test_kernel_density_leaves_its_inputs_alone(student):
     Hint: an operator such as `/=` writes into the array on its left.
     """
     query, data = normal_array(5, seed=3), normal_array(4, seed=4)
-    kernel = kernels_of_ours(student).biweight
+    kernel = define_kernels(student).biweight
     check_inputs_unchanged(student, student.kernel_density, query, data, 1.7, kernel)
     check_density(student.kernel_density(query, data, 1.7, kernel))

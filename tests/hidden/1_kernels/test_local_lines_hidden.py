@@ -7,9 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from kernels_oracles import (
     biweight,
-    check_worked_out,
+    check_computed,
+    define_kernels,
     gaussian_weights_of,
-    kernels_of_ours,
     lines_at,
     lowess_of,
     weights_of,
@@ -19,7 +19,7 @@ from autograder.judge.compare import check_close, check_shape, check_that
 from autograder.judge.probes import check_inputs_unchanged
 from autograder.judge.strategies import distinct_sizes, normal_array, seeds
 
-WHOLE_NUMBERS = "whole numbers are not taken as numbers: cast them to float"
+INTEGERS = "integer inputs give wrong values: cast them to float"
 
 
 def column(x):
@@ -27,9 +27,9 @@ def column(x):
 
 
 def pair(result, shape):
-    """The result as prediction and slope, both of this shape, the prediction worked out."""
-    check_that(type(result) in (tuple, list) and len(result) == 2, "expected prediction and slope together")
-    check_worked_out(result[0], shape, axes="query")
+    """Check that the result is a prediction and a slope of this shape, the prediction computed; return it."""
+    check_that(type(result) in (tuple, list) and len(result) == 2, "expected prediction and slope as a pair")
+    check_computed(result[0], shape, axes="query")
     check_shape(result[1], shape, axes="query")
     return result
 
@@ -48,7 +48,7 @@ def test_local_linear_is_weighted_least_squares(student, seed, sizes, bandwidth)
     assume((inside > 0).sum(axis=1).min() >= 3)
     expected_inside = lines_at(query, key, value, inside)
     check_close(student.local_linear(query, key, value, bandwidth), expected, axes="query")
-    line = student.local_linear(query, key, value, 4 * bandwidth, kernels_of_ours(student).biweight)
+    line = student.local_linear(query, key, value, 4 * bandwidth, define_kernels(student).biweight)
     check_close(line, expected_inside, axes="query")
 
 
@@ -73,19 +73,19 @@ def test_local_linear_falls_back_to_the_mean_of_one_position(student):
 
     Hint: one position does not determine a line: what is the variance of the keys then, and what do you divide by it?
     """
-    ours = kernels_of_ours(student)
+    kernels = define_kernels(student)
     query, value = np.array([0.1, 0.9, -0.4]), np.array([1.0, 4.0, 2.0, 9.0, 3.0, 4.0, 5.0])
     expected = (np.full(3, 4.0), np.zeros(3))
-    for place in (0.0, 0.1 + 0.2, 1900.3):
-        key = np.full(7, place)
-        check_close(student.local_linear(query + place, key, value, 0.8), expected, axes="query")
-        check_close(student.local_linear(query + place, key, value, 2.0, ours.biweight), expected, axes="query")
-    # One key in each window, two at the same place in the last.
+    for position in (0.0, 0.1 + 0.2, 1900.3):
+        key = np.full(7, position)
+        check_close(student.local_linear(query + position, key, value, 0.8), expected, axes="query")
+        check_close(student.local_linear(query + position, key, value, 2.0, kernels.biweight), expected, axes="query")
+    # One key in each window, and two keys at the same position in the last window.
     key, value = np.array([5.0, 7.7, 11.1, 11.1]), np.array([1.0, 4.0, 2.0, 9.0])
     expected = (np.array([1.0, 4.0, 5.5]), np.zeros(3))
     near = np.array([5.3, 7.5, 11.2])
-    check_close(student.local_linear(near, key, value, 1.0, ours.biweight), expected, axes="query")
-    # So narrow a Gaussian that a key has all the weight at its own place.
+    check_close(student.local_linear(near, key, value, 1.0, kernels.biweight), expected, axes="query")
+    # The Gaussian is so narrow that a key has all the weight at its own position.
     check_close(student.local_linear(key[:2], key, value, 1e-100), (value[:2], np.zeros(2)), axes="query")
 
 
@@ -96,9 +96,9 @@ def test_local_linear_is_zero_in_an_empty_window(student):
     """
     query, key = np.array([-50.0, 0.2, 50.0, 0.9]), np.array([-1.0, 0.0, 0.5, 1.5])
     value = np.array([2.0, 3.0, 5.0, 1.0])
-    line = pair(student.local_linear(query, key, value, 1.6, kernel=kernels_of_ours(student).biweight), (4,))
+    line = pair(student.local_linear(query, key, value, 1.6, kernel=define_kernels(student).biweight), (4,))
     check_close([part[[0, 2]] for part in line], [np.zeros(2), np.zeros(2)])
-    check_worked_out(line[0][[1, 3]], (2,))
+    check_computed(line[0][[1, 3]], (2,))
 
 
 def test_local_linear_keeps_the_dtype(student):
@@ -110,9 +110,9 @@ def test_local_linear_keeps_the_dtype(student):
     wide = pair(student.local_linear(query, key, value, 1.5), (4,))
     narrow = student.local_linear(*(array.astype(np.float32) for array in (query, key, value)), 1.5)
     check_close(narrow, tuple(array.astype(np.float32) for array in wide), axes="query", rtol=1e-3, atol=1e-3)
-    whole = np.array([0, 3, 5]), np.array([1, -2, 4, 6]), np.array([5, 2, 7, 7])
-    as_floats = pair(student.local_linear(*(array * 1.0 for array in whole), 2.5), (3,))
-    check_close(student.local_linear(*whole, 2.5), as_floats, says=WHOLE_NUMBERS, axes="query")
+    integers = np.array([0, 3, 5]), np.array([1, -2, 4, 6]), np.array([5, 2, 7, 7])
+    as_floats = pair(student.local_linear(*(array * 1.0 for array in integers), 2.5), (3,))
+    check_close(student.local_linear(*integers, 2.5), as_floats, says=INTEGERS, axes="query")
 
 
 def test_local_linear_leaves_its_inputs_alone(student):
@@ -126,19 +126,19 @@ def test_local_linear_leaves_its_inputs_alone(student):
 
 
 def check_smoothed(fit, y):
-    """The fit is worked out, and not just `y`."""
-    check_worked_out(fit, y.shape, axes="n")
-    check_that(float(abs(fit - y).max()) > 1e-6, "the fit is no smoother than the points")
+    """Check that the fit is computed and differs from `y`."""
+    check_computed(fit, y.shape, axes="n")
+    check_that(float(abs(fit - y).max()) > 1e-6, "the fit does not smooth the points")
 
 
 def scatter(seed, n, noise):
-    """Distinct sorted positions, and a curve with noise."""
+    """Distinct, sorted positions and a noisy curve."""
     x = np.cumsum(np.random.default_rng(seed).uniform(0.2, 1.0, n))
     return x, np.sin(x) + noise * normal_array(n, seed=seed + 1)
 
 
 def with_outliers(seed, n):
-    """The same with one point in five far off the curve."""
+    """A scatter plot with one point in five far off the curve."""
     x, y = scatter(seed, n, 0.3)
     y[np.random.default_rng(seed + 2).permutation(n)[: n // 5]] += 40.0
     return x, y
@@ -177,7 +177,7 @@ def test_lowess_takes_the_right_number_of_neighbours(student):
     for fraction, n, k in [(0.34, 10, 4), (0.5, 12, 6), (0.55, 20, 11), (0.28, 25, 7), (0.41, 17, 7)]:
         x, y = scatter(n, n, 1.0)
         fits = [student.lowess(x, y, (points - 0.5) / n, 0) for points in (k - 1, k, k + 1)]
-        check_worked_out(fits[1], (n,), axes="n")
+        check_computed(fits[1], (n,), axes="n")
         check_close(student.lowess(x, y, fraction, 0), fits[1], axes="n")
         for other in (fits[0], fits[2]):
             check_that(float(abs(fits[1] - other).max()) > 1e-6, "the fit does not depend on the fraction")
@@ -215,14 +215,14 @@ def test_lowess_takes_equal_positions(student, seed):
     """
     x, y = scatter(seed, 9, 1.0)
     fit = student.lowess(x, y, 6 / 9, 0)
-    check_worked_out(fit, (9,), axes="n")
-    twice = student.lowess(np.repeat(x, 2), np.repeat(y, 2), 12 / 18, 0)
-    check_close(twice, np.repeat(fit, 2), says="points that are given twice change the fit", axes="n")
+    check_computed(fit, (9,), axes="n")
+    doubled = student.lowess(np.repeat(x, 2), np.repeat(y, 2), 12 / 18, 0)
+    check_close(doubled, np.repeat(fit, 2), says="the fit changes when every point is given twice", axes="n")
     x = np.repeat(x, [1, 3, 1, 2, 1, 1, 4, 1, 2])
     shared = student.lowess(x, np.sin(x) + normal_array(16, seed=seed + 3), 8 / 16, 0)
-    check_worked_out(shared, (16,), axes="n")
+    check_computed(shared, (16,), axes="n")
     firsts = np.searchsorted(x, x)
-    check_close(shared, shared[firsts], says="equal positions get unequal fits", axes="n")
+    check_close(shared, shared[firsts], says="points at the same position get different fits", axes="n")
 
 
 def test_lowess_takes_a_window_without_width(student):
@@ -238,7 +238,7 @@ def test_lowess_takes_a_window_without_width(student):
     fit = student.lowess(x, y, 3 / 8, 0)
     shared = fit[1:5]
     check_smoothed(student.lowess(x, y, 7 / 8, 0), y)
-    check_close(shared.clip(3.0, 8.0), shared, says="the fit at a shared position is not among the values there")
+    check_close(shared.clip(3.0, 8.0), shared, says="the fit at a shared position is outside the values' range")
 
 
 def test_lowess_keeps_a_point_whose_window_has_no_weight(student):
@@ -251,7 +251,7 @@ def test_lowess_keeps_a_point_whose_window_has_no_weight(student):
     fit = student.lowess(x, y, 5 / 20, 1)
     check_shape(fit, (20,), axes="n")
     check_close(fit[16:], y[16:], axes="n")
-    check_that(float(abs(fit - y)[:16].max()) > 1e-6, "the fit is no smoother than the points")
+    check_that(float(abs(fit - y)[:16].max()) > 1e-6, "the fit does not smooth the points")
 
 
 def test_lowess_stops_when_the_median_residual_is_zero(student):
@@ -263,7 +263,9 @@ def test_lowess_stops_when_the_median_residual_is_zero(student):
     spike = np.where(np.arange(16) == 6, 10.0, 0.0)
     first = student.lowess(x, spike, 5 / 16, 0)
     check_smoothed(first, spike)
-    check_close(student.lowess(x, spike, 5 / 16), first, says="a fit with a median residual of 0 is changed", axes="n")
+    check_close(
+        student.lowess(x, spike, 5 / 16), first, says="the fit changes although its median residual is 0", axes="n"
+    )
     check_close(student.lowess(x, np.zeros(16), 0.5), np.zeros(16), axes="n")
 
 
@@ -300,13 +302,13 @@ def test_lowess_keeps_the_dtype(student):
     """
     x, y = scatter(7, 15, 1.0)
     wide = student.lowess(x, y, 0.6, 2)
-    check_worked_out(wide, (15,), axes="n")
+    check_computed(wide, (15,), axes="n")
     narrow = student.lowess(x.astype(np.float32), y.astype(np.float32), 0.6, 2)
     check_close(narrow, wide.astype(np.float32), axes="n", rtol=1e-3, atol=1e-3)
     x, y = np.array([0, 1, 3, 4, 6, 7, 9, 12, 13]), np.array([3, 1, 4, 1, 5, 9, 2, 6, 5])
     as_floats = student.lowess(x * 1.0, y * 1.0, 7 / 9, 2)
     check_smoothed(as_floats, y)
-    check_close(student.lowess(x, y, 7 / 9, 2), as_floats, says=WHOLE_NUMBERS, axes="n")
+    check_close(student.lowess(x, y, 7 / 9, 2), as_floats, says=INTEGERS, axes="n")
 
 
 def test_lowess_leaves_its_inputs_alone(student):
