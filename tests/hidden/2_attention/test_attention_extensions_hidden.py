@@ -1,6 +1,6 @@
 """Hidden tests of the extensions: attention_backward and blockwise_attention.
 
-Oracles: PyTorch's own attention and its autograd, finite differences, and the sizes of what is held in memory.
+Oracles: PyTorch's attention and autograd, finite differences, and the sizes of the tensors in memory.
 """
 
 import torch
@@ -11,7 +11,7 @@ from autograder.judge.compare import check_dtype, check_results, check_that, che
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, define
 from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
 
-# Sees every tensor that the call makes. Views hold nothing new, and neither do the inputs.
+# Records every tensor that the call creates, except views and the inputs, which take no new memory.
 HOLDINGS = """
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -50,33 +50,33 @@ def holdings(function, inputs, block_size):
 
 
 def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0):
-    """Query, key and value, each with a seed of its own.
+    """Query, key and value, each with its own seed.
 
-    Where the scale is not the question, `d_head` is 1: √1 is 1, and a wrong scale costs its own checks alone.
+    Checks that do not concern the scale use a `d_head` of 1: √1 is 1, so a wrong scale fails only the scale's checks.
     """
     shapes = ((query, d_head), (key, d_head), (key, d_value))
     return [normal_tensor(*leading, *shape, seed=seed + number, scale=scale) for number, shape in enumerate(shapes)]
 
 
 def forward(query, key, value, mask, scale):
-    """Output and weights; autograd differentiates them."""
+    """Output and weights, differentiable by autograd."""
     scores = torch.einsum("...qd,...kd->...qk", query, key) * scale
     weights = torch.softmax(scores.masked_fill(~mask, float("-inf")), dim=-1)
     return weights @ value, weights
 
 
 def backward_case(seed, query, key, d_head, d_value, *, leading=(), scale=0.7):
-    """The arguments of attention_backward, and the gradients that autograd finds."""
+    """The arguments of attention_backward, and the gradients from autograd."""
     inputs = [tensor.requires_grad_() for tensor in inputs_of(query, key, d_head, d_value, leading=leading, seed=seed)]
     mask = random_mask(query, key, seed=seed + 5)
     output, weights = forward(*inputs, mask, scale)
-    towards = normal_tensor(*output.shape, seed=seed + 6)
-    gradients = torch.autograd.grad(output, inputs, towards)
-    return [towards, *(tensor.detach() for tensor in inputs), weights.detach(), scale], gradients
+    grad_output = normal_tensor(*output.shape, seed=seed + 6)
+    gradients = torch.autograd.grad(output, inputs, grad_output)
+    return [grad_output, *(tensor.detach() for tensor in inputs), weights.detach(), scale], gradients
 
 
 def gradient_of(reply, number):
-    """One of the gradients of query, key and value, which come together."""
+    """Select the gradient of query, key or value from the reply."""
     return check_results(reply, 3)[number]
 
 
@@ -89,14 +89,14 @@ def test_backward_gives_the_gradient_of_the_query(student, seed, sizes):
     """
     arguments, gradients = backward_case(seed, *sizes)
     check_values(gradient_of(student.attention_backward(*arguments), 0), gradients[0], axes="query, d_head")
-    # A small step of the query changes the loss by gradient · step.
-    towards, query, key, value, _, scale = arguments
+    # A small step in the query changes the loss by gradient · step.
+    grad_output, query, key, value, _, scale = arguments
     step = 1e-5 * normal_tensor(*query.shape, seed=seed + 7)
     everything = torch.ones(sizes[0], sizes[1], dtype=torch.bool)
     arguments[4] = forward(query, key, value, everything, scale)[1]
     found = gradient_of(student.attention_backward(*arguments), 0)
     ahead, behind = (forward(query + sign * step, key, value, everything, scale)[0] for sign in (1, -1))
-    check_values((found * step).sum(), ((ahead - behind) * towards).sum() / 2)
+    check_values((found * step).sum(), ((ahead - behind) * grad_output).sum() / 2)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
@@ -278,7 +278,7 @@ def test_blockwise_attention_gives_zeros_where_everything_is_blocked(student, se
     mask[1] = False
     output = student.blockwise_attention(*inputs, 2, mask)
     check_values(output[:, 1], torch.zeros(2, d_value, dtype=torch.float64))
-    check_that(float(output[:, 0].square().sum()) > 0, "the other queries get zeros too")
+    check_that(float(output[:, 0].square().sum()) > 0, "the output of the other queries is zero as well")
 
 
 def test_blockwise_attention_never_holds_more_than_a_block(student):
@@ -287,17 +287,19 @@ def test_blockwise_attention_never_holds_more_than_a_block(student):
     Hint: create nothing of size query × key, in one piece or in many; keep three running sums.
     """
     probe = define(student, HOLDINGS)
-    # One number per query and key: a product of queries and a block of keys is query × block_size numbers.
+    # With d_head 1, the largest allowed product has query × block_size elements for each of the 2 sequences.
     query, block_size = 16, 4
     inputs = inputs_of(query, 80, 1, 1, leading=(2,), seed=91)
     check_computes(student.blockwise_attention, [*inputs, block_size], [inputs[0], inputs[1], -inputs[2], block_size])
     largest_product, _ = probe.holdings(student.blockwise_attention, inputs, block_size)
-    check_that(largest_product <= 2 * query * block_size, "scores are made for more than `block_size` keys at once")
-    # More keys may cost a copy of them or an output per block, but far from a number per query and key.
+    check_that(largest_product <= 2 * query * block_size, "scores are computed for more than `block_size` keys at once")
+    # More keys may add a copy of the keys or an output per block, but much less than a number per query and key.
     query, block_size, few, many = 64, 64, 128, 640
     _, least = probe.holdings(student.blockwise_attention, inputs_of(query, few, 2, 3, seed=92), block_size)
     _, most = probe.holdings(student.blockwise_attention, inputs_of(query, many, 2, 3, seed=93), block_size)
-    check_that(2 * (most - least) < query * (many - few), "scores or weights of all keys are held at the same time")
+    check_that(
+        2 * (most - least) < query * (many - few), "scores or weights of all keys are in memory at the same time"
+    )
 
 
 def test_blockwise_attention_keeps_the_dtype(student):

@@ -1,7 +1,7 @@
 """Hidden tests of masked_softmax and scaled_dot_product_attention.
 
-Oracles: the definition row by row without a maximum, PyTorch's own attention, and laws: what is
-blocked may be changed at will, weights sum to one.
+Oracles: the definition row by row without subtracting a maximum; PyTorch's attention; and two invariants: blocked
+keys and values do not affect the result, and weights sum to one.
 """
 
 import torch
@@ -24,9 +24,9 @@ def weights_by_definition(scores, mask):
 
 
 def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0, requires_grad=False):
-    """Query, key and value, each with a seed of its own.
+    """Query, key and value, each with its own seed.
 
-    Where the scale is not the question, `d_head` is 1: √1 is 1, and a wrong scale costs its own checks alone.
+    Checks that do not concern the scale use a `d_head` of 1: √1 is 1, so a wrong scale fails only the scale's checks.
     """
     shapes = ((query, d_head), (key, d_head), (key, d_value))
     return [
@@ -86,7 +86,7 @@ def test_masked_softmax_ignores_a_blocked_key_of_any_score(student, seed, shape)
     expected = weights_by_definition(scores, mask)
     for lead in (3.0, 100.0, 1e4, 1e12):
         check_values(student.masked_softmax(scores.masked_fill(~mask, lead), mask), expected)
-    # The same with everything far below zero: a key is blocked however small the allowed scores are.
+    # All allowed scores are far below zero: a key is blocked however small they are.
     low = torch.where(mask, scores - 1e6, 0.0)
     check_values(student.masked_softmax(low, mask), weights_by_definition(low, mask))
 
@@ -100,15 +100,15 @@ def test_masked_softmax_gives_zeros_where_everything_is_blocked(student, seed, s
     scores = normal_tensor(*shape, seed=seed)
     mask = random_mask(*shape, seed=seed + 1)
     mask[0, 1], mask[-1] = False, False
-    none = torch.zeros(shape[1:], dtype=scores.dtype)
+    zeros = torch.zeros(shape[1:], dtype=scores.dtype)
     for scale in (1.0, 1e4):
         weights = student.masked_softmax(scores * scale, mask)
-        check_values(weights[-1], none)
-        check_values(weights[0, 1], none[1])
-    some = student.masked_softmax(scores, mask)[0, 0]
-    check_that(float(some.sum()) > 0, "other rows of the mask get no weights either")
-    thin = torch.arange(shape[1]).unsqueeze(-1) < 2  # key axis of size 1
-    check_values(student.masked_softmax(scores, thin)[:, 2:], none.expand(scores.shape)[:, 2:])
+        check_values(weights[-1], zeros)
+        check_values(weights[0, 1], zeros[1])
+    allowed = student.masked_softmax(scores, mask)[0, 0]
+    check_that(float(allowed.sum()) > 0, "a query that may attend to some keys gets zero weights as well")
+    column = torch.arange(shape[1]).unsqueeze(-1) < 2  # key axis of size 1
+    check_values(student.masked_softmax(scores, column)[:, 2:], zeros.expand(scores.shape)[:, 2:])
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
@@ -125,8 +125,8 @@ def test_masked_softmax_has_a_finite_gradient(student, seed, shape):
         scores = normal_tensor(*shape, seed=seed + 1, scale=scale, requires_grad=True)
         (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, torch.ones_like(scores))
         check_finite(found)
-        towards = normal_tensor(*shape, seed=seed + 2)
-        (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, towards)
+        grad_output = normal_tensor(*shape, seed=seed + 2)
+        (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, grad_output)
         check_finite(found)
 
 
@@ -138,10 +138,10 @@ def test_masked_softmax_has_the_right_gradient(student, seed, shape):
     """
     scores = normal_tensor(*shape, seed=seed, requires_grad=True)
     mask = random_mask(*shape, seed=seed + 1)
-    towards = normal_tensor(*shape, seed=seed + 2)
-    (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, towards)
+    grad_output = normal_tensor(*shape, seed=seed + 2)
+    (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, grad_output)
     weights = weights_by_definition(scores.detach(), mask)
-    check_values(found, weights * (towards - (weights * towards).sum(dim=-1, keepdim=True)))
+    check_values(found, weights * (grad_output - (weights * grad_output).sum(dim=-1, keepdim=True)))
 
 
 def test_masked_softmax_keeps_the_dtype(student):
@@ -279,8 +279,8 @@ def test_attention_is_not_touched_by_blocked_keys(student, seed, shape):
     mask = torch.ones(query, key, dtype=torch.bool)
     mask[:, 1] = False
     before = functional.scaled_dot_product_attention(queries, keys, values, mask)
-    for size in (1.0, 1e6):
-        keys[1], values[1] = size, 1e4
+    for entry in (1.0, 1e6):
+        keys[1], values[1] = entry, 1e4
         check_values(check_results(student.scaled_dot_product_attention(queries, keys, values, mask), 2)[0], before)
 
 
@@ -297,7 +297,7 @@ def test_attention_gives_zeros_where_everything_is_blocked(student, seed, shape)
     output, weights = check_results(student.scaled_dot_product_attention(*inputs, mask=mask), 2)
     check_values(output[1], torch.zeros(d_value, dtype=torch.float64))
     check_values(weights[1], torch.zeros(key, dtype=torch.float64))
-    check_that(float(weights[0].sum()) > 0, "the other queries get no weights either")
+    check_that(float(weights[0].sum()) > 0, "the other queries get zero weights as well")
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=3))
@@ -310,9 +310,9 @@ def test_attention_has_the_right_gradients(student, seed, shape):
     inputs = inputs_of(query, key, 1, d_value, leading=(2,), seed=seed, requires_grad=True)
     mask = random_mask(query, key, seed=seed + 9)
     output = check_results(student.scaled_dot_product_attention(*inputs, mask), 2)[0]
-    towards = normal_tensor(*output.shape, seed=seed + 10)
-    found = torch.autograd.grad(output, inputs, towards)
-    expected = torch.autograd.grad(functional.scaled_dot_product_attention(*inputs, mask), inputs, towards)
+    grad_output = normal_tensor(*output.shape, seed=seed + 10)
+    found = torch.autograd.grad(output, inputs, grad_output)
+    expected = torch.autograd.grad(functional.scaled_dot_product_attention(*inputs, mask), inputs, grad_output)
     check_values(found, expected)
 
 
@@ -353,6 +353,6 @@ def test_attention_leaves_its_inputs_alone(student):
 
 
 def reversed_values(inputs):
-    """The same inputs with other values."""
+    """The same query and key, with the values in reverse order."""
     query, key, value = inputs
     return query, key, value.flip(-2)

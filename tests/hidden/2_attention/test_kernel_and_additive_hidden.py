@@ -1,7 +1,7 @@
 """Hidden tests of kernel_attention and AdditiveAttention.
 
-Oracles: the Gaussian's weights from differences of squared distances, as in stage 1; the additive
-score pair by pair; laws: a shift of queries and keys together changes nothing, nor does a blocked key.
+Oracles: Gaussian weights from differences of squared distances, as in stage 1; the additive score pair by pair;
+invariants: shifting queries and keys together changes nothing, and blocked keys have no influence.
 """
 
 import torch
@@ -15,17 +15,17 @@ D_QUERY, D_KEY, D_HIDDEN = 3, 5, 7
 
 
 def regression(query, key, value, bandwidth):
-    """Nadaraya–Watson, one query at a time: a key's weight is `1 / Σⱼ exp((d² − dⱼ²) / 2h²)`."""
+    """Nadaraya–Watson, query by query: a key's weight is `1 / Σⱼ exp((d² − dⱼ²) / 2h²)`."""
     results = []
-    for one in query:
-        squares = torch.stack([((one - other) / bandwidth).pow(2).sum() for other in key])
+    for q in query:
+        squares = torch.stack([((q - k) / bandwidth).pow(2).sum() for k in key])
         weights = 1 / torch.exp((squares.unsqueeze(1) - squares.unsqueeze(0)) / 2).sum(dim=1)
         results.append(weights @ value)
     return torch.stack(results)
 
 
 def points_of(query, key, d, d_value, *, leading=(), seed=0):
-    """Queries, keys and values; keys have lengths of their own, so that a missing |k|² shows."""
+    """Queries, keys and values; the norms of the keys differ, so that a missing |k|² changes the result."""
     queries, keys = normal_tensor(*leading, query, d, seed=seed), normal_tensor(*leading, key, d, seed=seed + 1)
     return queries, 2 * keys + 1, normal_tensor(*leading, key, d_value, seed=seed + 2)
 
@@ -50,9 +50,9 @@ def test_kernel_attention_depends_on_distances_alone(student, seed, shape):
     """
     query, key, value = points_of(*shape, seed=seed)
     step = normal_tensor(shape[2], seed=seed + 5, scale=3.0)
-    there = student.kernel_attention(query + step, key + step, value, 0.7)
-    check_values(there, student.kernel_attention(query, key, value, 0.7))
-    check_that(float(there.std()) > 0, "the result does not depend on the input")
+    shifted = student.kernel_attention(query + step, key + step, value, 0.7)
+    check_values(shifted, student.kernel_attention(query, key, value, 0.7))
+    check_that(float(shifted.std()) > 0, "the result does not depend on the input")
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
@@ -81,7 +81,9 @@ def test_kernel_attention_takes_any_leading_axes(student, seed, shape):
     points = points_of(query, key, 2, 3, leading=leading, seed=seed)
     together = student.kernel_attention(*points, 0.9)
     for index in range(leading[0]):
-        apart = torch.stack([regression(*one, 0.9) for one in zip(*(tensor[index] for tensor in points), strict=True)])
+        apart = torch.stack(
+            [regression(*item, 0.9) for item in zip(*(tensor[index] for tensor in points), strict=True)]
+        )
         check_values(together[index], apart)
     check_values(student.kernel_attention(*(tensor[0] for tensor in points), 0.9), together[0])
 
@@ -91,7 +93,7 @@ def test_kernel_attention_keeps_the_dtype(student):
 
     Hint: a tensor that you create for the bandwidth may widen the dtype of the result.
     """
-    for dtype in (torch.float64, torch.float32):  # PyTorch's own distances know no narrower one
+    for dtype in (torch.float64, torch.float32):  # PyTorch's distance functions support no narrower dtype
         points = [tensor.to(dtype) for tensor in points_of(4, 4, 2, 3, leading=(1,), seed=61)]
         check_computes(student.kernel_attention, [*points, 0.7], [*points, 1.1])
         check_dtype(student.kernel_attention(*points, 0.7), dtype)
@@ -118,7 +120,7 @@ def test_kernel_attention_leaves_its_inputs_alone(student):
 
 
 def parameters_of(seed, scale=1.0):
-    """A state dict, each matrix with a seed of its own."""
+    """A state dict, each matrix with its own seed."""
     return {
         "query_proj.weight": normal_tensor(D_HIDDEN, D_QUERY, seed=seed, scale=scale),
         "key_proj.weight": normal_tensor(D_HIDDEN, D_KEY, seed=seed + 1, scale=scale),
@@ -129,26 +131,23 @@ def parameters_of(seed, scale=1.0):
 def module_of(student, parameters):
     """The student's module in float64, with these parameters."""
     module = student.AdditiveAttention(D_QUERY, D_KEY, D_HIDDEN).double()
-    module.load_state_dict(parameters, strict=False)  # what else it may hold has a check of its own
+    module.load_state_dict(parameters, strict=False)  # another check covers unexpected parameters
     return module
 
 
 def sequences_of(batch, query, key, d_value, *, seed):
-    """Query, key and value of a batch, each with a seed of its own."""
+    """Query, key and value of a batch, each with its own seed."""
     shapes = ((batch, query, D_QUERY), (batch, key, D_KEY), (batch, key, d_value))
     return [normal_tensor(*shape, seed=seed + 10 + number) for number, shape in enumerate(shapes)]
 
 
 def additive(parameters, query, key, value, mask=None):
-    """Output and weights, the score of each pair for itself."""
+    """Output and weights; the score is computed pair by pair."""
     rows = []
     for queries, keys in zip(query, key, strict=True):
-        for one in queries:
-            hidden = [
-                torch.tanh(parameters["query_proj.weight"] @ one + parameters["key_proj.weight"] @ other)
-                for other in keys
-            ]
-            rows.append(torch.stack([parameters["score.weight"][0] @ each for each in hidden]))
+        for q in queries:
+            hidden = [torch.tanh(parameters["query_proj.weight"] @ q + parameters["key_proj.weight"] @ k) for k in keys]
+            rows.append(torch.stack([parameters["score.weight"][0] @ features for features in hidden]))
     scores = torch.stack(rows).reshape(query.shape[0], query.shape[1], key.shape[1])
     blocked = torch.zeros_like(scores, dtype=torch.bool) if mask is None else ~mask
     weights = torch.softmax(scores.masked_fill(blocked, float("-inf")), dim=-1)
@@ -162,9 +161,9 @@ def test_additive_attention_has_the_parameters_listed(student):
     """
     state = student.AdditiveAttention(D_QUERY, D_KEY, D_HIDDEN).state_dict()
     expected = {name: tuple(tensor.shape) for name, tensor in parameters_of(0).items()}
-    check_equal(sorted(state), sorted(expected), says="the state dict has other names than the ones listed")
+    check_equal(sorted(state), sorted(expected), says="the names in the state dict differ from the parameters listed")
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    check_equal(shapes, expected, says="a parameter has another shape than a linear of the sizes listed has")
+    check_equal(shapes, expected, says="a parameter does not have the shape of a linear layer of the sizes listed")
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
@@ -203,8 +202,8 @@ def test_additive_attention_obeys_the_mask(student, seed, sizes):
         mask = random_mask(*mask_shape, seed=seed + 20)
         check_values(check_results(module(*inputs, mask), 2), additive(parameters, *inputs, mask))
     longer = [inputs[0], torch.cat([inputs[1]] * 2, dim=1), torch.cat([inputs[2], 1e4 * inputs[2]], dim=1)]
-    real = (torch.arange(2 * key) < key).expand(batch, 1, 2 * key)
-    check_values(check_results(module(*longer, mask=real), 2)[0], check_results(module(*inputs), 2)[0])
+    is_real = (torch.arange(2 * key) < key).expand(batch, 1, 2 * key)
+    check_values(check_results(module(*longer, mask=is_real), 2)[0], check_results(module(*inputs), 2)[0])
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
@@ -220,7 +219,7 @@ def test_additive_attention_gives_zeros_where_everything_is_blocked(student, see
     output, weights = check_results(module_of(student, parameters_of(seed))(*inputs, mask), 2)
     check_values(output[:, 1], torch.zeros(sizes[0], d_value, dtype=torch.float64))
     check_values(weights[:, 1], torch.zeros(sizes[0], key, dtype=torch.float64))
-    check_that(float(weights[:, 0].sum()) > 0, "the other queries get no weights either")
+    check_that(float(weights[:, 0].sum()) > 0, "the other queries get zero weights as well")
 
 
 @given(seeds())
@@ -230,12 +229,12 @@ def test_additive_attention_learns_all_its_parameters(student, seed):
     Hint: compute with the layers themselves, not with their `.data`, and detach nothing.
     """
     parameters, inputs = parameters_of(seed), sequences_of(2, 4, 3, 6, seed=seed)
-    towards = normal_tensor(2, 4, 6, seed=seed + 30)
+    grad_output = normal_tensor(2, 4, 6, seed=seed + 30)
     module = module_of(student, parameters)
-    check_results(module(*inputs), 2)[0].backward(towards)
+    check_results(module(*inputs), 2)[0].backward(grad_output)
     found = gradients(module)
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in parameters.items()}
-    expected = torch.autograd.grad(additive(leaves, *inputs)[0], list(leaves.values()), towards)
+    expected = torch.autograd.grad(additive(leaves, *inputs)[0], list(leaves.values()), grad_output)
     check_values([found.get(name) for name in leaves], list(expected))
 
 

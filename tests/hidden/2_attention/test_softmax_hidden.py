@@ -1,6 +1,6 @@
 """Hidden tests of softmax, causal_mask and padding_mask.
 
-Oracles: the definition without any maximum, `1 / Σⱼ exp(xⱼ − xᵢ)`; PyTorch's own softmax; masks written with loops.
+Oracles: the definition without subtracting a maximum, `1 / Σⱼ exp(xⱼ − xᵢ)`; PyTorch's softmax; masks built in loops.
 """
 
 import math
@@ -14,7 +14,7 @@ from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds, si
 
 
 def by_definition(x):
-    """Softmax over the last axis: each weight from the differences to the other logits."""
+    """Softmax over the last axis, computed from the differences between logits."""
     return 1 / torch.exp(x.unsqueeze(-2) - x.unsqueeze(-1)).sum(dim=-1)
 
 
@@ -75,8 +75,8 @@ def test_softmax_is_stable_for_rows_of_very_different_size(student, seed, shape)
     Hint: subtract each row's own number, not one number for the whole tensor.
     """
     x = normal_tensor(*shape, seed=seed)
-    for apart in (1e3, 1e5):
-        offset = apart * torch.arange(shape[0], dtype=x.dtype).unsqueeze(-1)
+    for distance in (1e3, 1e5):
+        offset = distance * torch.arange(shape[0], dtype=x.dtype).unsqueeze(-1)
         check_values(student.softmax(x + offset), torch.softmax(x, dim=-1))
         check_values(student.softmax(x - offset), torch.softmax(x, dim=-1))
 
@@ -104,7 +104,7 @@ def test_softmax_of_only_minus_infinity_is_zero(student, seed, shape):
     x[-1, 0] = -math.inf
     weights = student.softmax(x)
     check_values(weights[-1, 0], torch.zeros(shape[-1], dtype=x.dtype))
-    check_that(float(weights[-1, 1].sum()) > 0, "slices beside the empty one are empty too")
+    check_that(float(weights[-1, 1].sum()) > 0, "a slice next to the slice of only -inf is zero as well")
     check_values(student.softmax(x[-1, 0]), torch.zeros(shape[-1], dtype=x.dtype))
 
 
@@ -115,9 +115,9 @@ def test_softmax_has_the_right_gradient(student, seed, shape):
     Hint: use tensor operations throughout; `.data`, `.item()` and NumPy leave the autograd graph.
     """
     x = normal_tensor(*shape, seed=seed, requires_grad=True)
-    towards = normal_tensor(*shape, seed=seed + 1)
-    (found,) = torch.autograd.grad(student.softmax(x), x, towards)
-    (expected,) = torch.autograd.grad(torch.softmax(x, dim=-1), x, towards)
+    grad_output = normal_tensor(*shape, seed=seed + 1)
+    (found,) = torch.autograd.grad(student.softmax(x), x, grad_output)
+    (expected,) = torch.autograd.grad(torch.softmax(x, dim=-1), x, grad_output)
     check_values(found, expected)
 
 
@@ -157,8 +157,8 @@ def test_softmax_leaves_its_input_alone(student):
     check_inputs_unchanged(student, student.softmax, empty, dim=-1)
 
 
-def lined_up_at_the_end(query_length, key_length):
-    """The causal mask with loops: a key is seen when it stands at least as far from the end as the query."""
+def aligned_at_the_end(query_length, key_length):
+    """Causal mask, built in loops: True where the key is at least as far from the end as the query."""
     rows = [
         [key_length - 1 - key >= query_length - 1 - query for key in range(key_length)] for query in range(query_length)
     ]
@@ -171,7 +171,7 @@ def test_causal_mask_hides_the_future(student):
     Hint: True means "may attend"; the diagonal is True.
     """
     for length in (4, 2, 1):
-        expected = lined_up_at_the_end(length, length)
+        expected = aligned_at_the_end(length, length)
         check_close(student.causal_mask(length), expected, axes="query, key")
         check_close(student.causal_mask(length, length), expected, axes="query, key")
 
@@ -183,7 +183,7 @@ def test_causal_mask_lines_up_the_last_query_with_the_last_key(student):
     its own key?
     """
     for query_length, key_length in ((3, 7), (2, 3), (1, 6)):
-        expected = lined_up_at_the_end(query_length, key_length)
+        expected = aligned_at_the_end(query_length, key_length)
         check_close(student.causal_mask(query_length, key_length), expected, axes="query, key")
 
 
@@ -193,7 +193,7 @@ def test_causal_mask_with_fewer_keys_than_queries(student):
     Hint: the rule is the same as with more keys; the difference in length is negative here.
     """
     for query_length, key_length in ((5, 3), (4, 1)):
-        check_close(student.causal_mask(query_length, key_length), lined_up_at_the_end(query_length, key_length))
+        check_close(student.causal_mask(query_length, key_length), aligned_at_the_end(query_length, key_length))
 
 
 def test_causal_mask_is_made_on_the_device_asked_for(student):
@@ -201,7 +201,7 @@ def test_causal_mask_is_made_on_the_device_asked_for(student):
 
     Hint: pass `device` on to every function that creates a tensor.
     """
-    check_that(0 < int(student.causal_mask(4, 4, device="cpu").sum()) < 16, "the mask is the same everywhere")
+    check_that(0 < int(student.causal_mask(4, 4, device="cpu").sum()) < 16, "the mask has the same value everywhere")
     check_keeps_device(student, student.causal_mask, 3, 5, device="cpu")
     check_keeps_device(student, student.causal_mask, 4, device="cpu")
 

@@ -1,6 +1,6 @@
 """Hidden tests of split_heads, merge_heads, repeat_kv and KeyValueCache.
 
-Oracle: the definition piece by piece, each piece cut out or put in its place by hand.
+Oracle: the definition piece by piece; slices are cut out and joined explicitly.
 """
 
 import torch
@@ -12,7 +12,7 @@ from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16)
 
-# Two steps in one, so that what the second makes is seen on another device too.
+# Two steps in one call, so that the probes of device and dtype cover the tensors that the second step creates.
 TWO_STEPS = """
 def two_steps(make_cache, key, value):
     cache = make_cache()
@@ -22,15 +22,15 @@ def two_steps(make_cache, key, value):
 
 
 def pieces_of(lengths, *, batch, heads, d_head, seed):
-    """Keys and values as they come in, step by step, each with a seed of its own."""
+    """Keys and values in the order of their steps, each with its own seed."""
     return [
         [normal_tensor(batch, heads, length, d_head, seed=seed + 2 * step + number) for number in range(2)]
         for step, length in enumerate(lengths)
     ]
 
 
-def joined(pieces, count):
-    """Keys and values of the first `count` pieces, oldest first."""
+def concatenate(pieces, count):
+    """Concatenate the keys and the values of the first `count` pieces, oldest first."""
     return [torch.cat([piece[number] for piece in pieces[:count]], dim=2) for number in range(2)]
 
 
@@ -54,7 +54,7 @@ def test_split_heads_refuses_what_does_not_divide(student):
     """
     for d_model, heads in ((10, 4), (7, 2), (3, 6)):
         x = normal_tensor(2, 3, d_model, seed=11)
-        with check_raises(ValueError, says="features that cannot be shared equally are not refused"):
+        with check_raises(ValueError, says="no error is raised although num_heads does not divide d_model"):
             student.split_heads(x, heads)
 
 
@@ -125,9 +125,9 @@ def test_repeat_kv_collects_the_gradient_of_every_copy(student, seed, sizes):
     """
     batch, heads, length, d_head = sizes
     x = normal_tensor(*sizes, seed=seed, requires_grad=True)
-    towards = normal_tensor(batch, heads * 3, length, d_head, seed=seed + 1)
-    (found,) = torch.autograd.grad(student.repeat_kv(x, 3), x, towards)
-    expected = sum(towards[:, start::3] for start in range(3))
+    grad_output = normal_tensor(batch, heads * 3, length, d_head, seed=seed + 1)
+    (found,) = torch.autograd.grad(student.repeat_kv(x, 3), x, grad_output)
+    expected = sum(grad_output[:, start::3] for start in range(3))
     check_values(found, expected)
 
 
@@ -153,7 +153,7 @@ def test_cache_returns_all_so_far(student, seed, sizes):
     pieces = pieces_of((1, 3, 1, 2), batch=batch, heads=heads, d_head=d_head, seed=seed)
     cache = student.KeyValueCache()
     for count, piece in enumerate(pieces, start=1):
-        check_values(cache.append(*piece), joined(pieces, count), axes="batch, heads, length, d_head")
+        check_values(cache.append(*piece), concatenate(pieces, count), axes="batch, heads, length, d_head")
 
 
 def test_cache_counts_positions(student):
@@ -178,7 +178,7 @@ def test_caches_keep_to_themselves(student):
     first, second = student.KeyValueCache(), student.KeyValueCache()
     check_values(first.append(*pieces[0]), pieces[0])
     check_values(second.append(*pieces[1]), pieces[1])
-    check_values(first.append(*pieces[2]), joined([pieces[0], pieces[2]], 2))
+    check_values(first.append(*pieces[2]), concatenate([pieces[0], pieces[2]], 2))
     check_values(student.KeyValueCache().append(*pieces[1]), pieces[1])
 
 
@@ -192,7 +192,7 @@ def test_cache_passes_gradients(student):
     for count, piece in enumerate(pieces, start=1):
         leaves = [tensor.clone().requires_grad_() for tensor in piece]
         keys, values = check_results(cache.append(*leaves), 2)
-        check_shape(keys, joined(pieces, count)[0].shape, axes="batch, heads, length, d_head")
+        check_shape(keys, concatenate(pieces, count)[0].shape, axes="batch, heads, length, d_head")
         found = torch.autograd.grad(2 * keys.sum() + 3 * values.sum(), leaves)
         check_values(found, [torch.full_like(tensor, factor) for tensor, factor in zip(piece, (2, 3), strict=True)])
 
