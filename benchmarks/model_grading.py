@@ -19,15 +19,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from autograder.course.lab import Lab, StageFolders, needed_stages
+from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student
-from autograder.isolation.trusted import TrustedSession
 from autograder.judge.messages import Attached, Job, Judged
 from autograder.judge.pool import JudgePool
-from autograder.judge.trusted_code import needed_stages
-from autograder.lab import Lab, StageFolders
-from autograder.trained import RECORD_FILE, WEIGHTS_FILE
-from autograder.trained.model import gpt_of
-from autograder.trained.record import FORMAT_VERSION, Record, Sizes
+from autograder.models import RECORD_FILE, WEIGHTS_FILE
+from autograder.models.model import gpt_of
+from autograder.models.record import FORMAT_VERSION, GPTRecord, Sizes
 
 STAGE = "6_gpt"
 # Configuration → dtype of the weights, and the limit in seconds of one core.
@@ -55,7 +54,7 @@ def main() -> None:
 
 def reference_modules(lab: Lab, stage: StageFolders) -> dict[str, str]:
     """Return the reference and the references that it imports, by module."""
-    return {needed.stage.module: needed.reference_source() for needed in needed_stages(lab, stage)}
+    return {needed.spec.module: needed.reference_source() for needed in needed_stages(lab, stage)}
 
 
 def untrained(lab: Lab, stage: StageFolders, recipe: object, dtype: torch.dtype) -> tuple[dict[str, bytes], int]:
@@ -65,14 +64,14 @@ def untrained(lab: Lab, stage: StageFolders, recipe: object, dtype: torch.dtype)
         vocab_size=len(alphabet),
         **{name: getattr(recipe, name) for name in Sizes.__struct_fields__ if name != "vocab_size"},
     )
-    session = TrustedSession()
-    session.load(reference_modules(lab, stage), stage.stage.module)
-    built = gpt_of(Record(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=0)).build(
+    session = InProcessSession()
+    session.load(reference_modules(lab, stage), stage.spec.module)
+    built = gpt_of(GPTRecord(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=0)).build(
         Student(session)
     )
     weights = {name: weight.to(dtype).clone() for name, weight in built.state_dict().items()}
     parameters = sum(weight.numel() for weight in weights.values())
-    record = Record(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=parameters)
+    record = GPTRecord(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=parameters)
     content = json.dumps(msgspec.to_builtins(record)).encode()
     return {RECORD_FILE: content, WEIGHTS_FILE: safetensors.torch.save(weights)}, parameters
 
@@ -83,7 +82,7 @@ def graded(judges: JudgePool, stage: StageFolders, modules: dict[str, str], file
         stage=stage.id,
         modules=modules,
         seed=0,
-        checks=stage.stage.attached_checks,
+        checks=stage.spec.attached_checks,
         attachments={name: Attached(content) for name, content in files.items()},
         class_secret=b"of the course",
     )

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -16,11 +17,11 @@ import torch
 from safetensors.torch import load_file
 
 from autograder.course.lab import Lab
-from autograder.models.entry import count_parameters
-from autograder.models.model import Model
+from autograder.leaderboard.evaluation import count_parameters
 from autograder.release.solved import write_solved
 
 LAB = Lab.find(Path(__file__))
+SPEEDRUN_RULES = LAB.stage("6_gpt").spec.speedrun
 TEXT = "".join(f"line {number} says {number * number}\n" for number in range(900))
 SMALL = """
     --data tiny --context-length 8 --d-model 16 --num-heads 2 --num-blocks 1 --d-hidden 32
@@ -389,7 +390,10 @@ def speedrun(stage: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
         return gpt.GPT(gpt.GPTConfig(vocab_size, 8, d_model=16, num_heads=2, num_blocks=1, d_hidden=32))
 
-    monkeypatch.setattr(trainer_speedrun, "SHORTEST_CONTEXT", 8)
+    read_limits = trainer_speedrun.read_limits
+    monkeypatch.setattr(
+        trainer_speedrun, "read_limits", lambda stage: replace(read_limits(stage), context_length=(8, 1024))
+    )
     monkeypatch.setattr(speedrun, "CONTEXT_LENGTH", 8)
     monkeypatch.setattr(speedrun, "build_model", build_model)
     return speedrun
@@ -485,9 +489,9 @@ def test_the_trainer_counts_parameters_as_the_leaderboard_does(speedrun, build_m
     model = (build_model or speedrun.build_model)(vocab_size)
     for weight in model.parameters():
         torch.nn.init.normal_(weight)
-    ranked = Model("x" * vocab_size, context_length, lambda student: student)
-    counted, _ = count_parameters(model.state_dict(), ranked)
-    assert counted_parameters(model, vocab_size, context_length) == counted
+    most_free = SPEEDRUN_RULES.free_embeddings
+    counted, _ = count_parameters(model.state_dict(), vocab_size, context_length, most_free)
+    assert counted_parameters(model, vocab_size, context_length, most_free) == counted
 
 
 @pytest.mark.parametrize(
