@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from autograder.models.corpora.kneser_ney import KneserNey
 from autograder.course.lab import Lab
+from autograder.models.corpora.kneser_ney import KneserNey
 
 
 @click.command()
