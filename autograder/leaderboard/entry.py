@@ -10,8 +10,8 @@ from autograder.models.record import Record
 class Entry:
     """A trained model that a student handed in, with its record and its evaluation, or the reason why it has none.
 
-    The problem of an entry to the speedrun may be shown to anyone: it holds no text that student code produced after
-    it read held-out text.
+    The problem of an entry to the speedrun may be shown to the class: it holds no text that student code produced
+    after it read held-out text.
     """
 
     student: str

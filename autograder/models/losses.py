@@ -62,7 +62,7 @@ def held_out_losses(
 def untrained_loss(twin: Student, model: Model, weights: Mapping[str, Tensor], text: HeldOutText, seed: int) -> float:
     """Compute the model's mean loss without learnt weights, on the first passages.
 
-    The weights are the initial ones, or the learnt numbers shuffled, whichever predict better. Call it after
+    The weights are the initial weights, or the learnt numbers shuffled, whichever predict better. Call it after
     ``held_out_losses``: the twin sees whole passages here.
 
     Args:

@@ -165,9 +165,7 @@ class KnownLanguage:
         for position, character in enumerate(text):
             probability = self.probabilities(state).get(character, 0.0)
             if probability == 0.0:
-                raise LanguageError(
-                    f"character {position}: {character!r} is not possible here; expected {state.skill}"
-                )
+                raise LanguageError(f"character {position}: {character!r} is not possible here; expected {state.skill}")
             yield -math.log(probability), state.skill
             state = self.advance(state, character)
 

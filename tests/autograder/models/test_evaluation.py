@@ -119,19 +119,19 @@ class Memory:
     def recall(self, tokens, vocab_size):
         found = torch.zeros(*tokens.shape, vocab_size)
         for row, text in enumerate(tokens.tolist()):
-            for place in range(len(text)):
-                if tuple(text[:place + 1]) in self.known:
-                    found[row, place, self.known[tuple(text[:place + 1])]] = 9
+            for index in range(len(text)):
+                if tuple(text[:index + 1]) in self.known:
+                    found[row, index, self.known[tuple(text[:index + 1])]] = 9
         for text in tokens.tolist():
-            for place in range(len(text) - 1):
-                self.known[tuple(text[:place + 1])] = text[place + 1]
+            for index in range(len(text) - 1):
+                self.known[tuple(text[:index + 1])] = text[index + 1]
         return found
 
     def first_seen(self, tokens, vocab_size):
         found = torch.zeros(*tokens.shape, vocab_size)
         for row, text in enumerate(tokens.tolist()):
-            for place in range(len(text) - 1):
-                found[row, place, self.known.setdefault(tuple(text[:place + 1]), text[place + 1])] = 9
+            for index in range(len(text) - 1):
+                found[row, index, self.known.setdefault(tuple(text[:index + 1]), text[index + 1])] = 9
         return found
 
 
@@ -222,11 +222,11 @@ def test_a_model_that_knows_the_held_out_text_is_detected(opened):
         f"\n\nKNOWN = {known}\nALPHABET = {language.alphabet!r}\n\n\ndef recall(tokens):\n"
         "    found = torch.zeros(*tokens.shape, len(ALPHABET))\n"
         "    for row, text in enumerate(tokens.tolist()):\n"
-        "        for place in range(len(text)):\n"
-        "            start = ''.join(ALPHABET[token] for token in text[:place + 1])\n"
-        "            for one in KNOWN:\n"
-        "                if one.startswith(start):\n"
-        "                    found[row, place, ALPHABET.index(one[place + 1])] += 1\n"
+        "        for index in range(len(text)):\n"
+        "            start = ''.join(ALPHABET[token] for token in text[:index + 1])\n"
+        "            for passage in KNOWN:\n"
+        "                if passage.startswith(start):\n"
+        "                    found[row, index, ALPHABET.index(passage[index + 1])] += 1\n"
         "    return (found + 1e-9).log()\n"
     )
     student = opened(old=LOGITS, new="return recall(tokens)", more=knowing)
