@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from autograder.base.results import CheckResult, Outcome
-from autograder.course.config import Check, Exercise
+from autograder.course.config import Check
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
@@ -69,14 +69,7 @@ def judge_stage(
     endings = _explain_our_errors(stage, endings, trusted, seed, attachments)
     named = _name_mistakes(records, endings, stage, trusted)
     return tuple(
-        _result(
-            check,
-            stage.spec.exercises[check.exercise],
-            records.get(check.id),
-            endings.get(check.id),
-            source,
-            named.get(check.id),
-        )
+        _result(stage, check, records.get(check.id), endings.get(check.id), source, named.get(check.id))
         for check in expected
     )
 
@@ -144,13 +137,14 @@ def _name_mistakes(
 
 
 def _result(
+    stage: StageFolders,
     check: Check,
-    exercise: Exercise,
     record: CheckRecord | None,
     ending: Ending | None,
     source: SourceMap,
     mistake: Mistake | None,
 ) -> CheckResult:
+    exercise = stage.spec.exercises[check.exercise]
     record, ending = record or CheckRecord(), ending or NO_RECORD
     result = CheckResult(
         id=check.id,

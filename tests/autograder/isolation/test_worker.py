@@ -289,7 +289,7 @@ def texts(word): return sum(word in item for item in gc.get_objects() if isinsta
 """
     student = load(spawn(), source)
     room = "autograder.isolation"
-    ours = "control executor guard lockdown pages preload readable serving sources syscalls template wire".split()
+    ours = "control executor guard huge_pages lockdown preload readable serving sources syscalls template wire".split()
     assert set(student.modules()) == {"autograder", room, *(f"{room}.{name}" for name in ours)}
     assert student.argv() == (["worker"], ["worker"], "/")
     assert not {"TOKEN", "SECRET", "USER", "PYTHONPATH"} & set(student.variables())

@@ -120,7 +120,7 @@ def _introduce(trainer: Trainer) -> None:
 
 def _parser(stage: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train.py", description="Train your GPT.", allow_abbrev=False)
-    parser.add_argument("--config", choices=CONFIGS, help="Recipe to start from (default: cpu).")
+    parser.add_argument("--config", choices=CONFIGS, help="Configuration to start from (default: cpu).")
     parser.add_argument("--speedrun", action="store_true", help="Train the model of speedrun.py.")
     parser.add_argument("--resume", action="store_true", help="Continue the stopped run.")
     parser.add_argument("--fresh", action="store_true", help="Start again and discard a stopped run.")
@@ -132,7 +132,7 @@ def _parser(stage: Path) -> argparse.ArgumentParser:
         "--threads",
         type=int,
         default=1,
-        help="Number of CPU threads; more than 1 only pays if no other program runs (default: 1).",
+        help="Number of CPU threads; use more than 1 only on an idle machine (default: 1).",
     )
     parser.add_argument(
         "--parts",

@@ -172,15 +172,15 @@ def _same_steps() -> bool:
     """Whether your AdamW and PyTorch's give the same weights after steps with changing gradients and rates."""
     weights = [nn.Parameter(torch.linspace(-1, 1, 30).reshape(5, 6)) for _ in range(2)]
     classes = gpt.AdamW, torch.optim.AdamW
-    optimizers = [
+    adamws = [
         make([{"params": [weight], "weight_decay": 0.1}], lr=0.1, betas=(0.9, 0.99))
         for make, weight in zip(classes, weights, strict=True)
     ]
     generator = torch.Generator().manual_seed(0)
     for step in range(5):
         gradient = torch.randn(5, 6, generator=generator)
-        for weight, optimizer in zip(weights, optimizers, strict=True):
+        for weight, adamw in zip(weights, adamws, strict=True):
             weight.grad = gradient.clone()
-            optimizer.param_groups[0]["lr"] = 0.1 / (step + 1)
-            optimizer.step()
+            adamw.param_groups[0]["lr"] = 0.1 / (step + 1)
+            adamw.step()
     return torch.allclose(*weights, rtol=TOLERANCE, atol=TOLERANCE)

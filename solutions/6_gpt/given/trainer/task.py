@@ -73,13 +73,13 @@ class CombinedOptimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Reset all gradients."""
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none)
+        for member in self.optimizers:
+            member.zero_grad(set_to_none)
 
     def step(self) -> None:
         """Update all weights."""
-        for optimizer in self.optimizers:
-            optimizer.step()
+        for member in self.optimizers:
+            member.step()
 
 
 def gpt_task(recipe: Recipe, corpus: Corpus, parts: str) -> Task:
