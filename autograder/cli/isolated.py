@@ -1,4 +1,4 @@
-"""Where student code runs for a command that measures: kept apart, and proved to be."""
+"""Where student code runs for a command that evaluates models: isolated, and the isolation is tested."""
 
 import sys
 

@@ -22,7 +22,7 @@ _MODULES = {
     "grade": "grade",
     "report": "output",
     "export": "output",
-    "measure": "measure",
+    "evaluate": "evaluate",
     "leaderboard": "leaderboard",
     "verify": "verify",
     "doctor": "doctor",
