@@ -22,6 +22,7 @@ from autograder.cli.shared import (
     unsafe_option,
     workers_option,
 )
+from autograder.course.check_locations import check_locations
 from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
@@ -110,7 +111,7 @@ def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console:
     reports = [result.report for result in graded]
     if options.json_file is not None:
         isolation = lowest_level(report.isolation for report in reports)
-        write_atomically(options.json_file, encode_results(reports, isolation))
+        write_atomically(options.json_file, encode_results(reports, isolation, check_locations(lab)))
     statistics = statistics_of(lab, reports, graded)
     if options.html_folder is not None:
         pages = write_student_pages(options.html_folder, lab, graded)

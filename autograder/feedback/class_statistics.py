@@ -19,20 +19,24 @@ BINS = 11  # tenths of the points, full marks apart
 
 _NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED)
 
+
 @dataclass(frozen=True)
 class CheckStatistics:
     """One check over the graded submissions in which at least one check of the stage ran.
 
     ``discrimination`` is the correlation between passing the check and the points of the stage's
-    other checks, from -1 to 1; None where it is undefined or too few submissions were made.
+    other checks, from -1 to 1; None where it is undefined or too few submissions were made. ``test``
+    is the file and line of the hidden test, or "" where it is unknown.
     """
 
+    id: str
     title: str
     exercise: str
     points: int
     bonus: bool
     outcomes: Mapping[Outcome, int]
     discrimination: float | None
+    test: str = ""
 
     @property
     def passed_share(self) -> float | None:
@@ -126,6 +130,7 @@ def class_statistics(
     *,
     sentences: Mapping[tuple[str, str], str] = {},
     late_days: Mapping[tuple[str, str], int] = {},
+    locations: Mapping[tuple[str, str], str] = {},
 ) -> ClassStatistics:
     """Work out a class's figures.
 
@@ -134,14 +139,17 @@ def class_statistics(
         config: titles, and the order of stages.
         sentences: stage and mistake id → what the mistake is (see ``mistake_sentences``); a mistake
             without one is described by the words that students read.
-        late_days: student and stage → days late, for those who were.
+        late_days: student and stage → days late, for late submissions alone.
+        locations: stage and check id → file and line of the hidden test.
     """
     table = {(report.student, report.stage): report for report in reports}
     students = tuple(dict.fromkeys(student for student, _ in table))
     seen = dict.fromkeys(stage for _, stage in table)
     order = list(dict.fromkeys([*(stage for stage in config.stages if stage in seen), *seen]))
     stages = tuple(
-        _stage(stage, config.stages.get(stage), [one for one in table.values() if one.stage == stage])
+        _stage(
+            stage, config.stages.get(stage), [report for report in table.values() if report.stage == stage], locations
+        )
         for stage in order
     )
     return ClassStatistics(
@@ -160,7 +168,12 @@ def mistake_sentences(lab: Lab) -> dict[tuple[str, str], str]:
     return {(stage.id, mistake.id): mistake.says for stage in lab.stages() for mistake in load_mistakes(stage)}
 
 
-def _stage(stage_id: str, stage: Stage | None, reports: Sequence[StageReport]) -> StageStatistics:
+def _stage(
+    stage_id: str,
+    stage: Stage | None,
+    reports: Sequence[StageReport],
+    locations: Mapping[tuple[str, str], str],
+) -> StageStatistics:
     graded = [report for report in reports if report.graded]
     ran = [report for report in graded if any(check.outcome not in _NOT_RUN for check in report.checks)]
     by_check: dict[str, list[tuple[CheckResult, int]]] = defaultdict(list)
@@ -175,19 +188,21 @@ def _stage(stage_id: str, stage: Stage | None, reports: Sequence[StageReport]) -
         scores=tuple(report.score for report in graded),
         ungraded=len(reports) - len(graded),
         ran=len(ran),
-        checks=tuple(_check(results) for results in by_check.values()),
+        checks=tuple(_check(results, locations.get((stage_id, id_), "")) for id_, results in by_check.items()),
     )
 
 
-def _check(results: Sequence[tuple[CheckResult, int]]) -> CheckStatistics:
+def _check(results: Sequence[tuple[CheckResult, int]], location: str) -> CheckStatistics:
     check = results[-1][0]
     return CheckStatistics(
+        id=check.id,
         title=check.title,
         exercise=check.exercise,
         points=check.points,
         bonus=check.bonus,
-        outcomes=Counter(one.outcome for one, _ in results),
-        discrimination=_discrimination([one.passed for one, _ in results], [others for _, others in results]),
+        outcomes=Counter(result.outcome for result, _ in results),
+        discrimination=_discrimination([result.passed for result, _ in results], [others for _, others in results]),
+        test=location,
     )
 
 
@@ -198,9 +213,7 @@ def _discrimination(passed: Sequence[bool], others: Sequence[int]) -> float | No
     return statistics.correlation([float(one) for one in passed], others)
 
 
-def _mistakes(
-    reports: Iterable[StageReport], sentences: Mapping[tuple[str, str], str]
-) -> Iterator[MistakeCount]:
+def _mistakes(reports: Iterable[StageReport], sentences: Mapping[tuple[str, str], str]) -> Iterator[MistakeCount]:
     students: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     words: dict[tuple[str, str], str] = {}
     for report in reports:

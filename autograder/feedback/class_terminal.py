@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.base.results import IsolationLevel
-from autograder.feedback.class_statistics import ClassStatistics, StageStatistics
+from autograder.feedback.class_statistics import CheckStatistics, ClassStatistics, StageStatistics
 from autograder.feedback.text import log_line
 
 _WARNING = "bold yellow"
@@ -119,15 +119,23 @@ def _stage_table(stages: Sequence[StageStatistics]) -> Table:
 
 
 def _check_table(stage: StageStatistics) -> Table:
-    table = _table("Check", title=f"Checks of {log_line(stage.id)}, {stage.ran} submissions")
+    title = f"Checks of {log_line(stage.id)}, {stage.ran} submissions"
+    folders = dict.fromkeys(check.test.rpartition("/")[0] for check in stage.checks if check.test)
+    table = _table("Check", title=f"{title}; hidden tests in {log_line(', '.join(folders))}" if folders else title)
     for heading in ("Points", "Passed", "Discrimination"):
         table.add_column(heading, justify="right", no_wrap=True)
     for check in stage.checks:
         passed = "–" if check.passed_share is None else f"{check.passed_share:.0%}"
         flag = f"{check.flag} " if check.flag else ""
         discrimination = Text.assemble((flag, _WARNING), _number(check.discrimination, 2))
-        table.add_row(Text(log_line(check.title)), str(check.points), passed, discrimination)
+        table.add_row(_check_name(check), str(check.points), passed, discrimination)
     return table
+
+
+def _check_name(check: CheckStatistics) -> Text:
+    """The title; below it the check's id and the file and line of its hidden test."""
+    file_and_line = log_line(check.test).rpartition("/")[2]
+    return Text.assemble(log_line(check.title), "\n", (f"{log_line(check.id)} {file_and_line}".rstrip(), "dim"))
 
 
 def _mistake_table(statistics: ClassStatistics) -> Table:

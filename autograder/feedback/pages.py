@@ -6,6 +6,7 @@ from pathlib import Path
 
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport
+from autograder.course.check_locations import check_locations
 from autograder.course.lab import Lab
 from autograder.course.policy import days_late
 from autograder.feedback.class_page import class_page
@@ -42,7 +43,13 @@ def statistics_of(lab: Lab, reports: Sequence[StageReport], graded: Sequence[Gra
     """A class's figures. Who was late is known where the hand-ins themselves are given too."""
     late = {(one.submission.student, one.submission.stage): _days_late(lab, one) for one in graded}
     late = {place: days for place, days in late.items() if days}
-    return class_statistics(reports, lab.config, sentences=mistake_sentences(lab), late_days=late)
+    return class_statistics(
+        reports,
+        lab.config,
+        sentences=mistake_sentences(lab),
+        late_days=late,
+        locations=check_locations(lab),
+    )
 
 
 def _days_late(lab: Lab, one: Graded) -> int:

@@ -16,11 +16,15 @@ CONFIG = Config(
             module="kernels",
             exercises={
                 "gaussian": Exercise(
-                    title="Kernel profiles", minutes=10, hints=_HINTS,
+                    title="Kernel profiles",
+                    minutes=10,
+                    hints=_HINTS,
                     checks={"test_gaussian_integrates_to_one": 2, "test_gaussian_is_even": 1},
                 ),
                 "nadaraya_watson": Exercise(
-                    title="A kernel-weighted average", minutes=20, hints=_HINTS,
+                    title="A kernel-weighted average",
+                    minutes=20,
+                    hints=_HINTS,
                     checks={"test_average_is_weighted": 3, "test_rows_sum_to_one": 2},
                 ),
             },
@@ -31,15 +35,22 @@ CONFIG = Config(
             needs=(KERNELS,),
             exercises={
                 "softmax": Exercise(
-                    title="A stable softmax", minutes=15, hints=_HINTS,
+                    title="A stable softmax",
+                    minutes=15,
+                    hints=_HINTS,
                     checks={"test_slices_sum_to_one": 2, "test_large_logits_stay_finite": 2},
                 ),
                 "scaled_dot_product_attention": Exercise(
-                    title="Attention", minutes=30, hints=_HINTS,
+                    title="Attention",
+                    minutes=30,
+                    hints=_HINTS,
                     checks={"test_scores_are_scaled": 3, "test_masked_keys_get_no_weight": 3},
                 ),
                 "blockwise_attention": Exercise(
-                    title="Attention in blocks", minutes=40, hints=_HINTS, bonus=True,
+                    title="Attention in blocks",
+                    minutes=40,
+                    hints=_HINTS,
+                    bonus=True,
                     checks={"test_blocks_change_nothing": 4},
                 ),
             },
@@ -116,6 +127,13 @@ TITLES = {
     "test_blocks_change_nothing": "blocks of any size give the same output",
 }
 
+# Stage and check → file and line of the hidden test: for instructors alone.
+LOCATIONS = {
+    (stage, check): f"tests/hidden/{stage}/test_{CONFIG.stages[stage].module}.py:{line}"
+    for stage in CONFIG.stages
+    for line, check in enumerate(CONFIG.stages[stage].check_ids, 7)
+}
+
 
 def make_report(
     student: str,
@@ -143,8 +161,13 @@ def make_report(
         for check in CONFIG.stages[stage].checks
     ]
     return StageReport(
-        student=student, stage=stage, checks=tuple(checks), isolation=isolation,
-        stand_ins=stand_ins, notes=notes, digest=f"sha256-of-{student}",
+        student=student,
+        stage=stage,
+        checks=tuple(checks),
+        isolation=isolation,
+        stand_ins=stand_ins,
+        notes=notes,
+        digest=f"sha256-of-{student}",
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hostile_text import ATTACKS, hostile_text
 from hypothesis import given, settings
 from page_reader import Element, assert_anchors, assert_inert, read_html
-from sample_reports import ATTENTION, CONFIG, KERNELS, WRONG, make_report, sample_class
+from sample_reports import ATTENTION, CONFIG, KERNELS, LOCATIONS, WRONG, make_report, sample_class
 
 from autograder.base.results import IsolationLevel, Outcome
 from autograder.feedback.class_page import class_page, histogram, outcome_bars
@@ -28,7 +28,7 @@ def part_of(page: str, name: str) -> Element:
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    statistics = class_statistics(sample_class(), CONFIG, late_days={("bo", ATTENTION): 2})
+    statistics = class_statistics(sample_class(), CONFIG, late_days={("bo", ATTENTION): 2}, locations=LOCATIONS)
     return class_page(statistics, {"ada": "students/ada.html"})
 
 
@@ -68,7 +68,22 @@ def test_mistakes_help_and_checks_are_listed(page):
     rows = [cells_of(row) for row in part_of(page, "help").find_all("tr")]
     assert rows[1:3] == [["dee", "1_kernels", "nothing was handed in"], ["2_attention", "nothing was handed in"]]
     scaled = next(row for row in part_of(page, "checks").find_all("tr") if "head size" in row.text)
-    assert squeezed(scaled) == "scores are scaled by the head size scaled_dot_product_attention 3 33 % –"
+    assert cells_of(scaled)[1:] == ["scaled_dot_product_attention", "3", "", "33 %", "–"]
+
+
+def test_a_check_shows_its_id_and_its_hidden_test_beside_the_title(page):
+    heads = [squeezed(row.find("th")) for row in part_of(page, "checks").find_all("tr") if row.find_all("td")]
+    assert (
+        "scores are scaled by the head size test_scores_are_scaled tests/hidden/2_attention/test_attention.py:9"
+        in heads
+    )
+    assert [head.split()[-1] for head in heads] == list(LOCATIONS.values())
+
+
+def test_a_check_without_a_known_test_still_shows_its_id():
+    page = class_page(class_statistics([make_report("ada", KERNELS)], CONFIG))
+    heads = [squeezed(row.find("th")) for row in part_of(page, "checks").find_all("tr") if row.find_all("td")]
+    assert heads[1] == "the profile is even test_gaussian_is_even"
 
 
 def test_figures_say_in_words_what_they_show(page):
@@ -83,7 +98,10 @@ def test_outcome_bars_fill_the_line_in_proportion():
     check = class_statistics(reports, CONFIG).stages[0].checks[0]
     bars = outcome_bars(check)
     assert [(bar.kind, bar.start, bar.size) for bar in bars] == [
-        ("good", 0, 75), ("bad", 75, 0), ("stop", 75, 25), ("open", 100, 0),
+        ("good", 0, 75),
+        ("bad", 75, 0),
+        ("stop", 75, 25),
+        ("open", 100, 0),
     ]
 
 
@@ -130,9 +148,10 @@ def test_cells_are_shaded_by_their_share_of_the_points():
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_attacks_are_shown_as_text(attack):
-    texts = dict.fromkeys(("title", "what", "where", "hint", "mistake", "exercise"), attack)
+    texts = dict.fromkeys(("id", "title", "what", "where", "hint", "mistake", "exercise"), attack)
     wrong = {"test_scores_are_scaled": {"outcome": Outcome.FAILED, **texts}}
-    statistics = class_statistics([make_report(attack, ATTENTION, wrong)], CONFIG)
+    locations = {(ATTENTION, attack): attack}
+    statistics = class_statistics([make_report(attack, ATTENTION, wrong)], CONFIG, locations=locations)
     page = class_page(statistics, {attack: attack.replace("\ud800", "")})
     root = read_html(page)
     assert_inert(root)

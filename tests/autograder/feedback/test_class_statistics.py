@@ -32,7 +32,8 @@ def class_of(*failures: set[str]):
 def test_scores_and_order_follow_grading_yml():
     statistics = class_statistics(reversed(sample_class()), CONFIG)
     assert [(stage.id, stage.points, stage.ungraded) for stage in statistics.stages] == [
-        (KERNELS, 8, 0), (ATTENTION, 10, 1),
+        (KERNELS, 8, 0),
+        (ATTENTION, 10, 1),
     ]
     assert sorted(statistics.stages[0].scores) == [0, 0, 6, 8, 8]
     assert statistics.stages[0].mean == pytest.approx(4.4)
@@ -92,9 +93,9 @@ def test_discrimination_is_the_item_rest_correlation(failures):
     counted = [check.id for check in spec.checks if not spec.exercises[check.exercise].bonus]
     for check, result in zip(CHECKS, stage.checks, strict=True):
         passed = np.array([check not in failed for failed in failures], float)
-        rest = np.array([
-            sum(points[one] for one in counted if one != check and one not in failed) for failed in failures
-        ], float)
+        rest = np.array(
+            [sum(points[one] for one in counted if one != check and one not in failed) for failed in failures], float
+        )
         if passed.std() == 0 or rest.std() == 0:
             assert result.discrimination is None
         else:
@@ -109,7 +110,7 @@ def test_few_submissions_have_no_discrimination():
 
 @pytest.mark.parametrize(("value", "flag"), [(None, ""), (0.5, ""), (0.2, ""), (0.19, "weak"), (-0.1, "reversed")])
 def test_a_check_that_tells_little_is_flagged(value, flag):
-    assert CheckStatistics("t", "e", 1, False, {}, value).flag == flag
+    assert CheckStatistics("test_t", "t", "e", 1, False, {}, value).flag == flag
 
 
 def test_mistakes_are_counted_once_per_student_and_most_common_first():

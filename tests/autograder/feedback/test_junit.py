@@ -20,7 +20,8 @@ def test_each_report_is_a_suite_and_each_check_a_case():
     assert [len(suite.findall("testcase")) for suite in suites] == [4, 5] * 5
     case = suites[1].findall("testcase")[2]
     assert (case.get("classname"), case.get("name")) == (
-        "2_attention.scaled_dot_product_attention", "scores are scaled by the head size",
+        "2_attention.scaled_dot_product_attention",
+        "scores are scaled by the head size",
     )
 
 
@@ -60,7 +61,13 @@ def assert_reads_back(text: str) -> None:
     report = make_report(text, ATTENTION, {"test_scores_are_scaled": {"outcome": Outcome.ERROR, **texts}})
     root = ElementTree.fromstring(junit([report]))
     assert {element.tag for element in root.iter()} <= {
-        "testsuites", "testsuite", "properties", "property", "testcase", "failure", "error",
+        "testsuites",
+        "testsuite",
+        "properties",
+        "property",
+        "testcase",
+        "failure",
+        "error",
     }
     assert root.find("testsuite").get("name") == f"{one_line(text)} · {ATTENTION}"
 

@@ -46,7 +46,11 @@ def test_points_stand_at_page_stage_exercise_and_check():
         "blockwise_attention Attention in blocks bonus 0 / 4",
     ]
     assert [squeezed(check.find(cls="score")) for check in attention.find_all("li", "check")] == [
-        "2 / 2", "0 / 2", "0 / 3", "0 / 3", "0 / 4",
+        "2 / 2",
+        "0 / 2",
+        "0 / 3",
+        "0 / 3",
+        "0 / 4",
     ]
 
 
@@ -72,7 +76,8 @@ def test_a_named_mistake_comes_before_the_checks_and_lists_what_it_explains():
     callout = page_of(make_report("ada", ATTENTION, wrong)).find("div", "callout")
     assert squeezed(callout.find("p", "mistake")) == SCALE_SENTENCE
     assert [squeezed(a) for a in callout.find_all("a")] == [
-        "scores are scaled by the head size", "masked keys get no weight",
+        "scores are scaled by the head size",
+        "masked keys get no weight",
     ]
 
 
@@ -91,7 +96,7 @@ def test_where_leads_to_the_line_and_the_line_back_to_the_check():
     "source",
     [
         SOURCE,
-        'x = f"{a!r:>{width}} {{}}" + \'\'\'\n\n two\n\'\'\' # end\ny = 1_000',
+        "x = f\"{a!r:>{width}} {{}}\" + '''\n\n two\n''' # end\ny = 1_000",
         "if a:\n        b\n    c  # a dedent that fits nowhere\nd = (",
         "x = 'not closed\n\ty = $ ? `",
         "",

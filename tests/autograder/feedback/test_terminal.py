@@ -13,6 +13,7 @@ from sample_reports import (
     ATTENTION,
     CONFIG,
     KERNELS,
+    LOCATIONS,
     SECRETS,
     WRONG,
     all_alike,
@@ -58,9 +59,14 @@ def test_a_failed_check_reads_like_the_template():
 
 def test_points_stand_per_stage_exercise_and_check():
     lines = lines_of(printed(print_report, make_report("ada", ATTENTION, WRONG)))
-    for line in ("ada · 2_attention 2 / 10", "softmax 2 / 4", "scaled_dot_product_attention 0 / 6",
-                 "✓ 2_attention · every slice sums to one 2 / 2", "blockwise_attention (bonus) 0 / 4",
-                 "○ 2_attention · blocks of any size give the same output 0 / 4"):
+    for line in (
+        "ada · 2_attention 2 / 10",
+        "softmax 2 / 4",
+        "scaled_dot_product_attention 0 / 6",
+        "✓ 2_attention · every slice sums to one 2 / 2",
+        "blockwise_attention (bonus) 0 / 4",
+        "○ 2_attention · blocks of any size give the same output 0 / 4",
+    ):
         assert line in lines
 
 
@@ -154,9 +160,25 @@ def test_grades_without_isolation_are_marked():
 
 def test_the_class_report_has_all_its_parts():
     text = " ".join(lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG), 120)))
-    for words in ("Distribution", "1_kernels 5 0 4.4 6.0 2 8", "scores are scaled by the head size 3 33% –",
-                  "Common mistakes", "divided by √d_head 2_attention 3", "dee 1_kernels nothing was handed in"):
+    for words in (
+        "Distribution",
+        "1_kernels 5 0 4.4 6.0 2 8",
+        "scores are scaled by the head size 3 33% –",
+        "Common mistakes",
+        "divided by √d_head 2_attention 3",
+        "dee 1_kernels nothing was handed in",
+    ):
         assert words in text
+
+
+def test_the_class_report_shows_the_id_and_the_hidden_test_of_each_check():
+    lines = lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG, locations=LOCATIONS), 120))
+    assert "Checks of 2_attention, 3 submissions; hidden tests in tests/hidden/2_attention" in lines
+    title = lines.index("scores are scaled by the head size 3 33% –")
+    assert lines[title + 1] == "test_scores_are_scaled test_attention.py:9"
+    without = lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG), 120))
+    assert "Checks of 2_attention, 3 submissions" in without
+    assert "test_scores_are_scaled" in without
 
 
 def test_an_empty_class_is_said_to_be_empty():
