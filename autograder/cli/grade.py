@@ -61,8 +61,18 @@ class GradeOptions:
 @click.option("--only-changed", is_flag=True, help="Reuse results of unchanged submissions even if the tests changed.")
 @click.option("--fresh", is_flag=True, help="Judge every submission again, whatever is stored.")
 @workers_option
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here.")
-@click.option("--html", "html_folder", type=click.Path(file_okay=False, path_type=Path), help="Write the pages here.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every check of every report to this file.",
+)
+@click.option(
+    "--html",
+    "html_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the class page and one page per student to this folder.",
+)
 @click.option(
     "--gradebook/--no-gradebook", default=True, show_default=True, help="File the scores in nbgrader's gradebook."
 )

@@ -21,7 +21,9 @@ _NOTHING_GRADED = "no submission has been graded yet: run `autograder grade PATH
 
 
 @click.command()
-@click.option("--html", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write class.html here.")
+@click.option(
+    "--html", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write class.html to this folder."
+)
 @pass_lab
 def report(option: LabOption, folder: Path | None) -> None:
     """Show scores, checks, common mistakes and students who may need help. For instructors only.
