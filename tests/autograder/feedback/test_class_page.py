@@ -1,4 +1,4 @@
-"""The instructor's page: every figure as words too, whatever names the class has."""
+"""The instructor's page: complete, every figure described in words, safe for any names."""
 
 import re
 
@@ -23,7 +23,7 @@ def cells_of(row: Element) -> list[str]:
 
 
 def part_of(page: str, name: str) -> Element:
-    return next(one for one in read_html(page).find_all("section") if one.attributes.get("id") == name)
+    return next(section for section in read_html(page).find_all("section") if section.attributes.get("id") == name)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_the_page_is_sound(page):
     assert "For instructors" in root.find("header").text
 
 
-def test_each_student_has_a_line_with_every_stage(page):
+def test_each_student_has_a_row_with_every_stage(page):
     rows = part_of(page, "scores").find("tbody").find_all("tr")
     assert [squeezed(row) for row in rows] == [
         "ada 8 2 10 / 18",
@@ -56,13 +56,13 @@ def test_only_students_with_a_page_have_a_link(page):
 
 
 @pytest.mark.parametrize("path", ["javascript:alert(1)", "a b/ü?.html#x", '"><script>'])
-def test_a_link_is_a_path_whatever_it_holds(path):
+def test_a_hostile_path_stays_a_path(path):
     root = read_html(class_page(class_statistics(sample_class(), CONFIG), {"ada": path}))
     assert_inert(root)
 
 
 def test_mistakes_help_and_checks_are_listed(page):
-    assert [squeezed(one.find("p")) for one in part_of(page, "mistakes").find_all("li")] == [
+    assert [squeezed(item.find("p")) for item in part_of(page, "mistakes").find_all("li")] == [
         "3 your output is what you get when the scores are not divided by √d_head 2_attention"
     ]
     rows = [cells_of(row) for row in part_of(page, "help").find_all("tr")]
@@ -86,13 +86,13 @@ def test_a_check_without_a_known_test_still_shows_its_id():
     assert heads[1] == "the profile is even test_gaussian_is_even"
 
 
-def test_figures_say_in_words_what_they_show(page):
-    figures = [one.attributes["aria-label"] for one in read_html(page).find_all("svg") if "role" in one.attributes]
+def test_figures_are_described_in_words(page):
+    figures = [svg.attributes["aria-label"] for svg in read_html(page).find_all("svg") if "role" in svg.attributes]
     assert "Scores in tenths of 8 points: 2 at 0–9 %, 1 at 70–79 %, 2 at full marks" in figures
     assert "1 passed, 2 wrong answer, 0 stopped: error, time or memory, 0 not attempted" in figures
 
 
-def test_outcome_bars_fill_the_line_in_proportion():
+def test_outcome_bars_are_proportional_to_the_counts():
     wrong = {"test_slices_sum_to_one": {"outcome": Outcome.TIMEOUT}}
     reports = [make_report("a"), make_report("b"), make_report("c"), make_report("d", ATTENTION, wrong)]
     check = class_statistics(reports, CONFIG).stages[0].checks[0]
@@ -124,11 +124,11 @@ def test_an_empty_class_and_a_perfect_class_have_pages():
     assert "0 students" in squeezed(empty)
     assert_anchors(empty)
     perfect = read_html(class_page(class_statistics([make_report("bo", KERNELS)], CONFIG)))
-    assert "Nobody" in perfect.text
-    assert "No failure was explained" in perfect.text
+    assert "None: every student handed in every stage" in perfect.text
+    assert "No named mistake explains a failure" in perfect.text
 
 
-def test_a_stage_of_extensions_alone_has_no_points_and_still_a_page():
+def test_a_stage_with_bonus_checks_alone_has_a_page():
     report = make_report("ada", ATTENTION)
     bonus = msgspec.structs.replace(report, checks=tuple(check for check in report.checks if check.bonus))
     page = class_page(class_statistics([bonus], CONFIG))

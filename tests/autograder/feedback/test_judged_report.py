@@ -1,4 +1,4 @@
-"""A report as the judge really makes it, shown in every form: the forms must understand its words."""
+"""A report from the real judge in every form: each form must parse the judge's texts."""
 
 import io
 
@@ -98,5 +98,5 @@ def test_the_class_page_names_each_hidden_test(lab, report):
 
 def test_the_class_page_counts_the_mistake_in_the_words_of_the_catalogue(lab, report):
     page = class_page(class_statistics([report], lab.config, sentences=mistake_sentences(lab)))
-    item = next(one for one in read_html(page).find_all("ul") if "mistakes" in one.classes)
+    item = next(items for items in read_html(page).find_all("ul") if "mistakes" in items.classes)
     assert " ".join(item.find("p").text.split()) == "1 2 is added to each element 1_tiny"

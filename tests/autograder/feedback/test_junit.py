@@ -1,4 +1,4 @@
-"""Reports as JUnit XML that any reader takes, whatever the texts hold."""
+"""Reports as JUnit XML: valid for any text, and complete."""
 
 from xml.etree import ElementTree
 
@@ -35,7 +35,7 @@ def test_counts_agree_with_the_cases():
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_only_a_passed_check_has_no_problem(outcome):
-    """Least of all is what was not attempted skipped: services count that as success."""
+    """A check that was not attempted is not skipped: services count a skipped test as a success."""
     raw = junit([make_report("ada", ATTENTION, {"test_slices_sum_to_one": {"outcome": outcome}})])
     case = ElementTree.fromstring(raw).find("testsuite/testcase")
     problems = [child.tag for child in case]
