@@ -5,7 +5,7 @@ score through the program. A score is an integer, all or nothing per check, and 
 ``Outcome.PASSED`` earns.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -119,9 +119,15 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         """Seconds the checks took, one after the other."""
         return sum(check.seconds for check in self.checks)
 
-    def to_builtins(self) -> dict[str, Any]:
-        """The report as JSON-ready data, derived scores written out."""
-        checks = [{**msgspec.to_builtins(check), "score": check.score} for check in self.checks]
+    def to_builtins(self, locations: Mapping[tuple[str, str], str] = {}) -> dict[str, Any]:
+        """The report as JSON-ready data, with derived scores and the hidden test of each check.
+
+        ``locations`` maps stage and check id to file and line of the hidden test.
+        """
+        checks = [
+            {**msgspec.to_builtins(check), "score": check.score, "test": locations.get((self.stage, check.id))}
+            for check in self.checks
+        ]
         return {
             "student": self.student,
             "stage": self.stage,
@@ -141,12 +147,21 @@ class ResultsFormatError(ValueError):
     """A results file is not ours, or of a version this program does not read."""
 
 
-def encode_results(reports: Iterable[StageReport], isolation: IsolationLevel) -> bytes:
-    """The JSON that ``autograder grade --json`` writes."""
+def encode_results(
+    reports: Iterable[StageReport], isolation: IsolationLevel, locations: Mapping[tuple[str, str], str] = {}
+) -> bytes:
+    """The JSON that ``autograder grade --json`` writes, for instructors.
+
+    Args:
+        reports: the reports to write.
+        isolation: the weakest level among them.
+        locations: stage and check id → file and line of the hidden test; the ``test`` of a check
+            without a location is null.
+    """
     document = {
         "format_version": FORMAT_VERSION,
         "isolation": isolation.value,
-        "reports": [report.to_builtins() for report in reports],
+        "reports": [report.to_builtins(locations) for report in reports],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 

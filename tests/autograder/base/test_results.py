@@ -65,8 +65,21 @@ def test_the_json_is_the_documented_one():
     assert {"student", "stage", "points", "score", "bonus", "graded", "stand_ins", "checks"} <= set(made)
     assert set(made["checks"][0]) == {
         *("id", "title", "exercise", "outcome", "points", "score", "bonus"),
-        *("what", "where", "hint", "mistake", "forbidden", "seconds"),
+        *("what", "where", "hint", "mistake", "forbidden", "seconds", "test"),
     }
+
+
+def test_the_json_names_the_hidden_test_of_a_check_where_it_is_known():
+    locations = {("1_tiny", "test_a"): "tests/hidden/1_tiny/test_tiny.py:7", ("2_tiny", "test_a"): "elsewhere:1"}
+    reports = [report(check())]
+
+    def test_of(encoded: bytes) -> str | None:
+        return msgspec.json.decode(encoded)["reports"][0]["checks"][0]["test"]
+
+    encoded = encode_results(reports, IsolationLevel.KERNEL, locations)
+    assert test_of(encoded) == "tests/hidden/1_tiny/test_tiny.py:7"
+    assert test_of(encode_results(reports, IsolationLevel.KERNEL)) is None
+    assert decode_results(encoded) == (IsolationLevel.KERNEL, reports)
 
 
 def test_a_forged_score_is_not_believed():
