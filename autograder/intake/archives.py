@@ -20,7 +20,7 @@ from autograder.intake.submission import (
     too_large,
     too_many_files,
 )
-from autograder.intake.tree import DEEPEST, MOST_ENTRIES, Entry, Tree, is_leftover
+from autograder.intake.tree import DEEPEST, MOST_ENTRIES, Tree, TreeEntry, is_leftover
 
 _MB = 1024 * 1024
 # Text packs to a fifth, rarely to a twentieth; what packs far better was made to hurt.
@@ -38,7 +38,7 @@ _CENTRAL_ENTRY = b"PK\x01\x02"
 
 
 @dataclass(frozen=True)
-class Limits:
+class ArchiveLimits:
     """What an archive may be. ``strict`` refuses it for one member that no honest archive has."""
 
     packed: int
@@ -47,9 +47,9 @@ class Limits:
     strict: bool
 
 
-HAND_IN = Limits(packed=50 * _MB, unpacked=200 * _MB, entries=MOST_ENTRIES, strict=True)
+HAND_IN = ArchiveLimits(packed=50 * _MB, unpacked=200 * _MB, entries=MOST_ENTRIES, strict=True)
 # A class's export: what one student put into it must not keep the others from being graded.
-EXPORT = Limits(packed=1024 * _MB, unpacked=2048 * _MB, entries=500_000, strict=False)
+EXPORT = ArchiveLimits(packed=1024 * _MB, unpacked=2048 * _MB, entries=500_000, strict=False)
 
 
 def archive_name(name: str) -> str | None:
@@ -61,7 +61,7 @@ def archive_name(name: str) -> str | None:
     return None
 
 
-def read_archive(name: str, raw: bytes, limits: Limits = HAND_IN) -> Tree:
+def read_archive(name: str, raw: bytes, limits: ArchiveLimits = HAND_IN) -> Tree:
     """The tree in an archive.
 
     Raises:
@@ -81,7 +81,7 @@ def _refused(name: str, what: str) -> RefusedError:
     return RefusedError(RefusalReason.ARCHIVE, name, what)
 
 
-def _read_zip(name: str, raw: bytes, limits: Limits) -> Tree:
+def _read_zip(name: str, raw: bytes, limits: ArchiveLimits) -> Tree:
     if raw.count(_CENTRAL_ENTRY) > limits.entries:
         raise too_many_files(name, limits.entries)
     try:
@@ -96,7 +96,7 @@ def _read_zip(name: str, raw: bytes, limits: Limits) -> Tree:
         path = _path(name, member.filename, limits)
         if path is None:
             continue
-        entry = Entry(member.is_dir(), _zip_time(member), _zip_reader(archive, member, path))
+        entry = TreeEntry(member.is_dir(), _zip_time(member), _zip_reader(archive, member, path))
         tree[path] = _once(tree, path, entry)
     return tree
 
@@ -131,7 +131,7 @@ def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
         return None
 
 
-def _read_tar(name: str, raw: bytes, limits: Limits) -> Tree:
+def _read_tar(name: str, raw: bytes, limits: ArchiveLimits) -> Tree:
     try:
         if not name.lower().endswith(".tar"):
             unpacked = _unzipped(raw, limits.unpacked)
@@ -159,7 +159,7 @@ def _unzipped(raw: bytes, limit: int) -> bytes:
     return bytes(unpacked)
 
 
-def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> Entry:
+def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> TreeEntry:
     def read(limit: int) -> bytes:
         if member.issym() or member.islnk():
             raise link(path)
@@ -177,16 +177,16 @@ def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> 
         modified = datetime.fromtimestamp(member.mtime).astimezone()
     except (ValueError, OverflowError, OSError):
         modified = None
-    return Entry(member.isdir(), modified, read)
+    return TreeEntry(member.isdir(), modified, read)
 
 
-def _refuse_bomb(name: str, unpacked: int, packed: int, limits: Limits) -> None:
+def _refuse_bomb(name: str, unpacked: int, packed: int, limits: ArchiveLimits) -> None:
     if unpacked > limits.unpacked or (unpacked > _RATIO_MATTERS_FROM and unpacked > _LARGEST_RATIO * packed):
         what = f"unpacks to more than {limits.unpacked // _MB} MB or was made to; hand in the lab's files only"
         raise RefusedError(RefusalReason.TOO_LARGE, name, what)
 
 
-def _path(archive: str, name: str, limits: Limits) -> str | None:
+def _path(archive: str, name: str, limits: ArchiveLimits) -> str | None:
     """A member's path in its archive; None for what is left out.
 
     Raises:
@@ -203,7 +203,7 @@ def _path(archive: str, name: str, limits: Limits) -> str | None:
     return path.as_posix()
 
 
-def _once(tree: Tree, path: str, entry: Entry) -> Entry:
+def _once(tree: Tree, path: str, entry: TreeEntry) -> TreeEntry:
     """The entry, or one that cannot be read where its path was seen before: which of two would be meant?"""
     if path not in tree or (entry.is_folder and tree[path].is_folder):
         return entry
@@ -211,7 +211,7 @@ def _once(tree: Tree, path: str, entry: Entry) -> Entry:
     def read(limit: int) -> bytes:
         raise RefusedError(RefusalReason.AMBIGUOUS, path, "is in the archive twice; make it again with one of them")
 
-    return Entry(False, entry.modified, read)
+    return TreeEntry(False, entry.modified, read)
 
 
 def _with_folders(tree: Tree) -> Tree:
@@ -220,5 +220,5 @@ def _with_folders(tree: Tree) -> Tree:
     for path in tree:
         for parent in PurePosixPath(path).parents:
             if parent.parts and parent.as_posix() not in whole:
-                whole[parent.as_posix()] = Entry(True, None, lambda limit: b"")
+                whole[parent.as_posix()] = TreeEntry(True, None, lambda limit: b"")
     return dict(sorted(whole.items()))

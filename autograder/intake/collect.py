@@ -64,13 +64,13 @@ def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSu
 def _is_owed(stage: StageFiles, own: frozenset[str], begun: frozenset[str]) -> bool:
     """Whether a student who handed in ``own``, in a class that has ``begun`` some stages, owes this one."""
     match stage.owed:
-        case Owed.NOBODY:
+        case Owed.NEVER:
             return False
-        case Owed.WHO_HAS_IT:
+        case Owed.IF_HANDED_IN:
             return stage.stage in own
-        case Owed.ALL_ONCE_BEGUN:
+        case Owed.ONCE_BEGUN:
             return stage.stage in begun
-        case Owed.ALL:
+        case Owed.ALWAYS:
             return True
 
 

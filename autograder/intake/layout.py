@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autograder.intake.archives import EXPORT, HAND_IN, archive_name, read_archive
 from autograder.intake.submission import IntakeError, RefusedError, StageFiles, link
-from autograder.intake.tree import Entry, Tree, below, read_folder, top_level
+from autograder.intake.tree import Tree, TreeEntry, below, read_folder, top_level
 
 # nbgrader's own folder of what was handed in.
 _SUBMITTED = "submitted"
@@ -78,7 +78,7 @@ def _in_folder(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
 def _stage_folder(path: Path) -> Tree:
     """STUDENT/STAGE as a tree that starts with STAGE: the student is one level up."""
     tree = {f"{path.name}/{name}": entry for name, entry in read_folder(path).items()}
-    return {path.name: Entry(True, None, lambda limit: b""), **tree}
+    return {path.name: TreeEntry(True, None, lambda limit: b""), **tree}
 
 
 def _students(top: Tree, folder: Callable[[str], HandIn]) -> list[HandIn]:
@@ -94,7 +94,7 @@ def _students(top: Tree, folder: Callable[[str], HandIn]) -> list[HandIn]:
     return students
 
 
-def _archive(name: str, entry: Entry) -> HandIn:
+def _archive(name: str, entry: TreeEntry) -> HandIn:
     return HandIn(_student_of(name), lambda: read_archive(name, entry.read(HAND_IN.packed)))
 
 

@@ -17,10 +17,10 @@ class IntakeError(Exception):
 class Owed(Enum):
     """From whom a stage is expected."""
 
-    NOBODY = "nobody"  # known, so that folders can be told apart, but not graded now
-    WHO_HAS_IT = "who has it"  # graded for the sake of later stages; not missed where it is not there
-    ALL_ONCE_BEGUN = "all once begun"  # a stage that nobody has handed in yet is no zero for the whole class
-    ALL = "all"
+    NEVER = "never"  # known, so that folders can be told apart, but not graded now
+    IF_HANDED_IN = "if handed in"  # graded for the sake of later stages; not missed where it is not there
+    ONCE_BEGUN = "once begun"  # a stage that nobody has handed in yet is no zero for the whole class
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class StageFiles:
 
     stage: str
     module: str
-    owed: Owed = Owed.ALL_ONCE_BEGUN
+    owed: Owed = Owed.ONCE_BEGUN
     attachments: tuple[tuple[str, int], ...] = ()  # names of further files, and the most MB of each
 
     @property

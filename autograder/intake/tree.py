@@ -16,7 +16,7 @@ _LEFTOVERS = frozenset({"__MACOSX", "__pycache__", "node_modules", "venv", "env"
 
 
 @dataclass(frozen=True)
-class Entry:
+class TreeEntry:
     """One file or folder. ``read(limit)`` gives a file's bytes.
 
     ``read`` raises ``RefusedError`` for whatever is no plain file of at most ``limit`` bytes.
@@ -29,7 +29,7 @@ class Entry:
 
 
 # Entries by their path below the root, with `/` between the parts.
-Tree = dict[str, Entry]
+Tree = dict[str, TreeEntry]
 
 
 def is_leftover(name: str) -> bool:
@@ -62,7 +62,7 @@ def read_folder(root: Path, *, depth: int = DEEPEST) -> Tree:
     return tree
 
 
-def _walk(root: Path, folder: str, depth: int) -> Iterator[tuple[str, Entry]]:
+def _walk(root: Path, folder: str, depth: int) -> Iterator[tuple[str, TreeEntry]]:
     try:
         with os.scandir(root / folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -73,7 +73,7 @@ def _walk(root: Path, folder: str, depth: int) -> Iterator[tuple[str, Entry]]:
             continue
         path = f"{folder}/{entry.name}" if folder else entry.name
         is_folder = entry.is_dir(follow_symlinks=False)
-        yield path, Entry(is_folder, _modified(entry), _reader(root, path), entry.is_symlink())
+        yield path, TreeEntry(is_folder, _modified(entry), _reader(root, path), entry.is_symlink())
         if is_folder and depth > 1:
             yield from _walk(root, path, depth - 1)
 

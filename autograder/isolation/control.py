@@ -23,7 +23,7 @@ class Started(msgspec.Struct, frozen=True, tag=True):
 
 
 class Fork(msgspec.Struct, frozen=True, tag=True):
-    """Fork a worker that may use this much; see ``process.Limits``."""
+    """Fork a worker that may use this much; see ``process.WorkerLimits``."""
 
     number: int
     memory_mb: int

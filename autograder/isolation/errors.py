@@ -10,7 +10,7 @@ from autograder.isolation.wire import ERROR_NAMES, ProtocolError
 
 
 @dataclass(frozen=True)
-class Frame:
+class TracebackFrame:
     """One line of the submission that an error passed through."""
 
     file: str
@@ -31,7 +31,7 @@ class SubmissionError(Exception):
         frames: the submission's lines that it passed through, outermost first.
     """
 
-    def __init__(self, type_name: str, message: str, frames: Sequence[Frame] = ()) -> None:
+    def __init__(self, type_name: str, message: str, frames: Sequence[TracebackFrame] = ()) -> None:
         self.type_name = type_name
         self.message = message
         self.frames = tuple(frames)
@@ -41,7 +41,7 @@ class SubmissionError(Exception):
         return f"{self.type_name}: {self.message}"
 
     @staticmethod
-    def of(type_name: str, message: str, frames: Sequence[Frame] = ()) -> "SubmissionError":
+    def of(type_name: str, message: str, frames: Sequence[TracebackFrame] = ()) -> "SubmissionError":
         """The error for a reported class name, as an instance of the builtin error where it is one."""
         return _BY_NAME.get(type_name, SubmissionError)(type_name, message, frames)
 
@@ -67,10 +67,10 @@ def value_of(answer: Any) -> Any:
     raise ProtocolError("neither a value nor an error")
 
 
-def _frame(place: Any) -> Frame:
+def _frame(place: Any) -> TracebackFrame:
     match place:
         case (str(file), int(line), str(function)):
-            return Frame(file[:100], line, function[:100])
+            return TracebackFrame(file[:100], line, function[:100])
     raise ProtocolError("a place that is none")
 
 

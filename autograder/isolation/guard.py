@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import torch
 from torch._C import DispatchKey
 
-Place = tuple[str, int, str]  # file, line, function
+CallSite = tuple[str, int, str]  # file, line, function
 
 _MOST_KEPT = 20
 # Held here: the submission may put something else in its place.
@@ -33,7 +33,7 @@ _COMPOSITE = DispatchKey.CompositeImplicitAutograd
 _ABOVE_COMPOSITE = ("AutogradCPU", "AutogradMeta", "CPU")
 
 
-class ForbiddenCall(Exception):
+class ForbiddenCallError(Exception):
     """The submission called what the exercise forbids."""
 
 
@@ -50,7 +50,7 @@ class Guard:
         self._others = frozenset(others)
         self._watching = False
         self._undo: list[Callable[[], None]] = []
-        self._refusals: dict[tuple[str, Place], None] = {}
+        self._refusals: dict[tuple[str, CallSite], None] = {}
 
     @property
     def refusals(self) -> list[tuple[str, str, int, str]]:
@@ -92,7 +92,7 @@ class Guard:
         if self._watching and (place := self._place(_frame_at(2))) is not None:
             self._refuse(name, place)
 
-    def _place(self, frame: FrameType | None) -> Place | None:
+    def _place(self, frame: FrameType | None) -> CallSite | None:
         """Where the guarded file made this call; None when another of the submission's files did.
 
         A call that comes from neither is one of a function that the submission calls its own, as in
@@ -107,10 +107,10 @@ class Guard:
             frame = frame.f_back
         return "", 0, ""
 
-    def _refuse(self, name: str, place: Place) -> NoReturn:
+    def _refuse(self, name: str, place: CallSite) -> NoReturn:
         if len(self._refusals) < _MOST_KEPT:
             self._refusals[name, place] = None
-        raise ForbiddenCall(f"{name} may not be used in this exercise")
+        raise ForbiddenCallError(f"{name} may not be used in this exercise")
 
     def _replace(self, name: str) -> None:
         """Put a function that looks first in the place of a function, or of a class's ``__init__``."""

@@ -17,14 +17,14 @@ from autograder.isolation.control import Control, End, Ended, Failed, Fork, Fork
 from autograder.isolation.errors import IsolationUnavailable, TemplateError
 from autograder.isolation.launch import available_levels, layers_of, start_program
 from autograder.isolation.lockdown import Layer
-from autograder.isolation.worker import Limits, Worker
+from autograder.isolation.worker import Worker, WorkerLimits
 
-__all__ = ["IsolationUnavailable", "Limits", "Template", "TemplateError", "Worker"]
+__all__ = ["IsolationUnavailable", "Template", "TemplateError", "Worker", "WorkerLimits"]
 
 # How long the template may take to import torch, on a cold disk; and to fork, on a machine that swaps.
 START_SECONDS = 300.0
 FORK_SECONDS = 60.0
-_USUAL_LIMITS = Limits()
+_USUAL_LIMITS = WorkerLimits()
 
 
 class Template:
@@ -91,7 +91,7 @@ class Template:
         """Start a template whose workers are held to their limits, and not locked."""
         return cls(IsolationLevel.NONE, layers_of(IsolationLevel.NONE))
 
-    def spawn(self, limits: Limits = _USUAL_LIMITS) -> Worker:
+    def spawn(self, limits: WorkerLimits = _USUAL_LIMITS) -> Worker:
         """A fresh worker, nothing loaded.
 
         Raises:

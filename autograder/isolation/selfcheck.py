@@ -14,11 +14,11 @@ from pathlib import Path
 from autograder.base.results import IsolationLevel
 from autograder.isolation import escape_attempts, launch
 from autograder.isolation.errors import WorkerDied
-from autograder.isolation.process import Limits, Template, Worker
+from autograder.isolation.process import Template, Worker, WorkerLimits
 from autograder.isolation.syscalls import call_number
 from autograder.isolation.wire import Reference
 
-_LIMITS = Limits(memory_mb=256)
+_LIMITS = WorkerLimits(memory_mb=256)
 _TOO_MUCH_MEMORY = 512 << 20
 _CALLS = ("ptrace", "process_vm_readv", "io_uring_setup", "unshare", "keyctl")
 
@@ -58,10 +58,7 @@ def self_check(template: Template) -> list[Probe]:
     with _setting() as setting:
         without = _attempts_without_isolation(setting)
         within = dict(_attempts_within(template, setting))
-    return [
-        _probe(name, stopped_by, without.get(name, "it was not tried"))
-        for name, stopped_by in within.items()
-    ]
+    return [_probe(name, stopped_by, without.get(name, "it was not tried")) for name, stopped_by in within.items()]
 
 
 def proven_level(template: Template, probes: list[Probe]) -> IsolationLevel:

@@ -57,7 +57,7 @@ class _Spare:
     descriptors: list[int]
 
 
-class _Template:
+class _TemplateProcess:
     def __init__(self, control: Control, layers: frozenset[Layer], sites: Iterable[str]) -> None:
         self._control = control
         self._layers = layers
@@ -225,7 +225,7 @@ def main(descriptor: int, layers: str, sites: list[str]) -> None:
         preload()
         hide_origin()
         remember_library()
-        template = _Template(control, frozenset(map(Layer, filter(None, layers.split(",")))), sites)
+        template = _TemplateProcess(control, frozenset(map(Layer, filter(None, layers.split(",")))), sites)
         threads = len(list(_threads()))
     except Exception:
         control.send(Failed(0, traceback.format_exc(limit=-3)))

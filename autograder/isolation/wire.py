@@ -148,7 +148,7 @@ def encode(number: int, body: object, caps: Caps) -> list[bytes | memoryview]:
         TypeError: the body holds something that cannot travel.
         ProtocolError: the frame is larger than its reader accepts.
     """
-    frame = _Frame(caps)
+    frame = _BodyEncoder(caps)
     packed = _encoder.encode(frame.plain(body))
     header = _encoder.encode(_Header(number, msgspec.Raw(packed), frame.metas))
     if len(header) > caps.header:
@@ -162,7 +162,7 @@ def encode(number: int, body: object, caps: Caps) -> list[bytes | memoryview]:
     return [first, *frame.pieces]
 
 
-class _Frame:
+class _BodyEncoder:
     """A body on its way out: values become what msgpack holds, tensors are set aside."""
 
     def __init__(self, caps: Caps) -> None:
@@ -292,7 +292,7 @@ def decode(read: Callable[[memoryview], None], caps: Caps) -> tuple[int, Any]:
         buffers.append(buffer)
 
     def body() -> Any:
-        value = _Body(list(map(_rebuild, header.tensors, buffers)), caps).decode(header.body)
+        value = _BodyDecoder(list(map(_rebuild, header.tensors, buffers)), caps).decode(header.body)
         _check_nodes(value, caps)
         return value
 
@@ -349,7 +349,7 @@ def _rebuild(meta: _Meta, raw: "np.ndarray[Any, Any]") -> "torch.Tensor | np.nda
     return tensor.requires_grad_() if meta.leaf else tensor
 
 
-class _Body:
+class _BodyDecoder:
     """A body on its way in. Each tensor may be named once."""
 
     def __init__(self, tensors: list[Any], caps: Caps) -> None:

@@ -24,7 +24,7 @@ LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Limits:
+class WorkerLimits:
     """What one worker may use.
 
     Attributes:
@@ -51,7 +51,7 @@ class Worker:
     """
 
     def __init__(
-        self, pid: int, descriptors: list[int], limits: Limits, exit_code_of: Callable[[int], int | None]
+        self, pid: int, descriptors: list[int], limits: WorkerLimits, exit_code_of: Callable[[int], int | None]
     ) -> None:
         channel, output, *pidfd = descriptors
         self._exit_code_of = exit_code_of

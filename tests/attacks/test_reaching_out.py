@@ -11,7 +11,7 @@ from autograder.base.results import IsolationLevel
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.launch import available_levels
 from autograder.isolation.lockdown import Layer
-from autograder.isolation.process import Limits, Template, Worker
+from autograder.isolation.process import Template, Worker, WorkerLimits
 from autograder.isolation.wire import Reference
 
 SOURCE = Path(reaching_out.__file__).read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ ATTACKS = [
     for name, function in inspect.getmembers(reaching_out, inspect.isfunction)
     if list(inspect.signature(function).parameters) == ["target"]
 ]
-LIMITS = Limits(call_cpu_seconds=5, worker_cpu_seconds=20, memory_mb=300, reply_mb=4)
+LIMITS = WorkerLimits(call_cpu_seconds=5, worker_cpu_seconds=20, memory_mb=300, reply_mb=4)
 
 # Looking only: without namespaces the kernel lets every process read another's clock and see its own folder of files.
 NEEDS_NAMESPACES = {"learn_the_clock_of_the_judge"}

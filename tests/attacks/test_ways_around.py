@@ -12,7 +12,7 @@ from ways_around import ATTENTION, ATTENTION_WAYS, HONEST, SOFTMAX, SOFTMAX_WAYS
 from autograder.course.config import Exercise, Stage
 from autograder.course.forbidden import FORBIDDABLE
 from autograder.isolation.errors import SubmissionError
-from autograder.isolation.process import Limits, Template
+from autograder.isolation.process import Template, WorkerLimits
 from autograder.isolation.proxy import Student
 from autograder.judge.evidence import forbidden_call_notes
 
@@ -20,7 +20,7 @@ EARLIER = """
 from torch.nn.functional import scaled_dot_product_attention
 def attention(q): return scaled_dot_product_attention(q, q, q)
 """
-LIMITS = Limits(call_cpu_seconds=5, worker_cpu_seconds=20, memory_mb=400, reply_mb=4)
+LIMITS = WorkerLimits(call_cpu_seconds=5, worker_cpu_seconds=20, memory_mb=400, reply_mb=4)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from hand_ins import lay_out, refusal, taken, tarred, zipped, zipped_link
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.intake.archives import EXPORT, HAND_IN, Limits, archive_name, read_archive
+from autograder.intake.archives import EXPORT, HAND_IN, ArchiveLimits, archive_name, read_archive
 from autograder.intake.submission import RefusedError
 
 MODULE = "2_attention/attention.py"
@@ -148,7 +148,7 @@ def test_a_path_of_thousands_of_folders_costs_no_memory(peak, name, pack):
     assert set(tree) == {"2_attention", MODULE}
 
 
-SMALL = Limits(packed=10_000, unpacked=20_000, entries=3, strict=True)
+SMALL = ArchiveLimits(packed=10_000, unpacked=20_000, entries=3, strict=True)
 
 
 @pytest.mark.parametrize(("name", "pack"), [("ada.zip", zipped), ("ada.tar.gz", tarred)])
@@ -192,7 +192,7 @@ def pack(names: list[str], content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def problem_of(name: str, raw: bytes, limits: Limits = HAND_IN) -> str:
+def problem_of(name: str, raw: bytes, limits: ArchiveLimits = HAND_IN) -> str:
     """Why an archive is refused; empty where it gives a tree, which is then as it should be.
 
     Every path stays inside, lies in folders that exist, and reads within the limit or is refused.

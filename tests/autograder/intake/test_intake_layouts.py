@@ -219,7 +219,7 @@ def test_a_stage_that_nobody_has_begun_is_owed_by_nobody(tmp_path):
 
 def test_a_stage_that_is_owed_by_all_is_missing_where_it_was_not_handed_in(tmp_path):
     lay_out(tmp_path, {f"ada/{ONE}/kernels.py": "a = 1\n"})
-    stages = [StageFiles(ONE, "kernels", Owed.NOBODY), StageFiles(TWO, "attention", Owed.ALL)]
+    stages = [StageFiles(ONE, "kernels", Owed.NEVER), StageFiles(TWO, "attention", Owed.ALWAYS)]
     for path in (tmp_path, tmp_path / "ada"):
         (one,) = take_in([path], stages)
         assert (one.student, one.stage, refusal(one)[0]) == ("ada", TWO, "MISSING")

@@ -13,11 +13,11 @@ import torch
 from workers import load
 
 from autograder.isolation.errors import DeathReason, WorkerDied
-from autograder.isolation.process import Limits
+from autograder.isolation.process import WorkerLimits
 from autograder.isolation.process_clock import WatchedProcess
 from autograder.isolation.stream import Deadline
 
-SHORT = Limits(call_cpu_seconds=0.3, worker_cpu_seconds=0.8, memory_mb=400)
+SHORT = WorkerLimits(call_cpu_seconds=0.3, worker_cpu_seconds=0.8, memory_mb=400)
 
 
 def death_after(call, calls: int) -> WorkerDied:
@@ -85,12 +85,12 @@ def f():
 
 
 def test_many_short_sleeps_share_one_budget(spawn):
-    student = load(spawn(Limits(0.1, 0.2, 400)), "import time\ndef f(): time.sleep(0.3)")
+    student = load(spawn(WorkerLimits(0.1, 0.2, 400)), "import time\ndef f(): time.sleep(0.3)")
     assert death_after(student.f, calls=20).reason is DeathReason.TIMEOUT
 
 
 def test_time_between_calls_does_not_count(spawn):
-    student = load(spawn(Limits(0.2, 0.2, 400)), "def f(): return 1")
+    student = load(spawn(WorkerLimits(0.2, 0.2, 400)), "def f(): return 1")
     time.sleep(1.0)  # longer than all the time the worker has
     assert student.f() == 1
 

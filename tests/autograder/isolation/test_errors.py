@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workers import load
 
-from autograder.isolation.errors import Frame, SubmissionError, value_of
+from autograder.isolation.errors import SubmissionError, TracebackFrame, value_of
 from autograder.isolation.executor import Executor
 from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, ProtocolError, Reference
 
@@ -48,20 +48,20 @@ def test_an_outcome_of_pytest_is_a_plain_error_of_the_submission():
 
 
 def test_torchs_memory_errors_are_memory_errors():
-    error = error_of("def f(): raise RuntimeError(\"DefaultCPUAllocator: can't allocate memory\")")
+    error = error_of('def f(): raise RuntimeError("DefaultCPUAllocator: can\'t allocate memory")')
     assert isinstance(error, MemoryError)
 
 
 def test_places_are_lines_of_the_submission_alone():
     error = error_of("import json\ndef g():\n    json.loads('?')\ndef f():\n    g()")
-    assert error.frames == (Frame("submission.py", 5, "f"), Frame("submission.py", 3, "g"))
+    assert error.frames == (TracebackFrame("submission.py", 5, "f"), TracebackFrame("submission.py", 3, "g"))
 
 
 def test_a_syntax_error_has_a_place():
     executor = Executor()
     with pytest.raises(SyntaxError) as caught:
         value_of(executor.answer("load", {"modules": {"m": "x = 1\ny = = 2\n"}, "main": "m"}))
-    assert caught.value.frames[-1] == Frame("m.py", 2, "")
+    assert caught.value.frames[-1] == TracebackFrame("m.py", 2, "")
 
 
 def test_a_long_text_is_cut():
@@ -82,7 +82,7 @@ def test_errors_cross_from_a_worker(spawn):
     with pytest.raises(IndexError, match="out of range") as caught:
         student.f(3)
     assert isinstance(caught.value, SubmissionError)
-    assert caught.value.frames == (Frame("submission.py", 2, "f"),)
+    assert caught.value.frames == (TracebackFrame("submission.py", 2, "f"),)
 
 
 def test_what_reads_like_an_answer_of_another_kind_is_none():

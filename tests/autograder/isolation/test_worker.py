@@ -6,11 +6,11 @@ from processes import wait_until_gone
 from workers import SMALL, load
 
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
-from autograder.isolation.process import Limits
+from autograder.isolation.process import WorkerLimits
 from autograder.isolation.proxy import RemoteObject
 
 
-def death_of(spawn, body: str, limits: Limits = SMALL) -> WorkerDied:
+def death_of(spawn, body: str, limits: WorkerLimits = SMALL) -> WorkerDied:
     """How a worker ends whose function has this body."""
     student = load(spawn(limits), f"import os, sys, torch\ndef f():\n    {body}\n")
     with pytest.raises(WorkerDied) as caught:

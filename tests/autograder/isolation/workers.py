@@ -6,13 +6,13 @@ import pytest
 
 from autograder.base.results import IsolationLevel
 from autograder.isolation.launch import available_levels
-from autograder.isolation.process import Limits, Template, Worker
+from autograder.isolation.process import Template, Worker, WorkerLimits
 from autograder.isolation.proxy import Student
 
 OpenWorker = Callable[..., Worker]
 
 # Small enough for tests to reach, large enough for torch.
-SMALL = Limits(call_cpu_seconds=5.0, worker_cpu_seconds=20.0, memory_mb=400, reply_mb=4)
+SMALL = WorkerLimits(call_cpu_seconds=5.0, worker_cpu_seconds=20.0, memory_mb=400, reply_mb=4)
 
 
 def require(level: IsolationLevel) -> None:
@@ -31,7 +31,7 @@ def open_workers(template: Template) -> tuple[OpenWorker, list[Worker]]:
     """A function that spawns workers, and the list of those that it has spawned."""
     spawned: list[Worker] = []
 
-    def spawn(limits: Limits = SMALL) -> Worker:
+    def spawn(limits: WorkerLimits = SMALL) -> Worker:
         spawned.append(template.spawn(limits))
         return spawned[-1]
 
