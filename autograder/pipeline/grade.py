@@ -142,7 +142,7 @@ class Grader:
             # What somebody handed in before is not undone by a folder that does not hold it.
             return ("not in this hand-in: the earlier result stands",)
         most = self._lab.config.policies.attempts
-        if most and submission.digest not in stored.attempts and len(stored.attempts) >= most:
+        if most is not None and submission.digest not in stored.attempts and len(stored.attempts) >= most:
             return (f"{most} attempts count, and were made: the earlier result stands",)
         return None
 
