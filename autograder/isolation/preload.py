@@ -43,7 +43,7 @@ def preload() -> None:
     # back to slower code that rounds differently.
     torch.backends.cpu.get_cpu_capability()
     import_rest_of_torch()
-    # Wrapping the first kernel is slower than wrapping later ones.
+    # Wrapping the first kernel is slower than wrapping later kernels.
     guard = Guard("", ())
     guard.install({"torch.softmax": ["_softmax"]})
     guard.remove()

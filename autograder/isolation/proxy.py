@@ -1,4 +1,4 @@
-"""The judge's view of a submission: remote functions and objects with the syntax of local ones.
+"""The judge's view of a submission: remote functions and objects, used like local functions and objects.
 
 ``student.softmax(x, dim=-1)`` calls the submission's ``softmax``; ``student.Encoder(2, 16)`` creates a
 module in the submission's process. Autograd works across the boundary: gradients of the outputs reach
