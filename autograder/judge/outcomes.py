@@ -8,7 +8,7 @@ import pytest
 
 from autograder.base.errors import AttachmentError
 from autograder.base.results import Outcome
-from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
+from autograder.isolation.errors import DeathReason, SubmissionError, TracebackFrame, WorkerDied
 from autograder.judge.attachments import NotHandedIn
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
@@ -87,7 +87,7 @@ class SourceMap:
         """The innermost line of the student's file that the error passed through."""
         return self.of_frames(error.frames)
 
-    def of_frames(self, frames: Sequence[Frame]) -> SourceLocation | None:
+    def of_frames(self, frames: Sequence[TracebackFrame]) -> SourceLocation | None:
         """The innermost line of the student's file among these.
 
         Lines and names come from the student's process: a line is held to the file, a name to the

@@ -7,7 +7,7 @@ from autograder.base.text import printable
 from autograder.course.lab import Lab, StageFolders
 from autograder.intake import RefusedError, StageSubmission
 from autograder.isolation.errors import SubmissionError, WorkerDied
-from autograder.isolation.process import Limits, Template
+from autograder.isolation.process import Template, WorkerLimits
 from autograder.isolation.proxy import Student
 from autograder.isolation.worker import Worker
 from autograder.leaderboard.entry import Entry
@@ -18,7 +18,7 @@ from autograder.pipeline.fingerprint import class_secret, course_secret
 from autograder.pipeline.stand_ins import modules_for
 
 # The largest model reads the held-out text twice in about twenty seconds of CPU time.
-LIMITS = Limits(call_cpu_seconds=15.0, worker_cpu_seconds=120.0)
+LIMITS = WorkerLimits(call_cpu_seconds=15.0, worker_cpu_seconds=120.0)
 LONGEST_PROBLEM = 300
 
 

@@ -14,7 +14,7 @@ from autograder.base.results import IsolationLevel
 from autograder.course.lab import Lab
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.in_process import InProcessSession
-from autograder.isolation.process import Limits, Template
+from autograder.isolation.process import Template, WorkerLimits
 from autograder.isolation.proxy import Student
 from autograder.models import TrainedModelError, evaluate_gpt
 from autograder.models.corpora.known_language import KnownLanguage, Skill
@@ -256,7 +256,7 @@ def spawn_twins(template, modules) -> Iterator[Open]:
 
     def spawn(**changes: str) -> Twins:
         for _ in range(2):
-            worker = template.spawn(Limits(call_cpu_seconds=1.0))
+            worker = template.spawn(WorkerLimits(call_cpu_seconds=1.0))
             workers.append(worker)
             worker.request("load", modules={**modules, "gpt": changed(modules["gpt"], **changes)}, main="gpt")
         return Student(workers[0]), Student(workers[1])
