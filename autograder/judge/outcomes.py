@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from autograder.base.errors import AttachmentError
 from autograder.base.results import Outcome
-from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
+from autograder.isolation.errors import DeathReason, SubmissionError, TracebackFrame, WorkerDied
 from autograder.judge.attachments import NotHandedIn
 from autograder.judge.recorder import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
-from autograder.models import TrainedModelError
 
 _DEATHS = {
     DeathReason.TIMEOUT: (Outcome.TIMEOUT, "it used up its computing time"),
@@ -87,7 +87,7 @@ class SourceMap:
         """The innermost line of the student's file that the error passed through."""
         return self.of_frames(error.frames)
 
-    def of_frames(self, frames: Sequence[Frame]) -> SourceLocation | None:
+    def of_frames(self, frames: Sequence[TracebackFrame]) -> SourceLocation | None:
         """The innermost line of the student's file among these.
 
         Lines and names come from the student's process: a line is held to the file, a name to the
@@ -111,7 +111,7 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
         return Ending(Outcome.FAILED, error.what, place)
     if isinstance(error, NotHandedIn):
         return Ending(Outcome.NOT_ATTEMPTED, str(error), SourceLocation(error.file))
-    if isinstance(error, TrainedModelError):
+    if isinstance(error, AttachmentError):
         return Ending(Outcome.FAILED, str(error))
     if isinstance(error, WorkerDied):
         return Ending(*_DEATHS[error.reason])

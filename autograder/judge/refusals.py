@@ -10,7 +10,7 @@ import msgspec
 from autograder.base.results import Outcome
 from autograder.course.config import Stage
 from autograder.course.forbidden import FORBIDDABLE, short_name
-from autograder.isolation.errors import Frame, SubmissionError, WorkerDied
+from autograder.isolation.errors import SubmissionError, TracebackFrame, WorkerDied
 from autograder.isolation.worker import Worker
 from autograder.judge.outcomes import Ending, SourceMap
 from autograder.judge.recorder import Session, close
@@ -23,7 +23,7 @@ class Refusal:
     """A forbidden call, as the process of the submission tells it."""
 
     name: str
-    frame: Frame
+    frame: TracebackFrame
 
 
 class Refusals:
@@ -127,4 +127,4 @@ class _Watched:
             told = []  # a process that is gone, or talks nonsense, has failed the check by that
         finally:
             close(self._session)
-        self._found += [Refusal(name, Frame(file, line, function)) for name, file, line, function in told]
+        self._found += [Refusal(name, TracebackFrame(file, line, function)) for name, file, line, function in told]

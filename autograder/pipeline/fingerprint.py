@@ -43,7 +43,7 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
 
 def _what_counts(stage: Stage) -> Stage:
     """The stage without what changes a score's worth or its looks, but not the score."""
-    return msgspec.structs.replace(stage, title="", due=None, questions={}, entries={})
+    return msgspec.structs.replace(stage, title="", due=None, questions={}, entries={}, speedrun=None)
 
 
 def _own_program() -> list[Path]:

@@ -212,9 +212,9 @@ def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
     by all, and those that they build on are taken along where a student has them.
     """
     asked = [lab.stage(stage_id) for stage_id in stage_ids]
-    owed = {needed.id: Owed.WHO_HAS_IT for stage in asked for needed in needed_stages(lab, stage)}
-    owed |= {stage.id: Owed.ALL for stage in asked}
-    otherwise = Owed.NOBODY if asked else Owed.ALL_ONCE_BEGUN
+    owed = {needed.id: Owed.IF_HANDED_IN for stage in asked for needed in needed_stages(lab, stage)}
+    owed |= {stage.id: Owed.ALWAYS for stage in asked}
+    otherwise = Owed.NEVER if asked else Owed.ONCE_BEGUN
     return [
         StageFiles(stage.id, stage.spec.module, owed.get(stage.id, otherwise), tuple(stage.spec.attachments.items()))
         for stage in lab.stages()

@@ -53,7 +53,7 @@ LOGITS = "return self.output_proj(self.decoder(x, memory, memory_mask=readable))
 ENCODER_MASK = "real = (source != self.pad_id)[:, None, :]"
 LENGTH_LIMIT = "if length > self.max_length:"
 SHIFTED = "return torch.cat((start, tokens[..., :-1]), dim=-1)"
-COUNTED = "counted = (targets != pad_id) & (targets != -100)"
+COUNTED = "counted = (targets != pad_id) & (targets != IGNORE_INDEX)"
 MEAN_LOSS = "return losses.sum() / counted.sum().clamp(min=1)"
 LOSSES = "losses = -(1 - smoothing) * of_target - smoothing * log_probabilities.mean(dim=-1)"
 LIKELIEST_TOKEN = "likeliest = model.decode(target, memory, source)[:, -1].argmax(dim=-1)"
@@ -780,7 +780,9 @@ MISTAKES = {
             "ended = ended | (token == end_id)",
             "ended = ended | (token == end_id) | (target == model.pad_id).any(dim=1)",
         ),
-        mistake("greedy_leaves_eval", "the model is left in eval mode", DECODE_RESULT, "    return target[:, 1:]"),
+        mistake(
+            "greedy_leaves_eval", "the model is left in eval mode", DECODE_RESULT, "    pass\n    return target[:, 1:]"
+        ),
         mistake(
             "greedy_forgets_what_it_wrote",
             "each decoding step reads only the newest token",

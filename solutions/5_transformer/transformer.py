@@ -22,6 +22,8 @@ from multihead import KeyValueCache, MultiHeadAttention
 from positions import sinusoidal_encoding
 from torch import Tensor, nn
 
+IGNORE_INDEX = -100  # a target that does not count, as in PyTorch's losses
+
 
 class LayerNorm(nn.Module):
     """Normalise each vector to mean 0 and variance 1, then scale and shift it by learnt parameters.
@@ -571,7 +573,7 @@ def label_smoothed_loss(logits: Tensor, targets: Tensor, smoothing: float, pad_i
     Source: Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4.
     """
     ### BEGIN SOLUTION
-    counted = (targets != pad_id) & (targets != -100)  # (batch, length)
+    counted = (targets != pad_id) & (targets != IGNORE_INDEX)  # (batch, length)
     log_probabilities = logits.log_softmax(dim=-1)[counted]  # (counted, vocab)
     of_target = log_probabilities.gather(-1, targets[counted].unsqueeze(-1)).squeeze(-1)  # (counted,)
     losses = -(1 - smoothing) * of_target - smoothing * log_probabilities.mean(dim=-1)
@@ -599,16 +601,18 @@ def greedy_decode(model: nn.Module, source: Tensor, start_id: int, end_id: int, 
     ### BEGIN SOLUTION
     was_training = model.training
     model.eval()
-    with torch.no_grad():
-        memory = model.encode(source)
-        target = source.new_full((len(source), 1), start_id)  # (batch, 1)
-        ended = torch.zeros_like(target[:, 0], dtype=torch.bool)  # (batch,)
-        while target.shape[1] <= max_length and not ended.all():
-            likeliest = model.decode(target, memory, source)[:, -1].argmax(dim=-1)  # (batch,)
-            token = likeliest.masked_fill(ended, model.pad_id)
-            target = torch.cat((target, token.unsqueeze(-1)), dim=1)
-            ended = ended | (token == end_id)
-    model.train(was_training)
+    try:
+        with torch.no_grad():
+            memory = model.encode(source)
+            target = source.new_full((len(source), 1), start_id)  # (batch, 1)
+            ended = torch.zeros_like(target[:, 0], dtype=torch.bool)  # (batch,)
+            while target.shape[1] <= max_length and not ended.all():
+                likeliest = model.decode(target, memory, source)[:, -1].argmax(dim=-1)  # (batch,)
+                token = likeliest.masked_fill(ended, model.pad_id)
+                target = torch.cat((target, token.unsqueeze(-1)), dim=1)
+                ended = ended | (token == end_id)
+    finally:
+        model.train(was_training)
     return target[:, 1:]
     ### END SOLUTION
 

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformer import EncoderBlock, LayerNorm
 
+IGNORE_INDEX = -100  # a target that does not count, as in PyTorch's losses
+
 
 @dataclass(frozen=True)
 class GPTConfig:
@@ -343,7 +345,7 @@ def train_step(
     """
     ### BEGIN SOLUTION
     optimizer.zero_grad()
-    counts = [int((targets != -100).sum()) for _, targets in batches]
+    counts = [int((targets != IGNORE_INDEX).sum()) for _, targets in batches]
     total = max(1, sum(counts))
     loss = 0.0
     for (inputs, targets), count in zip(batches, counts, strict=True):
@@ -370,12 +372,14 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> floa
     was_training = model.training
     model.eval()
     loss, total = 0.0, 0
-    with torch.no_grad():
-        for inputs, targets in batches:
-            count = int((targets != -100).sum())
-            loss += cross_entropy(model(inputs), targets).item() * count
-            total += count
-    model.train(was_training)
+    try:
+        with torch.no_grad():
+            for inputs, targets in batches:
+                count = int((targets != IGNORE_INDEX).sum())
+                loss += cross_entropy(model(inputs), targets).item() * count
+                total += count
+    finally:
+        model.train(was_training)
     return loss / max(1, total)
     ### END SOLUTION
 
@@ -455,16 +459,18 @@ def generate(
     context_length = model.config.context_length
     caches = [KeyValueCache() for _ in model.blocks]
     tokens = prompt
-    with torch.no_grad():
-        for _ in range(max_new_tokens):
-            if use_cache and tokens.shape[1] <= context_length:
-                logits = model(tokens[:, len(caches[0]) :], caches)
-            else:
-                logits = model(tokens[:, -context_length:])
-            probabilities = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)  # (batch, vocab)
-            token = torch.multinomial(probabilities, 1, generator=generator)  # (batch, 1)
-            tokens = torch.cat((tokens, token), dim=1)
-    model.train(was_training)
+    try:
+        with torch.no_grad():
+            for _ in range(max_new_tokens):
+                if use_cache and tokens.shape[1] <= context_length:
+                    logits = model(tokens[:, len(caches[0]) :], caches)
+                else:
+                    logits = model(tokens[:, -context_length:])
+                probabilities = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)  # (batch, vocab)
+                token = torch.multinomial(probabilities, 1, generator=generator)  # (batch, 1)
+                tokens = torch.cat((tokens, token), dim=1)
+    finally:
+        model.train(was_training)
     return tokens
     ### END SOLUTION
 

@@ -25,7 +25,7 @@ NAMED_GROUPS = (
 )
 UPDATE = "self.update(parameter, group)"
 CHECKED_UPDATE = "if parameter.grad is not None:\n                    self.update(parameter, group)"
-COUNT = "count = int((targets != -100).sum())"
+COUNT = "count = int((targets != IGNORE_INDEX).sum())"
 TEMPERATURE = "    logits = logits / temperature\n"
 TOP_K = "logits = logits.masked_fill(logits < kept[..., -1:], -math.inf)"
 PROBABILITIES = "probabilities = logits.softmax(dim=-1)"
@@ -672,7 +672,7 @@ MISTAKES = {
         mistake(
             "train_weighs_by_size",
             "`train_step` weights a batch by its size, including ignored targets",
-            "counts = [int((targets != -100).sum()) for _, targets in batches]\n    total = max",
+            "counts = [int((targets != IGNORE_INDEX).sum()) for _, targets in batches]\n    total = max",
             "counts = [targets.numel() for _, targets in batches]\n    total = max",
         ),
         mistake(
@@ -724,13 +724,13 @@ MISTAKES = {
             "evaluate_stays_in_eval_mode",
             "`evaluate` leaves the model in eval mode",
             "model.train(was_training)\n    return loss / max(1, total)",
-            "return loss / max(1, total)",
+            "pass\n    return loss / max(1, total)",
         ),
         mistake(
             "evaluate_makes_graphs",
             "gradients stay enabled during evaluation",
-            "with torch.no_grad():\n        for inputs, targets in batches:",
-            "with torch.enable_grad():\n        for inputs, targets in batches:",
+            "with torch.no_grad():\n            for inputs, targets in batches:",
+            "with torch.enable_grad():\n            for inputs, targets in batches:",
         ),
         mistake(
             "evaluate_divides_by_zero",
@@ -895,7 +895,7 @@ MISTAKES = {
             TOKEN,
             (
                 "weights = logits[:, -1].clamp(min=1e-6) if temperature else probabilities\n"
-                "            token = torch.multinomial(weights, 1, generator=generator)"
+                "                token = torch.multinomial(weights, 1, generator=generator)"
             ),
             named=False,  # the draws are random
         ),
@@ -938,7 +938,7 @@ MISTAKES = {
             "generate_stays_in_eval_mode",
             "`generate` leaves the model in eval mode",
             "model.train(was_training)\n    return tokens",
-            "return tokens",
+            "pass\n    return tokens",
         ),
         mistake(
             "generate_feeds_the_last_token_alone",
@@ -951,15 +951,15 @@ MISTAKES = {
             "keys and values cached at outdated positions are reused past the context length",
             (
                 "if use_cache and tokens.shape[1] <= context_length:\n"
-                "                logits = model(tokens[:, len(caches[0]) :], caches)"
+                "                    logits = model(tokens[:, len(caches[0]) :], caches)"
             ),
             (
                 "if use_cache and (tokens.shape[1] <= context_length or len(caches[0])):\n"
-                "                for cache in caches:\n"
-                "                    if len(cache) == context_length:\n"
-                "                        cache.key, cache.value = cache.key[:, :, 1:], cache.value[:, :, 1:]\n"
-                "                seen = len(caches[0])\n"
-                "                logits = model(tokens[:, seen:] if tokens.shape[1] <= context_length else "
+                "                    for cache in caches:\n"
+                "                        if len(cache) == context_length:\n"
+                "                            cache.key, cache.value = cache.key[:, :, 1:], cache.value[:, :, 1:]\n"
+                "                    seen = len(caches[0])\n"
+                "                    logits = model(tokens[:, seen:] if tokens.shape[1] <= context_length else "
                 "tokens[:, -1:], caches)"
             ),
         ),

@@ -150,8 +150,8 @@ def test_adamw_walks_with_pytorchs():
     optimizers = [gpt.AdamW([ours], lr=0.1), torch.optim.AdamW([theirs], lr=0.1)]
     for step in range(5):
         ours.grad = theirs.grad = torch.tensor([1.0 + step, 0.5 - step])
-        for optimizer in optimizers:
-            optimizer.step()
+        for adamw in optimizers:
+            adamw.step()
         assert close(ours.data, theirs.data), f"after step {step + 1} the parameters differ from PyTorch's"
 
 

@@ -410,30 +410,47 @@ def test_loss_spreads_the_smoothing_over_all_classes(student, seed, sizes, smoot
     check_values(found, loss_by_hand(logits, targets, smoothing, pad_id=1))
 
 
+def padded_batch(seed, sizes, pad_id):
+    """Return logits and targets whose rows end in `pad_id`; at least one token of each row is real."""
+    batch, length, vocab = sizes
+    lengths = [1 + (row + seed) % length for row in range(batch)]
+    targets = padded(token_ids(batch, length, vocab, seed, pad_id=pad_id), lengths, pad_id)
+    return normal_tensor(batch, length, vocab, seed=seed), targets
+
+
 @given(seeds(), distinct_sizes(count=3, min_size=3, max_size=7))
 def test_loss_leaves_padding_out(student, seed, sizes):
-    """label_smoothed_loss: padding counts neither in the sum nor in the number of tokens.
+    """label_smoothed_loss: targets that are `pad_id` or -100 do not count.
 
-    Hint: a mean over real tokens divides by their number, whether it is one or many. A target of -100 does not count
-    either.
+    Hint: the logits at padding have no influence at all, and a target of -100 is treated as padding.
     """
-    batch, length, vocab = sizes
-    logits = normal_tensor(batch, length, vocab, seed=seed)
-    lengths = [1 + (row + seed) % length for row in range(batch)]
     for pad_id, smoothing in ((0, 0.0), (2, 0.3)):
-        targets = padded(token_ids(batch, length, vocab, seed, pad_id=pad_id), lengths, pad_id)
+        logits, targets = padded_batch(seed, sizes, pad_id)
         found = student.label_smoothed_loss(logits, targets, smoothing, pad_id)
         check_shape(found, ())
         check_that(bool(found > 0), "the loss of random logits is not positive")
         other = torch.where((targets == pad_id)[..., None], 30 * logits + 5, logits)
         says = "the loss depends on the logits at padding"
         check_values(student.label_smoothed_loss(other, targets, smoothing, pad_id), found, says=says)
+        marked = targets.masked_fill(targets == pad_id, -100)
+        found_marked = student.label_smoothed_loss(logits, marked, smoothing, pad_id)
+        check_values(found_marked, found, says="a target of -100 counts")
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=3, max_size=7))
+def test_loss_is_a_mean_over_real_tokens(student, seed, sizes):
+    """label_smoothed_loss: the sum is divided by the number of real tokens.
+
+    Hint: a mean over real tokens divides by their number, whether it is one or many.
+    """
+    for pad_id, smoothing in ((0, 0.0), (2, 0.3)):
+        logits, targets = padded_batch(seed, sizes, pad_id)
+        found = student.label_smoothed_loss(logits, targets, smoothing, pad_id)
+        check_shape(found, ())
+        check_that(bool(found > 0), "the loss of random logits is not positive")
         kept = targets != pad_id
         alone = student.label_smoothed_loss(logits[kept][None], targets[kept][None], smoothing, pad_id)
         check_values(found, alone, says="padding counts in the number of tokens")
-        marked = targets.masked_fill(~kept, -100)
-        found_marked = student.label_smoothed_loss(logits, marked, smoothing, pad_id)
-        check_values(found_marked, found, says="a target of -100 counts")
         once, twice = (
             student.label_smoothed_loss(
                 logits[:1, :1].repeat(1, times, 1), targets[:1, :1].repeat(1, times), smoothing, pad_id

@@ -1,11 +1,11 @@
 """Mutate a stage's reference and count the mutants that pass the hidden tests.
 
-    python -m benchmarks.mutate 1_kernels
+    python -m tools.mutate 1_kernels
 
-mutmut's library makes the mutants, with its own operators, in the functions of the reference. Each mutant is judged
-like a submission, in a process forked from this process, so that no module is imported again. A survivor is accepted
-if it is equivalent to the reference: `docs/mutation/STAGE.md` lists these survivors with the reason. The command
-fails if a survivor is not on that page.
+mutmut's operators, called through its library, mutate the functions of the reference. Each mutant is
+judged like a submission, in a process forked from this one, so nothing is imported again. A survivor
+that is equivalent to the reference, or that the contract allows, is listed with its reason in
+`docs/mutation/STAGE.md`. The command fails when a survivor is not on that page.
 """
 
 import ast
@@ -29,13 +29,13 @@ from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.hidden_tests import collect_checks, run_checks
 
-# CPU time after which a mutant counts as endless. With wall time, a busy machine would count survivors as killed.
+# CPU time after which a mutant counts as endless. Wall-clock time would count survivors as killed on a busy machine.
 SECONDS_PER_MUTANT = 120
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed reference, with the function and the lines that changed."""
+    """A changed reference: the function that changed, the new text and the difference."""
 
     function: str
     source: str
@@ -44,16 +44,16 @@ class Mutant:
 
 @click.command()
 @click.argument("stage_id")
-@click.option("--seed", default=0, help="Seed of Hypothesis.")
+@click.option("--seed", default=0, help="Seed of Hypothesis's examples.")
 @click.option("--function", "only", help="Mutate only this function or class.")
-@click.option("--jobs", default=os.cpu_count() or 1, help="Number of mutants to judge at a time.")
+@click.option("--jobs", default=os.cpu_count() or 1, help="Number of mutants to judge at the same time.")
 def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
     """Judge every mutant of STAGE_ID's reference and print the survivors."""
     torch.set_num_threads(1)  # threads do not survive a fork
     lab, console = Lab.find(), Console(soft_wrap=True)
     stage = lab.stage(stage_id)
-    trusted = replace(read_course_code(lab, stage), mistakes=())  # diagnoses of mutants are not used
-    collect_checks(stage)  # fails early if they cannot run, and imports their modules before the forks
+    trusted = replace(read_course_code(lab, stage), mistakes=())  # a mutant needs no diagnosis
+    collect_checks(stage)  # fail early if they cannot be run, and import their modules before forking
     mutants = [mutant for mutant in mutants_of(stage) if only in (None, *_names(mutant))]
     page = lab.root / "docs" / "mutation" / f"{stage_id}.md"
     known = page.read_text(encoding="utf-8") if page.is_file() else ""
@@ -74,7 +74,7 @@ def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
 
 
 def mutants_of(stage: StageFolders) -> Iterator[Mutant]:
-    """Yield every mutant that mutmut makes of the reference's functions and methods, without docstrings."""
+    """Yield every mutant that mutmut makes of the reference's functions and methods, except of their docstrings."""
     code = stage.reference_source()
     module, mutations, _, _ = create_mutations(str(stage.reference), code, covered_lines=_lines_to_mutate(code))
     for mutation in mutations:
@@ -95,14 +95,14 @@ def _qualified_name(module: libcst.Module, function: libcst.FunctionDef) -> str:
 
 
 def _names(mutant: Mutant) -> tuple[str, str]:
-    """Return the names that select a mutant: its function's name and its class's name."""
+    """Return the names that select a mutant: its function's and its class's."""
     return mutant.function, mutant.function.partition(".")[0]
 
 
 def judge_all(
     mutants: Iterable[Mutant], survives: Callable[[Mutant], bool], jobs: int, done: Callable[[int], object]
 ) -> list[Mutant]:
-    """Return the mutants that survive, in the given order; ``jobs`` mutants are judged at a time, each in a child."""
+    """Return the surviving mutants in the order given; judge ``jobs`` of them at a time, each in a child process."""
     waiting, running, alive = list(mutants), dict[int, int](), set[int]()
     for index, mutant in enumerate(waiting):
         if len(running) == jobs:
@@ -117,7 +117,7 @@ def judge_all(
 
 
 def survives(stage: StageFolders, trusted: CourseCode, seed: int, mutant: Mutant) -> bool:
-    """Whether the mutant passes every check. Its own exercise is judged first, because it kills most mutants."""
+    """Return whether the mutant passes every check; its own exercise runs first, because most mutants fail there."""
     modules = {**trusted.modules, stage.spec.module: mutant.source}
     own = mutant.function.partition(".")[0]
 
@@ -135,8 +135,8 @@ def survives(stage: StageFolders, trusted: CourseCode, seed: int, mutant: Mutant
 
 
 def _judge_and_exit(mutant: Mutant, survives: Callable[[Mutant], bool]) -> None:
-    """Judge a mutant in the child and exit. Status 0 means that it survives; a crash or a timeout does not."""
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_PER_MUTANT, SECONDS_PER_MUTANT))  # the kernel then kills the child
+    """Judge one mutant in the child process; exit with 0 only if it survives, not if it dies or never ends."""
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_PER_MUTANT, SECONDS_PER_MUTANT))  # then the kernel kills the child
     alive = False
     try:
         alive = survives(mutant)
@@ -153,7 +153,7 @@ def _reap(running: dict[int, int], alive: set[int], done: Callable[[int], object
 
 
 def _lines_to_mutate(code: str) -> set[int]:
-    """Return the lines of all functions and methods, without docstrings."""
+    """Return the lines of all functions and methods, without their docstrings."""
     lines: set[int] = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
