@@ -1,4 +1,4 @@
-"""``python -m autograder``: the command line, for environments whose scripts are not on the path."""
+"""``python -m autograder``: the command line, for environments whose scripts are not on ``PATH``."""
 
 from autograder.cli import main
 

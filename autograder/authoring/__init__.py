@@ -1,1 +1,1 @@
-"""What authors use: the proof of a lab, a quick trial of one stage, a new stage, and a sample class."""
+"""Tools for authors: the proof of the lab, a quick trial of one stage, new stages and a sample class."""

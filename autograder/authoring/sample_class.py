@@ -1,7 +1,7 @@
-"""A sample class, made from what the lab says of itself, with the score each submission must earn.
+"""A sample class, built from the lab's own files, and the expected score of each submission.
 
-References, alternatives, named mistakes, work half done, careless files and hostile code, over all
-stages: ``autograder demo`` grades it, and a grade that differs from the design is a defect.
+It has references, alternatives, named mistakes, unfinished work, careless files and hostile code in
+every stage. ``autograder demo`` grades it; a score that differs from the design is a defect.
 """
 
 import json
@@ -19,15 +19,21 @@ from autograder.release.sheets import build_notebook
 
 ALTERNATIVE_STUDENTS = ("bela", "chidi", "dora", "emeka", "farah", "gita")
 MISTAKEN_STUDENTS = ("hana", "igor", "jun", "kofi", "lena", "mateo", "nadia", "omar", "priya", "quentin")
-# How much of a stage's exercises each has done, from the first one on.
+# The share of a stage's exercises that each student has finished, from the first exercise on.
 UNFINISHED_STUDENTS = {"rosa": 0.0, "samir": 0.25, "tala": 0.5, "uma": 0.75}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One student's hand-in for one stage; ``lost`` are the checks it must lose, all others it must pass.
+    """One student's submission for one stage.
 
-    ``files`` maps a name in the stage's folder to its bytes; ``link`` makes the module a link to that file.
+    Attributes:
+        student: name of the student.
+        stage: id of the stage.
+        kind: description of the submission, for messages.
+        lost: ids of the checks that it must lose; it must pass all others.
+        files: content of each file in the stage's folder, by name.
+        link: if not None, the module is a symbolic link to this file.
     """
 
     student: str
@@ -39,7 +45,7 @@ class Sample:
 
 
 def sample_class(stages: Sequence[StageFolders]) -> list[Sample]:
-    """The whole class, student by student, stages in order."""
+    """Return the whole class, student by student, with the stages in order."""
     return [
         sample
         for student, make in _students().items()
@@ -49,19 +55,19 @@ def sample_class(stages: Sequence[StageFolders]) -> list[Sample]:
 
 
 def write_class(samples: list[Sample], folder: Path) -> None:
-    """Write the class as nbgrader lays one out: ``STUDENT/STAGE/MODULE.py`` and the notebook beside it."""
+    """Write the class in the layout of nbgrader: ``STUDENT/STAGE/MODULE.py`` and the notebook beside it."""
     for sample in samples:
-        place = folder / sample.student / sample.stage
-        place.mkdir(parents=True, exist_ok=True)
+        target = folder / sample.student / sample.stage
+        target.mkdir(parents=True, exist_ok=True)
         for name, content in sample.files.items():
-            write_atomically(place / name, content)
+            write_atomically(target / name, content)
         if sample.link is not None:
-            (place / sample.link.name).symlink_to(sample.link)
+            (target / sample.link.name).symlink_to(sample.link)
 
 
 @dataclass(frozen=True)
 class _Maker:
-    """Makes one student's hand-in for one stage."""
+    """Makes one student's submission for one stage; ``first`` marks the first stage."""
 
     stage: StageFolders
     student: str
@@ -76,7 +82,7 @@ class _Maker:
         return frozenset(self.stage.spec.check_ids)
 
     def of_source(self, kind: str, source: str | bytes, lost: frozenset[str]) -> Sample:
-        """The module and the lab sheet, and nothing beside them."""
+        """Return a submission of the module and the lab sheet, without attachments."""
         content = source.encode() if isinstance(source, str) else source
         lost |= self.stage.spec.attached_checks
         return Sample(self.student, self.stage.id, kind, lost, {self.module: content, **self._notebook()})
@@ -85,19 +91,19 @@ class _Maker:
         return self.of_source("reference", self.stage.reference_source(), frozenset())
 
     def everything(self) -> Sample:
-        """The reference with all that belongs to it."""
+        """Return a submission of the reference with its attachments."""
         files = {name: path.read_bytes() for name, path in self.stage.attachments.items()}
         sample = self.reference()
         return replace(sample, files=sample.files | files, lost=frozenset())
 
     def alternative(self, number: int) -> Sample:
-        allowed = [one for one in load_alternatives(self.stage) if not one.refused]
-        one = allowed[number % len(allowed)]
-        return self.of_source(f"alternative {one.name}", one.source, frozenset())
+        allowed = [alternative for alternative in load_alternatives(self.stage) if not alternative.refused]
+        chosen = allowed[number % len(allowed)]
+        return self.of_source(f"alternative {chosen.name}", chosen.source, frozenset())
 
     def mistaken(self, number: int) -> Sample:
         mistakes = load_mistakes(self.stage)
-        # Spread over the catalogue, which is in the order of the exercises.
+        # Spread the students over the catalogue, which is in the order of the exercises.
         mistake = mistakes[number * len(mistakes) // len(MISTAKEN_STUDENTS)]
         return self.of_source(f"mistake {mistake.id}", mistake.apply(self.stage.reference_source()), mistake.fails)
 
@@ -110,14 +116,14 @@ class _Maker:
         return self.of_source(f"{len(done)} of {len(exercises)} exercises", source, frozenset(lost))
 
     def careless(self, kind: str, content: bytes) -> Sample:
-        """Something wrong with the file of the first stage; the rest is right."""
+        """Return a faulty file in the first stage and the reference in all other stages."""
         return self.of_source(kind, content, self.all_checks) if self.first else self.reference()
 
     def hostile(self, kind: str, source: str) -> Sample:
         return self.of_source(kind, source, self.all_checks)
 
     def _notebook(self) -> dict[str, bytes]:
-        """The lab sheet, each question answered."""
+        """Return the lab sheet with an answer to each question."""
         notebook = json.loads(build_notebook(self.stage))
         for cell in notebook["cells"]:
             if cell["metadata"].get("nbgrader", {}).get("grade_id") in self.stage.spec.questions:
@@ -126,14 +132,14 @@ class _Maker:
 
 
 def _defined(source: str) -> Iterator[str]:
-    """Names of the functions and classes at a module's top level."""
+    """Yield the names of the functions and classes at a module's top level."""
     for line in source.split("\n"):
         if line.startswith(("def ", "class ")):
             yield line.split()[1].split("(")[0].rstrip(":")
 
 
 def _students() -> dict[str, Callable[[_Maker], Sample | None]]:
-    """Who is in the class, and how each works."""
+    """Return the students by name, each with the function that makes the student's submissions."""
     students: dict[str, Callable[[_Maker], Sample | None]] = {"ada": _Maker.everything}
     for number, name in enumerate(ALTERNATIVE_STUDENTS):
         students[name] = partial(_Maker.alternative, number=number)
@@ -147,21 +153,21 @@ def _students() -> dict[str, Callable[[_Maker], Sample | None]]:
     students["yusuf"] = _linked
     for name, (kind, source) in _HOSTILE.items():
         students[name] = partial(_Maker.hostile, kind=kind, source=source)
-    students["trent"] = _thief
+    students["trent"] = _edits_gradebook
     return students
 
 
 def _linked(maker: _Maker) -> Sample:
-    """Hands in a link to the reference, hoping that the grader follows it."""
+    """Return a link to the reference in the first stage; the grader must not follow it."""
     if not maker.first:
         return maker.reference()
     link = maker.stage.reference.resolve()
     return Sample(maker.student, maker.stage.id, "a link to the reference", maker.all_checks, link=link)
 
 
-def _thief(maker: _Maker) -> Sample:
-    """Right code that also reaches for the gradebook: it earns what the code earns, and harms nothing."""
-    return maker.of_source("steals on the side", maker.stage.reference_source() + _THEFT, frozenset())
+def _edits_gradebook(maker: _Maker) -> Sample:
+    """Return correct code that also tries to change the gradebook; it must pass and change no grade."""
+    return maker.of_source("edits the gradebook", maker.stage.reference_source() + _GRADEBOOK_EDIT, frozenset())
 
 
 _CARELESS = {
@@ -170,7 +176,7 @@ _CARELESS = {
     "zoe": ("a syntax error", b"import math\n\ndef broken(:\n    return 1\n"),
 }
 
-_THEFT = """
+_GRADEBOOK_EDIT = """
 
 try:
     import sqlite3
@@ -182,13 +188,13 @@ except Exception:
     pass
 """
 
-# Code that answers every question of every stage: the module itself is asked for each name.
+# Code that is hostile in every stage: the module's `__getattr__` supplies every name.
 _HOSTILE = {
     "mallory": (
         "equal to everything",
         '''\
 class Yes:
-    """Equal to whatever it is compared with, and true."""
+    """Equal to every object, and true."""
 
     def __eq__(self, other):
         return True
@@ -221,10 +227,10 @@ def __getattr__(name):
     return lambda *args, **kwargs: torch.zeros(1)
 """,
     ),
-    "eve": ("leaves with a good exit code", "import os\n\nos._exit(0)\n"),
-    "loki": ("never comes back", "while True:\n    pass\n"),
+    "eve": ("exits with code 0", "import os\n\nos._exit(0)\n"),
+    "loki": ("loops forever", "while True:\n    pass\n"),
     "kraken": (
-        "wants eight gigabytes",
+        "allocates 8 GiB",
         """\
 import torch
 
@@ -233,5 +239,5 @@ def __getattr__(name):
     return lambda *args, **kwargs: torch.ones(2**30, dtype=torch.float64)
 """,
     ),
-    "flood": ("prints without end", 'while True:\n    print("A" * 65536, flush=True)\n'),
+    "flood": ("prints forever", 'while True:\n    print("A" * 65536, flush=True)\n'),
 }

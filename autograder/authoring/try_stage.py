@@ -1,7 +1,7 @@
-"""Run a stage's hidden tests over its own solutions and mistakes, in this process: for authors.
+"""Run a stage's hidden tests on its own solutions and mistakes in this process, for authors.
 
-``python -m autograder.authoring.try_stage 2_attention`` answers in seconds what ``autograder verify``
-proves in isolation. Everything it runs is the course's own code.
+``python -m autograder.authoring.try_stage 2_attention`` shows in seconds what ``autograder verify``
+proves in isolation. All code that it runs is the course's own.
 """
 
 import functools
@@ -23,42 +23,50 @@ from autograder.judge.run import judge_stage
 
 @click.command()
 @click.argument("stage_id")
-@click.option("--mistakes/--no-mistakes", default=True, help="Run the catalogue of mistakes.")
+@click.option("--mistakes/--no-mistakes", default=True, help="Run the mistakes.")
 @click.option("--alternatives/--no-alternatives", default=True, help="Run the alternatives.")
-@click.option("--only", multiple=True, help="Only the mistakes or alternatives with this id.")
-@click.option("--seed", default=0, help="What Hypothesis draws from.")
+@click.option(
+    "--only", multiple=True, help="Run only the mistake or alternative with this id; may be given several times."
+)
+@click.option("--seed", default=0, help="Seed of the inputs that Hypothesis draws.")
 def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...], seed: int) -> None:
-    """Judge STAGE_ID's reference, alternatives and mistakes, and print what is not as it should be."""
+    """Judge the reference, alternatives and mistakes of STAGE_ID, and print every unexpected result."""
     lab, console = Lab.find(), Console(soft_wrap=True)
     stage = lab.stage(stage_id)
-    trusted = read_course_code(lab, stage)
-    judge = functools.partial(_judge, stage, trusted, seed)
+    code = read_course_code(lab, stage)
+    judge = functools.partial(_judge, stage, code, seed)
     for problem in lint_hidden_tests(stage):
-        console.print(f"[red]rule broken[/] {escape(problem)}")
+        console.print(f"[red]lint error[/] {escape(problem)}")
     if not only:
-        _report(console, "reference", judge(trusted.modules[stage.spec.module]), frozenset())
-    for one in load_alternatives(stage) if alternatives else []:
-        if not only or one.name in only:
-            _report(console, f"alternative {one.name}", judge(one.source, forbid=not one.refused), frozenset())
+        _report(console, "reference", judge(code.modules[stage.spec.module]), frozenset())
+    for alternative in load_alternatives(stage) if alternatives else []:
+        if not only or alternative.name in only:
+            results = judge(alternative.source, forbid=not alternative.refused)
+            _report(console, f"alternative {alternative.name}", results, frozenset())
     named = 0
-    chosen = [mistake for mistake in trusted.mistakes if mistakes and (not only or mistake.id in only)]
+    chosen = [mistake for mistake in code.mistakes if mistakes and (not only or mistake.id in only)]
     for mistake in chosen:
-        results = judge(mistake.apply(trusted.modules[stage.spec.module]))
+        results = judge(mistake.apply(code.modules[stage.spec.module]))
         _report(console, mistake.id, results, mistake.fails)
         names = {result.mistake for result in results if result.mistake}
         named += names == {mistake.id}
         if names - {mistake.id}:
-            console.print(f"    [red]named wrongly[/]: {', '.join(sorted(names - {mistake.id}))}")
+            console.print(f"    [red]is diagnosed as[/] {', '.join(sorted(names - {mistake.id}))}")
         elif mistake.named and not names:
-            console.print("    [yellow]not named[/]")
-    console.print(f"{len(chosen)} mistakes, {named} named rightly; checks without a mistake: {_idle(stage, trusted)}")
+            console.print("    [yellow]is not named[/]")
+    without_mistake = ", ".join(
+        sorted(stage.spec.code_checks.difference(*(mistake.fails for mistake in code.mistakes)))
+    )
+    console.print(
+        f"{len(chosen)} mistakes, {named} named correctly; checks that no mistake loses: {without_mistake or 'none'}"
+    )
 
 
 def _judge(
-    stage: StageFolders, trusted: CourseCode, seed: int, source: str, forbid: bool = True
+    stage: StageFolders, code: CourseCode, seed: int, source: str, forbid: bool = True
 ) -> tuple[CheckResult, ...]:
-    modules = {**trusted.modules, stage.spec.module: source}
-    return judge_stage(stage, modules, InProcessSession, trusted, seed, forbid=forbid, only=stage.spec.code_checks)
+    modules = {**code.modules, stage.spec.module: source}
+    return judge_stage(stage, modules, InProcessSession, code, seed, forbid=forbid, only=stage.spec.code_checks)
 
 
 def _report(console: Console, name: str, results: Iterable[CheckResult], expected: frozenset[str]) -> None:
@@ -67,19 +75,14 @@ def _report(console: Console, name: str, results: Iterable[CheckResult], expecte
     lost = sum(result.points for result in failed.values())
     total = sum(result.points for result in results)
     seconds = sum(result.seconds for result in results)
-    mark = "[green]ok[/]" if failed.keys() == expected else "[red]NOT AS LISTED[/]"
+    mark = "[green]ok[/]" if failed.keys() == expected else "[red]UNEXPECTED[/]"
     share = f" [red]over {LARGEST_COST:.0%}[/]" if lost > LARGEST_COST * total and expected else ""
     console.print(f"{mark} {name}: loses {lost} of {total}{share} ({seconds:.2f} s)")
     for check in sorted(failed.keys() - expected):
         result = failed[check]
-        console.print(f"    unexpected: {check}: {result.outcome} {result.what} ({result.where})", markup=False)
+        console.print(f"    loses check {check}: {result.outcome}, {result.what} ({result.where})", markup=False)
     for check in sorted(expected - failed.keys()):
-        console.print(f"    survived: {check}", markup=False)
-
-
-def _idle(stage: StageFolders, trusted: CourseCode) -> str:
-    killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
-    return ", ".join(sorted(stage.spec.code_checks - killed)) or "none"
+        console.print(f"    does not lose check {check}", markup=False)
 
 
 if __name__ == "__main__":

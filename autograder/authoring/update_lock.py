@@ -15,7 +15,7 @@ from autograder.pipeline.grade import Judges
 
 @dataclass(frozen=True)
 class LockUpdate:
-    """What an update did: ``changes`` are the lines of the lock file that differ, ``problems`` what was not written."""
+    """The result of an update: ``changes`` lists changed entries, ``problems`` entries that were not written."""
 
     changes: tuple[str, ...]
     problems: tuple[str, ...]
@@ -23,7 +23,7 @@ class LockUpdate:
 
 @dataclass(frozen=True)
 class _Judged:
-    """One mistake under one seed: the checks it loses, or why they are not known."""
+    """One mistake judged with one seed: the checks that it loses, or the reason why they are unknown."""
 
     mistake: str
     lost: frozenset[str] = frozenset()
@@ -39,11 +39,10 @@ def update_lock(
     workers: int,
     on_done: Callable[[str], None] = lambda mistake_id: None,
 ) -> LockUpdate:
-    """Judge every mistake of a stage under each seed and write the checks that it loses.
+    """Judge every mistake of a stage with each seed and write the checks that it loses.
 
-    An entry stays as it is where the lost checks depend on the seed, where the judge failed, and where the mistake
-    loses nothing or keeps a check of its ``must_fail``. Entries of mistakes that the catalogue no longer has are
-    removed.
+    An entry stays unchanged if the lost checks depend on the seed, if the judge failed, or if the mistake loses no
+    check or not every check of its ``must_fail``. Entries of mistakes that the catalogue no longer has are removed.
 
     Raises:
         LabError: the stage's files are incomplete, or a mistake does not fit the reference.
@@ -87,12 +86,12 @@ def _judge(stage: StageFolders, code: CourseCode, judges: Judges, mistake_id: st
 
 
 def _problem(results: Sequence[_Judged], must_fail: frozenset[str]) -> str:
-    """Why what came of a mistake under all seeds is not written; empty if it is."""
+    """Return why the checks that a mistake loses are not written; empty if they are."""
     if failures := [result.problem for result in results if result.problem]:
         return failures[0]
     lost = results[0].lost
     if varying := frozenset().union(*(result.lost ^ lost for result in results)):
-        return f"whether it loses {', '.join(sorted(varying))} depends on the seed"
+        return f"it loses {', '.join(sorted(varying))} with some seeds only"
     if not lost:
         return "it loses no check: the hidden tests accept it"
     if kept := must_fail - lost:

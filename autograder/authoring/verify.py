@@ -1,10 +1,14 @@
-"""The lab's proof of itself: what every change to a stage has to leave true.
+"""The lab's proof: properties that every change to a stage must preserve.
 
-The reference earns all, on the course's stand-ins too; the stub nothing, nor does one that returns
-None everywhere; every alternative all, or it is refused in the lines that it marks. Every mistake
-loses exactly the checks it is listed for and is named rightly or not at all; every check is lost by
-some mistake; no mistake costs more than 60 % of its stage. What an exercise forbids stands in its
-docstring. The hidden tests keep to their rules, and ``assignments`` equals a fresh release.
+- The reference earns all points, also on the course's stand-ins.
+- The stub earns no points; a stub that returns None everywhere earns none either.
+- Every alternative earns all points. As a student's module, it is refused exactly on the lines that it marks.
+- Every mistake loses exactly the checks that the lock file lists for it. The diagnosis names no other mistake, and it
+  names at least 90 % of the mistakes that outputs can identify.
+- Every check that reads no attachment is lost by some mistake.
+- No mistake costs more than 60 % of the points of its stage.
+- The docstring of an exercise names what the exercise forbids.
+- The hidden tests follow their rules, and ``assignments`` equals a fresh release.
 """
 
 import ast
@@ -25,9 +29,9 @@ from autograder.pipeline.grade import Judges
 from autograder.pipeline.stand_ins import modules_for
 from autograder.release import differences, strip_solutions
 
-# Of a stage's points, extensions included: what one misunderstanding may cost at most.
+# The largest share of a stage's points, bonus points included, that one mistake may cost.
 LARGEST_COST = 0.6
-# Of the mistakes that outputs can identify: how many the diagnosis must name.
+# The smallest share of the mistakes that outputs can identify that the diagnosis must name.
 NAMED_SHARE = 0.9
 _LINE = re.compile(r", line (\d+)")
 _STUB_LINE = re.compile(r'raise NotImplementedError\(".*"\)')
@@ -35,12 +39,19 @@ _STUB_LINE = re.compile(r'raise NotImplementedError\(".*"\)')
 
 @dataclass(frozen=True)
 class Variant:
-    """One solution to judge, and what must come of it.
+    """One solution to judge, and its expected result.
 
-    ``forbid`` is whether calls that its exercises forbid are refused; ``refused`` are the lines that must be.
+    Attributes:
+        kind: reference, stub, alternative or mistake; all except mistakes have the course's attachments.
+        name: name in messages; the id of a mistake.
+        modules: text of each module, by name.
+        fails: ids of the checks that it must lose.
+        named: whether the diagnosis can name it.
+        forbid: whether calls that its exercises forbid are refused.
+        refused: the lines that must be refused.
     """
 
-    kind: str  # reference, stub, alternative or mistake; all but mistakes come with the course's attachments
+    kind: str
     name: str
     modules: Mapping[str, str]
     fails: frozenset[str] = frozenset()
@@ -51,7 +62,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one variant: ``problems`` is empty when all is as it must be."""
+    """The result of one variant: ``problems`` is empty if the variant behaved as expected."""
 
     stage: str
     variant: Variant
@@ -69,15 +80,15 @@ def verify_stage(
     with_mistakes: bool = True,
     on_done: Callable[[Verdict], None] = lambda verdict: None,
 ) -> list[str]:
-    """Judge all variants of a stage under each seed; every problem found, as one line each.
+    """Judge all variants of a stage with each seed and return every problem, one line each.
 
-    Mistakes are most of the variants; without them the proof takes a tenth of the time.
+    Most variants are mistakes; without them the proof takes a tenth of the time.
     """
-    trusted = read_course_code(lab, stage)
-    by_reading = (_mistake_problems, _idle_checks, _unsaid_problems)
-    static = (*(problem for look in by_reading for problem in look(stage, trusted)), *lint_hidden_tests(stage))
+    code = read_course_code(lab, stage)
+    inspections = (_mistake_problems, _check_problems, _docstring_problems)
+    static = (*(problem for inspect in inspections for problem in inspect(stage, code)), *lint_hidden_tests(stage))
     problems = [f"{stage.id}: {problem}" for problem in static]
-    jobs = [(variant, seed) for seed in seeds for variant in variants(lab, stage, trusted, with_mistakes)]
+    jobs = [(variant, seed) for seed in seeds for variant in variants(lab, stage, code, with_mistakes)]
     verdicts = parallel_map(lambda job: _judge(stage, judges, *job), jobs, workers, on_done)
     problems += [
         f"{stage.id}: {verdict.variant.kind} {verdict.variant.name}: {problem}"
@@ -87,58 +98,61 @@ def verify_stage(
     return [*problems, *_naming_problems(stage, verdicts)]
 
 
-def variants(lab: Lab, stage: StageFolders, trusted: CourseCode, with_mistakes: bool = True) -> Iterator[Variant]:
-    """Everything the stage says of itself: what must earn all, what must earn nothing, what must lose what.
+def variants(lab: Lab, stage: StageFolders, code: CourseCode, with_mistakes: bool = True) -> Iterator[Variant]:
+    """Yield every solution to judge for a stage, with its expected result.
 
     Raises:
         LabError: the stage cannot be released, or a module that it needs has no stand-in.
     """
     main, every = stage.spec.module, frozenset(stage.spec.check_ids)
-    reference = trusted.modules[main]
+    reference = code.modules[main]
 
     def changed(source: str) -> dict[str, str]:
-        return {**trusted.modules, main: source}
+        return {**code.modules, main: source}
 
-    yield Variant("reference", main, trusted.modules)
+    yield Variant("reference", main, code.modules)
     if stage.spec.needs:
         yield Variant("reference", f"{main} on stand-ins", modules_for(lab, stage, reference, {})[0])
     stub = strip_solutions(reference, str(stage.reference))
     yield Variant("stub", main, changed(stub), every)
     yield Variant("stub", f"{main} that returns None", changed(_STUB_LINE.sub("return None", stub)), every)
-    for one in load_alternatives(stage):
-        yield Variant("alternative", one.name, changed(one.source), forbid=not one.refused)
-        if one.refused:
-            yield Variant("alternative", f"{one.name} as a student's own", changed(one.source), refused=one.refused)
-    for mistake in trusted.mistakes if with_mistakes else ():
+    for alternative in load_alternatives(stage):
+        modules, refused = changed(alternative.source), alternative.refused
+        yield Variant("alternative", alternative.name, modules, forbid=not refused)
+        if refused:
+            yield Variant("alternative", f"{alternative.name} as a student's module", modules, refused=refused)
+    for mistake in code.mistakes if with_mistakes else ():
         if not _application_problem(mistake, reference):
             yield Variant("mistake", mistake.id, changed(mistake.apply(reference)), mistake.fails, mistake.named)
 
 
 def count_variants(lab: Lab, stage: StageFolders, with_mistakes: bool = True) -> int:
-    """How many solutions ``verify_stage`` judges under each seed."""
+    """Return the number of solutions that ``verify_stage`` judges with each seed."""
     return sum(1 for _ in variants(lab, stage, read_course_code(lab, stage), with_mistakes))
 
 
 def released_problems(lab: Lab) -> list[str]:
-    """Where ``assignments`` is not what a release would make."""
+    """Return the differences between ``assignments`` and a fresh release, one line each."""
     return [f"assignments: {difference}" for difference in differences(lab)]
 
 
 def _judge(stage: StageFolders, judges: Judges, variant: Variant, seed: int) -> Verdict:
-    alone = variant.kind == "mistake"
+    is_mistake = variant.kind == "mistake"
     job = Job(
         stage=stage.id,
         modules=dict(variant.modules),
         seed=seed,
         forbid=variant.forbid,
-        checks=stage.spec.code_checks if alone else None,
-        attachments={} if alone else {name: Attached(path.read_bytes()) for name, path in stage.attachments.items()},
+        checks=stage.spec.code_checks if is_mistake else None,
+        attachments={}
+        if is_mistake
+        else {name: Attached(path.read_bytes()) for name, path in stage.attachments.items()},
     )
     reply = judges.judge(job)
     if isinstance(reply, Broken):
         return Verdict(stage.id, variant, (f"the judge failed: {reply.reason.strip()}",))
     named = {check.mistake for check in reply.checks if check.mistake}
-    identified = variant.kind == "mistake" and named == {variant.name}
+    identified = is_mistake and named == {variant.name}
     return Verdict(stage.id, variant, tuple(_problems(variant, reply.checks, named)), identified)
 
 
@@ -147,43 +161,46 @@ def _problems(variant: Variant, checks: Sequence[CheckResult], named: set[str]) 
     yield from _refusal_problems(variant, refused)
     failed = {check.id: check for check in checks if not check.passed and check not in refused}
     for check in sorted(failed.keys() - variant.fails):
-        yield f"loses {check}: {failed[check].outcome}, {failed[check].what} ({failed[check].where})"
+        yield f"loses check {check}: {failed[check].outcome}, {failed[check].what} ({failed[check].where})"
     for check in sorted(variant.fails - failed.keys()):
-        yield f"does not lose {check}"
+        yield f"does not lose check {check}"
     if any(check.outcome is Outcome.GRADER_ERROR for check in checks):
-        yield "meets a grader error"
+        yield "a check ended in a grader error"
     if named and (variant.kind != "mistake" or named != {variant.name}):
-        yield f"is named {', '.join(sorted(named))}"
+        yield f"is diagnosed as {', '.join(sorted(named))}"
 
 
 def _refusal_problems(variant: Variant, refused: Sequence[CheckResult]) -> Iterator[str]:
-    """Whether the lines that were refused are those that are marked."""
+    """Yield a problem for each line that is either refused or marked, but not both."""
     lines = {int(line) for check in refused for line in _LINE.findall(check.where)}
     for line in sorted(lines ^ variant.refused):
-        yield f"line {line} is {'refused, and not marked' if line in lines else f'marked `{REFUSED}`, and is not'}"
+        if line in lines:
+            yield f"line {line} is refused but not marked `{REFUSED}`"
+        else:
+            yield f"line {line} is marked `{REFUSED}` but not refused"
 
 
-def _unsaid_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
-    """What an exercise forbids must stand in what students read of it."""
-    tree = ast.parse(trusted.modules[stage.spec.module])
-    said = {
+def _docstring_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
+    """Yield a problem for each forbidden function that the docstring of its exercise does not name."""
+    tree = ast.parse(code.modules[stage.spec.module])
+    docstrings = {
         node.name: ast.get_docstring(node) or ""
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
     for exercise_name, exercise in stage.spec.exercises.items():
         for name in exercise.forbid:
-            if f"`{short_name(name)}`" not in said.get(exercise_name, ""):
-                yield f"the docstring of {exercise_name} does not say that `{short_name(name)}` may not be used"
+            if f"`{short_name(name)}`" not in docstrings.get(exercise_name, ""):
+                yield f"the docstring of {exercise_name} does not name `{short_name(name)}`, which the exercise forbids"
 
 
-def _mistake_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
-    """What can be seen of the mistakes without judging anything."""
-    yield from lock_problems(stage, trusted.mistakes)
+def _mistake_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
+    """Yield the problems of the mistakes that can be detected without judging."""
+    yield from lock_problems(stage, code.mistakes)
     points = {check.id: check.points for check in stage.spec.checks}
     total = sum(points.values())
-    for mistake in trusted.mistakes:
-        if problem := _application_problem(mistake, trusted.modules[stage.spec.module]):
+    for mistake in code.mistakes:
+        if problem := _application_problem(mistake, code.modules[stage.spec.module]):
             yield problem
         cost = sum(points[check] for check in mistake.fails)
         if cost > LARGEST_COST * total:
@@ -191,7 +208,8 @@ def _mistake_problems(stage: StageFolders, trusted: CourseCode) -> Iterator[str]
         if not mistake.fails:
             yield f"mistake {mistake.id} loses no check: the hidden tests accept it, or the lock file is out of date"
         if not mistake.says or mistake.says.endswith("."):
-            yield f"mistake {mistake.id}: `says` ends the sentence “your output is what you get when …”, without a stop"
+            sentence = "“your output is what you get when …”"
+            yield f"mistake {mistake.id}: `says` must complete {sentence}, without a full stop"
 
 
 def _application_problem(mistake: Mistake, reference: str) -> str:
@@ -202,17 +220,18 @@ def _application_problem(mistake: Mistake, reference: str) -> str:
     return ""
 
 
-def _idle_checks(stage: StageFolders, trusted: CourseCode) -> Iterator[str]:
-    killed = frozenset[str]().union(*(mistake.fails for mistake in trusted.mistakes))
+def _check_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
+    lost = frozenset[str]().union(*(mistake.fails for mistake in code.mistakes))
     for check in stage.spec.check_ids:
-        if check in stage.spec.code_checks - killed:
-            yield f"check {check} is lost by no mistake: it may assert nothing"
+        if check in stage.spec.code_checks - lost:
+            yield f"no mistake loses check {check}: the check may assert nothing"
 
 
 def _naming_problems(stage: StageFolders, verdicts: Sequence[Verdict]) -> list[str]:
-    could = [verdict for verdict in verdicts if verdict.variant.named]
-    named = sum(verdict.identified for verdict in could)
-    if could and named < NAMED_SHARE * len(could):
-        missed = sorted({verdict.variant.name for verdict in could if not verdict.identified})
-        return [f"{stage.id}: the diagnosis names {named} of {len(could)} mistakes; not {', '.join(missed)}"]
+    nameable = [verdict for verdict in verdicts if verdict.variant.named]
+    named = sum(verdict.identified for verdict in nameable)
+    if nameable and named < NAMED_SHARE * len(nameable):
+        missed = ", ".join(sorted({verdict.variant.name for verdict in nameable if not verdict.identified}))
+        counts = f"the diagnosis names {named} of {len(nameable)} mistakes, fewer than {NAMED_SHARE:.0%}"
+        return [f"{stage.id}: {counts}; not named: {missed}"]
     return []

@@ -1,1 +1,1 @@
-"""The course as its authors wrote it: `grading.yml`, the stages' folders, their mistakes, alternatives and policy."""
+"""The files that course authors write: `grading.yml`, and each stage's folders, texts, mistakes and alternatives."""

@@ -1,7 +1,7 @@
-"""Right solutions that are written differently, and what in them a student may not write.
+"""Correct solutions that differ from the reference, and the lines in them that students must not write.
 
-One of them stands in for students' modules in later stages, so it may be built on whatever PyTorch has. A line that
-calls what its exercise forbids carries the comment ``# refused``.
+One of them stands in for students' modules in later stages, so it may use all of PyTorch. A line that calls a function
+that its exercise forbids ends with the comment ``# refused``.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,13 @@ REFUSED = "# refused"
 
 @dataclass(frozen=True)
 class Alternative:
-    """One right solution.
+    """One correct solution.
 
     Attributes:
-        name: of its file.
-        source: its text.
-        refused: lines that are refused in a student's own module; it earns everything where there are none.
+        name: name of its file, without suffix.
+        source: text of its file.
+        refused: numbers of the lines that are refused in a student's module. If there are none, the solution earns all
+            points as a student's module too.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Alternative:
 
 
 def load_alternatives(stage: StageFolders) -> list[Alternative]:
-    """The stage's alternatives, by name."""
+    """Return the stage's alternatives, sorted by name."""
     return [_alternative(path.stem, path.read_text(encoding="utf-8")) for path in stage.alternatives]
 
 

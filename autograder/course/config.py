@@ -1,7 +1,7 @@
-"""``grading.yml`` → frozen structures, with errors that name the line, the value and the nearest name.
+"""Read ``grading.yml`` into frozen structures; errors name the line, the value and the closest known name.
 
-The file is the only place that lists stages, exercises, points, limits and policy. Its JSON Schema
-(for editors) is derived from the structures below: see ``schema``.
+No other file lists stages, exercises, points, limits and policy. ``schema`` derives the JSON Schema of the file, for
+editors, from the structures below.
 """
 
 import keyword
@@ -44,21 +44,21 @@ NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Forbidden = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(FORBIDDABLE)})]
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
-# What nbgrader and every file system take as a name.
+# Names that nbgrader and every file system accept.
 _FOLDER_NAME = re.compile(r"\w[\w-]*", re.ASCII)
 _FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
-# A submission's file never takes the place of one of these.
+# A submission's module must not replace one of these modules.
 _LIBRARIES = frozenset({"hypothesis", "numpy", "pytest", "torch"})
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
-class ResourceLimits(_Table, frozen=True, kw_only=True):
-    """What student code may use; counted per call or per check."""
+class ResourceLimits(_Section, frozen=True, kw_only=True):
+    """Limits on the resources that student code uses, counted per call or per check."""
 
     call_cpu_seconds: PositiveFloat = 4.0
     check_cpu_seconds: PositiveFloat = 30.0
@@ -66,64 +66,64 @@ class ResourceLimits(_Table, frozen=True, kw_only=True):
     reply_mb: PositiveInt = 64
 
 
-class LatePolicy(_Table, frozen=True, kw_only=True):
-    """Share of a stage's score lost per day begun after the due date, and when nothing is left to lose."""
+class LatePolicy(_Section, frozen=True, kw_only=True):
+    """Share of a stage's score lost per started day after the due date, and the days after which all is lost."""
 
     per_day: Share = 0.0
     max_days: NonNegativeInt = 7
     grace_minutes: NonNegativeInt = 10
 
 
-class Policies(_Table, frozen=True, kw_only=True):
-    """How points become grades."""
+class Policies(_Section, frozen=True, kw_only=True):
+    """Rules that turn points into grades."""
 
     late: LatePolicy = LatePolicy()
     extensions: dict[str, dict[str, NonNegativeInt]] = {}  # student → stage → days
-    attempts: PositiveInt | None = None  # graded submissions that count per stage; None for any number
+    attempts: PositiveInt | None = None  # graded submissions that count per stage; None: no limit
     count_bonus: bool = True
 
 
-class Exercise(_Table, frozen=True, kw_only=True):
-    """One exercise: its hidden checks with their points. Its title and hints are in ``exercises.yml``."""
+class Exercise(_Section, frozen=True, kw_only=True):
+    """One exercise: its hidden checks and their points. Its title and hints are in ``exercises.yml``."""
 
     checks: Annotated[dict[str, Points], msgspec.Meta(min_length=1)]
-    attachments: tuple[Text, ...] = ()  # further files of the hand-in that its checks look at
-    forbid: tuple[Forbidden, ...] = ()  # what the student's own module may not call, e.g. torch.softmax
+    attachments: tuple[Text, ...] = ()  # files submitted beside the module that its checks read
+    forbid: tuple[Forbidden, ...] = ()  # what the student's module must not call, e.g. torch.softmax
     bonus: bool = False
 
     @property
     def points(self) -> int:
-        """Points of all its checks."""
+        """Total points of its checks."""
         return sum(self.checks.values())
 
 
 @dataclass(frozen=True)
 class Check:
-    """One hidden check of a stage: its id, which is its test function's name, its exercise and its points."""
+    """One hidden check of a stage: its id (the name of its test function), its exercise and its points."""
 
     id: str
     exercise: str
     points: int
 
 
-class ManualQuestion(_Table, frozen=True, kw_only=True):
-    """A question answered in the lab sheet and graded by a person."""
+class ManualQuestion(_Section, frozen=True, kw_only=True):
+    """A question that students answer in the lab sheet and a person grades."""
 
     title: Text
     points: Points
 
 
-class Stage(_Table, frozen=True, kw_only=True):
+class Stage(_Section, frozen=True, kw_only=True):
     """One stage: a folder in ``solutions``, a folder in ``tests/hidden`` and this entry."""
 
     title: Text
     module: str
     needs: tuple[str, ...] = ()  # earlier stages whose modules this one imports
     data: tuple[str, ...] = ()  # folders of data/ that the release gives to students
-    due: Moment | None = None
+    due: Timestamp | None = None
     max_examples: PositiveInt = 20
     limits: ResourceLimits = ResourceLimits()
-    attachments: dict[str, PositiveInt] = {}  # files handed in beside the module → the most MB each may have
+    attachments: dict[str, PositiveInt] = {}  # files submitted beside the module → largest size in MB
     entries: dict[str, PositiveInt] = {}  # the same for the leaderboard: no check reads them, no grade depends on them
     speedrun: Speedrun | None = None
     exercises: Annotated[dict[str, Exercise], msgspec.Meta(min_length=1)]
@@ -131,7 +131,7 @@ class Stage(_Table, frozen=True, kw_only=True):
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """All checks of all exercises, in the order shown."""
+        """All checks of all exercises, in the order of the file."""
         return tuple(
             Check(check, name, points)
             for name, exercise in self.exercises.items()
@@ -140,27 +140,27 @@ class Stage(_Table, frozen=True, kw_only=True):
 
     @property
     def check_ids(self) -> tuple[str, ...]:
-        """Ids of all checks, in the order shown."""
+        """Ids of all checks, in the order of the file."""
         return tuple(check.id for check in self.checks)
 
     @property
     def attached_checks(self) -> frozenset[str]:
-        """The checks that look at attachments; they run apart, on the student's own modules throughout."""
+        """Ids of the checks that read attachments. They run separately, and only on the student's own modules."""
         return frozenset(check.id for check in self.checks if self.exercises[check.exercise].attachments)
 
     @property
     def code_checks(self) -> frozenset[str]:
-        """All other checks: they look at the module alone."""
+        """Ids of all other checks, which do not read attachments."""
         return frozenset(self.check_ids) - self.attached_checks
 
     @property
     def points(self) -> int:
-        """Points of the automatic checks, extensions apart."""
+        """Total points of the automatic checks, without those of bonus exercises."""
         return sum(exercise.points for exercise in self.exercises.values() if not exercise.bonus)
 
 
-class Config(_Table, frozen=True, kw_only=True):
-    """The whole of ``grading.yml``."""
+class Config(_Section, frozen=True, kw_only=True):
+    """The content of ``grading.yml``."""
 
     format_version: int
     course: Text
@@ -169,7 +169,7 @@ class Config(_Table, frozen=True, kw_only=True):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of ``grading.yml``, for editors."""
+    """Return the JSON Schema of ``grading.yml``, for editors."""
     generated = msgspec.json.schema(Config)
     accept_underscores(generated)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "grading.yml", **generated}
@@ -179,13 +179,13 @@ def load_config(path: Path) -> Config:
     """Read and check ``grading.yml``.
 
     Raises:
-        ConfigError: unreadable, not YAML, an unknown key, a bad value, or stages that contradict
+        ConfigError: the file cannot be read or is not YAML, a key is unknown, a value is invalid, or stages contradict
             each other. The message starts with the file and the line.
     """
     source = YamlSource(path)
     config = source.convert(Config)
     if config.format_version != FORMAT_VERSION:
-        problem = f"{config.format_version} is not known; this program reads {FORMAT_VERSION}"
+        problem = f"{config.format_version} is unknown; this program reads {FORMAT_VERSION}"
         raise source.error(("format_version",), problem)
     _check_stages(config, source)
     _check_extensions(config, source)
@@ -193,13 +193,13 @@ def load_config(path: Path) -> Config:
 
 
 def _check_stages(config: Config, source: YamlSource) -> None:
-    """What types cannot say: references between stages, names that must be unique or possible."""
+    """Check the rules that types do not express: references between stages, and valid, unique names."""
     earlier: list[str] = []
     modules: dict[str, str] = {}
     for stage_id, stage in config.stages.items():
         place = ("stages", stage_id)
         if not _FOLDER_NAME.fullmatch(stage_id):
-            raise source.error(place, f"`{stage_id}` names a folder: write it in letters, digits, _ and -")
+            raise source.error(place, f"`{stage_id}` must be a folder name of letters, digits, _ and -")
         for needed in stage.needs:
             if needed not in earlier:
                 raise source.error((*place, "needs"), f"no earlier stage named `{needed}`{nearest(needed, earlier)}")
@@ -211,7 +211,8 @@ def _check_stages(config: Config, source: YamlSource) -> None:
         elif stage.entries:
             raise source.error((*place, "entries"), "a stage with entries needs `speedrun`: its limits and events")
         if stage.limits.call_cpu_seconds > stage.limits.check_cpu_seconds:
-            raise source.error((*place, "limits"), "one call may not take longer than a whole check")
+            problem = "call_cpu_seconds must be at most check_cpu_seconds: a call is part of a check"
+            raise source.error((*place, "limits"), problem)
         earlier.append(stage_id)
         modules[stage.module] = stage_id
 
@@ -220,17 +221,17 @@ def _check_module(module: str, taken: Mapping[str, str], place: tuple[str, ...],
     if not module.isidentifier() or keyword.iskeyword(module):
         raise source.error(place, f"`{module}` is not a Python module name")
     if module in sys.stdlib_module_names or module in _LIBRARIES:
-        raise source.error(place, f"`{module}` is a module that Python or the lab already has")
+        raise source.error(place, f"`{module}` is the name of a module of Python or of the lab's libraries")
     if module in taken:
         raise source.error(place, f"`{module}` is already the module of {taken[module]}")
 
 
 def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> None:
-    """Exercises, checks, questions and attachments are found by their names."""
+    """Check the names of exercises, checks, questions, attachments and entries."""
     taken = {f"{stage.module}.py", f"{stage.module}.ipynb"}
     for key, name in [*product(["attachments"], stage.attachments), *product(["entries"], stage.entries)]:
         if not _FILE_NAME.fullmatch(name) or name in taken:
-            raise source.error((*place, key, name), f"`{name}` must be the name of a further file")
+            raise source.error((*place, key, name), f"`{name}` must be the name of an additional file")
         taken.add(name)
     owners: dict[str, str] = {}
     for name, exercise in stage.exercises.items():
@@ -240,7 +241,7 @@ def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> No
         for index, forbidden in enumerate(exercise.forbid):
             if forbidden not in FORBIDDABLE:
                 close = nearest(full_name(forbidden), FORBIDDABLE)
-                problem = f"`{forbidden}` is not known as something to forbid{close}"
+                problem = f"`{forbidden}` cannot be forbidden: autograder/course/forbidden.py does not list it{close}"
                 raise source.error((*here, "forbid", str(index)), problem)
         for index, attachment in enumerate(exercise.attachments):
             if attachment not in stage.attachments:
@@ -255,7 +256,7 @@ def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> No
     for question in stage.questions:
         if not _FOLDER_NAME.fullmatch(question):
             where = (*place, "questions", question)
-            raise source.error(where, f"`{question}` names a cell: write it in letters, digits, _ and -")
+            raise source.error(where, f"`{question}` must be a cell id of letters, digits, _ and -")
 
 
 def _check_extensions(config: Config, source: YamlSource) -> None:

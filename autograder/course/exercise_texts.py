@@ -30,17 +30,17 @@ def load_exercise_texts(path: Path, exercises: Collection[str]) -> dict[str, Exe
         exercises: the names that ``grading.yml`` lists for the stage.
 
     Raises:
-        ConfigError: unreadable, not YAML, an unknown key, a bad value, or other exercises than ``grading.yml`` lists.
-            The message starts with the file and the line.
+        ConfigError: the file cannot be read or is not YAML, a key is unknown, a value is invalid, or the exercises
+            differ from those of ``grading.yml``. The message starts with the file and the line.
     """
     source = YamlSource(path, name="/".join(path.parts[-3:]))
     texts = source.convert(dict[str, ExerciseText])
     for name in texts:
         if name not in exercises:
-            raise source.error((name,), f"grading.yml lists no exercise of this name{nearest(name, exercises)}")
+            raise source.error((name,), f"grading.yml has no exercise of this name{nearest(name, exercises)}")
     for name in exercises:
         if name not in texts:
-            raise source.error((), f"`{name}` is missing, an exercise that grading.yml lists")
+            raise source.error((), f"the exercise `{name}` of grading.yml is missing")
     return {name: texts[name] for name in exercises}
 
 

@@ -1,6 +1,7 @@
-"""What an exercise can forbid: functions and classes of PyTorch, and the kernels that all ways to them end in.
+"""Functions and classes of PyTorch that an exercise can forbid, and the kernels that they run.
 
-Listed, not looked up: ``grading.yml`` is read where torch is not loaded. To forbid something else, add a row here.
+The table is written by hand because ``grading.yml`` is read without loading torch. To forbid another function or
+class, add a row.
 """
 
 from collections.abc import Mapping
@@ -18,8 +19,8 @@ _CROSS_ENTROPY = ("cross_entropy_loss",)
 _NLL = ("nll_loss", "nll_loss_nd", "nll_loss_forward", "nll_loss2d_forward")
 _FAST_LAYER = ("_transformer_encoder_layer_fwd",)
 
-# Full name → names of aten's kernels. A kernel is refused however it is reached: ``torch.softmax`` stands for
-# ``F.softmax``, ``x.softmax`` and ``nn.Softmax`` too. What has no kernel of its own is refused by its name.
+# Full name → names of ATen kernels. A kernel is refused however it is called: ``torch.softmax`` covers ``F.softmax``,
+# ``x.softmax`` and ``nn.Softmax`` too. A function or class without a kernel of its own is refused by name.
 FORBIDDABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "torch.softmax": ("_softmax", "_masked_softmax"),
@@ -57,7 +58,7 @@ _SHORT = {"torch.nn.functional.": "F.", "torch.nn.": "nn."}
 
 
 def short_name(name: str) -> str:
-    """A name as people write it: ``F.gelu`` for ``torch.nn.functional.gelu``, ``nn.GELU`` for ``torch.nn.GELU``."""
+    """Return the usual short form: ``F.gelu`` for ``torch.nn.functional.gelu``, ``nn.GELU`` for ``torch.nn.GELU``."""
     for full, short in _SHORT.items():
         if name.startswith(full):
             return short + name.removeprefix(full)
@@ -65,7 +66,7 @@ def short_name(name: str) -> str:
 
 
 def full_name(name: str) -> str:
-    """The name that ``short_name`` shortens to this one; what is not short stays as it is."""
+    """Return the full form of a name that ``short_name`` shortened; return any other name unchanged."""
     for full, short in _SHORT.items():
         if name.startswith(short):
             return full + name.removeprefix(short)

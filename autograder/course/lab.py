@@ -1,6 +1,6 @@
-"""The lab on disk: where a stage's parts live, and nothing about what they mean.
+"""The lab on disk: the paths of each stage's files.
 
-A stage is one folder in ``solutions``, one in ``tests/hidden`` and one entry in ``grading.yml``.
+A stage is one folder in ``solutions``, one folder in ``tests/hidden`` and one entry in ``grading.yml``.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from autograder.course.exercise_texts import ExerciseText, load_exercise_texts
 
 
 class LabError(Exception):
-    """The lab's own files are incomplete; the message names the file that is missing."""
+    """A file of the lab is missing or contradicts another file, or a stage is unknown; the message names it."""
 
 
 @dataclass(frozen=True)
 class StageFolders:
-    """The files of one stage, by role."""
+    """The paths of one stage's files, by role."""
 
     id: str
     spec: Stage
@@ -40,12 +40,12 @@ class StageFolders:
 
     @property
     def exercises_file(self) -> Path:
-        """Titles, minutes and hints of the exercises."""
+        """The titles, minutes and hints of the exercises."""
         return self.folder / "exercises.yml"
 
     @property
     def given(self) -> Path:
-        """What students receive as it is, in the stage's folder; most stages have none."""
+        """The folder of files that students receive unchanged in the stage's folder; most stages have none."""
         return self.folder / "given"
 
     @property
@@ -60,12 +60,12 @@ class StageFolders:
 
     @property
     def alternatives(self) -> list[Path]:
-        """Right solutions that are written differently."""
+        """Correct solutions that differ from the reference."""
         return sorted((self.folder / "alternatives").glob("*.py"))
 
     @property
     def attachments(self) -> dict[str, Path]:
-        """What the course's own hand-in holds beside the module, by file name: none where it has none to show."""
+        """The attachments of the course's own submission, by file name; a file that does not exist is left out."""
         files = {name: self.folder / "attachments" / name for name in self.spec.attachments}
         return {name: path for name, path in files.items() if path.is_file()}
 
@@ -80,28 +80,29 @@ class StageFolders:
         return self.root / "assignments" / self.id
 
     def exercise_texts(self) -> dict[str, ExerciseText]:
-        """Return what students read about each exercise, in the order of ``grading.yml``.
+        """Return the texts that students read about each exercise, in the order of ``grading.yml``.
 
         Raises:
-            ConfigError: the file is missing, malformed, or has other exercises than ``grading.yml``.
+            ConfigError: the file is missing or malformed, or its exercises differ from those of ``grading.yml``.
         """
         return load_exercise_texts(self.exercises_file, self.spec.exercises)
 
     def reference_source(self) -> str:
-        """The reference's text.
+        """Return the text of the reference.
 
         Raises:
-            LabError: there is no such file.
+            LabError: the file does not exist.
         """
         return _read(self.reference)
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A checkout of the lab, rooted at the folder that holds ``grading.yml``.
+    """A checkout of the lab.
 
-    ``workspace`` is where a class's grades are kept: the root itself when None. A sample class is
-    graded in a workspace of its own, apart from the real one.
+    Attributes:
+        root: the folder that contains ``grading.yml``.
+        workspace: the folder for a class's grades; None means the root. A sample class has a separate workspace.
     """
 
     root: Path
@@ -109,10 +110,10 @@ class Lab:
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Lab":
-        """The lab around ``start`` (the current folder by default).
+        """Return the lab that contains the folder ``start``, by default the current folder.
 
         Raises:
-            LabError: no folder upwards holds a ``grading.yml``.
+            LabError: neither ``start`` nor a folder above it contains a ``grading.yml``.
         """
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
@@ -122,24 +123,24 @@ class Lab:
 
     @cached_property
     def config(self) -> Config:
-        """The lab's ``grading.yml``."""
+        """The content of the lab's ``grading.yml``."""
         return load_config(self.root / "grading.yml")
 
     @property
     def build(self) -> Path:
-        """What grading writes and could write again; git ignores it."""
+        """The folder of generated files. Grading can write them again, and git ignores them."""
         return (self.workspace or self.root) / "build"
 
     @property
     def gradebook(self) -> Path:
-        """The database of nbgrader: holds what people graded by hand, so it is not part of ``build``."""
+        """The database of nbgrader. It contains grades given by hand, so it is not part of ``build``."""
         return (self.workspace or self.root) / "gradebook.db"
 
     def stage(self, stage_id: str) -> StageFolders:
-        """The folders of one stage.
+        """Return the paths of one stage.
 
         Raises:
-            LabError: ``grading.yml`` lists no such stage.
+            LabError: ``grading.yml`` does not list the stage.
         """
         try:
             return StageFolders(stage_id, self.config.stages[stage_id], self.root)
@@ -148,21 +149,21 @@ class Lab:
             raise LabError(f"no stage named `{stage_id}` in grading.yml; stages: {known}") from None
 
     def stages(self) -> list[StageFolders]:
-        """All stages, in the order of ``grading.yml``."""
+        """Return all stages, in the order of ``grading.yml``."""
         return [self.stage(stage_id) for stage_id in self.config.stages]
 
 
 def needed_stages(lab: Lab, stage: StageFolders) -> list[StageFolders]:
-    """The stage and every earlier stage that its module needs, directly or not, earliest first."""
-    wanted = {stage.id}
-    for other in reversed(lab.stages()):
-        if other.id in wanted:
-            wanted.update(other.spec.needs)
-    return [one for one in lab.stages() if one.id in wanted]
+    """Return the stage and every earlier stage that its module needs, directly or indirectly, earliest first."""
+    needed = {stage.id}
+    for later in reversed(lab.stages()):
+        if later.id in needed:
+            needed.update(later.spec.needs)
+    return [candidate for candidate in lab.stages() if candidate.id in needed]
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise LabError(f"{path} is missing: every stage needs it (see CONTRIBUTING.md, adding a stage)") from None
+        raise LabError(f'{path} is missing: every stage needs it (see "Add a stage" in CONTRIBUTING.md)') from None

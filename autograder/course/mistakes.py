@@ -1,7 +1,7 @@
 """Named mistakes: wrong solutions as students write them, one replacement in the reference each.
 
-They serve three ends: the report names the mistake that explains a failure, ``verify`` proves that
-the hidden tests reject each of them, and the class report counts them.
+They have three uses: the report names the mistake that explains a failure, ``verify`` proves that
+the hidden tests reject each mistake, and the class report counts them.
 
 An author writes ``solutions/STAGE/mistakes.py``. The checks that each mistake loses are computed:
 ``autograder verify --update`` writes them to ``mistakes.lock.json``, and plain ``verify`` compares.
@@ -131,7 +131,7 @@ def read_lock(stage: StageFolders) -> Mapping[str, Iterable[str]]:
     except FileNotFoundError:
         return {}
     except msgspec.MsgspecError as error:
-        raise LabError(f"{path}: {error}; write it anew with `autograder verify --update`") from error
+        raise LabError(f"{path}: {error}; write it again with `autograder verify --update`") from error
     if lock.format_version != LOCK_VERSION:
         raise LabError(f"{path}: format_version {lock.format_version} is unknown; this program reads {LOCK_VERSION}")
     return lock.mistakes

@@ -1,4 +1,4 @@
-"""A YAML file read into frozen structures, with errors that name the line, the value and the nearest name."""
+"""Read a YAML file into frozen structures; errors name the line, the value and the closest known name."""
 
 import difflib
 import re
@@ -14,23 +14,23 @@ T = TypeVar("T")
 Keys = tuple[str, ...]
 
 _LONGEST_VALUE = 60
-# In msgspec's paths: `.key`, `[0]` in a list, `[...]` for any key of a table.
+# A part of msgspec's paths: `.key`, `[0]` in a list, `[...]` for any key of a table.
 _PATH_PART = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
 class ConfigError(ValueError):
-    """The file cannot be used; the message names the line, the value and the fix."""
+    """A YAML file is invalid; the message names the line, the value and the fix."""
 
 
 class YamlSource:
-    """The text of a YAML file, and the line of each of its values.
+    """The data of a YAML file and the line of each value.
 
     Args:
         path: the file.
-        name: what errors call the file; its own name by default.
+        name: name of the file in error messages; by default the last part of ``path``.
 
     Raises:
-        ConfigError: unreadable, not YAML, a key that appears twice, or no table at the top.
+        ConfigError: the file cannot be read or is not YAML, a key appears twice, or the top level is not a table.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -49,13 +49,13 @@ class YamlSource:
         except yaml.YAMLError as error:
             raise ConfigError(f"{self._name}: {error}") from None
         if not isinstance(self._data, dict):
-            raise ConfigError(f"{self._name}:1: expected a table of settings, `key: value` in each line")
+            raise ConfigError(f"{self._name}:1: expected a table of settings, one `key: value` per line")
 
     def convert(self, kind: type[T]) -> T:
-        """The whole file as one structure.
+        """Convert the whole file to one structure.
 
         Raises:
-            ConfigError: an unknown key, a value of the wrong type or out of bounds, or one that is missing.
+            ConfigError: a key is unknown, or a value is missing, out of bounds or of the wrong type.
         """
         self._check_keys(self._data, kind, ())
         try:
@@ -64,11 +64,11 @@ class YamlSource:
             raise self._error_from(error, kind) from None
 
     def error(self, keys: Keys, problem: str) -> ConfigError:
-        """The error to raise about the value at ``keys``, with its line."""
+        """Return the error to raise for the value at ``keys``; its message contains the line."""
         return ConfigError(": ".join([f"{self._name}:{self._line(keys)}", *filter(None, [".".join(keys)]), problem]))
 
     def _line(self, keys: Keys) -> int:
-        """The line (from 1) of the deepest part of ``keys`` that exists."""
+        """Return the line (from 1) of the deepest part of ``keys`` that exists."""
         node, line = self._root, 1
         for key in keys:
             found = next((child for child in _children(node) if child[0] == key), None)
@@ -78,17 +78,17 @@ class YamlSource:
         return line
 
     def _error_from(self, error: msgspec.ValidationError, kind: type) -> ConfigError:
-        """Turn msgspec's ``… - at `$.stages[...].title``` into a place in the file."""
+        """Replace the path in msgspec's message, ``… - at `$.stages[...].title```, by a line of the file."""
         problem, _, where = str(error).partition(" - at `")
         pattern = [key or index or "*" for key, index in _PATH_PART.findall(where)]
         for keys, value in _matches(self._data, pattern):
-            # Several entries match a pattern with `*`: the one that fails alone is the one meant.
+            # A pattern with `*` matches several entries: report the entry that fails by itself.
             if not _fits(value, _type_at(kind, keys)):
                 return self.error(keys, problem + _quoted(value))
         return ConfigError(f"{self._name}: {'.'.join(pattern) or 'top level'}: {problem}")
 
     def _check_keys(self, data: Any, expected: Any, keys: Keys) -> None:
-        """Name the nearest key: "unknown" alone leaves an instructor searching for a typo."""
+        """Raise an error at an unknown key. It names the closest known key, so that an instructor sees the typo."""
         if not isinstance(data, dict):
             return
         fields = _fields(expected)
@@ -102,27 +102,27 @@ class YamlSource:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``; nearest: `…``` when something close is known."""
+    """Return ``; did you mean `…`?`` if a known name is close, otherwise an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-    return f"; nearest: `{close[0]}`" if close else ""
+    return f"; did you mean `{close[0]}`?" if close else ""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML lets a later key silently replace an earlier one: points would vanish without a word."""
+    """A loader that refuses a repeated key: plain YAML lets the later value silently replace the earlier value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         lines: dict[Any, int] = {}
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in lines:
-                problem = f"`{key}` appears twice; the first is in line {lines[key]}"
+                problem = f"`{key}` appears twice; the first is on line {lines[key]}"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             lines[key] = key_node.start_mark.line + 1
         return super().construct_mapping(node, deep)
 
 
 def _children(node: yaml.Node | None) -> Iterator[tuple[str, int, yaml.Node]]:
-    """Key, line and node of each entry of a table or a list."""
+    """Yield the key, line and node of each entry of a table or list."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield str(key.value), key.start_mark.line + 1, value
@@ -132,7 +132,7 @@ def _children(node: yaml.Node | None) -> Iterator[tuple[str, int, yaml.Node]]:
 
 
 def _matches(data: Any, pattern: list[str], done: Keys = ()) -> Iterator[tuple[Keys, Any]]:
-    """Every value whose keys match ``pattern``, in which ``*`` is any key."""
+    """Yield every value whose keys match ``pattern``; ``*`` matches any key."""
     if not pattern:
         yield done, data
         return
@@ -151,7 +151,7 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _quoted(value: Any) -> str:
-    """`` (found …)`` for a value that fits in a line."""
+    """Return `` (found …)`` for a value that fits in a line, otherwise an empty string."""
     text = repr(value)
     return "" if isinstance(value, (dict, list)) or len(text) > _LONGEST_VALUE else f" (found {text})"
 
@@ -165,7 +165,7 @@ def _fields(expected: Any) -> dict[str, Any] | None:
 
 
 def _type_at(expected: Any, keys: Keys) -> Any:
-    """The declared type of the value at ``keys``, with its bounds."""
+    """Return the declared type of the value at ``keys``, with its bounds."""
     for key in keys:
         fields = _fields(expected)
         expected = fields.get(key, Any) if fields is not None else _type_inside(expected)
@@ -173,7 +173,7 @@ def _type_at(expected: Any, keys: Keys) -> Any:
 
 
 def _type_inside(expected: Any) -> Any:
-    """The type of the values of ``dict[str, X]`` or of ``tuple[X, ...]``, also when annotated."""
+    """Return the type of the values of ``dict[str, X]`` or ``tuple[X, ...]``, also if it is annotated."""
     inner = getattr(expected, "__origin__", None)
     if inner is dict:
         return expected.__args__[1]

@@ -1,4 +1,4 @@
-"""What tests of the references share."""
+"""Fixtures for the tests of the references."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 
 @pytest.fixture
 def graphics_card() -> torch.device:
-    """The device of tests marked ``cuda``: they run where it is."""
+    """The CUDA device; tests that use it are marked ``cuda`` and are skipped without one."""
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device on this machine")
     return torch.device("cuda")

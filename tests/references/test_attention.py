@@ -1,4 +1,4 @@
-"""The reference of stage 2 against other people's code: PyTorch, SciPy and statsmodels."""
+"""Compare the reference of stage 2 with PyTorch, SciPy and statsmodels."""
 
 import runpy
 from pathlib import Path
@@ -65,15 +65,15 @@ def test_causal_mask_agrees_with_pytorch(attention, query, key):
     assert_close(attention.causal_mask(query, key), theirs)
 
 
-def test_padding_mask_agrees_with_padded_ones(attention):
+def test_padding_mask_agrees_with_pad_sequence(attention):
     lengths = torch.tensor([3, 0, 5])
-    ones = pad_sequence([torch.ones(int(length), dtype=torch.bool) for length in lengths], batch_first=True)
-    assert_close(attention.padding_mask(lengths, 5), ones)
+    real = pad_sequence([torch.ones(int(length), dtype=torch.bool) for length in lengths], batch_first=True)
+    assert_close(attention.padding_mask(lengths, 5), real)
 
 
 @pytest.mark.parametrize("mask_shape", [(5, 7), (1, 7), (5, 1), (2, 1, 1, 7), (3, 5, 7), (2, 3, 5, 7)])
-def test_attention_agrees_with_pytorch_under_any_mask(attention, mask_shape):
-    mask = normal(*mask_shape, seed=9) > 0.3  # some rows are blocked altogether
+def test_attention_agrees_with_pytorch_for_any_mask(attention, mask_shape):
+    mask = normal(*mask_shape, seed=9) > 0.3  # some rows are fully blocked
     ours, weights = attention.scaled_dot_product_attention(*inputs(), mask)
     theirs = scaled_dot_product_attention(*inputs(), mask).masked_fill(~mask.any(dim=-1, keepdim=True), 0.0)
     assert_close(ours, theirs)
@@ -81,12 +81,12 @@ def test_attention_agrees_with_pytorch_under_any_mask(attention, mask_shape):
     assert_close(weights.sum(dim=-1), mask.expand(weights.shape).any(dim=-1).double())
 
 
-def test_attention_takes_a_scale(attention):
+def test_attention_with_a_scale_agrees_with_pytorch(attention):
     ours, _ = attention.scaled_dot_product_attention(*inputs(), scale=0.3)
     assert_close(ours, scaled_dot_product_attention(*inputs(), scale=0.3))
 
 
-def test_attention_has_the_gradients_of_finite_differences(attention):
+def test_attention_gradients_agree_with_finite_differences(attention):
     mask = normal(5, 7, seed=9) > 0.3
     mask[2] = False
     tensors = [tensor.requires_grad_() for tensor in inputs(leading=())]
@@ -101,7 +101,7 @@ def test_kernel_attention_agrees_with_statsmodels(attention, bandwidth):
     assert_close(attention.kernel_attention(query, key, value, bandwidth)[:, 0], torch.from_numpy(theirs))
 
 
-def test_kernel_attention_of_a_tiny_bandwidth_is_the_nearest_neighbour(attention):
+def test_kernel_attention_with_a_tiny_bandwidth_is_the_nearest_neighbour(attention):
     query, key, value = normal(6, 2, seed=1), normal(30, 2, seed=2), normal(30, 3, seed=3)
     nearest = torch.cdist(query, key).argmin(dim=-1)
     assert_close(attention.kernel_attention(query, key, value, 1e-100), value[nearest])
@@ -110,7 +110,7 @@ def test_kernel_attention_of_a_tiny_bandwidth_is_the_nearest_neighbour(attention
 def test_additive_attention_agrees_with_loops(attention):
     module = attention.AdditiveAttention(2, 3, 4).double()
     query, key, value = normal(2, 5, 2, seed=1), normal(2, 6, 3, seed=2), normal(2, 6, 7, seed=3)
-    w_query, w_key, w_score = (one.weight.detach() for one in (module.query_proj, module.key_proj, module.score))
+    w_query, w_key, w_score = (linear.weight.detach() for linear in (module.query_proj, module.key_proj, module.score))
     scores = torch.tensor(
         [
             [[w_score[0].dot(torch.tanh(w_query @ q + w_key @ k)).item() for k in keys] for q in queries]
@@ -127,10 +127,10 @@ def test_backward_agrees_with_pytorch(attention):
     tensors = [tensor.requires_grad_() for tensor in inputs()]
     mask = attention.causal_mask(5, 7)
     output = scaled_dot_product_attention(*tensors, mask, scale=0.3)
-    towards = normal(*output.shape, seed=8)
-    theirs = torch.autograd.grad(output, tensors, towards)
+    upstream = normal(*output.shape, seed=8)
+    theirs = torch.autograd.grad(output, tensors, upstream)
     weights = attention.scaled_dot_product_attention(*inputs(), mask, scale=0.3)[1]
-    assert_close(attention.attention_backward(towards, *inputs(), weights, 0.3), theirs)
+    assert_close(attention.attention_backward(upstream, *inputs(), weights, 0.3), theirs)
 
 
 @pytest.mark.parametrize("block_size", [1, 2, 3, 7, 10])

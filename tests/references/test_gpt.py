@@ -1,4 +1,4 @@
-"""The reference of stage 6 against independent ones: Hugging Face's GPT-2, PyTorch's optimizer, losses and clipping."""
+"""Compare the reference of stage 6 with Hugging Face's GPT-2 and PyTorch's optimizer, losses and clipping."""
 
 import math
 import runpy
@@ -23,7 +23,7 @@ EARLIER = LAB.stage("6_gpt").spec.needs
 
 @pytest.fixture(scope="module")
 def gpt():
-    """The reference, with those of earlier stages under the names that it imports."""
+    """The reference; it imports the references of earlier stages."""
     with pytest.MonkeyPatch.context() as patch:
         for stage in map(LAB.stage, EARLIER):
             patch.setitem(sys.modules, stage.spec.module, SimpleNamespace(**runpy.run_path(str(stage.reference))))
@@ -32,7 +32,7 @@ def gpt():
 
 @pytest.fixture
 def model(gpt):
-    """A GPT in float64, every parameter drawn with a seed of its own."""
+    """A GPT in float64; a separate seed draws each parameter."""
     config = gpt.GPTConfig(VOCAB, CONTEXT, D_MODEL, HEADS, BLOCKS, D_HIDDEN)
     model = gpt.GPT(config).double()
     for seed, parameter in enumerate(model.parameters()):
@@ -49,7 +49,7 @@ def tokens_of(*shape, seed=0):
 
 
 def as_gpt2(tensors):
-    """A GPT's tensors under the names and in the layout of GPT-2, whose linears are transposed, and one for q, k, v."""
+    """Return a GPT's tensors by GPT-2's names. GPT-2 transposes its weights and has one matrix for q, k and v."""
     found = {
         "transformer.wte.weight": tensors["token_embedding.weight"],
         "lm_head.weight": tensors["token_embedding.weight"],
@@ -74,7 +74,7 @@ def as_gpt2(tensors):
 @pytest.fixture
 def gpt2(model):
     """Hugging Face's GPT-2 with the same weights, and with the exact GELU."""
-    from transformers import GPT2Config, GPT2LMHeadModel  # two seconds: only where it is needed
+    from transformers import GPT2Config, GPT2LMHeadModel  # takes two seconds, so only this fixture imports it
 
     sizes = {"vocab_size": VOCAB, "n_positions": CONTEXT, "n_embd": D_MODEL, "n_head": HEADS, "n_layer": BLOCKS}
     dropouts = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
@@ -88,12 +88,12 @@ def test_logits_and_gradients_equal_hugging_faces_gpt2(model, gpt2):
     tokens = tokens_of(3, CONTEXT)
     found, expected = model(tokens), gpt2(tokens).logits
     assert_close(found, expected, **EXACT)
-    towards = normal(*found.shape, seed=50)
-    found.backward(towards)
-    expected.backward(towards)
+    upstream = normal(*found.shape, seed=50)
+    found.backward(upstream)
+    expected.backward(upstream)
     ours = as_gpt2({name: parameter.grad for name, parameter in model.named_parameters()})
     for name, parameter in gpt2.named_parameters():
-        if not name.endswith(("c_attn.bias", "attn.c_proj.bias")):  # ours has none
+        if not name.endswith(("c_attn.bias", "attn.c_proj.bias")):  # our attention has no biases
             assert_close(ours[name], parameter.grad, **EXACT, msg=lambda text, name=name: f"{name}: {text}")
 
 
@@ -122,7 +122,7 @@ def test_loss_equals_pytorch(gpt, scale):
     assert_close(inputs[0].grad, inputs[1].grad, **EXACT)
 
 
-def test_loss_of_nothing_is_zero(gpt):
+def test_loss_without_targets_is_zero(gpt):
     logits = normal(2, 3, 5, requires_grad=True)
     loss = gpt.cross_entropy(logits, torch.full((2, 3), 4), ignore_index=4)
     loss.backward()
@@ -143,13 +143,13 @@ def test_batches_are_windows_of_the_text(gpt, dtype):
     assert counts.min() > 450
 
 
-def test_weights_start_as_written(gpt):
+def test_initial_weights_have_the_specified_distribution(gpt):
     torch.manual_seed(0)
     model = gpt.GPT(gpt.GPTConfig(97, 50, 64, 4, 3, 128, init_std=0.05))
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:
-            spread = 0.05 / math.sqrt(6) if name.endswith("output_proj.weight") else 0.05
-            assert_close(parameter.std().item(), spread, rtol=0.08, atol=0)
+            std = 0.05 / math.sqrt(6) if name.endswith("output_proj.weight") else 0.05
+            assert_close(parameter.std().item(), std, rtol=0.08, atol=0)
             assert abs(parameter.mean()) < 0.005
         else:
             assert_close(parameter.data, torch.full_like(parameter, name.endswith("weight")))
@@ -159,7 +159,7 @@ def test_weights_start_as_written(gpt):
     )
 
 
-def test_the_first_loss_is_that_of_a_guess(gpt):
+def test_the_initial_loss_is_that_of_a_uniform_prediction(gpt):
     torch.manual_seed(0)
     model = gpt.GPT(gpt.GPTConfig(VOCAB, CONTEXT, D_MODEL, HEADS, BLOCKS, D_HIDDEN))
     loss = gpt.evaluate(model, [(tokens_of(8, CONTEXT), tokens_of(8, CONTEXT, seed=1))])
@@ -167,7 +167,7 @@ def test_the_first_loss_is_that_of_a_guess(gpt):
 
 
 def test_rate_equals_pytorchs_schedulers(gpt):
-    """A linear warm-up and a half cosine, chained."""
+    """The schedule is a linear warm-up followed by a half cosine."""
     warmup, total, low, high = 5, 40, 1e-4, 3e-3
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=high)
     rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / warmup, total_iters=warmup - 1)
@@ -191,26 +191,26 @@ def test_clipping_equals_pytorch(gpt, max_norm):
 
     ours, theirs = parameters(), parameters()
     assert_close(gpt.clip_gradients(iter(ours), max_norm), nn.utils.clip_grad_norm_(theirs, max_norm), **EXACT)
-    for one, other in zip(ours[:3], theirs[:3], strict=True):
-        assert_close(one.grad, other.grad, **EXACT)
+    for parameter, other in zip(ours[:3], theirs[:3], strict=True):
+        assert_close(parameter.grad, other.grad, **EXACT)
     assert ours[3].grad is None
     assert gpt.clip_gradients([ours[3]], max_norm).item() == 0.0
 
 
-def test_groups_hold_each_parameter_once(gpt, model):
+def test_each_parameter_is_in_one_group(gpt, model):
     model.tied = model.token_embedding
-    decayed, spared = gpt.parameter_groups(model, 0.3)
-    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
+    decayed, undecayed = gpt.parameter_groups(model, 0.3)
+    assert (decayed["weight_decay"], undecayed["weight_decay"]) == (0.3, 0.0)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    in_groups = Counter(names[id(parameter)] for group in (decayed, spared) for parameter in group["params"])
+    in_groups = Counter(names[id(parameter)] for group in (decayed, undecayed) for parameter in group["params"])
     assert set(in_groups.values()) == {1}
     assert set(in_groups) == set(names.values())
-    spared_names = {names[id(parameter)] for parameter in spared["params"]}
-    assert spared_names == {name for name in names.values() if "norm" in name or name.endswith("bias")}
+    undecayed_names = {names[id(parameter)] for parameter in undecayed["params"]}
+    assert undecayed_names == {name for name in names.values() if "norm" in name or name.endswith("bias")}
 
 
 def test_adamw_equals_pytorchs_over_100_steps(gpt):
-    """Two groups, a rate that changes, and a parameter that now and then has no gradient."""
+    """Use two groups, a changing learning rate, and a parameter that has no gradient in some steps."""
     both = [[nn.Parameter(normal(4, 3, seed=1)), nn.Parameter(normal(5, seed=2))] for _ in range(2)]
     optimizers = []
     for make, (matrix, bias) in zip((gpt.AdamW, torch.optim.AdamW), both, strict=True):
@@ -222,8 +222,8 @@ def test_adamw_equals_pytorchs_over_100_steps(gpt):
             for seed, parameter in enumerate(parameters):
                 parameter.grad = None if seed and step % 3 == 1 else normal(*parameter.shape, seed=step + 1000 * seed)
             optimizer.step()
-        for one, other in zip(*both, strict=True):
-            assert_close(one, other, rtol=1e-12, atol=1e-12)
+        for parameter, other in zip(*both, strict=True):
+            assert_close(parameter, other, rtol=1e-12, atol=1e-12)
 
 
 def test_adamw_has_pytorchs_defaults(gpt):
@@ -233,8 +233,8 @@ def test_adamw_has_pytorchs_defaults(gpt):
     assert ours == {name: theirs[name] for name in ours}
 
 
-def test_a_step_in_pieces_is_a_step_on_all(gpt, model):
-    """Against PyTorch's own on one big batch; the pieces hold unequal shares of the targets that count."""
+def test_a_step_on_several_batches_equals_a_step_on_one_large_batch(gpt, model):
+    """Compare with PyTorch on the large batch. The batches differ in their numbers of targets that are not ignored."""
     inputs, targets = tokens_of(6, 7), tokens_of(6, 7, seed=1)
     targets[0, 1:] = -100
     start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -245,7 +245,7 @@ def test_a_step_in_pieces_is_a_step_on_all(gpt, model):
     optimizer.step()
     stepped = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
-    model.load_state_dict(start)  # with the gradients of before, which must not count
+    model.load_state_dict(start)  # the gradients of the first step remain and must not count
     batches = [(inputs[:1], targets[:1]), (inputs[1:3], targets[1:3]), (inputs[3:], targets[3:])]
     loss = gpt.train_step(model, gpt.AdamW(model.parameters(), lr=0.1), batches, 0.5)
     assert_close(loss, expected.item(), **EXACT)
@@ -253,7 +253,7 @@ def test_a_step_in_pieces_is_a_step_on_all(gpt, model):
         assert_close(tensor, stepped[name], **EXACT)
 
 
-def test_evaluation_is_the_loss_on_all_without_dropout(gpt):
+def test_evaluation_is_the_loss_on_all_batches_without_dropout(gpt):
     config = gpt.GPTConfig(VOCAB, CONTEXT, D_MODEL, HEADS, BLOCKS, D_HIDDEN, dropout=0.5)
     model = gpt.GPT(config)
     inputs, targets = tokens_of(6, 7), tokens_of(6, 7, seed=1)
@@ -266,7 +266,7 @@ def test_evaluation_is_the_loss_on_all_without_dropout(gpt):
 
 
 def filtered(logits, temperature, top_k, top_p):
-    """One row, with Python's own numbers."""
+    """Return the probabilities of one row, computed with Python floats."""
     scores = [logit / temperature for logit in logits]
     kth = sorted(scores, reverse=True)[min(top_k, len(scores)) - 1]
     weights = [math.exp(score - max(scores)) if score >= kth else 0.0 for score in scores]
@@ -282,16 +282,16 @@ def filtered(logits, temperature, top_k, top_p):
 @pytest.mark.parametrize("top_p", [1e-9, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("top_k", [1, 4, 100])
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
-def test_probabilities_equal_those_of_a_loop(gpt, temperature, top_k, top_p):
+def test_probabilities_agree_with_a_loop(gpt, temperature, top_k, top_p):
     logits = normal(3, 4, 11) * 2
-    logits[..., 0] += 4  # the likeliest in most rows, so that the loop may name it
+    logits[..., 0] += 4  # the most likely token in each row: see `filtered`
     logits[..., 0] = torch.maximum(logits[..., 0], logits.amax(dim=-1) + 0.1)
     found = gpt.next_token_probabilities(logits, temperature, top_k, top_p)
     expected = [[filtered(row.tolist(), temperature, top_k, top_p) for row in rows] for rows in logits]
     assert_close(found, torch.tensor(expected, dtype=torch.float64), **EXACT)
 
 
-def test_probabilities_at_the_edges(gpt):
+def test_probabilities_at_the_limits(gpt):
     logits = torch.tensor([[1.0, 3.0, 3.0, -2.0]])
     assert_close(gpt.next_token_probabilities(logits, temperature=0), torch.tensor([[0.0, 1.0, 0.0, 0.0]]))
     assert_close(gpt.next_token_probabilities(logits, top_k=1), torch.tensor([[0.0, 0.5, 0.5, 0.0]]))
@@ -300,7 +300,7 @@ def test_probabilities_at_the_edges(gpt):
 
 @pytest.mark.parametrize("length", [1, 4, CONTEXT - 1, CONTEXT, CONTEXT + 3])
 def test_the_cache_changes_nothing(gpt, model, length):
-    """Sampled tokens too, with the same draws; before, at and past the end of the context."""
+    """Sampled tokens with the same draws are equal: before, at and past the end of the context."""
     prompt = tokens_of(3, length)
     texts = []
     for use_cache in (True, False):
@@ -311,14 +311,14 @@ def test_the_cache_changes_nothing(gpt, model, length):
     assert texts[0].shape == (3, length + 8)
 
 
-def test_each_greedy_token_is_the_likeliest_after_the_last_ones(gpt, model):
+def test_each_greedy_token_is_the_most_likely_token_after_the_last_context(gpt, model):
     text = gpt.generate(model, tokens_of(2, 3), 12, temperature=0)
     for end in range(3, 15):
-        likeliest = model(text[:, max(0, end - CONTEXT) : end])[:, -1].argmax(dim=-1)
-        assert torch.equal(text[:, end], likeliest)
+        expected = model(text[:, max(0, end - CONTEXT) : end])[:, -1].argmax(dim=-1)
+        assert torch.equal(text[:, end], expected)
 
 
-def test_logits_in_pieces_equal_logits_at_once(gpt, model):
+def test_cached_logits_equal_logits_of_one_pass(gpt, model):
     tokens = tokens_of(2, CONTEXT)
     caches = [gpt.KeyValueCache() for _ in range(BLOCKS)]
     pieces = [model(tokens[:, start:end], caches) for start, end in ((0, 3), (3, 4), (4, CONTEXT))]
@@ -327,17 +327,17 @@ def test_logits_in_pieces_equal_logits_at_once(gpt, model):
         model(tokens[:, :1], caches)
 
 
-def test_merges_by_hand(gpt):
-    """`aaabdaaabac`, the example of Gage's article on byte pairs (1994); ties go to the smaller pair."""
+def test_merges_agree_with_a_published_example(gpt):
+    """The text is the example of Gage's article on byte pairs (1994); of equally frequent pairs, the smaller wins."""
     bpe = gpt.ByteBPE()
     bpe.train("aaabdaaabac", 259)
-    assert bpe.decode([256]) == b"aa"  # four times
-    assert bpe.decode([257]) == b"ab"  # of `a b`, `aa a` and the like, twice each, the one with the smallest ids
+    assert bpe.decode([256]) == b"aa"  # occurs four times
+    assert bpe.decode([257]) == b"ab"  # `a b` has the smallest ids of the pairs that occur twice, such as `aa a`
     assert bpe.decode([258]) == b"aaab"
     assert bpe.encode("aaabdaaabac") == [258, 100, 258, 97, 99]
 
 
-def test_any_bytes_survive_the_round_trip(gpt):
+def test_decoding_inverts_encoding_for_any_bytes(gpt):
     bpe = gpt.ByteBPE()
     text = "the thé then – 中文, the then\n" * 3
     bpe.train(text, 290)
@@ -348,7 +348,7 @@ def test_any_bytes_survive_the_round_trip(gpt):
 
 
 @pytest.mark.cuda
-def test_on_a_graphics_card_the_numbers_are_those_of_the_cpu(gpt, model, graphics_card):
+def test_results_on_cuda_equal_results_on_the_cpu(gpt, model, graphics_card):
     tokens = tokens_of(3, CONTEXT)
     gpt.cross_entropy(model(tokens), tokens).backward()
     expected = [model(tokens).detach(), *(parameter.grad.clone() for parameter in model.parameters())]
@@ -356,12 +356,13 @@ def test_on_a_graphics_card_the_numbers_are_those_of_the_cpu(gpt, model, graphic
     model.to(graphics_card)
     found = model(tokens.to(graphics_card))
     gpt.cross_entropy(found, tokens.to(graphics_card)).backward()
-    for one, other in zip([found, *(parameter.grad for parameter in model.parameters())], expected, strict=True):
-        assert_close(one.detach().cpu(), other, **EXACT)
+    results = [found, *(parameter.grad for parameter in model.parameters())]
+    for result, other in zip(results, expected, strict=True):
+        assert_close(result.detach().cpu(), other, **EXACT)
 
 
 @pytest.mark.cuda
-def test_on_a_graphics_card_it_writes_what_it_writes_elsewhere(gpt, model, graphics_card):
+def test_generated_text_on_cuda_equals_text_on_the_cpu(gpt, model, graphics_card):
     prompt = tokens_of(2, 4)
     written = gpt.generate(model, prompt, 12, temperature=0.0)
     assert torch.equal(
@@ -370,11 +371,11 @@ def test_on_a_graphics_card_it_writes_what_it_writes_elsewhere(gpt, model, graph
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_curvature_is_far_below_what_the_hidden_check_of_slopes_allows(model, seed):
-    """Its step was ten times as long once: a right GPT could lose the check by the draw. Here it goes further."""
+def test_curvature_is_far_below_the_tolerance_of_the_hidden_check_of_slopes(model, seed):
+    """The hidden check once used a tenfold step, and a correct GPT failed for some draws. Here the moves are larger."""
     slopes = runpy.run_path(str(LAB.stage("6_gpt").hidden_tests / "gpt_model_in_worker.py"))["slopes"]
     tokens, towards = tokens_of(3, 5, seed=seed), normal(3, 5, VOCAB, seed=seed)
     named = enumerate(model.named_parameters())
-    moves = {name: 3 * normal(*one.shape, seed=seed + 50 + number) for number, (name, one) in named}
+    moves = {name: 3 * normal(*parameter.shape, seed=seed + 50 + number) for number, (name, parameter) in named}
     by_gradient, by_moving = slopes(model, tokens, towards, moves)
     assert_close(torch.tensor(by_gradient), torch.tensor(by_moving), rtol=1e-4, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The reference of stage 1 against other people's programs: R, statsmodels, scikit-learn, SciPy."""
+"""Compare the reference of stage 1 with R, statsmodels, scikit-learn and SciPy."""
 
 import runpy
 from collections.abc import Callable
@@ -56,7 +56,9 @@ def test_gaussian_weights_are_a_softmax(kernels: SimpleNamespace, random: np.ran
         np.testing.assert_allclose(kernels.kernel_weights(query, key, bandwidth), softmax(logits, axis=1), atol=1e-14)
 
 
-def test_a_tiny_bandwidth_is_the_nearest_key(kernels: SimpleNamespace, random: np.random.Generator) -> None:
+def test_a_tiny_bandwidth_gives_all_weight_to_the_nearest_key(
+    kernels: SimpleNamespace, random: np.random.Generator
+) -> None:
     query, key = random.normal(size=(50, 2)), random.normal(size=(9, 2))
     nearest = np.linalg.norm(query[:, None] - key, axis=2).argmin(axis=1)
     for bandwidth in (1e-3, 1e-100):
@@ -80,7 +82,7 @@ def test_regressions_equal_statsmodels(kernels: SimpleNamespace, kind: str, ours
 def test_local_lines_equal_polyfit(kernels: SimpleNamespace, random: np.random.Generator) -> None:
     key, value, query = random.normal(size=30), random.normal(size=30), random.normal(size=6)
     weights = kernels.kernel_weights(query[:, None], key[:, None], 0.6)
-    # polyfit multiplies rows by its `w`, so that the squares of `w` are the weights.
+    # `polyfit` multiplies residuals by `w`, so the weights of the squares are `w` squared.
     lines = np.array([np.polyfit(key - q, value, 1, w=np.sqrt(row)) for q, row in zip(query, weights, strict=True)])
     prediction, slope = kernels.local_linear(query, key, value, 0.6)
     np.testing.assert_allclose(prediction, lines[:, 1])
@@ -114,8 +116,8 @@ def test_lowess_equals_statsmodels(
     np.testing.assert_allclose(kernels.lowess(x, y, k / 30, robust_steps), theirs, atol=1e-9)
 
 
-def test_lowess_counts_the_window_upwards(kernels: SimpleNamespace, random: np.random.Generator) -> None:
-    # statsmodels takes the floor of fraction · n, Cleveland's text and the lab the ceiling.
+def test_lowess_rounds_the_number_of_neighbours_up(kernels: SimpleNamespace, random: np.random.Generator) -> None:
+    # statsmodels rounds fraction · n down; Cleveland's paper and the lab round it up.
     x, y = random.uniform(size=20), random.normal(size=20)
     theirs = statsmodels_lowess(y, x, frac=14 / 20, return_sorted=False)
     np.testing.assert_allclose(kernels.lowess(x, y, 2 / 3), theirs, atol=1e-9)
@@ -136,13 +138,13 @@ def test_choose_bandwidth_equals_deleting_each_point(kernels: SimpleNamespace, r
 
 
 @pytest.mark.parametrize("name", ["motorcycle", "penguins", "engel", "nile"])
-def test_data_are_what_their_script_makes(name: str) -> None:
+def test_data_equal_the_output_of_their_script(name: str) -> None:
     folder = ROOT / "data" / name
     made = runpy.run_path(str(folder / "prepare.py"))["table"]()
     assert (folder / f"{name}.csv").read_bytes() == made.encode()
 
 
-def test_r_results_are_what_their_script_makes() -> None:
+def test_r_results_equal_the_output_of_their_script() -> None:
     folder = ROOT / "tests" / "hidden" / "1_kernels"
     made = runpy.run_path(str(folder / "prepare_lowess_in_r.py"))["table"]()
     assert (folder / "lowess_in_r.csv").read_bytes() == made.encode()

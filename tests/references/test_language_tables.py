@@ -1,4 +1,4 @@
-"""What stage 5 learns from: no sentence is both learnt and asked for."""
+"""The data of stage 5: no sentence is both in the training file and in the file of unseen sentences."""
 
 from pathlib import Path
 

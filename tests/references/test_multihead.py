@@ -1,4 +1,4 @@
-"""The reference of stage 3 against PyTorch's own multi-head attention and grouped-query attention."""
+"""Compare the reference of stage 3 with PyTorch's multi-head attention and grouped-query attention."""
 
 import runpy
 import sys
@@ -20,7 +20,7 @@ EXACT = {"rtol": 1e-10, "atol": 1e-10}
 
 @pytest.fixture(scope="module")
 def multihead():
-    """The reference, with stage 2's under the name that it imports."""
+    """The reference; it imports the reference of stage 2."""
     attention = SimpleNamespace(**runpy.run_path(str(LAB.stage("2_attention").reference)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "attention", attention)
@@ -32,7 +32,7 @@ def normal(*shape, seed=0, **options):
 
 
 def pair(multihead, *, bias=True):
-    """Our module and PyTorch's with the same random parameters."""
+    """Return our module and PyTorch's with the same random parameters."""
     ours = multihead.MultiHeadAttention(D_MODEL, HEADS, bias=bias).double()
     theirs = nn.MultiheadAttention(D_MODEL, HEADS, bias=bias, batch_first=True, dtype=torch.float64)
     for seed, parameter in enumerate(ours.parameters()):
@@ -50,7 +50,7 @@ def pair(multihead, *, bias=True):
 
 
 def gradients_of(ours):
-    """Our gradients under PyTorch's names."""
+    """Return our gradients by PyTorch's names."""
     projections = (ours.query_proj, ours.key_proj, ours.value_proj)
     found = {
         "in_proj_weight": torch.cat([linear.weight.grad for linear in projections]),
@@ -70,19 +70,19 @@ def test_forward_and_gradients_equal_pytorch(multihead, bias, shape):
     mask = blocked = None
     if shape is not None:
         mask = normal(*shape, seed=9) > 0
-        mask[..., 0] = True  # PyTorch gives NaN where nothing is allowed
+        mask[..., 0] = True  # PyTorch returns NaN for a query without allowed keys
         whole = mask.unsqueeze(1) if mask.ndim == 3 else mask
-        blocked = ~whole.expand(BATCH, HEADS, QUERY, KEY).flatten(0, 1)  # True blocks there
+        blocked = ~whole.expand(BATCH, HEADS, QUERY, KEY).flatten(0, 1)  # in PyTorch, True blocks
     found = ours(inputs[0][0], inputs[0][1], mask)
     x, memory = inputs[1]
     expected = theirs(x, memory, memory, attn_mask=blocked, average_attn_weights=False)
     for results in zip(found, expected, strict=True):
         assert_close(*results, **EXACT)
-    towards = [normal(*result.shape, seed=20 + seed) for seed, result in enumerate(expected)]
-    torch.autograd.backward(found, towards)
-    torch.autograd.backward(expected, towards)
-    for one, other in zip(*inputs, strict=True):
-        assert_close(one.grad, other.grad, **EXACT)
+    upstream = [normal(*result.shape, seed=20 + seed) for seed, result in enumerate(expected)]
+    torch.autograd.backward(found, upstream)
+    torch.autograd.backward(expected, upstream)
+    for tensor, other in zip(*inputs, strict=True):
+        assert_close(tensor.grad, other.grad, **EXACT)
     for name, gradient in gradients_of(ours).items():
         assert_close(gradient, dict(theirs.named_parameters())[name].grad, **EXACT)
 
@@ -111,7 +111,7 @@ def test_decoding_equals_one_causal_pass_of_pytorch(multihead, kv_heads):
     steps = [module(x[:, step : step + 1], cache=cache)[0] for step in range(6)]
     assert_close(torch.cat(steps, dim=1), module.output_proj(theirs.transpose(1, 2).flatten(2)), **EXACT)
     assert len(cache) == 6
-    assert cache.key.shape[1] == kv_heads, "heads are kept before they are repeated"
+    assert cache.key.shape[1] == kv_heads, "the cache must store the heads before they are repeated"
 
 
 def test_a_query_without_keys_gets_the_bias_and_a_finite_gradient(multihead):
@@ -126,14 +126,14 @@ def test_a_query_without_keys_gets_the_bias_and_a_finite_gradient(multihead):
     assert all(torch.isfinite(tensor.grad).all() for tensor in (x, *ours.parameters()))
 
 
-def test_gradients_are_those_of_finite_differences(multihead):
+def test_gradients_agree_with_finite_differences(multihead):
     module = multihead.MultiHeadAttention(4, 2, 1).double()
     mask = torch.tensor([[True, False, True], [False, False, False]])
     inputs = [normal(1, 2, 4, seed=1, requires_grad=True), normal(1, 3, 4, seed=2, requires_grad=True)]
     assert torch.autograd.gradcheck(lambda x, memory: module(x, memory, mask), inputs)
 
 
-def test_merging_undoes_splitting(multihead):
+def test_merging_inverts_splitting(multihead):
     x = normal(2, 5, 12)
     for heads in (1, 2, 3, 4, 6, 12):
         assert_close(multihead.merge_heads(multihead.split_heads(x, heads)), x)

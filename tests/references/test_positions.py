@@ -1,4 +1,4 @@
-"""Stage 4's reference against what shares nothing with it: complex numbers, PyTorch's embedding, the papers' laws."""
+"""Compare the reference of stage 4 with complex numbers, PyTorch's embedding and statements of the papers."""
 
 import math
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ def positions():
 
 
 def unit_circle(at, d_head=D_HEAD, base=BASE):
-    """e^{iθ} for each position and pair, in NumPy."""
+    """Return e^{iθ} for each position and pair, computed in NumPy."""
     speeds = np.array([base ** (-2 * pair / d_head) for pair in range(d_head // 2)])
     return np.exp(1j * np.asarray(at, dtype=np.float64)[..., None] * speeds)
 
@@ -37,11 +37,11 @@ def test_sinusoids_are_points_on_the_unit_circle(positions):
     torch.testing.assert_close(encoding[:, 1::2].numpy(), circle.real.astype(np.float32), atol=1e-4, rtol=0)
 
 
-def test_moving_on_turns_every_row_of_sinusoids_alike(positions):
+def test_a_shift_is_one_linear_map_of_all_sinusoids(positions):
     """Vaswani et al.: for any k, PE(p + k) is a linear function of PE(p), the same for every p."""
     encoding = positions.sinusoidal_encoding(60, 8).double()
-    move = torch.linalg.lstsq(encoding[:50], encoding[7:57]).solution
-    torch.testing.assert_close(encoding[:53] @ move, encoding[7:], atol=1e-4, rtol=0)
+    shift = torch.linalg.lstsq(encoding[:50], encoding[7:57]).solution
+    torch.testing.assert_close(encoding[:53] @ shift, encoding[7:], atol=1e-4, rtol=0)
 
 
 def test_learned_positions_are_an_embedding_of_the_positions(positions):
@@ -76,18 +76,18 @@ def test_rotary_of_batched_positions_is_a_product_of_complex_numbers(positions):
     torch.testing.assert_close(positions.apply_rotary(x, at), turned, atol=1e-10, rtol=0)
 
 
-def test_rotary_gradient_is_the_turn_back(positions):
+def test_rotary_gradient_agrees_with_finite_differences(positions):
     assert torch.autograd.gradcheck(
         lambda x: positions.apply_rotary(x, torch.tensor([5, 0, 91])), normal(2, 3, 8).requires_grad_()
     )
 
 
-def test_rotary_scores_depend_on_distance_alone(positions):
+def test_rotary_scores_depend_only_on_distance(positions):
     query, key = normal(40, D_HEAD), normal(40, D_HEAD, seed=1)
     at = torch.arange(40)
     scores = [positions.apply_rotary(query, at + k) @ positions.apply_rotary(key, at + k).T for k in (0, 1000)]
     torch.testing.assert_close(scores[0], scores[1], atol=1e-9, rtol=0)
-    # The same vector everywhere: the scores are constant along each diagonal, as a Toeplitz matrix's are.
+    # With the same vector at every position, the scores form a Toeplitz matrix: each diagonal is constant.
     same = positions.apply_rotary(query[:1].expand(40, -1), at)
     products = same @ same.T
     torch.testing.assert_close(products[1:, 1:], products[:-1, :-1], atol=1e-10, rtol=0)
@@ -104,7 +104,7 @@ def test_rotary_angles_are_on_the_unit_circle(positions, dtype, wide):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_narrow_rotary_is_the_exact_turn_rounded_once(positions, dtype):
+def test_narrow_rotary_is_the_exact_rotation_rounded_once(positions, dtype):
     x = normal(2, 5, D_HEAD).to(dtype)
     at = torch.tensor([2049, 4001, 77, 0, 1023])
     exact = positions.apply_rotary(x.double(), at)
@@ -112,14 +112,14 @@ def test_narrow_rotary_is_the_exact_turn_rounded_once(positions, dtype):
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4, 8, 16, 32])
-def test_alibi_slopes_start_and_go_on_by_the_same_ratio(positions, heads):
+def test_alibi_slopes_are_a_geometric_sequence(positions, heads):
     """Press et al.: a geometric sequence that starts at 2^(-8/n) and uses that same value as its ratio."""
     start = 2 ** (-8 / heads)
     slopes = -positions.alibi_bias(heads, 1, 2)[:, 0, 0]
     torch.testing.assert_close(slopes, torch.tensor([start * start**head for head in range(heads)]), atol=0, rtol=1e-5)
 
 
-def test_alibi_of_a_cached_step_is_the_last_row(positions):
+def test_alibi_of_a_cached_step_is_the_last_rows(positions):
     whole = positions.alibi_bias(4, 9, 9)
     torch.testing.assert_close(positions.alibi_bias(4, 2, 9), whole[:, -2:], atol=0, rtol=0)
     assert math.isclose(whole[0, 8, 3].item(), -0.25 * 5)

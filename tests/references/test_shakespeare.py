@@ -1,4 +1,4 @@
-"""The texts that language models are trained and measured on: what they hold, and that they can be made again."""
+"""The texts for training and evaluation of language models: their content, and that they are reproducible."""
 
 import hashlib
 import math
@@ -36,7 +36,7 @@ def held_out() -> dict[str, str]:
         return {name.removesuffix(".txt"): archive.read(name).decode() for name in archive.namelist()}
 
 
-def test_the_text_is_the_one_that_figures_are_quoted_for(train: str, validation: str) -> None:
+def test_the_text_has_the_quoted_figures(train: str, validation: str) -> None:
     whole = train + validation
     assert (len(train), len(validation)) == (1_007_575, 111_953)
     assert len(set(whole)) == 64
@@ -44,17 +44,17 @@ def test_the_text_is_the_one_that_figures_are_quoted_for(train: str, validation:
     assert digest == "057158e8c28393c408ac0bad33fa333c4d562ee8ed9ada03d17d4f6b99f8715c"
 
 
-def test_the_text_can_be_made_again(prepare: SimpleNamespace, train: str, validation: str) -> None:
+def test_the_text_is_reproducible(prepare: SimpleNamespace, train: str, validation: str) -> None:
     assert prepare.split(prepare.text()) == (train, validation)
 
 
-def test_speeches_have_their_well_known_form(train: str, validation: str) -> None:
+def test_speeches_have_the_well_known_format(train: str, validation: str) -> None:
     assert train.startswith("First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak.\n\n")
     assert validation.endswith("Whiles thou art waking.\n")
     assert "\n\n\n\n" not in train + validation
 
 
-def test_the_training_text_has_all_characters_of_the_others(
+def test_the_training_text_has_all_characters_of_the_other_texts(
     train: str, validation: str, held_out: dict[str, str]
 ) -> None:
     assert set(validation) <= set(train)
@@ -62,19 +62,21 @@ def test_the_training_text_has_all_characters_of_the_others(
         assert set(play) <= set(train), name
 
 
-def test_the_held_out_plays_can_be_made_again(prepare: SimpleNamespace, held_out: dict[str, str]) -> None:
+def test_the_held_out_plays_are_reproducible(prepare: SimpleNamespace, held_out: dict[str, str]) -> None:
     assert held_out == prepare.held_out()
     assert (len(held_out), sum(map(len, held_out.values()))) == (23, 2_868_206)
 
 
-def test_no_held_out_play_is_trained_on(prepare: SimpleNamespace, train: str, held_out: dict[str, str]) -> None:
+def test_no_held_out_play_is_in_the_training_text(
+    prepare: SimpleNamespace, train: str, held_out: dict[str, str]
+) -> None:
     assert not set(held_out) & set(prepare.NINE)
     for name, play in held_out.items():
         middle = len(play) // 2
         assert play[middle : middle + 60] not in train, name
 
 
-def test_counting_single_characters_gives_the_loss_that_is_quoted(train: str, validation: str) -> None:
+def test_counting_single_characters_gives_the_quoted_loss(train: str, validation: str) -> None:
     counts = Counter(train)
     loss = -sum(math.log(counts[character] / len(train)) for character in validation) / len(validation)
     assert loss == pytest.approx(3.35, abs=0.005)

@@ -1,4 +1,4 @@
-"""The reference of stage 5 against PyTorch's own Transformer: the same weights, the same results and gradients."""
+"""Compare the reference of stage 5 with PyTorch's Transformer: equal weights give equal results and gradients."""
 
 import math
 import runpy
@@ -17,7 +17,7 @@ from autograder.course.lab import Lab
 LAB = Lab.find(Path(__file__).parent)
 BATCH, SOURCE, TARGET, D_MODEL, HEADS, D_HIDDEN, BLOCKS = 2, 7, 5, 12, 3, 20, 2
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
-# PyTorch's name of each part of a block, beside ours; its linears of attention are one matrix.
+# Our name of each part of a block → PyTorch's name; PyTorch's attention has one matrix for query, key and value.
 ENCODER_PARTS = {"attention": "self_attn", "attention_norm": "norm1", "feed_forward_norm": "norm2"}
 DECODER_PARTS = {
     "self_attention": "self_attn",
@@ -31,7 +31,7 @@ FEED_FORWARD = {"feed_forward.input_proj": "linear1", "feed_forward.output_proj"
 
 @pytest.fixture(scope="module")
 def transformer():
-    """The reference, with those of earlier stages under the names that it imports."""
+    """The reference; it imports the references of earlier stages."""
     with pytest.MonkeyPatch.context() as patch:
         for stage in ("2_attention", "3_multihead", "4_positions"):
             found = SimpleNamespace(**runpy.run_path(str(LAB.stage(stage).reference)))
@@ -44,7 +44,7 @@ def normal(*shape, seed=0, **options):
 
 
 def randomised(module):
-    """The module in float64, every parameter drawn with a seed of its own."""
+    """Return the module in float64; a separate seed draws each parameter."""
     module = module.double()
     for seed, parameter in enumerate(module.parameters()):
         parameter.data = normal(*parameter.shape, seed=100 + seed) / 2
@@ -52,7 +52,7 @@ def randomised(module):
 
 
 def renamed(tensors, parts):
-    """A block's tensors, by our names, under PyTorch's names. Our attentions have no biases: those are zeros there."""
+    """Return a block's tensors by PyTorch's names, with zeros for the biases that our attention lacks."""
     found = {}
     for ours, theirs in (parts | FEED_FORWARD).items():
         if ours.endswith("attention"):
@@ -72,7 +72,7 @@ def under(prefix, tensors):
 
 
 def renamed_stack(tensors, parts, blocks=BLOCKS):
-    """A stack's tensors under PyTorch's names; `norm` is called the same in both."""
+    """Return a stack's tensors by PyTorch's names; `norm` has the same name in both."""
     found = {f"norm.{name}": tensor for name, tensor in under("norm.", tensors).items()}
     for block in range(blocks):
         names = renamed(under(f"blocks.{block}.", tensors), parts)
@@ -85,7 +85,7 @@ def gradients_of(module):
 
 
 def assert_same_gradients(ours, theirs, rename):
-    """Equal gradients, but for the biases that our attentions lack."""
+    """Assert that gradients are equal, except those of the biases that our attention lacks."""
     expected = gradients_of(theirs)
     for name, gradient in rename(gradients_of(ours)).items():
         if not name.endswith(("in_proj_bias", "out_proj.bias")):
@@ -99,21 +99,21 @@ def torch_layer(kind, norm_first):
 
 
 def blocked(mask):
-    """Our mask as PyTorch wants it: True blocks, one matrix per sequence and head."""
+    """Return our mask in PyTorch's form: True blocks, with one matrix per sequence and head."""
     return ~mask.unsqueeze(1).expand(BATCH, HEADS, -1, -1).flatten(0, 1)
 
 
 def random_mask(query, key, seed):
     mask = normal(BATCH, query, key, seed=seed) > 0
-    mask[..., 0] = True  # PyTorch gives NaN where nothing is allowed
+    mask[..., 0] = True  # PyTorch returns NaN for a query without allowed keys
     return mask
 
 
-def backward_alike(found, expected):
+def assert_close_and_backward(found, expected):
     assert_close(found, expected, **EXACT)
-    towards = normal(*expected.shape, seed=50)
-    found.backward(towards)
-    expected.backward(towards)
+    upstream = normal(*expected.shape, seed=50)
+    found.backward(upstream)
+    expected.backward(upstream)
 
 
 @pytest.mark.parametrize("eps", [1e-5, 0.3])
@@ -123,7 +123,7 @@ def test_norms_equal_pytorch(transformer, ours, theirs, scale, eps):
     norm, other = randomised(getattr(transformer, ours)(D_MODEL, eps)), theirs(D_MODEL, eps, dtype=torch.float64)
     other.load_state_dict(norm.state_dict())
     inputs = [(normal(BATCH, TARGET, D_MODEL) * scale).requires_grad_() for _ in range(2)]
-    backward_alike(norm(inputs[0]), other(inputs[1]))
+    assert_close_and_backward(norm(inputs[0]), other(inputs[1]))
     assert_close(inputs[0].grad, inputs[1].grad, rtol=1e-8, atol=1e-10)
     assert_same_gradients(norm, other, dict)
 
@@ -138,7 +138,7 @@ def test_norms_have_the_usual_eps(transformer):
 def test_gelu_equals_pytorch(transformer, approximate):
     inputs = [torch.linspace(-12, 12, 301, dtype=torch.float64, requires_grad=True) for _ in range(2)]
     found = transformer.gelu(inputs[0], approximate)
-    backward_alike(found, functional.gelu(inputs[1], approximate=approximate))
+    assert_close_and_backward(found, functional.gelu(inputs[1], approximate=approximate))
     assert_close(inputs[0].grad, inputs[1].grad, **EXACT)
 
 
@@ -150,7 +150,7 @@ def test_encoder_block_equals_pytorch(transformer, norm_first, masked):
     theirs.load_state_dict(renamed(ours.state_dict(), ENCODER_PARTS))
     inputs = [normal(BATCH, SOURCE, D_MODEL, requires_grad=True) for _ in range(2)]
     mask = random_mask(SOURCE, SOURCE, seed=1) if masked else None
-    backward_alike(ours(inputs[0], mask), theirs(inputs[1], None if mask is None else blocked(mask)))
+    assert_close_and_backward(ours(inputs[0], mask), theirs(inputs[1], None if mask is None else blocked(mask)))
     assert_close(inputs[0].grad, inputs[1].grad, **EXACT)
     assert_same_gradients(ours, theirs, lambda tensors: renamed(tensors, ENCODER_PARTS))
 
@@ -169,14 +169,14 @@ def test_decoder_block_equals_pytorch(transformer, norm_first, masked):
         expected = theirs(*inputs[1], blocked(mask & causal), blocked(memory_mask))
     else:
         found, expected = ours(*inputs[0]), theirs(*inputs[1], ~causal)
-    backward_alike(found, expected)
-    for one, other in zip(*inputs, strict=True):
-        assert_close(one.grad, other.grad, **EXACT)
+    assert_close_and_backward(found, expected)
+    for tensor, other in zip(*inputs, strict=True):
+        assert_close(tensor.grad, other.grad, **EXACT)
     assert_same_gradients(ours, theirs, lambda tensors: renamed(tensors, DECODER_PARTS))
 
 
 def torch_transformer(encoder, decoder, norm_first):
-    """PyTorch's Transformer with the weights of our stacks; after post-norm it has no last norm either."""
+    """Return PyTorch's Transformer with the weights of our stacks; with post-norm, both have no final norm."""
     norms = [nn.LayerNorm(D_MODEL, dtype=torch.float64) if norm_first else None for _ in range(2)]
     encoder_layer = torch_layer(nn.TransformerEncoderLayer, norm_first)
     decoder_layer = torch_layer(nn.TransformerDecoderLayer, norm_first)
@@ -208,15 +208,15 @@ def test_stacks_equal_pytorch(transformer, norm_first):
         tgt_mask=~torch.ones(TARGET, TARGET, dtype=torch.bool).tril(),
         memory_key_padding_mask=~real,
     )
-    backward_alike(found, expected)
-    for one, other in zip(*inputs, strict=True):
-        assert_close(one.grad, other.grad, **EXACT)
+    assert_close_and_backward(found, expected)
+    for tensor, other in zip(*inputs, strict=True):
+        assert_close(tensor.grad, other.grad, **EXACT)
     assert_same_gradients(encoder, theirs.encoder, lambda tensors: renamed_stack(tensors, ENCODER_PARTS))
     assert_same_gradients(decoder, theirs.decoder, lambda tensors: renamed_stack(tensors, DECODER_PARTS))
 
 
 def torch_logits(model, source, target, pad_id):
-    """Logits of the whole model, with PyTorch's own stacks and sinusoids computed here."""
+    """Return the logits of the whole model, computed with PyTorch's stacks and with sinusoids computed here."""
     theirs = torch_transformer(model.encoder, model.decoder, norm_first=True)
     embedded = []
     for tokens, embedding in ((source, model.source_embedding), (target, model.target_embedding)):
@@ -248,11 +248,11 @@ def test_loss_equals_pytorch(transformer, smoothing):
     expected = functional.cross_entropy(
         inputs[1].flatten(0, 1), targets.flatten(), ignore_index=9, label_smoothing=smoothing
     )
-    backward_alike(found, expected)
+    assert_close_and_backward(found, expected)
     assert_close(inputs[0].grad, inputs[1].grad, **EXACT)
 
 
-def test_loss_of_nothing_is_zero(transformer):
+def test_loss_without_targets_is_zero(transformer):
     logits = normal(2, 3, 5, requires_grad=True)
     loss = transformer.label_smoothed_loss(logits, torch.tensor([[1, 1, -100], [1, 1, 1]]), 0.1, pad_id=1)
     loss.backward()
@@ -260,8 +260,8 @@ def test_loss_of_nothing_is_zero(transformer):
     assert_close(logits.grad, torch.zeros_like(logits), **EXACT)
 
 
-def test_rate_rises_in_a_line_and_falls_as_a_root(transformer):
-    """From the equation in the paper; its base model peaks at 4000 steps with 7.0e-4."""
+def test_rate_rises_linearly_and_falls_as_an_inverse_root(transformer):
+    """Check the equation in the paper; the rate of its base model peaks at step 4000 with 7.0e-4."""
     rates = [transformer.warmup_rate(step, 512, 4000) for step in range(1, 16001)]
     assert math.isclose(rates[3999], (512 * 4000) ** -0.5)
     assert rates[3999] == max(rates)
@@ -277,12 +277,12 @@ def test_decoding_with_caches_equals_one_pass(transformer):
     assert_close(torch.cat(pieces, dim=1), decoder(x, memory), **EXACT)
 
 
-def test_greedy_decoding_takes_the_likeliest_until_the_end(transformer):
-    """Row by row and token by token, from the model's own logits."""
+def test_greedy_decoding_takes_the_most_likely_token_until_the_end(transformer):
+    """Compare with a loop over rows and tokens that uses the model's logits."""
     sizes = dict(d_model=8, num_heads=2, num_blocks=1, d_hidden=16, max_length=7)
     torch.manual_seed(0)
     model = transformer.Transformer(9, 5, **sizes)
-    model.output_proj.bias.data.zero_()  # or one token would be the likeliest whatever is read
+    model.output_proj.bias.data.zero_()  # otherwise one token would be the most likely for every source
     model.decoder.blocks[0].cross_attention.output_proj.weight.data *= 10
     source = torch.randint(1, 9, (40, 6), generator=torch.Generator().manual_seed(0))
     written = transformer.greedy_decode(model, source, start_id=0, end_id=2, max_length=6)

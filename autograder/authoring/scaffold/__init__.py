@@ -1,6 +1,6 @@
-"""``autograder new-stage``: the three parts of a stage, complete enough that ``verify`` passes at once.
+"""``autograder new-stage``: write the files of a stage, complete enough that ``verify`` passes at once.
 
-What it writes is one tiny exercise, right and wrong, to be replaced piece by piece.
+The stage has one tiny exercise with solutions and mistakes. An author replaces them piece by piece.
 """
 
 import re
@@ -11,8 +11,8 @@ from pathlib import Path
 from autograder.base.atomic_files import write_atomically
 from autograder.course.lab import Lab, LabError
 
-# Template file → where it goes; NAME stands for the module, STAGE for the stage's id.
-_PLACES: Mapping[str, str] = {
+# Template file → its target; NAME stands for the module, STAGE for the stage's id.
+_TARGETS: Mapping[str, str] = {
     "reference.py.txt": "solutions/STAGE/NAME.py",
     "lab.md": "solutions/STAGE/lab.md",
     "exercises.yml": "solutions/STAGE/exercises.yml",
@@ -26,27 +26,27 @@ _STAGE_ID = re.compile(r"\d+_[a-z][a-z0-9_]*")
 
 
 def new_stage(lab: Lab, stage_id: str, module: str) -> list[Path]:
-    """Write a new stage and add its entry to ``grading.yml``; every path written.
+    """Write a new stage, add its entry to ``grading.yml`` and return the paths of all files written.
 
     Raises:
-        LabError: the id or the module's name cannot be used, or something is there already. Nothing
-            is written then.
+        LabError: the id or the module's name is invalid, or the stage or one of its files exists. In
+            that case no file is written.
     """
     if not _STAGE_ID.fullmatch(stage_id):
-        raise LabError(f"`{stage_id}` is no stage id: a number, an underscore and a name, like 10_moe")
+        raise LabError(f"`{stage_id}` is not a stage id: use a number, an underscore and a name, as in 10_moe")
     if not module.isidentifier() or not module.islower():
-        raise LabError(f"`{module}` is no module name: lower-case letters, digits and underscores, like moe")
+        raise LabError(f"`{module}` is not a module name: use lower-case letters, digits and underscores, as in moe")
     if stage_id in lab.config.stages:
-        raise LabError(f"grading.yml has a stage `{stage_id}` already")
-    places = {_template(name): lab.root / _fill(place, stage_id, module) for name, place in _PLACES.items()}
-    if there := [path for path in places.values() if path.exists()]:
-        raise LabError(f"{there[0]} is there already; remove it, or choose another id")
-    for template, path in places.items():
+        raise LabError(f"grading.yml already has a stage `{stage_id}`; choose another id")
+    paths = {_template(name): lab.root / _fill(target, stage_id, module) for name, target in _TARGETS.items()}
+    if existing := [path for path in paths.values() if path.exists()]:
+        raise LabError(f"{existing[0]} already exists; remove it, or choose another id")
+    for template, path in paths.items():
         write_atomically(path, _fill(template, stage_id, module).encode())
     grading = lab.root / "grading.yml"
     text = grading.read_text(encoding="utf-8").rstrip("\n")
     write_atomically(grading, f"{text}\n{_fill(_template('entry.yml'), stage_id, module)}".encode())
-    return [*places.values(), grading]
+    return [*paths.values(), grading]
 
 
 def _template(name: str) -> str:

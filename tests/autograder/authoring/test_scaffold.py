@@ -1,4 +1,4 @@
-"""A new stage is complete at once, and never overwrites anything."""
+"""A new stage is complete at once and never overwrites a file."""
 
 import re
 from fnmatch import fnmatch
@@ -30,14 +30,14 @@ def paths_of_a_new_stage() -> list[str]:
     return re.findall(r"`([\w./*]+\.\w+)`", section[1])
 
 
-def test_every_solution_of_a_new_stage_is_judged_as_it_says(tiny_lab):
+def test_every_solution_of_a_new_stage_is_judged_as_expected(tiny_lab):
     new_stage(tiny_lab, "2_twice", "twice")
     lab = Lab(tiny_lab.root)
     stage = lab.stage("2_twice")
-    trusted = read_course_code(lab, stage)
+    code = read_course_code(lab, stage)
     kinds = []
-    for variant in variants(lab, stage, trusted):
-        results = judge_stage(stage, variant.modules, InProcessSession, trusted, seed=0)
+    for variant in variants(lab, stage, code):
+        results = judge_stage(stage, variant.modules, InProcessSession, code, seed=0)
         assert {result.id for result in results if not result.passed} == variant.fails, variant.name
         kinds.append(variant.kind)
     assert {"reference", "stub", "alternative", "mistake"} == set(kinds)
@@ -72,13 +72,13 @@ def test_the_page_names_what_an_author_adds_by_hand():
 @pytest.mark.parametrize(
     ("stage_id", "module", "complaint"),
     [
-        ("twice", "twice", "no stage id"),
-        ("../2_twice", "twice", "no stage id"),
-        ("2_twice", "two words", "no module name"),
-        (STAGE, "twice", "already"),
+        ("twice", "twice", "is not a stage id"),
+        ("../2_twice", "twice", "is not a stage id"),
+        ("2_twice", "two words", "is not a module name"),
+        (STAGE, "twice", "already has a stage"),
     ],
 )
-def test_a_name_that_cannot_be_used_changes_nothing(tiny_lab, stage_id, module, complaint):
+def test_an_invalid_name_changes_no_file(tiny_lab, stage_id, module, complaint):
     before = (tiny_lab.root / "grading.yml").read_bytes()
     with pytest.raises(LabError, match=complaint):
         new_stage(tiny_lab, stage_id, module)
@@ -86,11 +86,11 @@ def test_a_name_that_cannot_be_used_changes_nothing(tiny_lab, stage_id, module, 
     assert not (tiny_lab.root / "solutions" / "2_twice").exists()
 
 
-def test_files_that_are_there_already_stay(tiny_lab):
-    there = tiny_lab.root / "tests" / "hidden" / "2_twice" / "test_twice.py"
-    there.parent.mkdir()
-    there.write_text("mine", encoding="utf-8")
-    with pytest.raises(LabError, match="there already"):
+def test_existing_files_stay(tiny_lab):
+    existing = tiny_lab.root / "tests" / "hidden" / "2_twice" / "test_twice.py"
+    existing.parent.mkdir()
+    existing.write_text("mine", encoding="utf-8")
+    with pytest.raises(LabError, match="already exists"):
         new_stage(tiny_lab, "2_twice", "twice")
-    assert there.read_text(encoding="utf-8") == "mine"
+    assert existing.read_text(encoding="utf-8") == "mine"
     assert not (tiny_lab.root / "solutions" / "2_twice").exists()

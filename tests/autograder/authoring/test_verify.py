@@ -1,4 +1,4 @@
-"""`verify` finds each way in which a stage can be wrong, and nothing in a stage that is right."""
+"""`verify` reports each way in which a stage can be wrong, and reports no problem of a correct stage."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -18,9 +18,9 @@ from autograder.release import release
 
 
 class Judges:
-    """Judges the variants named in ``truly`` in this process; the others come out as they are listed.
+    """Judges the variants named in ``truly`` in this process; the other variants get their expected results.
 
-    ``reply`` stands in for all of it where it is given.
+    If ``reply`` is given, it is the reply to every job.
     """
 
     level = IsolationLevel.NONE
@@ -36,18 +36,18 @@ class Judges:
         if self._reply is not None:
             return self._reply
         stage = self._lab.stage(job.stage)
-        trusted = read_course_code(self._lab, stage)
-        variant = next(one for one in variants(self._lab, stage, trusted) if is_of(job, one))
+        code = read_course_code(self._lab, stage)
+        variant = next(variant for variant in variants(self._lab, stage, code) if is_of(job, variant))
         if self._truly is None or variant.name in self._truly:
-            return Judged(judge_stage(stage, job.modules, InProcessSession, trusted, job.seed, forbid=job.forbid))
-        return Judged(tuple(as_listed(variant, check) for check in stage.spec.check_ids))
+            return Judged(judge_stage(stage, job.modules, InProcessSession, code, job.seed, forbid=job.forbid))
+        return Judged(tuple(as_expected(variant, check) for check in stage.spec.check_ids))
 
 
 def is_of(job: Job, variant: Variant) -> bool:
     return variant.modules == job.modules and variant.forbid == job.forbid
 
 
-def as_listed(variant: Variant, check: str) -> CheckResult:
+def as_expected(variant: Variant, check: str) -> CheckResult:
     failed = check in variant.fails
     outcome = Outcome.FAILED if failed else Outcome.PASSED
     mistake = variant.name if failed and variant.kind == "mistake" and variant.named else None
@@ -55,7 +55,7 @@ def as_listed(variant: Variant, check: str) -> CheckResult:
 
 
 def problems(lab: Lab, stage_id: str = STAGE, seeds=(0,), truly: Collection[str] | None = (), **more) -> list[str]:
-    lab = Lab(lab.root)  # as it stands now
+    lab = Lab(lab.root)  # reads the files again
     judges = more.pop("judges", None) or Judges(lab, truly)
     return verify_stage(lab, lab.stage(stage_id), judges, seeds=seeds, workers=1, **more)
 
@@ -72,7 +72,7 @@ def lock(lab: Lab):
     return lab.stage(STAGE).mistakes_lock
 
 
-def test_a_right_stage_has_no_problem(tiny_lab):
+def test_a_correct_stage_has_no_problem(tiny_lab):
     done: list[Verdict] = []
     judges = Judges(tiny_lab)
     assert problems(tiny_lab, seeds=(0, 1), judges=judges, on_done=done.append) == []
@@ -82,35 +82,37 @@ def test_a_right_stage_has_no_problem(tiny_lab):
     assert {job.seed for job in judges.jobs} == {0, 1}
 
 
-def test_a_mistake_that_survives_is_found(tiny_lab):
+def test_a_mistake_that_the_hidden_tests_accept_is_reported(tiny_lab):
     replace_in(hidden(tiny_lab), "check_close(student.total(x, -2)", "(student.total(x, 1)")
     replace_in(hidden(tiny_lab), "check_close(student.total(x, -3)", "(student.total(x, 0)")
     found = problems(tiny_lab, truly=["total_drops_the_sign"])
-    assert "1_tiny: mistake total_drops_the_sign: does not lose test_total_counts_axes_from_the_end" in found
+    assert "1_tiny: mistake total_drops_the_sign: does not lose check test_total_counts_axes_from_the_end" in found
     assert any("`test_total_counts_axes_from_the_end` calls no check_… helper" in problem for problem in found)
 
 
-def test_a_mistake_that_loses_more_than_it_lists_is_found(tiny_lab):
+def test_a_mistake_that_loses_an_unlisted_check_is_reported(tiny_lab):
     replace_in(lock(tiny_lab), '"test_total_adds_along_the_axis", ', "")
     (found,) = problems(tiny_lab, truly=["total_adds_everything"])[1:]
-    assert found.startswith("1_tiny: mistake total_adds_everything: loses test_total_adds_along_the_axis: FAILED, ")
+    assert found.startswith(
+        "1_tiny: mistake total_adds_everything: loses check test_total_adds_along_the_axis: FAILED, "
+    )
 
 
-def test_a_check_that_no_mistake_loses_is_found(tiny_lab):
+def test_a_check_that_no_mistake_loses_is_reported(tiny_lab):
     text = mistakes(tiny_lab).read_text(encoding="utf-8")
     start = text.index('    "halve"')
     mistakes(tiny_lab).write_text(text[:start] + "}\n", encoding="utf-8")
     replace_in(lock(tiny_lab), ',\n    "halve_forgets_to_divide": ["test_halve_divides_by_two"]', "")
     (found,) = problems(tiny_lab)
-    assert found == "1_tiny: check test_halve_divides_by_two is lost by no mistake: it may assert nothing"
+    assert found == "1_tiny: no mistake loses check test_halve_divides_by_two: the check may assert nothing"
 
 
-def test_a_mistake_that_costs_too_much_is_found(tiny_lab):
+def test_a_mistake_that_costs_too_much_is_reported(tiny_lab):
     replace_in(tiny_lab.root / "grading.yml", "test_total_adds_along_the_axis: 3", "test_total_adds_along_the_axis: 9")
     assert problems(tiny_lab) == ["1_tiny: mistake total_adds_everything costs 10 of 14 points, more than 60%"]
 
 
-def test_a_mistake_that_lists_nothing_is_found(tiny_lab):
+def test_a_mistake_without_checks_is_reported(tiny_lab):
     replace_in(lock(tiny_lab), '["test_halve_divides_by_two"]', "[]")
     says = "loses no check: the hidden tests accept it, or the lock file is out of date"
     assert f"1_tiny: mistake halve_forgets_to_divide {says}" in problems(tiny_lab)
@@ -128,12 +130,12 @@ def test_a_mistake_that_lists_nothing_is_found(tiny_lab):
         ),
     ],
 )
-def test_a_lock_file_that_is_out_of_date_is_found(tiny_lab, old, new, says):
+def test_an_outdated_lock_file_is_reported(tiny_lab, old, new, says):
     replace_in(lock(tiny_lab), old, new)
     assert f"1_tiny: {says}; run `autograder verify --stage 1_tiny --update`" in problems(tiny_lab)
 
 
-def test_a_mistake_that_no_longer_fails_its_check_is_found(tiny_lab):
+def test_a_mistake_that_no_longer_fails_its_check_is_reported(tiny_lab):
     replace_in(mistakes(tiny_lab), '"return 2 + x")', '"return 2 + x", must_fail=["test_double_keeps_the_dtype"])')
     (found,) = problems(tiny_lab)
     assert found.startswith(
@@ -141,7 +143,7 @@ def test_a_mistake_that_no_longer_fails_its_check_is_found(tiny_lab):
     )
 
 
-def test_a_mistake_that_no_longer_fits_the_reference_is_found_and_the_rest_judged(tiny_lab):
+def test_a_mistake_that_does_not_fit_the_reference_is_reported_and_the_others_are_judged(tiny_lab):
     replace_in(mistakes(tiny_lab), '"return x / 2", "return x"', '"return x / 4", "return x"')
     done: list[Verdict] = []
     (found,) = problems(tiny_lab, on_done=done.append)
@@ -150,13 +152,13 @@ def test_a_mistake_that_no_longer_fits_the_reference_is_found_and_the_rest_judge
 
 
 @pytest.mark.parametrize("says", ["", "2 is added to each element."])
-def test_a_sentence_that_does_not_fit_is_found(tiny_lab, says):
+def test_a_missing_or_malformed_says_is_reported(tiny_lab, says):
     replace_in(mistakes(tiny_lab), "2 is added to each element", says)
-    assert any("mistake double_adds_two: `says` ends the sentence" in problem for problem in problems(tiny_lab))
+    assert any("mistake double_adds_two: `says` must complete" in problem for problem in problems(tiny_lab))
 
 
-def test_a_mistake_that_the_diagnosis_cannot_tell_is_found(tiny_lab):
-    """Two mistakes with the same outputs: neither is named, which is more than a tenth of the catalogue."""
+def test_mistakes_that_the_diagnosis_cannot_identify_are_reported(tiny_lab):
+    """Two mistakes have the same outputs, so neither is named. They are more than a tenth of the catalogue."""
     text = mistakes(tiny_lab).read_text(encoding="utf-8")
     start, end = (text.index(f'        mistake("{name}"') for name in ("double_adds_two", "double_upcasts"))
     twin = text[start:end].replace("double_adds_two", "double_adds_too").replace("2 + x", "x + 2")
@@ -164,11 +166,13 @@ def test_a_mistake_that_the_diagnosis_cannot_tell_is_found(tiny_lab):
     listed = '    "double_adds_two": ["test_double_multiplies_by_two"],\n'
     replace_in(lock(tiny_lab), listed, listed + listed.replace("adds_two", "adds_too"))
     (found,) = problems(tiny_lab, truly=["double_adds_two", "double_adds_too"])
-    assert found == "1_tiny: the diagnosis names 4 of 6 mistakes; not double_adds_too, double_adds_two"
+    assert found == (
+        "1_tiny: the diagnosis names 4 of 6 mistakes, fewer than 90%; not named: double_adds_too, double_adds_two"
+    )
 
 
 def test_a_mistake_that_is_never_named_does_not_count_against_the_diagnosis(tiny_lab):
-    test_a_mistake_that_the_diagnosis_cannot_tell_is_found(tiny_lab)
+    test_mistakes_that_the_diagnosis_cannot_identify_are_reported(tiny_lab)
     text = mistakes(tiny_lab).read_text(encoding="utf-8")
     for new in ("2 + x", "x + 2"):
         text = text.replace(f'"return {new}")', f'"return {new}", named=False)')
@@ -176,103 +180,104 @@ def test_a_mistake_that_is_never_named_does_not_count_against_the_diagnosis(tiny
     assert problems(tiny_lab, truly=["double_adds_two", "double_adds_too"]) == []
 
 
-def test_an_alternative_that_fails_is_found(tiny_lab):
+def test_an_alternative_that_fails_is_reported(tiny_lab):
     loop = tiny_lab.stage(STAGE).folder / "alternatives" / "loop.py"
     replace_in(loop, "return x * 0.5", "return x * 0.4")
     (found,) = problems(tiny_lab, truly=["loop"])
-    assert found.startswith("1_tiny: alternative loop: loses test_halve_divides_by_two: FAILED, ")
+    assert found.startswith("1_tiny: alternative loop: loses check test_halve_divides_by_two: FAILED, ")
 
 
-def test_an_alternative_that_is_taken_for_a_mistake_is_found(tiny_lab):
+def test_an_alternative_that_is_diagnosed_as_a_mistake_is_reported(tiny_lab):
     loop = tiny_lab.stage(STAGE).folder / "alternatives" / "loop.py"
     replace_in(loop, "return x * 0.5", "return x")
-    assert "1_tiny: alternative loop: is named halve_forgets_to_divide" in problems(tiny_lab, truly=["loop"])
+    assert "1_tiny: alternative loop: is diagnosed as halve_forgets_to_divide" in problems(tiny_lab, truly=["loop"])
 
 
-LIBRARY = ["pytorch", "pytorch as a student's own"]
+LIBRARY = ["pytorch", "pytorch as a student's module"]
 
 
-def test_an_alternative_is_refused_in_the_lines_it_marks_and_right_all_the_same(tiny_lab):
+def test_an_alternative_is_judged_with_and_without_refusal_of_its_marked_lines(tiny_lab):
     forbid_a_softmax(tiny_lab, "  # refused")
     done: list[Verdict] = []
     assert problems(tiny_lab, truly=LIBRARY, on_done=done.append) == []
     assert [verdict.variant.name for verdict in done if verdict.variant.kind == "alternative"] == ["loop", *LIBRARY]
 
 
-def test_an_alternative_that_is_refused_without_a_mark_is_found(tiny_lab):
+def test_an_alternative_that_is_refused_without_a_mark_is_reported(tiny_lab):
     forbid_a_softmax(tiny_lab, "")
     found = problems(tiny_lab, truly=LIBRARY)
     assert len(found) == 2
     assert found[0].startswith(
-        "1_tiny: alternative pytorch: loses test_double_keeps_the_dtype: FAILED, `torch.softmax`"
+        "1_tiny: alternative pytorch: loses check test_double_keeps_the_dtype: FAILED, `torch.softmax`"
     )
 
 
-def test_a_mark_where_nothing_is_refused_is_found(tiny_lab):
+def test_a_marked_line_that_is_not_refused_is_reported(tiny_lab):
     forbid_a_softmax(tiny_lab, "  # refused", other="return x + x  # refused")
-    found = problems(tiny_lab, truly=[*LIBRARY, "loop as a student's own"])
-    assert found == ["1_tiny: alternative loop as a student's own: line 7 is marked `# refused`, and is not"]
+    found = problems(tiny_lab, truly=[*LIBRARY, "loop as a student's module"])
+    assert found == ["1_tiny: alternative loop as a student's module: line 7 is marked `# refused` but not refused"]
 
 
-def test_a_refusal_in_another_line_than_the_marked_one_is_found(tiny_lab):
+def test_a_refused_line_that_differs_from_the_marked_line_is_reported(tiny_lab):
     forbid_a_softmax(tiny_lab, "\n    x = x  # refused")
     found = problems(tiny_lab, truly=LIBRARY)
     assert found == [
-        "1_tiny: alternative pytorch as a student's own: line 7 is refused, and not marked",
-        "1_tiny: alternative pytorch as a student's own: line 8 is marked `# refused`, and is not",
+        "1_tiny: alternative pytorch as a student's module: line 7 is refused but not marked `# refused`",
+        "1_tiny: alternative pytorch as a student's module: line 8 is marked `# refused` but not refused",
     ]
 
 
-def test_what_is_forbidden_and_not_said_to_students_is_found(tiny_lab):
+def test_a_forbidden_function_that_the_docstring_does_not_name_is_reported(tiny_lab):
     forbid_a_softmax(tiny_lab, "  # refused", says="No softmax.")
     found = problems(tiny_lab)[0]
-    assert found == "1_tiny: the docstring of double does not say that `torch.softmax` may not be used"
+    assert found == "1_tiny: the docstring of double does not name `torch.softmax`, which the exercise forbids"
 
 
-def test_a_reference_that_fails_is_found(tiny_lab):
+def test_a_reference_that_fails_is_reported(tiny_lab):
     replace_in(hidden(tiny_lab), "0.5 * x", "0.25 * x")
     (found,) = problems(tiny_lab, truly=["tiny"])
-    assert found.startswith("1_tiny: reference tiny: loses test_halve_divides_by_two: FAILED, ")
+    assert found.startswith("1_tiny: reference tiny: loses check test_halve_divides_by_two: FAILED, ")
 
 
-def test_a_check_that_a_stub_passes_is_found(tiny_lab):
+def test_a_check_that_the_stub_passes_is_reported(tiny_lab):
     text = hidden(tiny_lab).read_text(encoding="utf-8")
     start = text.index("    x = normal_tensor(*sizes, seed=seed)\n    check_close(student.halve(x)")
     hidden(tiny_lab).write_text(text[:start] + "    check_close(0.5 * seed, seed / 2)\n", encoding="utf-8")
     found = problems(tiny_lab, truly=["tiny", "halve_forgets_to_divide"])
-    assert "1_tiny: stub tiny: does not lose test_halve_divides_by_two" in found
-    assert "1_tiny: mistake halve_forgets_to_divide: does not lose test_halve_divides_by_two" in found
+    assert "1_tiny: stub tiny: does not lose check test_halve_divides_by_two" in found
+    assert "1_tiny: mistake halve_forgets_to_divide: does not lose check test_halve_divides_by_two" in found
 
 
-def test_a_check_that_none_passes_is_found(tiny_lab):
-    """Only that no error is raised: nothing at all is a result as good as any."""
+def test_a_check_that_accepts_none_is_reported(tiny_lab):
+    """The check only requires that no error is raised, so it accepts the result None."""
     replace_in(hidden(tiny_lab), "check_close(student.halve(x), 0.5 * x)", "check_that(student.halve(x) is not x, 'x')")
     replace_in(hidden(tiny_lab), "import check_close, check_dtype", "import check_close, check_dtype, check_that")
     found = problems(tiny_lab, truly=["tiny", f"{MODULE} that returns None"])
-    assert "1_tiny: stub tiny that returns None: does not lose test_halve_divides_by_two" in found
-    assert not any("stub tiny: " in one for one in found)
+    assert "1_tiny: stub tiny that returns None: does not lose check test_halve_divides_by_two" in found
+    assert not any("stub tiny: " in problem for problem in found)
 
 
-def test_a_breach_of_the_lint_is_found(tiny_lab):
+def test_a_lint_error_is_reported(tiny_lab):
     replace_in(hidden(tiny_lab), "check_close(student.halve(x), 0.5 * x)", "assert (student.halve(x) == 0.5 * x).all()")
     found = problems(tiny_lab)
     assert any("a bare assert compares by hand" in problem for problem in found)
     assert any("`all(…)` compares by hand" in problem for problem in found)
 
 
-def test_a_judge_that_breaks_is_found(tiny_lab):
+def test_a_judge_that_fails_is_reported(tiny_lab):
     found = problems(tiny_lab, judges=Judges(tiny_lab, reply=Broken("Traceback: x\n")))
     assert "1_tiny: reference tiny: the judge failed: Traceback: x" in found
-    assert len([one for one in found if "the judge failed" in one]) == count_variants(tiny_lab, tiny_lab.stage(STAGE))
+    failures = sum("the judge failed" in problem for problem in found)
+    assert failures == count_variants(tiny_lab, tiny_lab.stage(STAGE))
 
 
-def test_a_check_that_breaks_is_found(tiny_lab):
+def test_a_check_with_an_error_is_reported(tiny_lab):
     replace_in(hidden(tiny_lab), "check_close(student.halve(x), 0.5 * x)", "check_close(student.halve(x), 0.5 * y)")
     found = problems(tiny_lab, truly=["tiny"])
-    assert "1_tiny: reference tiny: meets a grader error" in found
+    assert "1_tiny: reference tiny: a check ended in a grader error" in found
 
 
-# Stages that build on others
+# Stages that need earlier stages
 
 
 def two_stages(folder: Path) -> Lab:
@@ -283,7 +288,7 @@ def two_stages(folder: Path) -> Lab:
     return lab
 
 
-def test_a_stage_is_judged_on_the_stand_ins_it_may_meet(tmp_path):
+def test_a_stage_is_also_judged_on_stand_ins(tmp_path):
     lab = two_stages(tmp_path)
     done: list[Verdict] = []
     problems(lab, "2_more", on_done=done.append)
@@ -291,11 +296,13 @@ def test_a_stage_is_judged_on_the_stand_ins_it_may_meet(tmp_path):
     assert names == ["more", "more on stand-ins"]
 
 
-def test_a_stand_in_that_a_later_stage_cannot_use_is_found(tmp_path):
+def test_a_stand_in_that_a_later_stage_cannot_use_is_reported(tmp_path):
     lab = two_stages(tmp_path)
     replace_in(lab.stage(STAGE).folder / "alternatives" / "pytorch.py", "return x + x", "return x + x + 1")
     found = problems(lab, "2_more", truly=["more on stand-ins"])
-    assert any(one.startswith("2_more: reference more on stand-ins: loses test_quadruple") for one in found)
+    assert any(
+        problem.startswith("2_more: reference more on stand-ins: loses check test_quadruple") for problem in found
+    )
 
 
 def test_a_missing_stand_in_is_named(tmp_path):
@@ -308,8 +315,8 @@ def test_a_missing_stand_in_is_named(tmp_path):
 # Assignments
 
 
-def test_assignments_that_are_not_a_fresh_release_are_found(tiny_lab):
-    assert any("is missing; run `autograder release`" in one for one in released_problems(tiny_lab))
+def test_assignments_that_differ_from_a_fresh_release_are_reported(tiny_lab):
+    assert any("is missing; run `autograder release`" in problem for problem in released_problems(tiny_lab))
     release(tiny_lab)
     assert released_problems(tiny_lab) == []
     stub = tiny_lab.root / "assignments" / STAGE / f"{MODULE}.py"
@@ -318,10 +325,10 @@ def test_assignments_that_are_not_a_fresh_release_are_found(tiny_lab):
     assert found.startswith(f"assignments: {STAGE}/{MODULE}.py is not what a release makes")
 
 
-def test_without_mistakes_everything_else_is_judged(tiny_lab):
+def test_without_mistakes_the_other_variants_are_judged(tiny_lab):
     stage = tiny_lab.stage(STAGE)
-    trusted = read_course_code(tiny_lab, stage)
-    kinds = [variant.kind for variant in variants(tiny_lab, stage, trusted, with_mistakes=False)]
+    code = read_course_code(tiny_lab, stage)
+    kinds = [variant.kind for variant in variants(tiny_lab, stage, code, with_mistakes=False)]
     assert set(kinds) == {"reference", "stub", "alternative"}
     assert count_variants(tiny_lab, stage, with_mistakes=False) == len(kinds)
-    assert count_variants(tiny_lab, stage) == len(kinds) + len(trusted.mistakes)
+    assert count_variants(tiny_lab, stage) == len(kinds) + len(code.mistakes)

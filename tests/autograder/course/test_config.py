@@ -1,4 +1,4 @@
-"""``grading.yml``: what is right is read, and what is wrong is told with line, value and fix."""
+"""A valid ``grading.yml`` is read; an error names the line, the value and the fix."""
 
 import re
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ def with_forbidden(names: str) -> str:
     return GRADING.replace("        bonus: true\n", f"        bonus: true\n        forbid: {names}\n")
 
 
-def test_what_an_exercise_forbids_is_read(tmp_path):
+def test_forbidden_functions_are_read(tmp_path):
     config = load(tmp_path, with_forbidden("[torch.softmax, torch.nn.LayerNorm]"))
     exercises = config.stages[STAGE].exercises
     assert exercises["halve"].forbid == ("torch.softmax", "torch.nn.LayerNorm")
@@ -53,20 +53,21 @@ def test_what_an_exercise_forbids_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"),
+    ("name", "suggestion"),
     [
-        ("torch.sofmax", "; nearest: `torch.softmax`"),
-        ("F.gelu", "; nearest: `torch.nn.functional.gelu`"),
-        ("torch.nn.functional.softmax", "; nearest: `torch.nn.functional."),
+        ("torch.sofmax", "; did you mean `torch.softmax`?"),
+        ("F.gelu", "; did you mean `torch.nn.functional.gelu`?"),
+        ("torch.nn.functional.softmax", "; did you mean `torch.nn.functional."),
         ("zzz", ""),
     ],
 )
-def test_something_unknown_to_forbid_is_told_with_its_line(tmp_path, name, nearest):
+def test_an_unknown_name_under_forbid_is_reported_with_its_line(tmp_path, name, suggestion):
     text = with_forbidden(f"\n          - torch.softmax\n          - {name}")
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
     where = f"grading.yml:{line_of(text, f'- {name}')}: stages.1_tiny.exercises.halve.forbid.1: "
-    assert str(caught.value).startswith(f"{where}`{name}` is not known as something to forbid{nearest}")
+    says = f"`{name}` cannot be forbidden: autograder/course/forbidden.py does not list it{suggestion}"
+    assert str(caught.value).startswith(where + says)
 
 
 def test_policies_are_read(tmp_path):
@@ -95,7 +96,7 @@ SECOND = """\
 """
 
 
-def test_a_stage_may_build_on_an_earlier_one(tmp_path):
+def test_a_stage_may_need_an_earlier_stage(tmp_path):
     assert load(tmp_path, GRADING + SECOND).stages["2_more"].needs == (STAGE,)
 
 
@@ -103,15 +104,15 @@ def test_a_stage_may_build_on_an_earlier_one(tmp_path):
     ("old", "new", "says"),
     [
         # Unknown keys, at every depth
-        ("course:", "curse:", "curse: unknown key `curse`; nearest: `course`"),
-        ("max_days", "max_day", "policies.late.max_day: unknown key `max_day`; nearest: `max_days`"),
-        ("max_examples", "examples", "stages.1_tiny.examples: unknown key `examples`; nearest: `max_examples`"),
-        ("check_cpu_seconds", "seconds", "limits.seconds: unknown key `seconds`; nearest:"),
-        ("        bonus: true", "        bonsu: true", "halve.bonsu: unknown key `bonsu`; nearest: `bonus`"),
+        ("course:", "curse:", "curse: unknown key `curse`; did you mean `course`?"),
+        ("max_days", "max_day", "policies.late.max_day: unknown key `max_day`; did you mean `max_days`?"),
+        ("max_examples", "examples", "stages.1_tiny.examples: unknown key `examples`; did you mean `max_examples`?"),
+        ("check_cpu_seconds", "seconds", "limits.seconds: unknown key `seconds`; did you mean"),
+        ("        bonus: true", "        bonsu: true", "halve.bonsu: unknown key `bonsu`; did you mean `bonus`?"),
         ("        bonus: true", "        title: Half", "halve.title: unknown key `title`"),
-        ("points: 2", "pionts: 2", "questions.why_axes.pionts: unknown key `pionts`; nearest: `points`"),
+        ("points: 2", "pionts: 2", "questions.why_axes.pionts: unknown key `pionts`; did you mean `points`?"),
         # Values
-        ("format_version: 1", "format_version: 2", "format_version: 2 is not known; this program reads 1"),
+        ("format_version: 1", "format_version: 2", "format_version: 2 is unknown; this program reads 1"),
         ("format_version: 1", "format_version: one", "format_version: Expected `int`, got `str` (found 'one')"),
         ("course: tiny", 'course: ""', "course: Expected `str` of length >= 1 (found '')"),
         ("per_day: 0.1", "per_day: 10", "policies.late.per_day: Expected `float` <= 1.0 (found 10)"),
@@ -142,12 +143,12 @@ def test_a_stage_may_build_on_an_earlier_one(tmp_path):
         # Names
         ("module: tiny", "module: 2tiny", "module: `2tiny` is not a Python module name"),
         ("module: tiny", "module: class", "module: `class` is not a Python module name"),
-        ("module: tiny", "module: tokenize", "module: `tokenize` is a module that Python or the lab already has"),
-        ("module: tiny", "module: torch", "module: `torch` is a module that Python or the lab already has"),
-        ("  1_tiny:", "  1 tiny:", "stages.1 tiny: `1 tiny` names a folder"),
-        ("  1_tiny:", "  ../tiny:", "`../tiny` names a folder"),
+        ("module: tiny", "module: tokenize", "module: `tokenize` is the name of a module of Python or of the lab"),
+        ("module: tiny", "module: torch", "module: `torch` is the name of a module of Python or of the lab"),
+        ("  1_tiny:", "  1 tiny:", "stages.1 tiny: `1 tiny` must be a folder name"),
+        ("  1_tiny:", "  ../tiny:", "`../tiny` must be a folder name"),
         ("      total:", "      to-tal:", "`to-tal` must be the name of a function or class"),
-        ("why_axes", "why axes", "`why axes` names a cell"),
+        ("why_axes", "why axes", "`why axes` must be a cell id"),
         ("test_total_adds_along_the_axis", "total_adds", "`total_adds` must be the name of a test function, test_…"),
         (
             "test_total_counts_axes_from_the_end",
@@ -158,15 +159,15 @@ def test_a_stage_may_build_on_an_earlier_one(tmp_path):
         # Contradictions
         ("module: tiny", "module: tiny\n    needs: [0_tiny]", "needs: no earlier stage named `0_tiny`"),
         ("module: tiny", "module: tiny\n    needs: [1_tiny]", "needs: no earlier stage named `1_tiny`"),
-        ("call_cpu_seconds: 2.0", "call_cpu_seconds: 5", "limits: one call may not take longer than a whole check"),
+        ("call_cpu_seconds: 2.0", "call_cpu_seconds: 5", "limits: call_cpu_seconds must be at most check_cpu_seconds"),
         # YAML itself
-        ("course: tiny", "course: tiny\ncourse: other", "`course` appears twice; the first is in line 2"),
+        ("course: tiny", "course: tiny\ncourse: other", "`course` appears twice; the first is on line 2"),
         ("course: tiny", "course: 'tiny", "found unexpected end of stream"),
         ("course: tiny", "course: !!python/name:os.system x", "could not determine a constructor"),
         ("course: tiny", "course: \x00", "special characters are not allowed"),
     ],
 )
-def test_each_error_names_place_and_value(tmp_path, old, new, says):
+def test_each_error_names_the_key_and_the_value(tmp_path, old, new, says):
     assert GRADING.count(old) >= 1
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, GRADING.replace(old, new, 1))
@@ -193,12 +194,12 @@ def test_each_error_names_its_line(tmp_path, old, new, line):
 @pytest.mark.parametrize(
     ("added", "says"),
     [
-        (SECOND.replace("1_tiny", "1_tinny"), "needs: no earlier stage named `1_tinny`; nearest: `1_tiny`"),
+        (SECOND.replace("1_tiny", "1_tinny"), "needs: no earlier stage named `1_tinny`; did you mean `1_tiny`?"),
         (SECOND.replace("module: more", "module: tiny"), "module: `tiny` is already the module of 1_tiny"),
         (SECOND.replace("{test_more: 1}", "{}"), "exercises.more.checks: Expected `object` of length >= 1"),
     ],
 )
-def test_stages_must_agree(tmp_path, added, says):
+def test_stages_must_not_contradict_each_other(tmp_path, added, says):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, GRADING + added)
     assert str(caught.value).split(": ")[1].startswith("stages.2_more.")
@@ -230,7 +231,7 @@ def test_a_speedrun_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("most_parameters", "parameters", "parameters: unknown key `parameters`; nearest: `most_parameters`"),
+        ("most_parameters", "parameters", "parameters: unknown key `parameters`; did you mean `most_parameters`?"),
         ("800_000", "-1", "most_parameters: Expected `int` >= 0 (found -1)"),
         ("800_000", "12_000_001", "most_parameters: Expected `int` <= 12000000 (found 12000001)"),
         ("800_000", "many", "most_parameters: Expected `int`, got `str` (found 'many')"),
@@ -245,7 +246,7 @@ def test_a_speedrun_is_read(tmp_path):
         ("sprint:", "<b>:", "events"),
         ("module: race", "module: 2race", "module: `2race` is not a Python module name"),
         ("module: race", "module: more", "module: `more` is already the module of 2_more"),
-        ("module: race", "module: rave", "module: `rave.py` is not among the stage's entries; nearest: `race.py`"),
+        ("module: race", "module: rave", "module: `rave.py` is not among the stage's entries; did you mean `race.py`?"),
         ("      free_embeddings: 600_000\n", "", "speedrun: Object missing required field `free_embeddings`"),
     ],
 )
@@ -270,7 +271,7 @@ def test_entries_need_a_speedrun(tmp_path):
 @pytest.mark.parametrize(
     ("extensions", "says"),
     [
-        ("{ada: {1_tinny: 3}}", "policies.extensions.ada.1_tinny: no stage named `1_tinny`; nearest: `1_tiny`"),
+        ("{ada: {1_tinny: 3}}", "policies.extensions.ada.1_tinny: no stage named `1_tinny`; did you mean `1_tiny`?"),
         ("{ada: {1_tiny: -3}}", "policies.extensions.ada.1_tiny: Expected `int` >= 0 (found -3)"),
         ("{ada: 3}", "policies.extensions.ada: Expected `object`, got `int` (found 3)"),
         ("{1234: {1_tiny: 3}}", "policies.extensions.1234: YAML reads this key as 1234; put it in quotes"),
@@ -304,12 +305,12 @@ def as_json(text: str):
     return msgspec.json.decode(msgspec.json.encode(yaml.safe_load(text)))
 
 
-def test_the_committed_schema_is_the_one_of_the_program():
+def test_the_committed_schema_is_up_to_date():
     committed = msgspec.json.decode((ROOT / "docs" / "grading.schema.json").read_bytes())
     assert committed == msgspec.json.decode(msgspec.json.encode(schema())), "run `autograder schema`"
 
 
-def test_the_schema_is_a_schema():
+def test_the_schema_is_valid():
     jsonschema.Draft202012Validator.check_schema(schema())
 
 

@@ -1,4 +1,4 @@
-"""``exercises.yml`` is read whole or refused with its line, and fits ``grading.yml``."""
+"""``exercises.yml`` matches ``grading.yml``; an error names the file, the line and the value."""
 
 from pathlib import Path
 
@@ -38,18 +38,18 @@ def test_the_texts_are_read_in_the_order_of_grading_yml(stage):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("  minutes: 10", "  minuets: 10", ":7: total.minuets: unknown key `minuets`; nearest: `minutes`"),
+        ("  minutes: 10", "  minuets: 10", ":7: total.minuets: unknown key `minuets`; did you mean `minutes`?"),
         ("  minutes: 10", "  minutes: ten", ":7: total.minutes: Expected `int`, got `str` (found 'ten')"),
         ("  minutes: 10", "  minutes: 0", ":7: total.minutes: Expected `int` >= 1 (found 0)"),
         ("  minutes: 10\n", "", ":5: total: Object missing required field `minutes`"),
         ('["Which axis vanishes?", ', "[", ":8: total.hints: Expected `array` of length >= 3"),
         ('"Which axis vanishes?"', "7", ":8: total.hints.0: Expected `str`, got `int` (found 7)"),
         ("title: Half the input", 'title: ""', ":10: halve.title: Expected `str` of length >= 1 (found '')"),
-        ("halve:", "halves:", ":9: halves: grading.yml lists no exercise of this name; nearest: `halve`"),
-        ("halve:", "total:", ":9: `total` appears twice; the first is in line 5"),
+        ("halve:", "halves:", ":9: halves: grading.yml has no exercise of this name; did you mean `halve`?"),
+        ("halve:", "total:", ":9: `total` appears twice; the first is on line 5"),
     ],
 )
-def test_each_error_names_file_line_and_value(stage, old, new, says):
+def test_each_error_names_the_file_the_line_and_the_value(stage, old, new, says):
     replace_in(stage.exercises_file, old, new)
     with pytest.raises(ConfigError) as caught:
         stage.exercise_texts()
@@ -59,7 +59,7 @@ def test_each_error_names_file_line_and_value(stage, old, new, says):
 def test_an_exercise_without_texts_is_refused(stage):
     text = stage.exercises_file.read_text(encoding="utf-8")
     stage.exercises_file.write_text(text[: text.index("halve:")], encoding="utf-8")
-    with pytest.raises(ConfigError, match=f"^{FILE}:1: `halve` is missing, an exercise that grading.yml lists$"):
+    with pytest.raises(ConfigError, match=f"^{FILE}:1: the exercise `halve` of grading.yml is missing$"):
         stage.exercise_texts()
 
 
@@ -69,7 +69,7 @@ def test_a_missing_file_is_named(stage):
         stage.exercise_texts()
 
 
-def test_the_committed_schema_is_the_one_of_the_program():
+def test_the_committed_schema_is_up_to_date():
     committed = msgspec.json.decode((ROOT / "docs" / "exercises.schema.json").read_bytes())
     assert committed == msgspec.json.decode(msgspec.json.encode(schema())), "run `autograder schema`"
     jsonschema.Draft202012Validator.check_schema(committed)
@@ -78,7 +78,7 @@ def test_the_committed_schema_is_the_one_of_the_program():
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "solutions").glob("*/exercises.yml")), ids=lambda path: path.parent.name
 )
-def test_the_schema_accepts_what_the_lab_has(path):
+def test_the_schema_accepts_the_files_of_the_lab(path):
     jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema())
     assert Lab(ROOT).stage(path.parent.name).exercise_texts()
 

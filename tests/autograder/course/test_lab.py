@@ -1,4 +1,4 @@
-"""Where the parts of the lab lie, and what is said when one is missing."""
+"""The paths of the lab, and the errors for missing files and unknown stages."""
 
 import pytest
 from tiny_lab import MODULE, STAGE
@@ -12,7 +12,7 @@ def test_a_lab_is_found_from_any_folder_inside_it(tiny_lab):
     assert Lab.find(tiny_lab.root).root == tiny_lab.root
 
 
-def test_a_folder_outside_any_lab_is_told_what_to_do(tmp_path):
+def test_outside_a_lab_the_error_says_what_to_do(tmp_path):
     with pytest.raises(LabError, match=r"no grading\.yml in .* or above it: run this in the lab's repository"):
         Lab.find(tmp_path)
 
@@ -31,7 +31,7 @@ def test_stages_come_in_the_order_of_grading_yml(tiny_lab):
     assert [stage.id for stage in tiny_lab.stages()] == [STAGE]
 
 
-def test_an_unknown_stage_is_told_those_that_are_known(tiny_lab):
+def test_the_error_for_an_unknown_stage_lists_the_stages(tiny_lab):
     with pytest.raises(LabError, match=r"no stage named `2_tiny` in grading\.yml; stages: 1_tiny"):
         tiny_lab.stage("2_tiny")
 
@@ -43,8 +43,8 @@ def test_a_missing_reference_is_named(tiny_lab):
         stage.reference_source()
 
 
-def test_a_workspace_keeps_grades_apart_from_the_lab(tiny_lab, tmp_path):
-    apart = Lab(tiny_lab.root, workspace=tmp_path / "elsewhere")
-    assert (tiny_lab.build, apart.build) == (tiny_lab.root / "build", tmp_path / "elsewhere" / "build")
-    assert apart.gradebook.parent == tmp_path / "elsewhere"
-    assert apart.stage(STAGE).reference == tiny_lab.stage(STAGE).reference
+def test_grades_are_kept_in_the_workspace(tiny_lab, tmp_path):
+    separate = Lab(tiny_lab.root, workspace=tmp_path / "elsewhere")
+    assert (tiny_lab.build, separate.build) == (tiny_lab.root / "build", tmp_path / "elsewhere" / "build")
+    assert separate.gradebook.parent == tmp_path / "elsewhere"
+    assert separate.stage(STAGE).reference == tiny_lab.stage(STAGE).reference

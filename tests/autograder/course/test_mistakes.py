@@ -1,4 +1,4 @@
-"""The catalogue of mistakes: each changes the reference as it says, and fits grading.yml."""
+"""Each mistake makes its replacements in the reference; the catalogue and the lock file match grading.yml."""
 
 import pytest
 from tiny_lab import REFERENCE, STAGE, replace_in
@@ -22,7 +22,7 @@ def test_a_mistake_is_the_reference_with_its_replacements():
     assert text.count("\n") == REFERENCE.count("\n")
 
 
-def test_replacements_are_made_one_after_the_other():
+def test_replacements_are_made_in_order():
     assert "return 4 * x" in made(("2 * x", "3 * x"), ("3 * x", "4 * x")).apply(REFERENCE)
 
 
@@ -50,7 +50,7 @@ def test_a_check_that_the_course_no_longer_has_is_left_out(stage):
     assert load_mistakes(stage)[1].fails == {"test_double_keeps_the_dtype"}
 
 
-def test_without_a_lock_file_no_mistake_lists_a_check(stage):
+def test_without_a_lock_file_mistakes_have_no_checks(stage):
     stage.mistakes_lock.unlink()
     assert {mistake.fails for mistake in load_mistakes(stage)} == {frozenset()}
 
@@ -65,7 +65,7 @@ def test_a_lock_file_is_read_as_it_was_written(stage):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"{", "truncated; write it anew with `autograder verify --update`"),
+        (b"{", "truncated; write it again with `autograder verify --update`"),
         (b'{"format_version": 1, "mistakes": {"a": 1}}', "Expected `array`, got `int` - at `$.mistakes[...]`"),
         (b'{"format_version": 2, "mistakes": {}}', "format_version 2 is unknown; this program reads 1"),
     ],

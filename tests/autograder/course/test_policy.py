@@ -1,4 +1,4 @@
-"""What lateness costs, at every boundary and in whole points."""
+"""Late penalties at every boundary, in integer points."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -30,26 +30,26 @@ DAY = timedelta(days=1)
         (400 * DAY, 400, 0),
     ],
 )
-def test_every_day_begun_after_the_grace_costs_its_share(after, days, points):
+def test_every_started_day_after_the_grace_period_costs_its_share(after, days, points):
     assert late_points(20, POLICY, due=DUE, handed_in=DUE + after) == Late(days, points)
 
 
-def test_an_extension_moves_due_date_and_grace():
+def test_an_extension_moves_the_due_date_and_the_grace_period():
     handed_in = DUE + 2 * DAY + MINUTES_10
     assert days_late(POLICY, due=DUE, handed_in=handed_in, extension_days=2) == 0
     assert days_late(POLICY, due=DUE, handed_in=handed_in + SECOND, extension_days=2) == 1
 
 
-def test_without_due_date_or_known_time_nothing_is_late():
+def test_without_a_due_date_or_a_known_time_no_submission_is_late():
     assert late_points(7, POLICY, due=None, handed_in=DUE) == Late(0, 7)
     assert late_points(7, POLICY, due=DUE, handed_in=None) == Late(0, 7)
 
 
-def test_a_policy_without_a_share_per_day_takes_nothing():
+def test_a_policy_without_a_share_per_day_takes_no_points():
     assert late_points(7, LatePolicy(), due=DUE, handed_in=DUE + 100 * DAY) == Late(100, 7)
 
 
-def test_no_days_at_all_make_the_due_date_final():
+def test_max_days_of_zero_makes_the_due_date_final():
     policy = LatePolicy(per_day=0.1, max_days=0, grace_minutes=0)
     assert late_points(7, policy, due=DUE, handed_in=DUE) == Late(0, 7)
     assert late_points(7, policy, due=DUE, handed_in=DUE + SECOND) == Late(1, 0)
@@ -58,27 +58,27 @@ def test_no_days_at_all_make_the_due_date_final():
 @pytest.mark.parametrize(
     ("points", "per_day", "days", "left"),
     [
-        (7, 0.1, 1, 7),  # 0.7 of a point is not taken
-        (7, 0.1, 2, 6),  # 1.4 takes one
-        (10, 0.1, 3, 7),  # exactly 3, although 3 * 0.1 is more than 0.3 in binary
-        (100, 0.07, 1, 93),  # and 100 * 0.07 more than 7
+        (7, 0.1, 1, 7),  # 0.7 of a point is rounded down to none
+        (7, 0.1, 2, 6),  # 1.4 points are rounded down to one
+        (10, 0.1, 3, 7),  # exactly 3 points, although 3 * 0.1 > 0.3 in floating point
+        (100, 0.07, 1, 93),  # exactly 7 points, although 100 * 0.07 > 7 in floating point
         (3, 0.9, 2, 0),
         (0, 0.5, 1, 0),
     ],
 )
-def test_fractions_of_a_point_are_left_to_the_student(points, per_day, days, left):
+def test_the_loss_is_rounded_down(points, per_day, days, left):
     policy = LatePolicy(per_day=per_day, max_days=5, grace_minutes=0)
     assert late_points(points, policy, due=DUE, handed_in=DUE + days * DAY) == Late(days, left)
 
 
-def test_time_zones_are_compared_not_clocks():
+def test_times_in_different_time_zones_are_compared():
     tokyo = timezone(timedelta(hours=9))
     assert days_late(POLICY, due=DUE, handed_in=datetime(2026, 3, 1, 21, 0, tzinfo=tokyo)) == 0
     assert days_late(POLICY, due=DUE, handed_in=datetime(2026, 3, 1, 21, 11, tzinfo=tokyo)) == 1
 
 
 @pytest.mark.parametrize("argument", ["due", "handed_in"])
-def test_a_time_without_a_zone_is_refused(argument):
+def test_a_time_without_a_time_zone_is_refused(argument):
     times = {"due": DUE, "handed_in": DUE, argument: DUE.replace(tzinfo=None)}
     with pytest.raises(ValueError, match=f"{argument} .* no time zone"):
         late_points(7, POLICY, **times)
@@ -91,7 +91,7 @@ def test_a_time_without_a_zone_is_refused(argument):
     st.timedeltas(-3 * DAY, 20 * DAY),
     st.timedeltas(timedelta(0), 5 * DAY),
 )
-def test_later_is_never_worth_more_and_nothing_leaves_its_bounds(points, per_day, max_days, after, more):
+def test_a_later_submission_never_keeps_more_points(points, per_day, max_days, after, more):
     policy = LatePolicy(per_day=per_day, max_days=max_days)
     early = late_points(points, policy, due=DUE, handed_in=DUE + after)
     late = late_points(points, policy, due=DUE, handed_in=DUE + after + more)
@@ -100,7 +100,7 @@ def test_later_is_never_worth_more_and_nothing_leaves_its_bounds(points, per_day
 
 
 @given(st.integers(0, 200), st.timedeltas(timedelta(0), 20 * DAY), st.integers(0, 30))
-def test_an_extension_never_costs(points, after, extension_days):
+def test_an_extension_never_costs_points(points, after, extension_days):
     handed_in = DUE + after
     plain = late_points(points, POLICY, due=DUE, handed_in=handed_in)
     extended = late_points(points, POLICY, due=DUE, handed_in=handed_in, extension_days=extension_days)

@@ -168,9 +168,9 @@ def test_a_file_nobody_handed_in_is_named():
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("attachments: [scale.txt]", "attachments: [scale.safetensor]", "nearest: `scale.txt`"),
-        ("{scale.txt: 1}", "{more.py: 1, scale.txt: 1}", "must be the name of a further file"),
-        ("{scale.txt: 1}", "{../scale.txt: 1}", "must be the name of a further file"),
+        ("attachments: [scale.txt]", "attachments: [scale.safetensor]", "did you mean `scale.txt`?"),
+        ("{scale.txt: 1}", "{more.py: 1, scale.txt: 1}", "must be the name of an additional file"),
+        ("{scale.txt: 1}", "{../scale.txt: 1}", "must be the name of an additional file"),
         ("{scale.txt: 1}", "{scale.txt: 0}", "1"),
     ],
 )
