@@ -1,7 +1,7 @@
-"""Results on disk: one file per student and stage, written whole or not at all.
+"""Results on disk: one file per student and stage, each written atomically.
 
-A result is valid for the content it was made from, so a killed run goes on where it was and an
-unchanged submission is never judged twice.
+A result is valid for the content from which it was made. A run that was killed therefore resumes where it
+stopped, and an unchanged submission is never judged twice.
 """
 
 from pathlib import Path
@@ -15,10 +15,14 @@ FORMAT_VERSION = 1
 
 
 class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A report with what it was made from.
+    """A report, and the identity of the content from which it was made.
 
-    ``key`` covers submission, tests, references, configuration and versions; ``digest`` the
-    submission alone. ``attempts`` lists the digests of the submissions judged so far, oldest first.
+    Attributes:
+        format_version: the version of the file format.
+        key: covers the submission, tests, references, configuration and versions.
+        digest: covers only the submission.
+        attempts: digests of the submissions judged so far, oldest first.
+        report: the report.
     """
 
     format_version: int
@@ -35,9 +39,9 @@ class ResultStore:
         self._folder = folder
 
     def get(self, student: str, stage: str) -> StoredResult | None:
-        """The last result of a student in a stage; None when there is none that can be read.
+        """Read the last result of a student in a stage; None if it does not exist or cannot be read.
 
-        A file that is not ours or of another version counts as absent: the cure is to grade again.
+        A file that has another format or version counts as absent, so the submission is graded again.
         """
         try:
             raw = self._path(student, stage).read_bytes()
@@ -47,13 +51,13 @@ class ResultStore:
         return stored if stored.format_version == FORMAT_VERSION else None
 
     def all(self) -> list[StageReport]:
-        """The last report of every student and stage, in the order of their names."""
+        """Read the last report of every student and stage, ordered by student and stage."""
         paths = sorted(self._folder.glob("*/*.json"), key=lambda path: (path.stem, path.parent.name))
-        stored = [self.get(path.stem, path.parent.name) for path in paths]
-        return [one.report for one in stored if one is not None]
+        results = [self.get(path.stem, path.parent.name) for path in paths]
+        return [result.report for result in results if result is not None]
 
     def put(self, key: str, report: StageReport, *, is_attempt: bool = True) -> StoredResult:
-        """Keep a report; its submission is one of the student's attempts, unless it was refused unjudged."""
+        """Store a report; ``is_attempt`` is False for a submission that was refused and not judged."""
         before = self.get(report.student, report.stage)
         attempts = before.attempts if before else ()
         if is_attempt and report.digest not in attempts:

@@ -48,7 +48,7 @@ def test_the_terminal_and_markdown_say_the_same(report):
     print_report(console, report)
     for text in (console.file.getvalue(), report_markdown([report])):
         assert "2 is added to each element" in text
-        assert "it raised ValueError" in text
+        assert "your code raised ValueError" in text
         assert "double_adds_two" not in text
 
 

@@ -1,4 +1,4 @@
-"""The one comparison: every lie is refused with the symptom it has, every right result accepted."""
+"""Comparisons reject every false result with its symptom, and accept every right result."""
 
 import math
 
@@ -394,7 +394,7 @@ def test_the_authors_words_stand_for_wrong_values_alone():
     assert symptom(REFERENCE[0], REFERENCE, says="rows must sum to one") is Symptom.WRONG_AXES
     with pytest.raises(CheckFailure) as caught:
         check_close(REFERENCE * math.nan, REFERENCE, says="rows must sum to one")
-    assert str(caught.value) == "the result holds NaN or infinity"
+    assert str(caught.value) == "the result contains NaN or infinity"
 
 
 def test_no_message_holds_a_value_or_a_size():
@@ -406,7 +406,7 @@ def test_no_message_holds_a_value_or_a_size():
         assert not any(secret in str(caught.value) for secret in ("0.1", "0.9", "13", "17", "19", "29"))
 
 
-# Errors that are asked for
+# Expected errors
 
 
 def raising(body: str) -> Student:
@@ -415,7 +415,7 @@ def raising(body: str) -> Student:
     return Student(session)
 
 
-def test_the_error_asked_for_is_accepted():
+def test_an_expected_error_is_accepted():
     for body in ("raise ValueError('x')", "raise type('Mine', (ValueError,), {})()", "int('x')"):
         with check_raises(ValueError):
             raising(body).f()
@@ -426,18 +426,18 @@ def test_the_error_asked_for_is_accepted():
 def test_another_error_or_none_fails():
     with pytest.raises(CheckFailure) as caught, check_raises(ValueError, TypeError):
         raising("raise KeyError('secret')").f()
-    assert str(caught.value) == "expected ValueError or TypeError, but an error of another kind was raised"
+    assert str(caught.value) == "expected ValueError or TypeError, but an error of another type was raised"
     assert isinstance(caught.value.__cause__, SubmissionError), "whose line the report names"
     says = "odd sizes must be refused"
     with pytest.raises(CheckFailure, match=says), check_raises(ValueError, says=says):
         raising("return 1").f()
 
 
-def test_the_message_must_hold_the_numbers_asked_for():
+def test_the_message_must_contain_the_required_numbers():
     with check_raises(ValueError, naming=(10, 3)):
         raising("raise ValueError('10 is not a multiple of 3.')").f()
     for message in ("not divisible", "10 features", "103", ""):
-        with pytest.raises(CheckFailure, match="the numbers asked for"), check_raises(ValueError, naming=(10, 3)):
+        with pytest.raises(CheckFailure, match="the required numbers"), check_raises(ValueError, naming=(10, 3)):
             raising(f"raise ValueError({message!r})").f()
 
 

@@ -1,4 +1,4 @@
-"""What an instructor is told about forbidden calls."""
+"""The instructor's notes about forbidden calls."""
 
 import pytest
 from tiny_lab import GRADING

@@ -1,4 +1,4 @@
-"""What the plugin reads of a hidden test before it runs."""
+"""What the plugin reads from a hidden test before it runs."""
 
 from types import SimpleNamespace
 
@@ -56,7 +56,7 @@ def test_parameter_sets_are_runs_of_one_check(tiny_lab):
 
 
 def made_by_hypothesis(inner):
-    """A test as `given` makes it, whose examples the caller runs."""
+    """A test as `given` makes it; the caller runs the examples."""
 
     def made():
         pass

@@ -1,4 +1,4 @@
-"""Probes: what only the process of the student's code can tell."""
+"""Probes: properties that only the process of the student's code can observe."""
 
 import numpy as np
 import pytest
@@ -147,7 +147,7 @@ def test_a_modules_tables_must_move_with_it():
 
 
 def test_a_lie_about_devices_harms_nothing():
-    """The probe's reply comes from the student's process; anything may come."""
+    """The probe's reply comes from the student's process and may be any value."""
 
     class Liar(InProcessSession):
         def request(self, op, **arguments):

@@ -1,4 +1,4 @@
-"""The pipeline: what is judged, what is remembered, what stands in, and what never becomes a number."""
+"""The pipeline: judging, stored results, stand-ins, and failures that never become a score."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def two_stages(tmp_path: Path) -> Class:
     return Class(build_two_stages(tmp_path / "lab"), tmp_path / "class")
 
 
-# ---- what is remembered
+# ---- stored results
 
 
 def test_what_has_not_changed_is_not_judged_again(students):
@@ -42,10 +42,10 @@ def test_what_has_not_changed_is_not_judged_again(students):
     assert first.cached == []
     assert again.judged == []
     assert again.cached == ["ada", "bob"]
-    assert [one.report for one in again.graded] == [one.report for one in first.graded]
+    assert [graded.report for graded in again.graded] == [graded.report for graded in first.graded]
 
 
-def test_a_changed_submission_is_judged_and_nobody_elses(students):
+def test_only_a_changed_submission_is_judged_again(students):
     students.hands_in("ada", GOOD)
     students.hands_in("bob", GOOD)
     students.grade()
@@ -74,7 +74,7 @@ CHANGES_OF_THE_COURSE = {
 
 
 @pytest.mark.parametrize("change", CHANGES_OF_THE_COURSE)
-def test_a_change_of_the_course_judges_all_again_unless_only_changed_files_are_asked_for(students, change):
+def test_a_change_of_the_course_judges_all_again_unless_unchanged_submissions_are_reused(students, change):
     students.hands_in("ada", GOOD)
     students.hands_in("bob", GOOD)
     students.grade()
@@ -82,7 +82,7 @@ def test_a_change_of_the_course_judges_all_again_unless_only_changed_files_are_a
     replace_in(students.lab.root / file, old, new)
     students.hands_in("bob", WRONG)
     assert students.grade(ONLY_CHANGED).judged == [(STAGE, WRONG)]
-    assert students.grade().judged == [(STAGE, GOOD)], "bob's was judged with the new ones already"
+    assert students.grade().judged == [(STAGE, GOOD)], "bob's submission was judged after the change already"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_result_without_isolation_is_not_taken_over_by_a_run_with_it(students)
     assert students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.NONE)).judged == []
 
 
-# ---- what is refused
+# ---- refused submissions
 
 
 def test_a_refused_file_is_blocked_with_its_message_and_the_class_goes_on(students):
@@ -216,7 +216,7 @@ def test_of_limited_attempts_the_last_that_counts_stands(students):
     students.hands_in("ada", WRONG)
     students.grade()
     path = students.hands_in("ada", GOOD)
-    path.write_bytes(b"\xff")  # refused, so it was no attempt
+    path.write_bytes(b"\xff")  # refused, so it does not count as an attempt
     students.grade()
     students.hands_in("ada", GOOD)
     assert students.grade().scores == {("ada", STAGE): 7}
@@ -224,7 +224,7 @@ def test_of_limited_attempts_the_last_that_counts_stands(students):
     third = students.grade()
     assert third.judged == []
     assert third.scores == {("ada", STAGE): 7}
-    assert third.report("ada").notes == ("2 attempts count, and were made: the earlier result stands",)
+    assert third.report("ada").notes == ("all 2 attempts were used: the earlier result stands",)
     assert third.graded[0].judged_source is None, "the report's lines are not those of this source"
     students.hands_in("ada", WRONG)
     again = students.grade()
@@ -242,7 +242,7 @@ def test_a_judge_that_fails_gives_no_number_and_nothing_is_remembered(students):
     report = run.report("ada")
     assert not report.graded
     assert {check.outcome for check in report.checks} == {Outcome.GRADER_ERROR}
-    assert {check.what for check in report.checks} == {"the grader failed, not your code; nothing was deducted"}
+    assert {check.what for check in report.checks} == {"the grader failed, not your code; no points were deducted"}
     assert report.notes == (r"the judge failed: Traceback\n  …\nMemoryError: \x1b[2J",)
     assert run.report("bob").score == 7
     assert result_store(students.lab).get("ada", STAGE) is None
@@ -346,12 +346,12 @@ def test_asking_for_the_second_stage_gives_the_same_result_as_asking_for_both(tw
     hand_in_both(two_stages, "ada", GOOD)
     hand_in_both(two_stages, "bob", WRONG)
     two_stages.hands_in("cy", GOOD, SECOND, SECOND_MODULE)
-    asked = two_stages.grade(stages=[SECOND])
-    assert ("cy", STAGE) not in asked.scores, "nobody asked for it, and cy has it not"
+    requested = two_stages.grade(stages=[SECOND])
+    assert ("cy", STAGE) not in requested.scores, "the stage was not requested, and cy does not have it"
     both = two_stages.grade()
     assert both.jobs == []
     for student in ("ada", "bob", "cy"):
-        assert asked.report(student, SECOND) == both.report(student, SECOND)
+        assert requested.report(student, SECOND) == both.report(student, SECOND)
 
 
 def test_nothing_stands_in_where_nothing_is_judged(two_stages):
@@ -360,16 +360,16 @@ def test_nothing_stands_in_where_nothing_is_judged(two_stages):
     assert two_stages.grade().report("ada", SECOND).stand_ins == ()
 
 
-def test_without_a_stand_in_the_lab_is_told(two_stages):
+def test_a_missing_stand_in_is_an_error(two_stages):
     (two_stages.lab.root / "solutions" / STAGE / "alternatives" / "pytorch.py").unlink()
     hand_in_both(two_stages, "ada", WRONG)
     with pytest.raises(LabError, match=r"pytorch\.py is missing: later stages run on it"):
         two_stages.grade()
 
 
-def test_what_is_owed_follows_from_what_was_asked_for(two_stages):
-    def owed(*asked: str) -> dict[str, Owed]:
-        return {stage.stage: stage.owed for stage in stage_files(two_stages.lab, asked)}
+def test_owed_stages_follow_from_the_requested_stages(two_stages):
+    def owed(*requested: str) -> dict[str, Owed]:
+        return {stage.stage: stage.owed for stage in stage_files(two_stages.lab, requested)}
 
     assert owed() == {STAGE: Owed.ALL_ONCE_BEGUN, SECOND: Owed.ALL_ONCE_BEGUN}
     assert owed(STAGE) == {STAGE: Owed.ALL, SECOND: Owed.NOBODY}
@@ -409,25 +409,25 @@ def test_forbidden_calls_and_what_could_hide_one_are_noted_also_from_the_store(s
 def test_results_come_student_by_student_and_each_is_reported_once(two_stages):
     for student in ("zoe", "ada", "bob"):
         hand_in_both(two_stages, student, GOOD)
-    seen = []
+    reported = []
     submissions = take_in([two_stages.folder], stage_files(two_stages.lab))
     grader = Grader(two_stages.lab, ScriptedJudges(two_stages.lab))
-    graded = grader.grade_all(submissions, workers=3, on_done=seen.append)
-    assert [one.submission for one in graded] == submissions
-    assert sorted(map(id, seen)) == sorted(map(id, graded))
+    graded = grader.grade_all(submissions, workers=3, on_done=reported.append)
+    assert [result.submission for result in graded] == submissions
+    assert sorted(map(id, reported)) == sorted(map(id, graded))
 
 
 def test_a_students_stages_need_not_stand_together(two_stages):
     hand_in_both(two_stages, "ada", GOOD)
     hand_in_both(two_stages, "bob", GOOD)
     submissions = take_in([two_stages.folder], stage_files(two_stages.lab))
-    mixed = sorted(submissions, key=lambda one: one.stage)
+    mixed = sorted(submissions, key=lambda submission: submission.stage)
     graded = Grader(two_stages.lab, ScriptedJudges(two_stages.lab)).grade_all(mixed, workers=2)
-    assert {one.report.stand_ins for one in graded} == {()}
+    assert {result.report.stand_ins for result in graded} == {()}
 
 
 def test_a_class_is_graded_end_to_end_with_the_real_hidden_tests(two_stages):
-    """Right, half done, a named mistake, a syntax error, a refused file and an empty folder."""
+    """A right and an unfinished submission, a named mistake, a syntax error, a refused file and an empty folder."""
     reference = (two_stages.lab.root / "solutions" / STAGE / "tiny.py").read_text(encoding="utf-8")
     quadruple = "import tiny\n\ndef quadruple(x):\n    return tiny.double(tiny.double(x))\n"
     hand_in_both(two_stages, "ada", reference, quadruple)
@@ -452,12 +452,12 @@ def test_a_class_is_graded_end_to_end_with_the_real_hidden_tests(two_stages):
     assert run.report("bob").checks[0].mistake == "double_adds_two"
     assert run.report("bob", SECOND).stand_ins == ("tiny",), "bob's wrong double costs nothing in the second stage"
     assert run.report("cy", SECOND).checks[0].where == "more.py, line 1"
-    reports = [one.report for one in run.graded]
+    reports = [graded.report for graded in run.graded]
     _, read_back = decode_results(encode_results(reports, IsolationLevel.NONE))
     assert read_back == reports
     again = two_stages.grade(judges=InProcessJudges(two_stages.lab))
-    assert [one.report for one in again.graded] == reports
-    assert all(one.cached for one in again.graded)
+    assert [graded.report for graded in again.graded] == reports
+    assert all(graded.cached for graded in again.graded)
 
 
 def test_the_same_submission_draws_the_same_examples_whoever_hands_it_in(students):

@@ -1,4 +1,4 @@
-"""Results on disk: whole or not at all, and never more than what was put there."""
+"""Results on disk: written atomically, and read back exactly."""
 
 import os
 
@@ -8,7 +8,7 @@ from tiny_lab import STAGE
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import IsolationLevel, Outcome, StageReport
 from autograder.course.lab import Lab
-from autograder.judge.run import unrun_stage
+from autograder.judge.unrun import unrun_stage
 from autograder.pipeline.fingerprint import course_secret, example_seed, result_key
 from autograder.pipeline.store import ResultStore
 
@@ -40,7 +40,7 @@ def test_students_do_not_share_results_and_all_are_listed_by_name(tiny_lab):
     assert store.all() == []
     for student in ("bob", "李", "ada.b", "ada"):
         store.put("key", report(tiny_lab, student, student))
-    assert [one.student for one in store.all()] == ["ada", "ada.b", "bob", "李"]
+    assert [stored_report.student for stored_report in store.all()] == ["ada", "ada.b", "bob", "李"]
     assert store.get("nobody", STAGE) is None
 
 

@@ -1,4 +1,4 @@
-"""A forbidden call loses the checks of the exercise that forbids it, whatever came of it, and no others."""
+"""A forbidden call loses exactly the checks of the exercise that forbids it, whatever its result."""
 
 import pytest
 from judging import judge
@@ -8,7 +8,7 @@ from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import Lab
 from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import read_course_code
-from autograder.judge.refusals import HINT
+from autograder.judge.forbidden_calls import HINT
 from autograder.judge.run import judge_stage
 
 HALF = "torch.nn.functional.softmax(torch.zeros(2), 0)[0]"
@@ -18,7 +18,7 @@ DOUBLE = {"test_double_multiplies_by_two", "test_double_keeps_the_dtype"}
 
 @pytest.fixture
 def lab(tiny_lab) -> Lab:
-    """The tiny lab, its first exercise not to be done with a softmax."""
+    """The tiny lab, with a softmax and LayerNorm forbidden in its first exercise."""
     replace_in(
         tiny_lab.root / "grading.yml",
         "        title: Twice the input\n",
@@ -39,7 +39,7 @@ def failed(results: dict[str, CheckResult]) -> set[str]:
     "body",
     [
         f"return x / {HALF}",
-        f"return [{HALF}, 2 * x][1]",  # a right answer, and the call all the same
+        f"return [{HALF}, 2 * x][1]",  # the right result, with the call
         f"\n    try:\n        {HALF}\n    except Exception:\n        pass\n    return 2 * x",
         f"\n    try:\n        {HALF}\n    finally:\n        raise ValueError('another error')",
         f"\n    try:\n        {HALF}\n    finally:\n        return 'no tensor'",
@@ -61,7 +61,7 @@ def test_where_nothing_is_forbidden_the_same_call_is_right(lab):
 
 
 def test_an_exercise_that_forbids_may_use_what_another_one_wrote(lab):
-    """`double` calls `halve`, which uses what `double` may not: its checks are refused, those of `halve` are not."""
+    """`double` calls `halve`, which uses a function that `double` forbids: only the checks of `double` fail."""
     source = rest_right(halve=f"return x * {HALF}", double="return 4 * halve(x)")
     assert failed(judge(lab, source)) == DOUBLE
 
@@ -97,7 +97,7 @@ def test_a_stage_can_be_judged_without_refusing_anything(lab):
     ],
 )
 def test_a_record_that_cannot_be_believed_is_not(lab, reply):
-    """What a submission makes up about itself is no grader's error, and nothing for anyone to read."""
+    """A false report by a submission causes neither an error of the grader nor a message."""
 
     class Forging(InProcessSession):
         def request(self, op, **arguments):
