@@ -1,7 +1,6 @@
-"""What lateness costs: a pure function from times and policy to points."""
+"""The cost of lateness: pure functions from times and policy to days and points."""
 
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -10,59 +9,33 @@ from autograder.course.config import LatePolicy
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Late:
-    """How late a hand-in was, in days begun, and what is left of its points."""
-
-    days: int
-    points: int
-
-
-def late_points(
-    points: int,
-    policy: LatePolicy,
-    *,
-    due: datetime | None,
-    handed_in: datetime | None,
-    extension_days: int = 0,
-) -> Late:
-    """Take off what lateness costs.
-
-    Args:
-        points: what was earned; 0 or more.
-        policy: of the course.
-        due: with its time zone; None is never late.
-        handed_in: with its time zone; None is not known, and never late.
-        extension_days: granted to this student for this stage.
-
-    Raises:
-        ValueError: one of the times has no time zone, so that the two cannot be compared.
-    """
-    days = days_late(policy, due=due, handed_in=handed_in, extension_days=extension_days)
-    return Late(days, points - points_lost(points, policy, days))
-
-
 def points_lost(points: int, policy: LatePolicy, days: int) -> int:
-    """The whole points that a hand-in loses which is ``days`` late, at most all that it has.
+    """Compute the points that a submission loses when it is ``days`` late: an integer from 0 to ``points``.
 
-    Every day begun costs ``per_day`` of the points; after ``max_days`` of them nothing is left. A
-    ``per_day`` of 0 costs nothing, however late. A fraction of a point is left to the student: 7
-    points at 10 % lose none, at 20 % one.
+    Each day begun costs ``per_day`` of the points; after more than ``max_days`` days all points are lost. A
+    ``per_day`` of 0 costs nothing, however late. The loss is rounded down: 7 points at 10 % lose nothing,
+    at 20 % they lose one.
     """
     if policy.per_day == 0:
         return 0
     if days > policy.max_days:
         return points
-    # As a decimal, the way it is written in grading.yml: the float 0.1 is a little more than a tenth.
+    # As a decimal, as written in grading.yml: the float 0.1 is slightly more than a tenth.
     share = Fraction(str(policy.per_day)) * days
     return math.floor(min(share, Fraction(1)) * points)
 
 
 def days_late(policy: LatePolicy, *, due: datetime | None, handed_in: datetime | None, extension_days: int = 0) -> int:
-    """Days begun after due date, extension and grace; 0 is in time.
+    """Count the days begun after due date, extension and grace period; 0 is in time.
+
+    Args:
+        policy: the course's policy.
+        due: the due date with its time zone; None is never late.
+        handed_in: the time of submission with its time zone; None is unknown, and never late.
+        extension_days: the extension of this student for this stage, unless ``due`` includes it.
 
     Raises:
-        ValueError: one of the times has no time zone.
+        ValueError: one of the times has no time zone, so the two cannot be compared.
     """
     if due is None or handed_in is None:
         return 0
