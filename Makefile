@@ -1,26 +1,28 @@
-# Everything sets itself up: a machine with Python 3.11 or newer, make and a package index is enough.
+# Each target sets up what it needs. Required: Python 3.11 or newer, make and a package index.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Tensors here are tiny: a second thread inside an operation costs more than it gains.
+# The tensors are tiny: a second thread inside an operation costs more than it gains.
 export OMP_NUM_THREADS := 1
 
 .PHONY: help setup demo test lint verify train clean
 
 help:
-	@echo 'make demo    grade a sample class through nbgrader, print the table, write the pages'
-	@echo 'make test    lint, types and every test'
-	@echo 'make verify  the proof of the lab: references, stubs, alternatives, mistakes'
-	@echo 'make train   train the GPT of stage 6 with the reference; TRAIN="--config known" trains another'
-	@echo 'make clean   remove what grading and tests left behind; the environment stays'
+	@echo 'make setup   create the virtual environment, linters and test tools included'
+	@echo 'make demo    grade a sample class through nbgrader, print the table and write the pages'
+	@echo 'make test    run the linters, the type checker and every test except the slow tests'
+	@echo 'make lint    run only the linters and the type checker'
+	@echo 'make verify  prove the lab: references, stubs, alternatives and mistakes score as designed'
+	@echo 'make train   train the GPT of stage 6 with the reference; TRAIN="--config known" selects another configuration'
+	@echo 'make clean   remove the files that grading and tests created; keep the environment'
 
 setup: $(READY)
 
-# The stamp is written last: an interrupted set-up is done again.
+# The stamp is written last, so make repeats an interrupted set-up.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo 'Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …'; exit 2; }
+		{ echo 'Python 3.11 or newer is required; select it with: make PYTHON=python3.12 …'; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
@@ -33,6 +35,7 @@ test: lint
 
 lint: $(READY)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 verify: $(READY)

@@ -1,8 +1,8 @@
-"""How well counting foretells the plays: the bars beside the losses of trained models.
+"""Loss of an n-gram model of the plays: a reference for the losses of trained models.
 
     python -m benchmarks.kneser_ney
 
-For n-grams of each length it prints the loss on the whole validation text, in nats per character.
+For each length of n-grams, it prints the loss on the whole validation text, in nats per character.
 """
 
 import click
@@ -15,10 +15,12 @@ from autograder.models.corpora.kneser_ney import KneserNey
 
 
 @click.command()
-@click.option("--data", default="shakespeare", show_default=True, help="Folder in data/ with the two texts.")
-@click.option("--longest", default=7, show_default=True, help="The longest n-grams to count.")
+@click.option(
+    "--data", default="shakespeare", show_default=True, help="Folder in data/ with train.txt and validation.txt."
+)
+@click.option("--longest", default=7, show_default=True, help="Length of the longest n-grams to count.")
 def main(data: str, longest: int) -> None:
-    """Count the n-grams of the training text, and foretell the validation text."""
+    """Count the n-grams of the training text and predict the validation text."""
     folder = Lab.find().root / "data" / data
     training, validation = ((folder / f"{part}.txt").read_text(encoding="utf-8") for part in ("train", "validation"))
     alphabet = sorted(set(training + validation))

@@ -1,9 +1,9 @@
-"""How long a trained model is graded: all of its checks, through an isolated judge, on one core.
+"""Time to grade a trained model: all of its checks, in an isolated judge, on one core.
 
     python -m benchmarks.model_grading
 
-The models have the sizes of the trainer's configurations `cpu` and `gpu`, the latter in bfloat16, and weights as
-they start: what they have learnt makes no difference to the time. The command fails above what is promised.
+The models have the sizes of the trainer's configurations `cpu` and `gpu`, the latter in bfloat16. They have initial
+weights, because training does not change the time. The command fails if a time exceeds its limit.
 """
 
 import json
@@ -29,36 +29,36 @@ from autograder.models.model import gpt_of
 from autograder.models.record import FORMAT_VERSION, Record, Sizes
 
 STAGE = "6_gpt"
-# Configuration → number format of the weights, and seconds of one core that grading may take.
+# Configuration → dtype of the weights, and the limit in seconds of one core.
 CASES = {"cpu": (torch.float32, 10.0), "gpu": (torch.bfloat16, 30.0)}
 
 
 @click.command()
 def main() -> None:
-    """Grade a model of each size, print the seconds, and hold them to what is promised."""
+    """Grade a model of each size, print the seconds, and compare them with their limits."""
     lab = Lab.find()
     stage = lab.stage(STAGE)
     recipes = runpy.run_path(str(lab.root / "solutions" / STAGE / "given" / "trainer" / "recipe.py"))["CONFIGS"]
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # the judge and its workers inherit it
-    table = Table("configuration", "parameters", "weights", "seconds", "promised")
+    table = Table("configuration", "parameters", "weights", "seconds", "limit")
     late = False
     with JudgePool(lab.root, size=1) as judges:
-        for name, (dtype, promised) in CASES.items():
+        for name, (dtype, limit) in CASES.items():
             files, parameters = untrained(lab, stage, recipes[name], dtype)
             seconds = graded(judges, stage, reference_modules(lab, stage), files)
-            late |= seconds > promised
-            table.add_row(name, f"{parameters:,}", str(dtype), f"{seconds:.1f}", f"{promised:.0f}")
+            late |= seconds > limit
+            table.add_row(name, f"{parameters:,}", str(dtype), f"{seconds:.1f}", f"{limit:.0f}")
     Console().print(table)
     sys.exit(late)
 
 
 def reference_modules(lab: Lab, stage: StageFolders) -> dict[str, str]:
-    """The reference and what it builds on, by module."""
-    return {one.spec.module: one.reference_source() for one in needed_stages(lab, stage)}
+    """Return the reference and the references that it imports, by module."""
+    return {needed.spec.module: needed.reference_source() for needed in needed_stages(lab, stage)}
 
 
 def untrained(lab: Lab, stage: StageFolders, recipe: object, dtype: torch.dtype) -> tuple[dict[str, bytes], int]:
-    """What a run of the recipe would hand in, with the weights that it starts from; and how many numbers they are."""
+    """Return the files to hand in of a recipe, with its initial weights, and the number of parameters."""
     alphabet = "".join(sorted(set((lab.root / "data" / "shakespeare" / "train.txt").read_text(encoding="utf-8"))))
     sizes = Sizes(
         vocab_size=len(alphabet),
@@ -72,12 +72,12 @@ def untrained(lab: Lab, stage: StageFolders, recipe: object, dtype: torch.dtype)
     weights = {name: weight.to(dtype).clone() for name, weight in built.state_dict().items()}
     parameters = sum(weight.numel() for weight in weights.values())
     record = Record(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=parameters)
-    told = json.dumps(msgspec.to_builtins(record)).encode()
-    return {RECORD_FILE: told, WEIGHTS_FILE: safetensors.torch.save(weights)}, parameters
+    content = json.dumps(msgspec.to_builtins(record)).encode()
+    return {RECORD_FILE: content, WEIGHTS_FILE: safetensors.torch.save(weights)}, parameters
 
 
 def graded(judges: JudgePool, stage: StageFolders, modules: dict[str, str], files: dict[str, bytes]) -> float:
-    """Seconds that the model's checks take."""
+    """Return the seconds that the model's checks take."""
     job = Job(
         stage=stage.id,
         modules=modules,
@@ -86,11 +86,11 @@ def graded(judges: JudgePool, stage: StageFolders, modules: dict[str, str], file
         attachments={name: Attached(content) for name, content in files.items()},
         class_secret=b"of the course",
     )
-    judges.judge(job)  # a judge that runs already, as in a class
+    judges.judge(job)  # warm up the judge, as in a class
     started = time.perf_counter()
     reply = judges.judge(job)
     if not isinstance(reply, Judged) or not any(check.passed for check in reply.checks):
-        sys.exit(f"the model was not measured: {reply}")
+        sys.exit(f"the model was not evaluated: {reply}")
     return time.perf_counter() - started
 
 

@@ -1,13 +1,13 @@
 """Stage 1: the regression that attention grew from.
 
-A prediction as a weighted average: first a density, then Nadaraya–Watson regression, then a line
-through every neighbourhood, and Cleveland's LOWESS. Everything here is NumPy.
+A prediction is a weighted average here: first a density, then Nadaraya–Watson regression, then a local
+line at every query, and Cleveland's LOWESS. Everything here is NumPy.
 
 Conventions:
     - The axes are `query`, `key`, `d` (coordinates) and `d_value`. Weights are `(query, key)` and
       sum to one over **key**.
-    - Where nothing lies in a query's window, weights and result are zero, never NaN.
-    - Results have the dtype of the inputs: float32 stays float32. Whole numbers give float64.
+    - Where no key lies in a query's window, weights and result are zero, never NaN.
+    - Results have the dtype of the inputs: float32 stays float32. Integers give float64.
     - Inputs are never changed in place.
 """
 
@@ -26,10 +26,10 @@ def gaussian(u: Array) -> Array:
     """The Gaussian kernel: the density of the standard normal distribution.
 
     Args:
-        u: distance / bandwidth, any shape, of either sign.
+        u: distance / bandwidth, of any shape; entries may be negative.
 
     Returns:
-        the kernel at each `u`, of the same shape: non-negative, even, with integral 1 over the line.
+        the kernel at each `u`, in the shape of `u`. The kernel is non-negative, even and integrates to 1 over the line.
     """
     raise NotImplementedError("gaussian")
 
@@ -40,10 +40,10 @@ def epanechnikov(u: Array) -> Array:
     Some books print `max(0, 1 - |u|)` under this name. That is the triangular kernel.
 
     Args:
-        u: distance / bandwidth, any shape, of either sign.
+        u: distance / bandwidth, of any shape; entries may be negative.
 
     Returns:
-        the kernel at each `u`, of the same shape: non-negative, even, with integral 1 over the line.
+        the kernel at each `u`, in the shape of `u`. The kernel is non-negative, even and integrates to 1 over the line.
 
     Source: Epanechnikov 1969.
     """
@@ -54,10 +54,10 @@ def tricube(u: Array) -> Array:
     """The tricube kernel: `70/81 (1 - |u|³)³` where that is positive, else 0.
 
     Args:
-        u: distance / bandwidth, any shape, of either sign.
+        u: distance / bandwidth, of any shape; entries may be negative.
 
     Returns:
-        the kernel at each `u`, of the same shape: non-negative, even, with integral 1 over the line.
+        the kernel at each `u`, in the shape of `u`. The kernel is non-negative, even and integrates to 1 over the line.
 
     Source: Cleveland 1979, section 2.
     """
@@ -65,16 +65,16 @@ def tricube(u: Array) -> Array:
 
 
 def kernel_density(query: Array, data: Array, bandwidth: float, kernel: Kernel = gaussian) -> Array:
-    """The density that a sample was drawn from, estimated: one bump on every data point.
+    """Estimate the density that a sample was drawn from, with one bump on every data point.
 
     Args:
-        query: `(query,)`, where the density is asked for.
+        query: `(query,)`, the positions at which to estimate the density.
         data: `(n,)`, the sample.
         bandwidth: the width of the bumps, in units of `data`; above 0.
         kernel: maps an array of distance / bandwidth to an array of the same shape.
 
     Returns:
-        the density at each query, `(query,)`. Its integral over the line is 1, whatever the bandwidth.
+        the density at each query, `(query,)`. Its integral over the line is 1 for any bandwidth.
 
     Source: Rosenblatt 1956, Parzen 1962.
     """
@@ -82,19 +82,19 @@ def kernel_density(query: Array, data: Array, bandwidth: float, kernel: Kernel =
 
 
 def _normalise_rows(weights: Array) -> Array:
-    """A helper, not graded by itself and yours to change: each row divided by its sum.
+    """Divide each row by its sum: a helper that is not graded by itself and that you may change.
 
     Args:
-        weights: `(query, key)`, none negative.
+        weights: `(query, key)`, non-negative.
 
     Returns:
-        `(query, key)`, rows that sum to one over key. A row of zeros stays a row of zeros.
+        `(query, key)`, with rows that sum to one over key. A row of zeros stays a row of zeros.
     """
     raise NotImplementedError("_normalise_rows")
 
 
 def kernel_weights(query: Array, key: Array, bandwidth: float, kernel: Kernel = gaussian) -> Array:
-    """How much each key counts for each query: the kernel of their distance, made to sum to one.
+    """Weight each key for each query by the kernel of their distance; each row is normalised.
 
     Args:
         query: `(query, d)`.
@@ -103,10 +103,10 @@ def kernel_weights(query: Array, key: Array, bandwidth: float, kernel: Kernel = 
         kernel: maps an array of distance / bandwidth to an array of the same shape.
 
     Returns:
-        weights `(query, key)`, each row sums to one over key. A row whose window holds no key is all
-        zeros. When `kernel is gaussian` that never happens, however far the keys are and down to a
-        bandwidth of 1e-100, where the nearest key has all the weight. (`exp` gives 0 there: work with
-        logarithms.)
+        weights `(query, key)`; each row sums to one over key. A row whose window holds no key is all
+        zeros. When `kernel is gaussian`, no row is ever zero, however far the keys are and down to a
+        bandwidth of 1e-100. In the limit, the nearest key has all the weight. (`exp` gives 0 there: work
+        with logarithms.)
 
     Source: Nadaraya 1964, Watson 1964.
     """
@@ -114,7 +114,7 @@ def kernel_weights(query: Array, key: Array, bandwidth: float, kernel: Kernel = 
 
 
 def nadaraya_watson(query: Array, key: Array, value: Array, bandwidth: float, kernel: Kernel = gaussian) -> Array:
-    """Predict by the average of the values, weighted by how near their keys are.
+    """Predict the average of the values, weighted by how near their keys are.
 
     Args:
         query: `(query, d)`.
@@ -132,13 +132,13 @@ def nadaraya_watson(query: Array, key: Array, value: Array, bandwidth: float, ke
 
 
 def _fit_lines(query: Array, key: Array, value: Array, weights: Array) -> tuple[Array, Array]:
-    """A helper, not graded by itself and yours to change: the weighted line of every query.
+    """Fit a weighted line for every query: a helper that is not graded by itself and that you may change.
 
     Args:
         query: `(query,)`.
         key: `(key,)`.
         value: `(key,)`.
-        weights: `(query, key)`, none negative; only their proportions within a row matter.
+        weights: `(query, key)`, non-negative; only their proportions within a row matter.
 
     Returns:
         prediction and slope, each `(query,)`, as in `local_linear`.
@@ -149,11 +149,11 @@ def _fit_lines(query: Array, key: Array, value: Array, weights: Array) -> tuple[
 def local_linear(
     query: Array, key: Array, value: Array, bandwidth: float, kernel: Kernel = gaussian
 ) -> tuple[Array, Array]:
-    """Predict by a straight line fitted around each query, by weighted least squares.
+    """Predict with a straight line fitted around each query by weighted least squares.
 
-    The line around query `q` has the level `a` and the slope `b` that make
-    `Σ weight(q, key) · (value - a - b · (key - q))²` least, with the weights of `kernel_weights`. The
-    prediction is the line at `q`. A straight line is reproduced exactly, beyond the outermost key too.
+    The line around query `q` has the level `a` and the slope `b` that minimise
+    `Σ weight(q, key) · (value - a - b · (key - q))²`, with the weights of `kernel_weights`. The
+    prediction is the line at `q`. A straight line is reproduced exactly, also beyond the outermost key.
 
     Args:
         query: `(query,)`.
@@ -164,7 +164,8 @@ def local_linear(
 
     Returns:
         prediction and slope, each `(query,)`. Where all weight lies on one position, no line is
-        determined: the weighted mean there, and slope 0. Where no key lies in the window: 0 and 0.
+        determined: the prediction is the weighted mean there, and the slope is 0. Where no key lies in
+        the window, both are 0.
 
     Source: Cleveland 1979; Fan 1992.
     """
@@ -172,19 +173,19 @@ def local_linear(
 
 
 def lowess(x: Array, y: Array, fraction: float = 2 / 3, robust_steps: int = 3) -> Array:
-    """Smooth a scatter plot by local lines that outliers cannot bend: Cleveland's LOWESS.
+    """Smooth a scatter plot with local lines that are robust to outliers: Cleveland's LOWESS.
 
-    A first fit gives each `x` a local line with tricube weights. Its bandwidth is the distance to the
+    The first fit gives each `x` a local line with tricube weights. Its bandwidth is the distance to the
     k-th nearest point, `k = ceil(fraction · n - 1e-9)`, clipped to 1 … n; the point itself is the first.
-    Then, `robust_steps` times: each point gets the bisquare weight `(1 - r²)²` of its residual `r`,
-    measured in units of `6 · median(|residual|)`, and 0 where `|r|` is above 1; the lines are fitted
-    again with the product of both weights. When the median is 0, the fit is left as it is.
+    Each of the `robust_steps` then gives each point the bisquare weight `(1 - r²)²` of its residual `r`,
+    measured in units of `6 · median(|residual|)`, and 0 where `|r|` is above 1. The lines are fitted
+    again with the product of both weights. When the median is 0, the fit stays as it is.
 
     Args:
-        x: `(n,)`, in any order; equal positions are fine.
+        x: `(n,)`, in any order; positions may be equal.
         y: `(n,)`.
-        fraction: share of the points in each window.
-        robust_steps: how often the fit is repeated.
+        fraction: fraction of the points in each window.
+        robust_steps: number of times the fit is repeated.
 
     Returns:
         the smoothed value at each `x`, `(n,)`, in the order given. Where all weights of a window
@@ -196,11 +197,11 @@ def lowess(x: Array, y: Array, fraction: float = 2 / 3, robust_steps: int = 3) -
 
 
 def choose_bandwidth(x: Array, y: Array, bandwidths: Sequence[float] | Array) -> float:
-    """The bandwidth that predicts best what it has not seen: leave-one-out cross-validation.
+    """Choose the bandwidth that predicts left-out points best: leave-one-out cross-validation.
 
-    Each point is predicted by Gaussian Nadaraya–Watson regression from all the others: it is left out
-    before the weights are made to sum to one. The error of a bandwidth is the sum of the squared
-    differences between `y` and these predictions.
+    Each point is predicted from all the others by Gaussian Nadaraya–Watson regression. The point is left
+    out before the weights are normalised. The error of a bandwidth is the sum of the squared differences
+    between `y` and these predictions.
 
     Args:
         x: `(n,)`, at least two points.
@@ -208,6 +209,6 @@ def choose_bandwidth(x: Array, y: Array, bandwidths: Sequence[float] | Array) ->
         bandwidths: the candidates, in any order.
 
     Returns:
-        the element of `bandwidths` with the least error; the first of them on ties.
+        the element of `bandwidths` with the least error; the first such element on ties.
     """
     raise NotImplementedError("choose_bandwidth")

@@ -1,12 +1,12 @@
-"""Stage 2: attention, the weighted average that learns where to look.
+"""Stage 2: attention, a weighted average with learned weights.
 
-Conventions, the same in every function:
+Conventions for every function:
 
-- axes are named `…` (any leading axes), `query`, `key`, `d_head`, `d_value`; weights are `(…, query, key)`
-  and sum to one over **key**;
-- a mask is bool, **True = may attend**, broadcastable to `(…, query, key)`. A query that may attend to
-  nothing gets zero weights and a zero output: never NaN, never equal weights;
-- results have the dtype and the device of the inputs, and inputs are never changed in place.
+- Axes are named `…` (any leading axes), `query`, `key`, `d_head`, `d_value`. Weights are `(…, query, key)`
+  and sum to one over **key**.
+- A mask is bool, **True = may attend**, broadcastable to `(…, query, key)`. A query that may attend to
+  nothing gets zero weights and a zero output: never NaN, never equal weights.
+- Results have the dtype and the device of the inputs, and inputs are never changed in place.
 """
 
 import math
@@ -16,16 +16,16 @@ from torch import Tensor, nn
 
 
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
-    """Turn logits into weights: positive, summing to one along `dim`.
+    """Turn logits into positive weights that sum to one along `dim`.
 
-    Stable for logits of any size, and for slices of very different size beside each other.
+    The result is stable for logits of any size, and for neighbouring slices of very different size.
 
     Args:
         x: logits, any number of axes; entries may be `-inf`.
         dim: the axis that sums to one; counted from the end when negative.
 
     Returns:
-        the shape of `x`. An entry of `-inf` gets weight 0; a slice that holds only `-inf` is all zeros.
+        weights in the shape of `x`. An entry of `-inf` gets weight 0; a slice that holds only `-inf` is all zeros.
 
     Source: Dive into Deep Learning, section 4.5.2 (overflow and underflow).
     """
@@ -33,15 +33,15 @@ def softmax(x: Tensor, dim: int = -1) -> Tensor:
 
 
 def causal_mask(query_length: int, key_length: int | None = None, device: torch.device | str | None = None) -> Tensor:
-    """Let each position see itself and what came before it.
+    """Let each position attend to itself and to earlier positions.
 
-    The **last** query lines up with the **last** key. With a cache of earlier keys there are fewer queries
-    than keys: a single query, the newest, sees every key.
+    The **last** query lines up with the **last** key. With a cache of earlier keys, there are fewer queries
+    than keys: a single query, the newest, may attend to every key.
 
     Args:
         query_length: number of queries.
         key_length: number of keys; `query_length` when None.
-        device: where the mask is made; the default device when None.
+        device: device of the mask; the default device when None.
 
     Returns:
         bool `(query, key)`; True where the query may attend.
@@ -50,14 +50,14 @@ def causal_mask(query_length: int, key_length: int | None = None, device: torch.
 
 
 def padding_mask(lengths: Tensor, max_length: int) -> Tensor:
-    """Mark the real tokens of a batch of sequences that were padded on the right.
+    """Mark the real tokens of a batch of sequences that are padded on the right.
 
-    As a mask for attention it is used as `padding_mask(…)[:, None, :]`: the same keys are blocked for
-    every query.
+    Attention takes it as the mask `padding_mask(…)[:, None, :]`, which blocks the same keys for every
+    query.
 
     Args:
-        lengths: int64 `(batch,)`, how many tokens of each sequence are real; 0 to `max_length`.
-        max_length: length that all sequences are padded to.
+        lengths: int64 `(batch,)`, the number of real tokens of each sequence, 0 to `max_length`.
+        max_length: the length that all sequences are padded to.
 
     Returns:
         bool `(batch, max_length)`, True on real tokens, on the device of `lengths`.
@@ -66,10 +66,10 @@ def padding_mask(lengths: Tensor, max_length: int) -> Tensor:
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Softmax over the keys that each query may attend to.
+    """Take the softmax over the keys that each query may attend to.
 
-    A blocked key has no influence, however large its score. The gradient is finite everywhere, also
-    for a query that may attend to nothing.
+    A blocked key has no influence, however large its score. The gradient is finite everywhere, even for
+    a query that may attend to nothing.
 
     Args:
         scores: `(…, query, key)`.
@@ -87,11 +87,11 @@ def scaled_dot_product_attention(
 ) -> tuple[Tensor, Tensor]:
     """Average the values, weighted by how well each query matches each key.
 
-    Write it yourself: `F.scaled_dot_product_attention` may not be used here.
+    Write this yourself: `F.scaled_dot_product_attention` must not be used here.
 
     Args:
         query: `(…, query, d_head)`.
-        key: `(…, key, d_head)`; there may be more or fewer keys than queries.
+        key: `(…, key, d_head)`; the number of keys may differ from the number of queries.
         value: `(…, key, d_value)`.
         mask: bool, broadcastable to `(…, query, key)`, True where a query may attend; None blocks nothing.
         scale: factor on the scores; `1/√d_head` when None.
@@ -108,17 +108,17 @@ def scaled_dot_product_attention(
 def kernel_attention(query: Tensor, key: Tensor, value: Tensor, bandwidth: float) -> Tensor:
     """Write Nadaraya–Watson regression with a Gaussian kernel as attention.
 
-    The weight of a key falls with its distance as `exp(−½·(distance / bandwidth)²)`. The result equals
-    `nadaraya_watson` of stage 1, here for tensors and with any leading axes.
+    The weight of a key is proportional to `exp(−½·(distance / bandwidth)²)`. The result equals that of
+    `nadaraya_watson` of stage 1, for tensors with any leading axes.
 
     Args:
         query: `(…, query, d)`.
         key: `(…, key, d)`.
         value: `(…, key, d_value)`.
-        bandwidth: positive; also a very small one works, whose limit is the value of the nearest key.
+        bandwidth: positive, possibly very small; in the limit, the result is the value of the nearest key.
 
     Returns:
-        the averages `(…, query, d_value)`.
+        the weighted averages, `(…, query, d_value)`.
 
     Source: Dive into Deep Learning, section 11.2; Nadaraya 1964, Watson 1964.
     """
@@ -126,18 +126,18 @@ def kernel_attention(query: Tensor, key: Tensor, value: Tensor, bandwidth: float
 
 
 class AdditiveAttention(nn.Module):
-    """Score each pair by a small network, so that queries and keys may differ in size.
+    """Attention with scores from a small network, so that queries and keys may differ in size.
 
     The score of a query `q` and a key `k` is `score(tanh(query_proj(q) + key_proj(k)))`.
 
-    Parameters: the linears `query_proj` (`d_query` → `d_hidden`), `key_proj` (`d_key` → `d_hidden`) and
+    Parameters: the linear layers `query_proj` (`d_query` → `d_hidden`), `key_proj` (`d_key` → `d_hidden`) and
     `score` (`d_hidden` → 1), all without bias.
 
     Source: Bahdanau et al. 2015, appendix A.1.2.
     """
 
     def __init__(self, d_query: int, d_key: int, d_hidden: int) -> None:
-        """Make the three linears.
+        """Create the three linear layers.
 
         Args:
             d_query: features of a query.
@@ -148,7 +148,7 @@ class AdditiveAttention(nn.Module):
         raise NotImplementedError("AdditiveAttention.__init__")
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Attend.
+        """Average the values, weighted by the additive scores.
 
         Args:
             query: `(batch, query, d_query)`.
@@ -168,18 +168,18 @@ def attention_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Differentiate scaled dot-product attention by hand.
 
-    All tensors have the same leading axes. Blocked keys need no mask here: their weights are 0.
+    All tensors have the same leading axes. Blocked keys need no mask, because their weights are 0.
 
     Args:
         grad_output: `(…, query, d_value)`, the gradient of the loss with respect to the output.
         query: `(…, query, d_head)`.
         key: `(…, key, d_head)`.
         value: `(…, key, d_value)`.
-        weights: `(…, query, key)`, what the forward pass returned.
+        weights: `(…, query, key)`, as returned by the forward pass.
         scale: the factor that multiplied the scores.
 
     Returns:
-        the gradients of query, key and value, in that order, each of the shape of its tensor.
+        the gradients of query, key and value, in that order, each in the shape of its tensor.
     """
     raise NotImplementedError("attention_backward")
 
@@ -187,17 +187,17 @@ def attention_backward(
 def blockwise_attention(
     query: Tensor, key: Tensor, value: Tensor, block_size: int, mask: Tensor | None = None
 ) -> Tensor:
-    """Attend without ever holding the whole matrix of scores: an online softmax over blocks of keys.
+    """Attend without the whole matrix of scores in memory: an online softmax over blocks of keys.
 
     The output is that of `scaled_dot_product_attention` with its default scale, `1/√d_head`. At no time
-    are there scores or weights for more than `block_size` keys. PyTorch's own attention,
-    `F.scaled_dot_product_attention`, may not be used here.
+    do scores or weights exist for more than `block_size` keys. PyTorch's own attention,
+    `F.scaled_dot_product_attention`, must not be used here.
 
     Args:
         query: `(…, query, d_head)`.
         key: `(…, key, d_head)`; `block_size` need not divide its length.
         value: `(…, key, d_value)`.
-        block_size: how many keys to look at at once; at least 1.
+        block_size: number of keys per block; at least 1.
         mask: bool, broadcastable to `(…, query, key)` (so its key axis may have size 1), True where a query
             may attend; None blocks nothing.
 

@@ -1,12 +1,12 @@
-"""Stage 3: multi-head attention, several attentions side by side.
+"""Stage 3: multi-head attention, several attentions in parallel.
 
-Conventions, the same in every function:
+Conventions for every function:
 
-- axes are named `batch, heads, query, key, length, d_head, d_model`; everything is batch first, and weights are
-  `(batch, heads, query, key)` and sum to one over **key**;
-- a mask is bool, **True = may attend**. A query that may attend to nothing gets zero weights and a zero output
-  (before the output projection): never NaN, never equal weights;
-- results have the dtype and the device of the inputs, and inputs are never changed in place.
+- Axes are named `batch, heads, query, key, length, d_head, d_model`, and everything is batch first. Weights are
+  `(batch, heads, query, key)` and sum to one over **key**.
+- A mask is bool, **True = may attend**. A query that may attend to nothing gets zero weights and a zero output
+  (before the output projection): never NaN, never equal weights.
+- Results have the dtype and the device of the inputs, and inputs are never changed in place.
 """
 
 import math
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 
 def split_heads(x: Tensor, num_heads: int) -> Tensor:
-    """Cut the features of each position into `num_heads` neighbouring pieces, one per head.
+    """Split the features of each position into `num_heads` contiguous pieces, one per head.
 
     Head `h` gets the features `h·d_head … (h+1)·d_head`, where `d_head = d_model / num_heads`.
 
@@ -35,13 +35,13 @@ def split_heads(x: Tensor, num_heads: int) -> Tensor:
 
 
 def merge_heads(x: Tensor) -> Tensor:
-    """Put the heads' features back beside each other: `merge_heads(split_heads(x, n))` is `x`.
+    """Concatenate the features of the heads: `merge_heads(split_heads(x, n))` equals `x`.
 
     Args:
         x: `(batch, heads, length, d_head)`.
 
     Returns:
-        `(batch, length, d_model)` with `d_model = heads·d_head`, the first head's features first.
+        `(batch, length, d_model)` with `d_model = heads·d_head`, the features of the first head first.
     """
     raise NotImplementedError("merge_heads")
 
@@ -51,7 +51,7 @@ def repeat_kv(x: Tensor, repeats: int) -> Tensor:
 
     Args:
         x: `(batch, kv_heads, length, d_head)`.
-        repeats: how many query heads share a key/value head; at least 1.
+        repeats: number of query heads that share a key/value head; at least 1.
 
     Returns:
         `(batch, kv_heads·repeats, length, d_head)`: head `h` of the result is head `h // repeats` of `x`.
@@ -64,8 +64,8 @@ def repeat_kv(x: Tensor, repeats: int) -> Tensor:
 class KeyValueCache:
     """Keys and values of the positions read so far, for one attention layer.
 
-    While a text is written token by token, earlier keys and values never change: they are kept here, and each
-    step adds those of the newest token. Each cache keeps its own; a new one is empty.
+    While a model generates a text token by token, earlier keys and values never change. The cache keeps them, and
+    each step adds the key and value of the newest token. Caches share no state, and a new cache is empty.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class KeyValueCache:
         raise NotImplementedError("KeyValueCache.__init__")
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add the keys and values of the newest positions, one or several.
+        """Add the keys and values of one or more new positions.
 
         Args:
             key: `(batch, heads, length, d_head)`, of the new positions.
@@ -85,20 +85,20 @@ class KeyValueCache:
         raise NotImplementedError("KeyValueCache.append")
 
     def __len__(self) -> int:
-        """Count the positions kept so far; 0 for a new cache (which makes an empty cache false in an `if`)."""
+        """Count the positions kept so far; 0 for a new cache (so an empty cache is false in an `if`)."""
         raise NotImplementedError("KeyValueCache.__len__")
 
 
 class MultiHeadAttention(nn.Module):
-    """Several attentions side by side, each on its own slice of the projected features.
+    """Several attentions in parallel, each on its own slice of the projected features.
 
-    Parameters: the linears `query_proj` (`d_model` → `d_model`), `key_proj` and `value_proj` (`d_model` →
+    Parameters: the linear layers `query_proj` (`d_model` → `d_model`), `key_proj` and `value_proj` (`d_model` →
     `num_kv_heads·d_head`) and `output_proj` (`d_model` → `d_model`). Query head `h` uses the rows
     `h·d_head … (h+1)·d_head` of `query_proj`'s weight and the key/value head `h // repeats`, where
-    `repeats = num_heads / num_kv_heads`; key/value heads count their rows in the same way.
+    `repeats = num_heads / num_kv_heads`; key/value heads use the rows of their projections in the same way.
 
-    Write it yourself: `nn.MultiheadAttention`, `F.multi_head_attention_forward` and
-    `F.scaled_dot_product_attention` may not be used here. What you wrote in stage 2 may.
+    Write this yourself: `nn.MultiheadAttention`, `F.multi_head_attention_forward` and
+    `F.scaled_dot_product_attention` must not be used here. You may use your functions of stage 2.
 
     Source: Vaswani et al. 2017, section 3.2.2; grouped queries: Ainslie et al. 2023.
     """
@@ -106,13 +106,13 @@ class MultiHeadAttention(nn.Module):
     def __init__(
         self, d_model: int, num_heads: int, num_kv_heads: int | None = None, bias: bool = False, dropout: float = 0.0
     ) -> None:
-        """Make the four linears.
+        """Create the four linear layers.
 
         Args:
             d_model: features of a position; `d_head` is `d_model / num_heads`.
             num_heads: number of query heads.
             num_kv_heads: number of key/value heads; `num_heads` when None.
-            bias: whether the four linears have a bias.
+            bias: whether the four linear layers have a bias.
             dropout: probability with which an attention weight is dropped while training.
 
         Raises:
@@ -129,22 +129,21 @@ class MultiHeadAttention(nn.Module):
         mask: Tensor | None = None,
         cache: KeyValueCache | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Let each position of `x` gather from the positions of `memory`, or of `x` itself.
+        """Let each position of `x` attend to the positions of `memory`, or of `x` itself.
 
-        No causal mask is added: who may see whom is for `mask` alone to say.
+        No causal mask is added: `mask` alone decides which positions a query may attend to.
 
         Args:
-            x: `(batch, query, d_model)`, where queries come from.
-            memory: `(batch, key, d_model)`, where keys and values come from (cross-attention); `x` when None.
-            mask: bool, True where a query may attend, of two axes `(query, key)`, three `(batch, query, key)`
+            x: `(batch, query, d_model)`, the source of the queries.
+            memory: `(batch, key, d_model)`, the source of keys and values (cross-attention); `x` when None.
+            mask: bool, True where a query may attend, with two axes `(query, key)`, three `(batch, query, key)`
                 (the same for every head) or four `(batch, heads, query, key)`; axes of size 1 are broadcast.
-                None blocks nothing. With a cache, its key axis spans old and new keys.
-            cache: keys and values of earlier positions, to which those of `x` are added; the queries then
-                attend to all of them. Not used, and left as it is, when `memory` is given.
+                None blocks nothing. With a cache, the key axis of the mask spans old and new keys.
+            cache: keys and values of earlier positions. The keys and values of `x` are added, and the queries
+                attend to all of them. The cache is neither used nor changed when `memory` is given.
 
         Returns:
-            output `(batch, query, d_model)` and weights `(batch, heads, query, key)`, the weights as they are
-            before dropout. Where a query may attend to nothing its weights are zero, and so is what goes into
-            the output projection.
+            output `(batch, query, d_model)` and weights `(batch, heads, query, key)`, the weights before dropout.
+            Where a query may attend to nothing, its weights and its input to the output projection are zero.
         """
         raise NotImplementedError("MultiHeadAttention.forward")

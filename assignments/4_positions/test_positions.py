@@ -1,4 +1,4 @@
-"""Public tests: small cases worked by hand. Change them, add your own."""
+"""Public tests: small cases computed by hand. Change them and add your own."""
 
 import math
 
@@ -17,14 +17,14 @@ def test_sinusoidal_encoding_shape():
 
 def test_sinusoidal_encoding_first_row():
     row = positions.sinusoidal_encoding(1, 6)[0]
-    assert close(row, [0, 1, 0, 1, 0, 1]), "at position 0 every sine is 0 and every cosine 1, side by side"
+    assert close(row, [0, 1, 0, 1, 0, 1]), "at position 0 every sine is 0 and every cosine is 1, interleaved"
 
 
 def test_sinusoidal_encoding_by_hand():
     # With base 100 and four columns, the second clock is ten times as slow as the first.
     row = positions.sinusoidal_encoding(4, 4, base=100.0)[3]
     expected = [math.sin(3), math.cos(3), math.sin(0.3), math.cos(0.3)]
-    assert close(row, expected), f"row 3 should be sin 3, cos 3, sin 0.3, cos 0.3, not {row.tolist()}"
+    assert close(row, expected), f"row 3 should be sin 3, cos 3, sin 0.3, cos 0.3; it is {row.tolist()}"
 
 
 def test_sinusoidal_encoding_refuses_an_odd_size():
@@ -42,7 +42,7 @@ def learned():
 
 def test_learned_positions_add_rows():
     result = learned()(torch.ones(1, 2, 2))
-    assert close(result, [[[1, 2], [11, 12]]]), "the first token gets row 0, the next one row 1"
+    assert close(result, [[[1, 2], [11, 12]]]), "the first token gets row 0, the second token row 1"
 
 
 def test_learned_positions_start():
@@ -51,16 +51,16 @@ def test_learned_positions_start():
 
 
 def test_learned_positions_end():
-    assert learned()(torch.zeros(1, 4, 2)).shape == (1, 4, 2), "all four rows may be used"
+    assert learned()(torch.zeros(1, 4, 2)).shape == (1, 4, 2), "all four rows can be used"
     with pytest.raises(ValueError):
         learned()(torch.zeros(1, 5, 2))
 
 
 def test_rotary_angles_by_hand():
     cos, sin = positions.rotary_angles(torch.tensor([0, 3]), 4, base=100.0)
-    assert cos.shape == sin.shape == (2, 2), "positions first, then one column per pair"
+    assert cos.shape == sin.shape == (2, 2), "the axis of positions comes first, then one column per pair"
     assert close(cos, [[1, 1], [math.cos(3), math.cos(0.3)]]), (
-        "the first result is the cosine, pair 1 is ten times slower"
+        "the first result is the cosine; pair 1 is ten times slower than pair 0"
     )
     assert close(sin, [[0, 0], [math.sin(3), math.sin(0.3)]]), "the second result is the sine"
 
@@ -76,13 +76,13 @@ def test_rotary_angles_refuse_an_odd_size():
 
 
 def test_apply_rotary_by_hand():
-    # One pair at position 1 turns by one radian, from the x-axis towards the y-axis.
+    # One pair at position 1 rotates by one radian, from the x-axis towards the y-axis.
     result = positions.apply_rotary(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))
-    assert close(result, [[math.cos(1), math.sin(1)]]), "(1, 0) turns counter-clockwise to (cos 1, sin 1)"
+    assert close(result, [[math.cos(1), math.sin(1)]]), "(1, 0) rotates counter-clockwise to (cos 1, sin 1)"
 
 
 def test_apply_rotary_pairs_neighbours():
-    # The second pair is so slow with this base that it stays where it is.
+    # With this base the second pair is so slow that it does not change.
     result = positions.apply_rotary(torch.tensor([[1.0, 0.0, 5.0, 7.0]]), torch.tensor([1]), base=1e12)
     assert close(result[0, 2:], [5, 7]), "columns 2 and 3 form the slow pair"
     assert close(result[0, :2], [math.cos(1), math.sin(1)]), "columns 0 and 1 form the fast pair"
@@ -90,7 +90,7 @@ def test_apply_rotary_pairs_neighbours():
 
 def test_apply_rotary_leaves_position_0_alone():
     x = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
-    assert close(positions.apply_rotary(x, torch.tensor([0])), x), "at position 0 nothing turns"
+    assert close(positions.apply_rotary(x, torch.tensor([0])), x), "at position 0 nothing rotates"
 
 
 def test_apply_rotary_reads_the_positions_of_each_sequence():
@@ -98,8 +98,8 @@ def test_apply_rotary_reads_the_positions_of_each_sequence():
     x = torch.tensor([1.0, 0.0]).expand(2, 1, 1, 2)
     result = positions.apply_rotary(x, torch.tensor([[0], [1]]))
     assert result.shape == x.shape, "the result has the shape of x"
-    assert close(result[0, 0, 0], [1, 0]), "the first sequence stands at position 0: nothing turns"
-    assert close(result[1, 0, 0], [math.cos(1), math.sin(1)]), "the second one stands at position 1"
+    assert close(result[0, 0, 0], [1, 0]), "the first sequence is at position 0: nothing rotates"
+    assert close(result[1, 0, 0], [math.cos(1), math.sin(1)]), "the second sequence is at position 1"
 
 
 def test_apply_rotary_keeps_the_dtype():
@@ -111,11 +111,11 @@ def test_alibi_bias_by_hand():
     past = torch.ones(3, 3).tril()
     expected = [[0, 0, 0], [-1 / 16, 0, 0], [-2 / 16, -1 / 16, 0]]
     bias = positions.alibi_bias(2, 3, 3)
-    assert bias.shape == (2, 3, 3), "heads, queries, keys"
+    assert bias.shape == (2, 3, 3), "the axes are heads, queries and keys"
     assert close(bias[0].where(past > 0, 0), expected), "head 0 of 2 has slope 1/16"
     assert close(bias[1].where(past > 0, 0), torch.tensor(expected) / 16), "head 1 of 2 has slope 1/256"
 
 
 def test_alibi_bias_of_a_cached_step():
     bias = positions.alibi_bias(1, 1, 3)
-    assert close(bias[0, 0] * 256, [-2, -1, 0]), "a single query stands at the last key"
+    assert close(bias[0, 0] * 256, [-2, -1, 0]), "a single query lines up with the last key"

@@ -1,4 +1,4 @@
-"""Public tests: small cases worked by hand. Change them, add your own."""
+"""Public tests: small cases computed by hand. Change them and add your own."""
 
 import math
 
@@ -26,7 +26,9 @@ def numbers(*shape, seed=0):
 def test_layer_norm_by_hand():
     # Mean 3, variance (4 + 4)/2 = 4: one standard deviation below and above.
     result = transformer.LayerNorm(2)(torch.tensor([[[1.0, 5.0]]]))
-    assert close(result, [[[-1, 1]]]), f"(1, 5) has mean 3 and variance 4, so it becomes (-1, 1), not {result.tolist()}"
+    assert close(result, [[[-1, 1]]]), (
+        f"(1, 5) has mean 3 and variance 4, so it becomes (-1, 1); it is {result.tolist()}"
+    )
 
 
 def test_layer_norm_weight_and_bias():
@@ -37,11 +39,11 @@ def test_layer_norm_weight_and_bias():
 
 def test_layer_norm_of_a_constant_vector():
     result = transformer.LayerNorm(3)(torch.full((1, 2, 3), 7.0))
-    assert close(result, torch.zeros(1, 2, 3)), "a vector of equal numbers has nothing but its mean: zeros are left"
+    assert close(result, torch.zeros(1, 2, 3)), "a vector of equal numbers minus its mean is zero"
 
 
 def test_layer_norm_eps_is_under_the_root():
-    # Variance 1, and 3 more under the root: √4 = 2.
+    # The variance is 1, and eps adds 3 under the root: √4 = 2.
     result = transformer.LayerNorm(2, eps=3.0)(torch.tensor([[-1.0, 1.0]]))
     assert close(result, [[-0.5, 0.5]]), "with variance 1 and eps 3 the root is √(1 + 3) = 2"
 
@@ -49,11 +51,11 @@ def test_layer_norm_eps_is_under_the_root():
 def test_rms_norm_by_hand():
     # The mean square is (1 + 49)/2 = 25.
     result = transformer.RMSNorm(2)(torch.tensor([[[1.0, 7.0]]]))
-    assert close(result, [[[0.2, 1.4]]]), "(1, 7) has the root mean square 5; nothing is subtracted"
+    assert close(result, [[[0.2, 1.4]]]), "(1, 7) has the root mean square 5, and no mean is subtracted"
 
 
 def test_rms_norm_has_one_parameter():
-    assert list(transformer.RMSNorm(4).state_dict()) == ["weight"], "a weight and nothing else"
+    assert list(transformer.RMSNorm(4).state_dict()) == ["weight"], "the only parameter is the weight"
 
 
 # --- gelu and FeedForward
@@ -61,12 +63,14 @@ def test_rms_norm_has_one_parameter():
 
 def test_gelu_by_hand():
     result = transformer.gelu(torch.tensor([0.0, 1.0, -1.0]))
-    assert close(result, [0, 0.841345, -0.158655]), "84.13 % of normal draws are below 1, 15.87 % below -1"
+    assert close(result, [0, 0.841345, -0.158655]), (
+        "84.13 % of a standard normal distribution is below 1, 15.87 % is below -1"
+    )
 
 
 def test_gelu_tanh_by_hand():
     result = transformer.gelu(torch.tensor([1.0]), approximate="tanh")
-    assert close(result, [0.841192]), "the tanh formula gives 0.841192 at 1: almost the same, not quite"
+    assert close(result, [0.841192]), "the tanh formula gives 0.841192 at 1, not 0.841345"
 
 
 def test_feed_forward_by_hand():
@@ -86,9 +90,9 @@ def test_feed_forward_by_hand():
 
 
 def silent(block):
-    """The block with branches that add nothing: all output projections are zero."""
+    """Set all output projections to zero, so that the branches add nothing."""
     state = block.state_dict()
-    block.load_state_dict({name: one * ("output_proj" not in name) for name, one in state.items()})
+    block.load_state_dict({name: tensor * ("output_proj" not in name) for name, tensor in state.items()})
     return block
 
 
@@ -96,14 +100,14 @@ def test_encoder_block_adds_to_its_input():
     x = numbers(2, 3, 8)
     result = silent(transformer.EncoderBlock(8, 2, 16))(x)
     assert result.shape == x.shape, "the result has the shape of x"
-    assert close(result, x), "branches that give nothing leave x as it is: each is added to x itself"
+    assert close(result, x), "branches that give zero do not change x: each is added to x itself"
 
 
 def test_encoder_block_post_norm_normalises_the_sum():
     x = numbers(2, 3, 8)
     result = silent(transformer.EncoderBlock(8, 2, 16, norm_first=False))(x)
     expected = nn.functional.layer_norm(x, (8,))
-    assert close(result, expected, atol=1e-3), "norm(x + 0), and the norm of a normalised x is the same again"
+    assert close(result, expected, atol=1e-3), "the result is norm(x + 0), and a second norm does not change it"
 
 
 def test_encoder_block_positions_see_each_other():
@@ -116,30 +120,34 @@ def test_encoder_block_positions_see_each_other():
 def test_encoder_block_obeys_the_mask():
     block, x = transformer.EncoderBlock(8, 2, 16), numbers(1, 3, 8)
     mask = torch.tensor([[[True, True, False]]])  # (batch, 1, key): position 2 is padding
-    assert close(block(x, mask)[:, :2], block(x[:, :2])), "with position 2 blocked it is as if it were not there"
+    assert close(block(x, mask)[:, :2], block(x[:, :2])), (
+        "with position 2 blocked, the result is that without position 2"
+    )
 
 
 def test_decoder_block_shape():
     block = transformer.DecoderBlock(8, 2, 16)
-    assert block(numbers(2, 3, 8), numbers(2, 5, 8)).shape == (2, 3, 8), "the shape of x, however long the memory is"
+    assert block(numbers(2, 3, 8), numbers(2, 5, 8)).shape == (2, 3, 8), (
+        "the result has the shape of x, whatever the length of the memory"
+    )
 
 
 def test_decoder_block_does_not_see_the_future():
     block, memory, x = transformer.DecoderBlock(8, 2, 16), numbers(1, 4, 8), numbers(1, 3, 8, seed=1)
-    assert close(block(x, memory)[:, :2], block(x[:, :2], memory)), "position 2 changes nothing for those before it"
+    assert close(block(x, memory)[:, :2], block(x[:, :2], memory)), "position 2 does not change the positions before it"
 
 
 def test_decoder_block_reads_the_memory():
     block, x = transformer.DecoderBlock(8, 2, 16), numbers(1, 3, 8)
-    one, other = block(x, numbers(1, 4, 8, seed=1)), block(x, numbers(1, 4, 8, seed=2))
-    assert not close(one, other), "another memory should give another result"
+    first, second = block(x, numbers(1, 4, 8, seed=1)), block(x, numbers(1, 4, 8, seed=2))
+    assert not close(first, second), "different memories should give different results"
 
 
 def test_decoder_block_masks_the_memory():
     block, x, memory = transformer.DecoderBlock(8, 2, 16), numbers(1, 3, 8), numbers(1, 4, 8, seed=1)
     mask = torch.tensor([[[True, True, True, False]]])
     result = block(x, memory, memory_mask=mask)
-    assert close(result, block(x, memory[:, :3])), "with the last of the memory blocked it is as if it were not there"
+    assert close(result, block(x, memory[:, :3])), "with memory position 3 blocked, the result is that without it"
 
 
 def test_decoder_block_with_a_cache():
@@ -147,8 +155,8 @@ def test_decoder_block_with_a_cache():
 
     block, memory, x = transformer.DecoderBlock(8, 2, 16), numbers(1, 4, 8), numbers(1, 3, 8, seed=1)
     cache = KeyValueCache()
-    steps = [block(x[:, [place]], memory, cache=cache) for place in range(3)]
-    assert close(torch.cat(steps, dim=1), block(x, memory)), "token by token should give what one pass gives"
+    steps = [block(x[:, [index]], memory, cache=cache) for index in range(3)]
+    assert close(torch.cat(steps, dim=1), block(x, memory)), "token by token should give the same as one pass"
 
 
 # --- The two stacks
@@ -156,20 +164,24 @@ def test_decoder_block_with_a_cache():
 
 def test_encoder_blocks_are_independent():
     encoder = transformer.Encoder(3, 8, 2, 16)
-    assert len(encoder.blocks) == 3, "three blocks"
-    assert len({id(block) for block in encoder.blocks}) == 3, "three different modules, not one three times"
+    assert len(encoder.blocks) == 3, "the encoder has three blocks"
+    assert len({id(block) for block in encoder.blocks}) == 3, (
+        "the blocks are three different modules, not the same module three times"
+    )
     names = [name for name, _ in encoder.named_parameters()]
-    assert "blocks.2.attention_norm.weight" in names, "PyTorch should see the parameters of all blocks"
+    assert "blocks.2.attention_norm.weight" in names, "the parameters of all blocks should be registered"
 
 
 def test_encoder_ends_with_a_norm():
     encoder, x = transformer.Encoder(2, 8, 2, 16), 100 * numbers(2, 3, 8)
-    assert close(encoder(x).mean(dim=-1), torch.zeros(2, 3)), "with pre-norm, what comes out is normalised"
+    assert close(encoder(x).mean(dim=-1), torch.zeros(2, 3)), "the output of a pre-norm stack is normalised"
 
 
 def test_post_norm_stack_has_no_norm_of_its_own():
     names = transformer.Encoder(2, 8, 2, 16, norm_first=False).state_dict()
-    assert not any(name.startswith("norm.") for name in names), "its last block has normalised already"
+    assert not any(name.startswith("norm.") for name in names), (
+        "a post-norm stack has no `norm`: its last block normalises already"
+    )
 
 
 def test_decoder_with_caches():
@@ -177,7 +189,7 @@ def test_decoder_with_caches():
 
     decoder, memory, x = transformer.Decoder(2, 8, 2, 16), numbers(1, 4, 8), numbers(1, 3, 8, seed=1)
     caches = [KeyValueCache(), KeyValueCache()]
-    steps = [decoder(x[:, [place]], memory, caches=caches) for place in range(3)]
+    steps = [decoder(x[:, [index]], memory, caches=caches) for index in range(3)]
     assert close(torch.cat(steps, dim=1), decoder(x, memory)), "each block has its own cache"
 
 
@@ -192,13 +204,13 @@ def small_transformer(**options):
 def test_transformer_shape():
     model = small_transformer()
     logits = model(tokens([1, 2, 3], [4, 5, 6]), tokens([1, 2, 3, 4], [5, 6, 7, 8]))
-    assert logits.shape == (2, 4, 9), "a row of logits over the target's vocabulary for each target token"
+    assert logits.shape == (2, 4, 9), "each target token gets a row of logits over the target's vocabulary"
 
 
 def test_transformer_passes_over_padding():
     model, target = small_transformer(), tokens([1, 2])
     alone, padded = model(tokens([3, 4]), target), model(tokens([3, 4, 0, 0]), target)
-    assert close(alone, padded), "padding behind the source changes nothing"
+    assert close(alone, padded), "padding after the source does not change the result"
 
 
 def test_transformer_knows_places():
@@ -218,14 +230,16 @@ def test_transformer_refuses_long_sentences():
 def test_transformer_state_has_no_sinusoids():
     parts = {name.split(".")[0] for name in small_transformer().state_dict()}
     expected = {"source_embedding", "target_embedding", "encoder", "decoder", "output_proj"}
-    assert parts == expected, "the modules listed, and nothing else"
+    assert parts == expected, "the state dict holds the listed modules and nothing else"
 
 
 # --- Training and writing
 
 
 def test_shift_right_by_hand():
-    assert transformer.shift_right(tokens([5, 6, 7]), 1).tolist() == [[1, 5, 6]], "start, then all but the last"
+    assert transformer.shift_right(tokens([5, 6, 7]), 1).tolist() == [[1, 5, 6]], (
+        "the start token, then all tokens except the last"
+    )
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -238,18 +252,20 @@ def test_loss_by_hand():
     logits = torch.tensor([[[math.log(3.0), 0.0]]])  # probabilities 3/4 and 1/4
     loss = transformer.label_smoothed_loss(logits, tokens([0]), 0.2, pad_id=9)
     expected = -0.9 * math.log(3 / 4) - 0.1 * math.log(1 / 4)
-    assert close(loss, expected), "0.2 is spread over both classes: the right one is wanted with 0.8 + 0.1"
+    assert close(loss, expected), "0.2 is divided among both classes: the target gets 0.8 + 0.1"
 
 
 def test_loss_ignores_padding():
     logits = numbers(1, 3, 5)
     whole = transformer.label_smoothed_loss(logits, tokens([1, 2, 0]), 0.1, pad_id=0)
     assert close(whole, transformer.label_smoothed_loss(logits[:, :2], tokens([1, 2]), 0.1, pad_id=0))
-    assert transformer.label_smoothed_loss(logits, tokens([0, 0, 0]), 0.1, pad_id=0).item() == 0, "nothing to learn: 0"
+    assert transformer.label_smoothed_loss(logits, tokens([0, 0, 0]), 0.1, pad_id=0).item() == 0, (
+        "the loss is 0 when no target counts"
+    )
 
 
 class CountingModel(nn.Module):
-    """Says that the token after n is n + 1."""
+    """Predicts that the token after n is n + 1."""
 
     pad_id = 0
 
@@ -262,12 +278,12 @@ class CountingModel(nn.Module):
 
 def test_greedy_decode_by_hand():
     written = transformer.greedy_decode(CountingModel(), tokens([1]), start_id=5, end_id=8, max_length=10)
-    assert written.tolist() == [[6, 7, 8]], "after 5 come 6, 7 and 8; 8 is the end, and the start is not returned"
+    assert written.tolist() == [[6, 7, 8]], "6, 7 and 8 follow 5; 8 is the end, and the start token is not returned"
 
 
 def test_greedy_decode_stops_at_max_length():
     written = transformer.greedy_decode(CountingModel(), tokens([1], [1]), start_id=5, end_id=19, max_length=2)
-    assert written.tolist() == [[6, 7], [6, 7]], "two tokens, though no row has ended"
+    assert written.tolist() == [[6, 7], [6, 7]], "two tokens are written, although no row has ended"
 
 
 def test_greedy_decode_leaves_the_mode():
@@ -278,4 +294,4 @@ def test_greedy_decode_leaves_the_mode():
 
 def test_warmup_rate_by_hand():
     rates = [transformer.warmup_rate(step, d_model=4, warmup=4) for step in (1, 4, 16)]
-    assert rates == pytest.approx([1 / 16, 1 / 4, 1 / 8]), "up to step 4 in a line, then down as 1/√step"
+    assert rates == pytest.approx([1 / 16, 1 / 4, 1 / 8]), "the rate rises linearly up to step 4, then falls as 1/√step"

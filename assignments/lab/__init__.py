@@ -1,1 +1,1 @@
-"""The lab's companion: it shows where you are, checks what you wrote, and packs what you hand in."""
+"""The lab's companion: shows your progress, checks your code and packs your hand-in."""

@@ -1,4 +1,4 @@
-"""``python -m lab``: needs nothing but Python itself to say what is missing."""
+"""``python -m lab``: needs only Python itself, so that it can report missing packages."""
 
 import importlib.util
 import sys
@@ -8,14 +8,14 @@ NEEDED = ("click", "rich", "watchfiles", "psutil")
 
 def main() -> int:
     """Run the companion, or say how to set it up."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - this line is for those who have an older one
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python reaches this line
         print(f"This lab needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
-        print("Install a newer one from https://www.python.org, then make the environment again (see README.md).")
+        print("Install a newer version from https://www.python.org and create the environment again (see README.md).")
         return 2
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        print(f"The lab is not set up in this Python ({sys.executable}): {', '.join(missing)} cannot be found.")
-        print("Activate the lab's environment, or install what is missing:")
+        print(f"The lab is not set up in this Python ({sys.executable}). Missing packages: {', '.join(missing)}.")
+        print("Activate the lab's environment, or install the missing packages:")
         print(f"    {sys.executable} -m pip install -r requirements.txt")
         return 2
     from lab.cli import run

@@ -1,6 +1,6 @@
-# @title Set-up: run this first. On a laptop and in Codespaces it changes nothing.
-# On Colab and Kaggle this sheet comes alone: the cell fetches the rest of your repository and installs what is missing.
-# A private repository needs a secret named GITHUB_TOKEN there (Colab: the key on the left; Kaggle: Add-ons, Secrets).
+# @title Set-up: run this cell first. On a laptop and in Codespaces it changes nothing.
+# Colab and Kaggle open this sheet alone: the cell fetches the rest of your repository and installs missing packages.
+# A private repository needs a secret named GITHUB_TOKEN (Colab: the key on the left; Kaggle: Add-ons, Secrets).
 REPOSITORY = ""  # @param {type:"string"}  On Colab and Kaggle: https://github.com/OWNER/NAME, or your fork's address.
 STAGE = ""
 
@@ -18,7 +18,7 @@ COLAB, DRIVE, KAGGLE = Path("/content"), Path("/content/drive/MyDrive"), Path("/
 
 
 def set_up(repository: str, stage: str) -> None:
-    """Go to the stage's folder, wherever this sheet was opened; fetch the repository if it is not there."""
+    """Go to the stage's folder from wherever this sheet was opened; fetch the repository if it is missing."""
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / stage).is_dir()), None)
     if root is None:
@@ -27,40 +27,40 @@ def set_up(repository: str, stage: str) -> None:
     os.chdir(root / stage)
     if str(root / stage) not in sys.path:
         sys.path.insert(0, str(root / stage))
-    # The other stages behind it, as for pytest: a stage imports modules of those before.
+    # The other stages come after it, as in pytest: a stage imports modules of earlier stages.
     others = (str(folder) for folder in sorted(root.glob("[1-9]*_*")) if folder.is_dir())
     sys.path.extend(folder for folder in others if folder not in sys.path)
-    # So that `!python` in a cell is the Python of this notebook, also where its environment was not activated.
+    # `!python` in a cell must run this notebook's Python even if its environment is not activated.
     binaries = str(Path(sys.executable).parent)
     if os.environ.get("PATH", "").split(os.pathsep)[0] != binaries:
         os.environ["PATH"] = os.pathsep.join([binaries, os.environ.get("PATH", "")])
 
 
 def fetch(repository: str, stage: str) -> Path:
-    """The repository on Colab or Kaggle: as it was fetched before, from an attached data set, or cloned."""
+    """Return the repository on Colab or Kaggle: an earlier copy, an attached data set, or a new clone."""
     if "google.colab" in sys.modules:
-        home = DRIVE if DRIVE.is_dir() else COLAB  # what lies on the drive outlives the session
+        home = DRIVE if DRIVE.is_dir() else COLAB  # files on the drive outlive the runtime
     elif "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
         home = KAGGLE / "working"
     else:
-        raise SystemExit(f"There is no folder {stage} here: open this sheet from inside your repository.")
+        raise SystemExit(f"Folder {stage} not found: open this sheet from inside your repository.")
     for folder in sorted(home.glob(f"*/{stage}")):
         return folder.parent
     for folder in sorted((KAGGLE / "input").glob(f"**/{stage}")):
         return Path(shutil.copytree(folder.parent, home / folder.parent.name))
     if not repository:
-        raise SystemExit("Write your repository's address into REPOSITORY at the top of this cell, and run it again.")
+        raise SystemExit("Set REPOSITORY at the top of this cell to your repository's address, and run the cell again.")
     target = home / re.sub(r"\.git$", "", repository.rstrip("/")).rsplit("/", 1)[-1]
     done = subprocess.run(["git", "clone", "--quiet", repository, target], env=credentials(), capture_output=True)
     if done.returncode != 0:
-        raise SystemExit(f"{repository} could not be fetched: {done.stderr.decode(errors='replace').strip()[-300:]}")
+        raise SystemExit(f"{repository} cannot be cloned: {done.stderr.decode(errors='replace').strip()[-300:]}")
     if not (target / stage).is_dir():
-        raise SystemExit(f"{repository} was fetched, but holds no folder {stage}: is it your lab repository?")
+        raise SystemExit(f"{repository} has no folder {stage}: is it your lab repository?")
     return target
 
 
 def credentials() -> dict[str, str]:
-    """The environment for git: with the token as a header where there is one, so that no file keeps it."""
+    """Return the environment for git; a token is passed as a header, so that no file stores it."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     if token := secret("GITHUB_TOKEN"):
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
@@ -70,25 +70,26 @@ def credentials() -> dict[str, str]:
 
 
 def secret(name: str) -> str | None:
-    """A secret that you gave to Colab or Kaggle; None where there is none, or this notebook may not read it."""
+    """Return a secret that you stored on Colab or Kaggle; None if it is missing or this notebook may not read it."""
     try:
         if "google.colab" in sys.modules:
             found: str = importlib.import_module("google.colab.userdata").get(name)
         else:
             found = importlib.import_module("kaggle_secrets").UserSecretsClient().get_secret(name)
-    except Exception as error:  # both raise kinds of their own, which cannot be imported elsewhere
-        print(f"No secret {name} ({type(error).__name__}): a public repository needs none.")
+    except Exception as error:  # both raise classes of their own, which cannot be imported elsewhere
+        print(f"No secret {name} ({type(error).__name__}). A public repository does not need it.")
         return None
     return found
 
 
 def install(requirements: Path) -> None:
-    """Install what the lab needs and this machine lacks; what is there, PyTorch above all, stays as it is."""
+    """Install the requirements that this machine lacks; installed packages, above all PyTorch, stay as they are."""
     names = re.findall(r"^([\w.-]+)", requirements.read_text(encoding="utf-8"), re.MULTILINE)
-    installed = {one.metadata["Name"].lower() for one in importlib.metadata.distributions() if one.metadata["Name"]}
+    found = (distribution.metadata["Name"] for distribution in importlib.metadata.distributions())
+    installed = {name.lower() for name in found if name}
     missing = [name for name in names if name.lower() not in installed and name != "jupyterlab"]
     if missing and subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *missing]).returncode != 0:
-        print(f"{', '.join(missing)} could not be installed: switch the internet on in this notebook's settings.")
+        print(f"{', '.join(missing)} could not be installed: turn on internet access in this notebook's settings.")
 
 
 if __name__ == "__main__":

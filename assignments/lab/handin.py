@@ -1,4 +1,4 @@
-"""``lab submit``: packs the modules and lab sheets you worked on, with a receipt. Nothing is sent."""
+"""``lab submit``: packs the modules and lab sheets that you worked on, with a receipt. Nothing is sent."""
 
 import hashlib
 import json
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lab.checking import Checked
-from lab.course import Course, LabError, Stage
-from lab.progress import Progress, Standing, now, standing
+from lab.checking import ExerciseResult
+from lab.course import CompanionError, Course, Stage
+from lab.progress import ExerciseStatus, Progress, now, stage_status
 
 FOLDER = "handin"
 RECEIPT = "receipt.json"
-# What your instructor's program takes at most.
+# The largest files that the instructor's program accepts, in bytes.
 LARGEST_MODULE = 256 * 1024
 LARGEST_SHEET = 20 * 1024**2
 _ALLOWED = frozenset("._-@+")
@@ -24,8 +24,8 @@ _LONGEST_ID = 64
 
 
 @dataclass(frozen=True)
-class Pack:
-    """A hand-in that lies ready: the archive, its receipt, and what is in it."""
+class PackedHandIn:
+    """A hand-in on disk: the archive and its hash, the receipt, and name, hash and size of each packed file."""
 
     archive: Path
     receipt: Path
@@ -35,38 +35,40 @@ class Pack:
 
 
 def student_id(text: str) -> str:
-    """The id as the archive's name.
+    """Return the id as the name of the archive.
 
     Raises:
-        LabError: it is empty, too long, or holds what a file name may not hold.
+        CompanionError: the id is empty, too long, or has a character that a file name may not have.
     """
     name = unicodedata.normalize("NFC", text.strip())
-    bad = sorted({one for one in name if unicodedata.category(one)[0] not in "LMN" and one not in _ALLOWED})
+    bad = sorted({char for char in name if unicodedata.category(char)[0] not in "LMN" and char not in _ALLOWED})
     if bad:
-        shown = " ".join("a space" if one == " " else one for one in bad)
-        raise LabError(f"your id may hold letters, digits and . _ - @ +, but not {shown}: write it as your course does")
+        shown = " ".join("a space" if char == " " else char for char in bad)
+        raise CompanionError(
+            f"your id may have letters, digits and . _ - @ +, but not {shown}: write it as your course does"
+        )
     if not name or len(name) > _LONGEST_ID or not re.match(r"\w", name):
-        raise LabError("give your id as your course knows you, such as `ada` or `s1234567`: lab submit --student ID")
+        raise CompanionError("give the id that your course uses, such as `ada` or `s1234567`: lab submit --student ID")
     return name
 
 
-def begun_stages(course: Course, progress: Progress) -> tuple[Stage, ...]:
-    """The stages in which anything was written."""
-    untouched = {Standing.NOT_STARTED}
+def started_stages(course: Course, progress: Progress) -> tuple[Stage, ...]:
+    """Return the stages in which at least one exercise was started."""
+    untouched = {ExerciseStatus.NOT_STARTED}
     return tuple(
-        stage for stage in course.stages if set(standing(course, stage, progress).exercises.values()) != untouched
+        stage for stage in course.stages if set(stage_status(course, stage, progress).exercises.values()) != untouched
     )
 
 
-def pack(course: Course, stages: Sequence[Stage], student: str, checked: Sequence[Checked]) -> Pack:
-    """Write the archive of some stages and its receipt into a folder of their own.
+def pack(course: Course, stages: Sequence[Stage], student: str, results: Sequence[ExerciseResult]) -> PackedHandIn:
+    """Write the archive of some stages and its receipt into a new folder.
 
     Raises:
-        LabError: a file is missing, or larger than can be graded.
+        CompanionError: a file is missing, or larger than the largest file that is graded.
     """
     when = now()
-    wanted = {path: most for stage in stages for path, most in _files(course.root, stage)}
-    files = {path.as_posix(): _read(course.root, path, most) for path, most in wanted.items()}
+    limits = {path: limit for stage in stages for path, limit in _files(course.root, stage)}
+    files = {path.as_posix(): _read(course.root, path, limit) for path, limit in limits.items()}
     listed = tuple((name, hashlib.sha256(content).hexdigest(), len(content)) for name, content in files.items())
     receipt = {
         "format_version": 1,
@@ -74,7 +76,7 @@ def pack(course: Course, stages: Sequence[Stage], student: str, checked: Sequenc
         "student": student,
         "packed": when.isoformat(timespec="seconds"),
         "files": [{"file": name, "sha256": digest, "bytes": size} for name, digest, size in listed],
-        "public_tests": {one.exercise.key: one.passed for one in checked},
+        "public_tests": {result.exercise.key: result.passed for result in results},
     }
     folder = _new_folder(course.root, when)
     archive = folder / f"{student}.zip"
@@ -82,38 +84,41 @@ def pack(course: Course, stages: Sequence[Stage], student: str, checked: Sequenc
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     beside = folder / RECEIPT
     beside.write_bytes(_json({**receipt, "archive": archive.name, "archive_sha256": digest}))
-    return Pack(archive, beside, digest, listed, when)
+    return PackedHandIn(archive, beside, digest, listed, when)
 
 
 def _files(root: Path, stage: Stage) -> Iterator[tuple[Path, int]]:
-    """What is handed in of a stage, and the most bytes of each; further files as far as they were made."""
+    """Yield the files to hand in of a stage, each with its largest size in bytes; attachments only if they exist."""
     yield stage.file, LARGEST_MODULE
     yield stage.sheet, LARGEST_SHEET
-    for name, most_mb in stage.attachments:
+    for name, megabytes in stage.attachments:
         if (root / stage.id / name).is_file():
-            yield Path(stage.id) / name, most_mb * 1024**2
+            yield Path(stage.id) / name, megabytes * 1024**2
 
 
 def _read(root: Path, path: Path, limit: int) -> bytes:
     try:
         content = (root / path).read_bytes()
     except FileNotFoundError:
-        raise LabError(f"{path.as_posix()} is missing; both the module and the lab sheet are handed in") from None
+        message = f"{path.as_posix()} is missing; a hand-in needs both the module and the lab sheet"
+        raise CompanionError(message) from None
     if len(content) > limit:
         advice = "; clear the outputs of its largest figures" if path.suffix == ".ipynb" else ""
-        raise LabError(f"{path.as_posix()} is larger than {limit // 1024} KB, more than is graded{advice}")
+        raise CompanionError(
+            f"{path.as_posix()} is larger than {limit // 1024} KB, the largest size that is graded{advice}"
+        )
     return content
 
 
 def _new_folder(root: Path, when: datetime) -> Path:
-    """A folder per hand-in, so that an earlier one stays as it was."""
+    """Make a folder for this hand-in, so that earlier hand-ins stay unchanged."""
     name = f"{when:%Y%m%d-%H%M%S}"
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
         folder = root / FOLDER / f"{name}{suffix}"
         if not folder.exists():
             folder.mkdir(parents=True)
             return folder
-    raise LabError(f"{root / FOLDER} holds a hundred hand-ins of this second; remove some")
+    raise CompanionError(f"{root / FOLDER} has a hundred hand-ins of this second; remove some")
 
 
 def _write_archive(archive: Path, root: Path, files: dict[str, bytes]) -> None:
@@ -123,7 +128,7 @@ def _write_archive(archive: Path, root: Path, files: dict[str, bytes]) -> None:
             stamp = datetime.fromtimestamp(source.stat().st_mtime) if source.is_file() else datetime.now()
             member = zipfile.ZipInfo(name, max(stamp, datetime(1980, 1, 1)).timetuple()[:6])
             member.compress_type = zipfile.ZIP_DEFLATED
-            member.external_attr = 0o100644 << 16  # a plain file that may be read
+            member.external_attr = 0o100644 << 16  # a regular file, readable by all
             target.writestr(member, content)
 
 

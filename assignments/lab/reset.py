@@ -1,4 +1,4 @@
-"""``lab reset``: an exercise or a whole stage as it was handed out, with what you wrote kept beside."""
+"""``lab reset``: restores the stub of an exercise or a whole stage, and keeps a copy of the student's code."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,27 +9,27 @@ from lab.progress import STATE_FOLDER, Progress, now, read_module
 
 
 def reset(course: Course, exercises: Sequence[Exercise], progress: Progress) -> Path | None:
-    """Put stubs back into a stage's module.
+    """Restore stubs in a stage's module.
 
     Args:
         course: the course.
-        exercises: one exercise, or all of a stage; all means the whole module, broken or not.
-        progress: checks of these exercises are forgotten.
+        exercises: one exercise, or all of a stage; all resets the whole module, even if it is not valid Python.
+        progress: the checks of these exercises are forgotten.
 
     Returns:
-        where the module is kept as it was; None when there was none.
+        Path of the copy of the old module; None if there was no module.
 
     Raises:
-        LabError: the module is not Python, so that no single exercise can be found in it, or the exercise
-            is none of its functions.
+        CompanionError: the module is not valid Python, so a single exercise cannot be found in it, or the exercise
+            is not a function or class of this stage.
     """
     stage = course.stage(exercises[0].stage)
     file = course.root / stage.file
     if len(exercises) == len(stage.exercises):
         text = stage.stub
     else:
-        text = _without(course, stage, exercises)
-    backup = _keep(course.root, stage)
+        text = _with_stubs(course, stage, exercises)
+    backup = _back_up(course.root, stage)
     file.parent.mkdir(exist_ok=True)
     file.write_text(text, encoding="utf-8", newline="\n")
     for exercise in exercises:
@@ -38,15 +38,15 @@ def reset(course: Course, exercises: Sequence[Exercise], progress: Progress) -> 
     return backup
 
 
-def _without(course: Course, stage: Stage, exercises: Sequence[Exercise]) -> str:
+def _with_stubs(course: Course, stage: Stage, exercises: Sequence[Exercise]) -> str:
     module, stub = read_module(course.root, stage), Module.parse(stage.stub, stage.file.as_posix())
     for exercise in exercises:
         module = Module.parse(put_back(module, stub, exercise.name), module.file)
     return module.text
 
 
-def _keep(root: Path, stage: Stage) -> Path | None:
-    """A copy of the module, byte for byte, under a name of its own."""
+def _back_up(root: Path, stage: Stage) -> Path | None:
+    """Copy the module, byte for byte, to a file name that is not in use."""
     file = root / stage.file
     if not file.exists():
         return None

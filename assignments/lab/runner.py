@@ -1,7 +1,7 @@
-"""Runs public tests in a process of its own, which ends afterwards: ``python -m lab.runner REPORT``.
+"""Runs public tests in a separate process, which then ends: ``python -m lab.runner REPORT``.
 
-The request is one line of JSON on standard input; results go to the file REPORT, line by line, each
-as soon as it is there. ``--warm`` imports the large libraries before it waits for the request.
+The request is one line of JSON on standard input. Each result is written to the file REPORT as one line, as soon as
+its test ends. ``--warm`` imports the large libraries before the process waits for the request.
 """
 
 import faulthandler
@@ -18,19 +18,19 @@ from typing import Any, TextIO
 import pytest
 
 from lab.explain import Explanation, explain
-from lab.results import Outcome, TestResult
+from lab.results import TestOutcome, TestResult
 
 LIBRARIES = ("numpy", "torch")
 _MOST_PRINTED = 2000
-# Faster to start, and no other plugin's output or files in between.
+# For a faster start, and no output or files of other plugins.
 PYTEST_OPTIONS = ("-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:faulthandler")
 
 
-class Recorder:
-    """A pytest plugin: selects the tests asked for, watches their time, and writes one line for each."""
+class ReportPlugin:
+    """A pytest plugin that selects the requested tests, limits their time and writes one line for each."""
 
     def __init__(self, request: dict[str, Any], report: TextIO, traces: TextIO) -> None:
-        """Take the request, and the files that results and the place of an endless loop go to."""
+        """Set the request, the file for results, and the file for the traceback of an endless loop."""
         self.root = Path(request["root"])
         self.modules = frozenset(request["modules"])
         self.wanted = {(stage["id"], test) for stage in request["stages"] for test in stage["tests"]}
@@ -39,17 +39,17 @@ class Recorder:
         self.traces = traces
 
     def write(self, kind: str, line: str) -> None:
-        """Hand a line over at once: the next test may end this process."""
+        """Write a line and flush it: the next test may end this process."""
         self.report.write(f"{kind} {line}\n")
         self.report.flush()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the tests that were asked for."""
+        """Keep only the requested tests."""
         items[:] = [item for item in items if (_stage_of(item), item.name.split("[")[0]) in self.wanted]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Stop a test that does not end, and leave a note of where it was."""
+        """Stop a test that does not end, and write its traceback."""
         self.write("started", json.dumps([_stage_of(item), item.name]))
         faulthandler.dump_traceback_later(self.limit, exit=True, file=self.traces)
         try:
@@ -59,7 +59,7 @@ class Recorder:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-        """Write what came of a test; setting up and taking down count when they fail."""
+        """Write the result of a test; setup and teardown count only if they fail."""
         report = yield
         if report.when == "call" or report.failed:
             printed = report.capstdout[-_MOST_PRINTED:]
@@ -67,7 +67,7 @@ class Recorder:
         return report
 
     def pytest_exception_interact(self, node: Any, call: Any) -> None:
-        """A test file that cannot even be imported: its module raised something."""
+        """Write the results of a test file that cannot be imported because its module raised an exception."""
         if isinstance(node, pytest.Module):
             error = call.excinfo.value
             cause = error.__cause__ if error.__cause__ is not None else error
@@ -77,23 +77,23 @@ class Recorder:
 
     def _result(self, stage: str, test: str, error: Any, printed: str) -> TestResult:
         if error is None:
-            return TestResult(stage, test, Outcome.PASSED, printed=printed)
+            return TestResult(stage, test, TestOutcome.PASSED, printed=printed)
         value = error if isinstance(error, BaseException) else error.value
         try:
-            found = explain(value, value.__traceback__, self.root, self.modules)
-        except Exception:  # an odd object of the student's must not take the other tests' results along
-            found = Explanation(f"{type(value).__name__}, raised with values that cannot be shown")
-        outcome = Outcome.MISSING if found.missing else Outcome.FAILED
+            explanation = explain(value, value.__traceback__, self.root, self.modules)
+        except Exception:  # an unusual object of the student's must not discard the other results
+            explanation = Explanation(f"{type(value).__name__}, raised with values that cannot be shown")
+        outcome = TestOutcome.MISSING if explanation.missing else TestOutcome.FAILED
         return TestResult(
             stage,
             test,
             outcome,
-            message=found.message,
-            missing=found.missing,
-            asks=asdict(found.asks) if found.asks else None,
-            where=asdict(found.where) if found.where else None,
-            pair=found.pair,
-            values=found.values,
+            message=explanation.message,
+            missing=explanation.missing,
+            test_line=asdict(explanation.test_line) if explanation.test_line else None,
+            student_line=asdict(explanation.student_line) if explanation.student_line else None,
+            pair=explanation.pair,
+            values=explanation.values,
             printed=printed,
         )
 
@@ -103,14 +103,14 @@ def _stage_of(item: Any) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Read a request, run its tests, write the report."""
+    """Read a request, run its tests and write the report."""
     if "--warm" in arguments:
         for library in LIBRARIES:
             if importlib.util.find_spec(library) is not None:
                 importlib.import_module(library)
     line = sys.stdin.readline()
     if not line.strip():
-        return 0  # not needed after all
+        return 0  # closed without a request
     request = json.loads(line)
     file = Path(arguments[0])
     os.chdir(request["root"])
@@ -118,13 +118,13 @@ def main(arguments: list[str]) -> int:
         report = stack.enter_context(file.open("w", encoding="utf-8"))
         traces = stack.enter_context(file.with_suffix(".trace").open("w", encoding="utf-8"))
         files = [str(Path(stage["id"]) / stage["file"]) for stage in request["stages"]]
-        recorder = Recorder(request, report, traces)
-        # Until the first test: a module may loop without end while it is imported.
+        plugin = ReportPlugin(request, report, traces)
+        # Until the first test: importing a module may run an endless loop.
         faulthandler.dump_traceback_later(float(request["import_limit"]), exit=True, file=traces)
-        code = pytest.main([*PYTEST_OPTIONS, f"--rootdir={request['root']}", *files], plugins=[recorder])
+        code = pytest.main([*PYTEST_OPTIONS, f"--rootdir={request['root']}", *files], plugins=[plugin])
         if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
-            return int(code)  # it could not begin; what it printed says why
-        recorder.write("finished", "")
+            return int(code)  # pytest could not start; its output says why
+        plugin.write("finished", "")
     return 0
 
 

@@ -1,29 +1,29 @@
-"""What ``lab submit`` says: how the public tests stand, what was packed, and what to do with it."""
+"""Output of ``lab submit``: the results of the public tests, the packed files, and what to do with the archive."""
 
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from lab.checking import Checked
+from lab.checking import ExerciseResult
 from lab.course import Course
-from lab.handin import Pack
-from lab.progress import Standing
+from lab.handin import PackedHandIn
+from lab.progress import ExerciseStatus
 from lab.terminal import sign
 
 
-def show_submitted(console: Console, checked: Sequence[Checked]) -> None:
-    """One line per stage: how many exercises pass, and which do not."""
-    for stage in dict.fromkeys(one.exercise.stage for one in checked):
-        own = [one for one in checked if one.exercise.stage == stage]
-        failing = [one.exercise.name for one in own if not one.passed]
-        standing = Standing.FAILING if failing else Standing.DONE
-        line = f"{sign(console, standing)} [name]{stage}[/]  {len(own) - len(failing)} of {len(own)} exercises pass"
+def show_stage_lines(console: Console, results: Sequence[ExerciseResult]) -> None:
+    """Print one line per stage: the number of exercises that pass, and the names of the others."""
+    for stage in dict.fromkeys(result.exercise.stage for result in results):
+        own = [result for result in results if result.exercise.stage == stage]
+        failing = [result.exercise.name for result in own if not result.passed]
+        status = ExerciseStatus.FAILING if failing else ExerciseStatus.DONE
+        line = f"{sign(console, status)} [name]{stage}[/]  {len(own) - len(failing)} of {len(own)} exercises pass"
         console.print(f"{line}; not yet: {', '.join(failing)}" if failing else line)
 
 
-def show_pack(console: Console, course: Course, pack: Pack) -> None:
-    """The receipt, and what is left to do."""
+def show_pack(console: Console, course: Course, pack: PackedHandIn) -> None:
+    """Print the packed files and what is left to do."""
     rows = Table.grid(padding=(0, 2))
     rows.add_column(no_wrap=True)
     rows.add_column(justify="right", no_wrap=True, style="quiet")
@@ -35,6 +35,6 @@ def show_pack(console: Console, course: Course, pack: Pack) -> None:
     archive, receipt = (path.relative_to(course.root).as_posix() for path in (pack.archive, pack.receipt))
     when = f"{pack.when.astimezone():%d %b %Y at %H:%M:%S %Z}"
     console.print(f"\nPacked on {when}: [name]{archive}[/]", soft_wrap=True)
-    console.print(f"Its sha256 is {pack.digest}", soft_wrap=True)
-    console.print(f"The receipt is in {receipt}; keep it.", soft_wrap=True)
-    console.print("Nothing was sent: upload the archive where your course collects, or commit and push.")
+    console.print(f"The sha256 of the archive is {pack.digest}", soft_wrap=True)
+    console.print(f"Keep the receipt: {receipt}", soft_wrap=True)
+    console.print("Nothing was sent. Upload the archive where your course collects hand-ins, or commit and push.")

@@ -1,22 +1,24 @@
-"""Values as small tables of text, so that two of them can stand side by side."""
+"""Values as small tables of text, so that two of them can be shown side by side."""
 
 import math
 from dataclasses import dataclass
 from typing import Any
 
-# A table larger than this says less than its first corner.
+# Of a larger array, its first corner is easier to read.
 MOST_ROWS = 8
 MOST_COLUMNS = 8
 _LONGEST_TEXT = 160
 
 
 @dataclass(frozen=True)
-class Table:
-    """A value to look at.
+class ValueTable:
+    """A value as a table of text.
 
-    ``kind`` is what it is (``float32 (2, 3)``), ``rows`` its numbers, at most ``MOST_ROWS`` by
-    ``MOST_COLUMNS`` of them; ``cut`` says whether there are more. A value that is no array has one row
-    with one text. ``marked`` are the places, row and column, where it differs from the other one.
+    Attributes:
+        kind: the type of the value, such as ``float32 (2, 3)``.
+        rows: its numbers, at most ``MOST_ROWS`` by ``MOST_COLUMNS``; one row with one text if it is not an array.
+        cut: whether the value has more numbers than ``rows`` shows.
+        marked: row and column of each number that differs from the other value.
     """
 
     kind: str
@@ -26,16 +28,16 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """What a test found and what it expected; ``part`` names the slice of larger arrays, as ``[0, 1]``."""
+class ValuePair:
+    """The value that a test found and the value it expected; ``part`` is the slice of a larger array, as ``[0, 1]``."""
 
-    found: Table
-    expected: Table
+    found: ValueTable
+    expected: ValueTable
     part: str = ""
 
 
 def as_array(value: Any) -> Any | None:
-    """A NumPy array of the value's numbers; None for what holds no numbers."""
+    """Return the value's numbers as a NumPy array; None if it does not hold numbers."""
     import numpy as np
 
     if type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach"):
@@ -48,75 +50,77 @@ def as_array(value: Any) -> Any | None:
     if isinstance(value, (bool, int, float, np.ndarray, np.generic, list, tuple)):
         try:
             array = np.asarray(value)
-        except ValueError:  # rows of different length
+        except ValueError:  # rows of different lengths
             return None
         return array if array.dtype.kind in "biuf" else None
     return None
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, in a word or two, and the shape where it has one."""
+    """Return the value's type in a word or two, with its shape if it has one."""
     if not is_array(value):
         return type(value).__name__
     device = getattr(value, "device", None)
-    place = f" on {device}" if device is not None and str(device) != "cpu" else ""
-    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{place}"
+    suffix = f" on {device}" if device is not None and str(device) != "cpu" else ""
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{suffix}"
 
 
 def is_array(value: Any) -> bool:
-    """Whether it is a tensor or an array: both have a dtype, and a shape that is a tuple."""
+    """Whether the value is a tensor or an array: both have a dtype, and a shape that is a tuple."""
     return hasattr(value, "dtype") and isinstance(getattr(value, "shape", None), tuple)
 
 
-def table(value: Any) -> Table:
-    """One value by itself."""
+def make_table(value: Any) -> ValueTable:
+    """Make the table of one value; of an array with more than two axes, its first matrix."""
     array = as_array(value)
     if array is None or isinstance(value, (bool, int, float)):
-        return Table(kind_of(value), [[_short(value)]])
+        return ValueTable(kind_of(value), [[_short(value)]])
     part = array[(0,) * max(array.ndim - 2, 0)]
-    return Table(kind_of(value), _rows(part), _is_cut(part) or array.ndim > 2)
+    return ValueTable(kind_of(value), _rows(part), _is_cut(part) or array.ndim > 2)
 
 
-def pair(found: Any, expected: Any) -> Pair:
-    """Two values side by side; of larger arrays, the first slice in which they differ."""
-    one, other = as_array(found), as_array(expected)
+def make_pair(found: Any, expected: Any) -> ValuePair:
+    """Make the tables of two values; of larger arrays, the first slice in which they differ."""
+    first, second = as_array(found), as_array(expected)
     plain = (bool, int, float, tuple)
-    if one is None or other is None or (isinstance(found, plain) and isinstance(expected, plain)):
-        return Pair(Table(kind_of(found), [[_short(found)]]), Table(kind_of(expected), [[_short(expected)]]))
-    if one.shape != other.shape:
-        return Pair(table(found), table(expected))
-    differs = _differs(one, other)
-    place = _first_slice(differs)
-    return Pair(
-        _marked(found, one[place], differs[place]),
-        _marked(expected, other[place], differs[place]),
-        f"[{', '.join(map(str, place))}]" if place else "",
+    if first is None or second is None or (isinstance(found, plain) and isinstance(expected, plain)):
+        return ValuePair(
+            ValueTable(kind_of(found), [[_short(found)]]), ValueTable(kind_of(expected), [[_short(expected)]])
+        )
+    if first.shape != second.shape:
+        return ValuePair(make_table(found), make_table(expected))
+    differs = _differs(first, second)
+    index = _first_slice(differs)
+    return ValuePair(
+        _marked(found, first[index], differs[index]),
+        _marked(expected, second[index], differs[index]),
+        f"[{', '.join(map(str, index))}]" if index else "",
     )
 
 
-def _marked(value: Any, part: Any, differs: Any) -> Table:
-    places = _matrix(differs)[:MOST_ROWS, :MOST_COLUMNS].nonzero()
-    marked = tuple((int(row), int(column)) for row, column in zip(*places, strict=True))
-    return Table(kind_of(value), _rows(part), _is_cut(part), marked)
+def _marked(value: Any, part: Any, differs: Any) -> ValueTable:
+    indices = _matrix(differs)[:MOST_ROWS, :MOST_COLUMNS].nonzero()
+    marked = tuple((int(row), int(column)) for row, column in zip(*indices, strict=True))
+    return ValueTable(kind_of(value), _rows(part), _is_cut(part), marked)
 
 
-def _differs(one: Any, other: Any) -> Any:
+def _differs(first: Any, second: Any) -> Any:
     import numpy as np
 
-    if one.dtype.kind == "b" or other.dtype.kind == "b":
-        return np.asarray(one != other)
-    return ~np.isclose(one.astype(float), other.astype(float), rtol=1e-5, atol=1e-6, equal_nan=True)
+    if first.dtype.kind == "b" or second.dtype.kind == "b":
+        return np.asarray(first != second)
+    return ~np.isclose(first.astype(float), second.astype(float), rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
 def _first_slice(differs: Any) -> tuple[int, ...]:
-    """Leading indices of the first matrix with a difference; of the first matrix where there is none."""
+    """Return the leading indices of the first matrix with a difference; of the first matrix if there is none."""
     leading = max(differs.ndim - 2, 0)
-    places = differs.nonzero()
-    return tuple(int(axis[0]) if len(axis) else 0 for axis in places[:leading])
+    indices = differs.nonzero()
+    return tuple(int(axis[0]) if len(axis) else 0 for axis in indices[:leading])
 
 
 def _matrix(array: Any) -> Any:
-    """The same numbers with two axes."""
+    """Return the same numbers with two axes."""
     return array.reshape((1, -1) if array.ndim < 2 else array.shape)
 
 
@@ -130,7 +134,7 @@ def _rows(array: Any) -> list[list[str]]:
 
 
 def _number(number: bool | int | float) -> str:
-    """A number in at most ten characters."""
+    """Format a number in at most ten characters."""
     if not isinstance(number, float):
         return str(number)
     if math.isfinite(number) and number != 0 and not 1e-3 <= abs(number) < 1e5:

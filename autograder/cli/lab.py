@@ -5,8 +5,10 @@ import msgspec
 from rich.console import Console
 
 from autograder.authoring.scaffold import new_stage as write_stage
+from autograder.base.atomic_files import write_atomically
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.course.config import schema as config_schema
+from autograder.course.exercise_texts import schema as texts_schema
 from autograder.integrations.nbgrader import register_release
 from autograder.release import release as make_release
 
@@ -29,11 +31,12 @@ def release(option: LabOption) -> None:
 @click.command()
 @pass_lab
 def schema(option: LabOption) -> None:
-    """Write the JSON Schema of grading.yml, for editors, to docs/grading.schema.json."""
-    path = option.lab.root / "docs" / "grading.schema.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(config_schema()), indent=2) + b"\n")
-    Console(soft_wrap=True, highlight=False).print(f"{path} is written")
+    """Write the JSON Schemas of grading.yml and exercises.yml, for editors, to docs/."""
+    console = Console(soft_wrap=True, highlight=False)
+    for name, content in (("grading", config_schema()), ("exercises", texts_schema())):
+        path = option.lab.root / "docs" / f"{name}.schema.json"
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+        console.print(f"{path} is written")
 
 
 @click.command("new-stage")

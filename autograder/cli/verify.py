@@ -1,12 +1,13 @@
 """``autograder verify``: the lab proves itself."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import click
 from rich.console import Console
 
+from autograder.authoring.update_lock import update_lock
 from autograder.authoring.verify import Verdict, count_variants, released_problems, verify_stage
 from autograder.cli.shared import (
     FAILURES,
@@ -17,12 +18,17 @@ from autograder.cli.shared import (
     unsafe_option,
     workers_option,
 )
+from autograder.course.lab import Lab, StageFolders
+from autograder.course.mistakes import load_mistakes
 from autograder.judge.pool import JudgePool
 
 
 @click.command()
 @stage_option
 @click.option("--seeds", default=1, type=click.IntRange(1), show_default=True, help="Judge all under so many seeds.")
+@click.option(
+    "--update", is_flag=True, help="Write the checks that each mistake loses to mistakes.lock.json, and stop."
+)
 @click.option("--mistakes/--no-mistakes", default=True, help="Judge the named mistakes too, most of the work. [on]")
 @workers_option
 @unsafe_option
@@ -31,6 +37,7 @@ def verify(
     option: LabOption,
     stage_ids: tuple[str, ...],
     seeds: int,
+    update: bool,
     mistakes: bool,
     workers: int,
     unsafe_no_isolation: bool,
@@ -43,8 +50,13 @@ def verify(
     by some mistake, and no mistake costs more than 60 % of its stage. The hidden tests keep to their
     rules, and ``assignments`` is what a release would make.
     """
+    if update and not mistakes:
+        raise click.UsageError("--update judges the mistakes, and --no-mistakes leaves them out: choose one")
     lab, console = option.lab, Console(highlight=False)
     stages = [lab.stage(stage_id) for stage_id in stage_ids] or lab.stages()
+    if update:
+        _update(lab, stages, console, range(seeds), workers, isolated=not unsafe_no_isolation)
+        return
     problems = [] if stage_ids else released_problems(lab)
     with JudgePool(lab.root, size=workers, isolated=not unsafe_no_isolation) as judges:
         for stage in stages:
@@ -61,6 +73,26 @@ def verify(
     if problems:
         sys.exit(FAILURES)
     console.print("[green]the lab holds[/]" if mistakes else "[green]the lab holds[/], its mistakes not judged")
+
+
+def _update(
+    lab: Lab, stages: Sequence[StageFolders], console: Console, seeds: range, workers: int, *, isolated: bool
+) -> None:
+    problems: list[str] = []
+    with JudgePool(lab.root, size=workers, isolated=isolated) as judges:
+        for stage in stages:
+            total = len(load_mistakes(stage)) * len(seeds)
+            with progress(console, stage.id, total) as advance:
+                found = update_lock(lab, stage, judges, seeds=seeds, workers=workers, on_done=advance)
+            console.print(f"{stage.id}: {total} solutions judged, {len(found.changes)} entries changed")
+            for change in found.changes:
+                console.print(change, markup=False, soft_wrap=True)
+            problems += found.problems
+    for problem in problems:
+        console.print(problem, markup=False, soft_wrap=True)
+    if problems:
+        sys.exit(FAILURES)
+    console.print("review the changes of mistakes.lock.json, then run `autograder verify`")
 
 
 def _show(advance: Callable[[str], None], verdict: Verdict) -> None:

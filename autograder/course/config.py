@@ -77,16 +77,13 @@ class Policies(_Table, frozen=True, kw_only=True):
 
     late: LatePolicy = LatePolicy()
     extensions: dict[str, dict[str, NonNegativeInt]] = {}  # student → stage → days
-    attempts: NonNegativeInt = 0  # graded submissions that count per stage; 0 is any number
+    attempts: PositiveInt | None = None  # graded submissions that count per stage; None for any number
     count_bonus: bool = True
 
 
 class Exercise(_Table, frozen=True, kw_only=True):
-    """One exercise: what students see of it, and its hidden checks with their points."""
+    """One exercise: its hidden checks with their points. Its title and hints are in ``exercises.yml``."""
 
-    title: Text
-    minutes: PositiveInt
-    hints: Annotated[tuple[Text, ...], msgspec.Meta(min_length=3, max_length=3)]
     checks: Annotated[dict[str, Points], msgspec.Meta(min_length=1)]
     attachments: tuple[Text, ...] = ()  # further files of the hand-in that its checks look at
     forbid: tuple[Forbidden, ...] = ()  # what the student's own module may not call, e.g. torch.softmax

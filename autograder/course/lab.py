@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from autograder.course.config import Config, Stage, load_config
+from autograder.course.exercise_texts import ExerciseText, load_exercise_texts
 
 
 class LabError(Exception):
@@ -36,6 +37,11 @@ class StageFolders:
     def sheet(self) -> Path:
         """The lab sheet as a Markdown notebook."""
         return self.folder / "lab.md"
+
+    @property
+    def exercises_file(self) -> Path:
+        """Titles, minutes and hints of the exercises."""
+        return self.folder / "exercises.yml"
 
     @property
     def given(self) -> Path:
@@ -72,6 +78,14 @@ class StageFolders:
     def assignment(self) -> Path:
         """The released folder of the stage."""
         return self.root / "assignments" / self.id
+
+    def exercise_texts(self) -> dict[str, ExerciseText]:
+        """Return what students read about each exercise, in the order of ``grading.yml``.
+
+        Raises:
+            ConfigError: the file is missing, malformed, or has other exercises than ``grading.yml``.
+        """
+        return load_exercise_texts(self.exercises_file, self.spec.exercises)
 
     def reference_source(self) -> str:
         """The reference's text.

@@ -22,14 +22,18 @@ class ConfigError(ValueError):
 
 
 class YamlSource:
-    """The text of a YAML file, and where each of its values stands.
+    """The text of a YAML file, and the line of each of its values.
+
+    Args:
+        path: the file.
+        name: what errors call the file; its own name by default.
 
     Raises:
         ConfigError: unreadable, not YAML, a key that appears twice, or no table at the top.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._name = path.name
+    def __init__(self, path: Path, name: str = "") -> None:
+        self._name = name or path.name
         try:
             text = path.read_text(encoding="utf-8")
             self._root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -37,14 +41,14 @@ class YamlSource:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
-            raise ConfigError(f"{path.name}: is not UTF-8: {error.reason} at byte {error.start}") from None
+            raise ConfigError(f"{self._name}: is not UTF-8: {error.reason} at byte {error.start}") from None
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise ConfigError(f"{path.name}:{line}: {error.problem}") from None
+            raise ConfigError(f"{self._name}:{line}: {error.problem}") from None
         except yaml.YAMLError as error:
-            raise ConfigError(f"{path.name}: {error}") from None
+            raise ConfigError(f"{self._name}: {error}") from None
         if not isinstance(self._data, dict):
-            raise ConfigError(f"{path.name}:1: expected a table of settings, `key: value` in each line")
+            raise ConfigError(f"{self._name}:1: expected a table of settings, `key: value` in each line")
 
     def convert(self, kind: type[T]) -> T:
         """The whole file as one structure.
@@ -60,7 +64,7 @@ class YamlSource:
 
     def error(self, keys: Keys, problem: str) -> ConfigError:
         """The error to raise about the value at ``keys``, with its line."""
-        return ConfigError(f"{self._name}:{self._line(keys)}: {'.'.join(keys)}: {problem}")
+        return ConfigError(": ".join([f"{self._name}:{self._line(keys)}", *filter(None, [".".join(keys)]), problem]))
 
     def _line(self, keys: Keys) -> int:
         """The line (from 1) of the deepest part of ``keys`` that exists."""

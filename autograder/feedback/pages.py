@@ -22,10 +22,11 @@ def write_student_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> dic
     ``graded`` lists a student's stages next to each other, as grading does.
     """
     pages = {}
+    titles = {stage.id: {name: text.title for name, text in stage.exercise_texts().items()} for stage in lab.stages()}
     for student, ones in groupby(graded, key=lambda one: one.submission.student):
         stages = list(ones)
         sources = {one.submission.stage: one.judged_source for one in stages if one.judged_source is not None}
-        page = student_page([one.report for one in stages], sources, lab.config)
+        page = student_page([one.report for one in stages], sources, lab.config, titles)
         pages[student] = f"{STUDENT_PAGES}/{student}.html"
         write_atomically(folder / pages[student], page.encode())
     return pages

@@ -72,13 +72,19 @@ class StageSection:
     source: tuple[SourceLine, ...]
 
 
-def student_page(reports: Sequence[StageReport], sources: Mapping[str, str], config: Config) -> str:
+def student_page(
+    reports: Sequence[StageReport],
+    sources: Mapping[str, str],
+    config: Config,
+    titles: Mapping[str, Mapping[str, str]],
+) -> str:
     """One self-contained HTML page about one student.
 
     Args:
         reports: the student's reports, in the order shown: one stage or several.
         sources: stage id → the text that was graded; a stage without one is shown without it.
-        config: titles of course, stages and exercises.
+        config: titles of course and stages.
+        titles: stage id → exercise → its title; an exercise without one is shown by its name.
 
     Raises:
         ValueError: there is no report, or they are not all of one student.
@@ -87,7 +93,11 @@ def student_page(reports: Sequence[StageReport], sources: Mapping[str, str], con
     if len(students) != 1:
         raise ValueError(f"a student's page is about one student, not {len(students)}: {', '.join(sorted(students))}")
     sections = [
-        _section(index, stage_view(report, config.stages.get(report.stage)), sources.get(report.stage))
+        _section(
+            index,
+            stage_view(report, config.stages.get(report.stage), titles.get(report.stage, {})),
+            sources.get(report.stage),
+        )
         for index, report in enumerate(reports, 1)
     ]
     graded = [section.view for section in sections if section.view.score is not None]

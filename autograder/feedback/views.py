@@ -5,14 +5,17 @@ ids, mistake ids, notes, digests or times, so no renderer can show them.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
+from types import MappingProxyType
 
 from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
 from autograder.course.config import Stage
 from autograder.feedback.text import one_line
+
+_NO_TITLES: Mapping[str, str] = MappingProxyType({})
 
 NOT_ISOLATED = "graded without isolation: these points are provisional"
 NOT_GRADED = "no score yet: the grader failed, not your code"
@@ -141,8 +144,14 @@ class StageView:
         return f"{self.score} / {self.points}" + (f" + {self.bonus}" if self.bonus else "")
 
 
-def stage_view(report: StageReport, stage: Stage | None = None) -> StageView:
-    """Copy from ``report`` what its student may see; ``stage`` gives titles and the name of the file."""
+def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[str, str] = _NO_TITLES) -> StageView:
+    """Copy from ``report`` what its student may see.
+
+    Args:
+        report: of one stage.
+        stage: gives the stage's title and the name of the file.
+        titles: exercise → its title; an exercise without one is shown by its name.
+    """
     return StageView(
         student=one_line(report.student),
         stage=one_line(report.stage),
@@ -152,18 +161,17 @@ def stage_view(report: StageReport, stage: Stage | None = None) -> StageView:
         points=report.points,
         bonus=report.bonus,
         bonus_points=report.bonus_points,
-        exercises=tuple(_exercises(report.checks, stage)),
+        exercises=tuple(_exercises(report.checks, titles)),
         remarks=tuple(_remarks(report)),
     )
 
 
-def _exercises(checks: Iterable[CheckResult], stage: Stage | None) -> Iterable[ExerciseView]:
+def _exercises(checks: Iterable[CheckResult], titles: Mapping[str, str]) -> Iterable[ExerciseView]:
     for name, group in groupby(checks, key=lambda check: check.exercise):
         members = list(group)
-        known = stage.exercises.get(name) if stage else None
         yield ExerciseView(
             name=one_line(name),
-            title=one_line(known.title) if known else "",
+            title=one_line(titles.get(name, "")),
             bonus=members[0].bonus,
             checks=tuple(_check(check) for check in members),
         )

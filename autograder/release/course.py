@@ -1,4 +1,4 @@
-"""What the students' companion knows of the course: one file, made from ``grading.yml``.
+"""What the students' companion knows of the course: one file, made from ``grading.yml`` and ``exercises.yml``.
 
 It holds what students may read: titles, points, hints, public tests and the stubs that ``reset``
 puts back. Of the hidden checks it holds the sum of their points and nothing else.
@@ -34,7 +34,8 @@ def course_file(lab: Lab) -> bytes:
 def _stage(stage: StageFolders) -> dict[str, Any]:
     tests = public_tests(stage)
     reference = stage.reference_source()
-    hints = {f"grading.yml, hints of {name}": "\n".join(one.hints) for name, one in stage.spec.exercises.items()}
+    texts = stage.exercise_texts()
+    hints = {f"{stage.exercises_file}, hints of {name}": "\n".join(text.hints) for name, text in texts.items()}
     refuse_leaks(reference, str(stage.reference), hints)
     return {
         "id": stage.id,
@@ -45,11 +46,11 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
         "exercises": [
             {
                 "name": name,
-                "title": exercise.title,
-                "minutes": exercise.minutes,
+                "title": texts[name].title,
+                "minutes": texts[name].minutes,
                 "points": exercise.points,
                 "bonus": exercise.bonus,
-                "hints": list(exercise.hints),
+                "hints": list(texts[name].hints),
                 "attachments": list(exercise.attachments),
                 "tests": list(tests[name]),
             }

@@ -1,6 +1,6 @@
-"""Writes train.tsv and unseen.tsv: dates as people write them in three languages, and as ISO 8601 writes them.
+"""Write train.tsv and unseen.tsv: dates as people write them in three languages, and in ISO 8601.
 
-Run it as `python data/dates/prepare.py`. The same seed writes the same files.
+Run it with `python data/dates/prepare.py`. The same seed writes the same files.
 """
 
 import datetime
@@ -8,14 +8,14 @@ from pathlib import Path
 from random import Random
 
 SEED, TRAIN, UNSEEN = 5, 8_000, 1_000
-FIRST, DAYS = datetime.date(1950, 1, 1), 36_500  # a hundred years: two digits tell which
+FIRST, DAYS = datetime.date(1950, 1, 1), 36_500  # a hundred years, so that two digits are unambiguous
 ENGLISH = "January February March April May June July August September October November December".split()
 FRENCH = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
 GERMAN = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()
 
 
-def ways(date: datetime.date) -> list[str]:
-    """The ways of writing a date; numbers are day, month, year."""
+def formats(date: datetime.date) -> list[str]:
+    """Return the written forms of a date; numbers are day, month, year."""
     english, french, german = (names[date.month - 1] for names in (ENGLISH, FRENCH, GERMAN))
     first = "1er" if date.day == 1 else str(date.day)
     return [
@@ -29,17 +29,17 @@ def ways(date: datetime.date) -> list[str]:
 
 
 def pairs(count: int) -> list[tuple[str, str]]:
-    """Different written dates, each with its ISO form, in the order they were drawn."""
+    """Draw different written dates, each with its ISO form, in the order of drawing."""
     random = Random(SEED)
     found: dict[str, str] = {}
     while len(found) < count:
         date = FIRST + datetime.timedelta(days=random.randrange(DAYS))
-        found[random.choice(ways(date))] = date.isoformat()
+        found[random.choice(formats(date))] = date.isoformat()
     return list(found.items())
 
 
 def table(rows: list[tuple[str, str]]) -> str:
-    """The text of a file, one pair per line."""
+    """Return the text of a file, one pair per line."""
     return "written\tiso\n" + "".join(f"{written}\t{iso}\n" for written, iso in rows)
 
 

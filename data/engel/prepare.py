@@ -1,4 +1,4 @@
-"""Writes engel.csv from statsmodels' data sets.
+"""Write engel.csv from statsmodels' data sets.
 
 Run it with the `dev` extra installed: `python data/engel/prepare.py`.
 """
@@ -9,7 +9,7 @@ from statsmodels.datasets import engel
 
 
 def table() -> str:
-    """The text of engel.csv: income and what is spent on food, in francs, to the hundredth."""
+    """Return the text of engel.csv: income and food expenditure in francs, rounded to the hundredth."""
     households = engel.load_pandas().data
     if len(households) != 235:
         raise ValueError(f"{len(households)} households; the data set has 235")

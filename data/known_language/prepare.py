@@ -1,6 +1,6 @@
-"""Writes train.txt and validation.txt: two texts in the language of `autograder.models.corpora.known_language`.
+"""Write train.txt and validation.txt: two texts in the language of `autograder.models.corpora.known_language`.
 
-Run it from the lab's root: `python data/known_language/prepare.py`.
+Run it in the root of the lab: `python data/known_language/prepare.py`.
 """
 
 from pathlib import Path
@@ -8,12 +8,12 @@ from random import Random
 
 from autograder.models.corpora.known_language import KnownLanguage
 
-# File → its length in characters; the place in the list is the seed of its text.
+# File → its length in characters; its index is the seed of its text.
 LENGTHS = {"train.txt": 1_000_000, "validation.txt": 100_000}
 
 
 def texts() -> dict[str, str]:
-    """The text of each file."""
+    """Return the text of each file."""
     language = KnownLanguage()
     return {name: language.write(length, Random(seed)) for seed, (name, length) in enumerate(LENGTHS.items())}
 

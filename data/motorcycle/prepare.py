@@ -1,4 +1,4 @@
-"""Writes motorcycle.csv from the copy that statsmodels ships for its own tests, with R's `lowess` beside it.
+"""Write motorcycle.csv from the copy in statsmodels' own tests, which includes the result of R's `lowess`.
 
 Run it with the `dev` extra installed: `python data/motorcycle/prepare.py`.
 """
@@ -13,7 +13,7 @@ SOURCE = Path(statsmodels.__file__).parent / "nonparametric" / "tests" / "result
 
 
 def table() -> str:
-    """The text of motorcycle.csv."""
+    """Return the text of motorcycle.csv."""
     measured = pd.read_csv(SOURCE)
     if len(measured) != 133:
         raise ValueError(f"{SOURCE} has {len(measured)} rows; the experiment has 133")

@@ -1,4 +1,4 @@
-"""Writes nile.csv from statsmodels' data sets.
+"""Write nile.csv from statsmodels' data sets.
 
 Run it with the `dev` extra installed: `python data/nile/prepare.py`.
 """
@@ -9,7 +9,7 @@ from statsmodels.datasets import nile
 
 
 def table() -> str:
-    """The text of nile.csv: year and volume."""
+    """Return the text of nile.csv: year and volume."""
     flows = nile.load_pandas().data
     if len(flows) != 100:
         raise ValueError(f"{len(flows)} years; the data set has 100")

@@ -1,4 +1,4 @@
-"""Writes penguins.csv from the palmerpenguins package.
+"""Write penguins.csv from the palmerpenguins package.
 
 Run it with the `dev` extra installed: `python data/penguins/prepare.py`.
 """
@@ -9,7 +9,7 @@ from palmerpenguins import load_penguins
 
 
 def table() -> str:
-    """The text of penguins.csv: species and flipper length of the birds that were measured."""
+    """Return the text of penguins.csv: species and flipper length of the measured birds."""
     measured = load_penguins()[["species", "flipper_length_mm"]].dropna()
     if len(measured) != 342:
         raise ValueError(f"{len(measured)} penguins; the data set has 342 with a flipper length")

@@ -1,9 +1,9 @@
 """A small synchronous grammar: each draw is an English sentence and its one French translation.
 
-French needs what English does not say: gender and number on every article and adjective, most adjectives after
-their noun, objects before the verb when they are pronouns, `ne … pas` around it, `de` for `un` after a negation,
-elision (l', d', j', qu' …) and contraction (du, des, au, aux). What would have two right translations is left out,
-such as `them` in the past, whose gender the sentence does not tell.
+French needs rules that English lacks. Articles and adjectives have gender and number, and most adjectives follow their
+noun. Pronoun objects precede the verb, `ne … pas` surrounds it, and `de` replaces `un` after a negation. There are
+elision (l', d', j', qu' …) and contraction (du, des, au, aux). Sentences with two correct translations are left out,
+such as `them` in the past, because the sentence does not determine its gender.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from random import Random
 
 from lexicon import ADJECTIVES, BEINGS, GO, NOUNS, PEOPLE, PLACES, SAYING, VERBS, VERBS_WITH_A, VOWELS, Noun, Verb
 
-LONGEST = 16  # words of either language, with elisions and possessives as words of their own
+LONGEST = 16  # words in either language; elisions and possessives count as separate words
 DEFINITE = ("the", "my", "this", "these")
 
 
 @dataclass
 class Phrase:
-    """A noun phrase, or a pronoun, in both languages, and what has to agree with it."""
+    """A noun phrase or a pronoun in both languages, with the features of its agreement."""
 
     english: list[str]
     french: list[str]
@@ -35,7 +35,7 @@ CLITICS = (Phrase(["him"], ["le"], feminine=False), Phrase(["her"], ["la"], femi
 
 
 def _joined(words: list[str]) -> list[str]:
-    """French words after elision (`le ami` → `l' ami`) and contraction (`de le` → `du`)."""
+    """Apply elision (`le ami` → `l' ami`) and contraction (`de le` → `du`) to French words."""
     joined: list[str] = []
     for word in reversed(words):
         following = joined[-1] if joined else ""
@@ -49,7 +49,7 @@ def _joined(words: list[str]) -> list[str]:
 
 
 def _with_an(words: list[str]) -> list[str]:
-    """English words with `an` before a vowel."""
+    """Replace `a` by `an` before a vowel in English words."""
     return [
         "an" if word == "a" and after[0] in "aeiou" else word
         for word, after in zip(words, [*words[1:], "."], strict=True)
@@ -65,13 +65,13 @@ def _article(noun: Noun, plural: bool) -> str:
 
 
 class Grammar:
-    """Draws sentences; the same seed draws the same ones."""
+    """Draws sentences; the same seed draws the same sentences."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
 
     def pair(self) -> tuple[str, str]:
-        """An English sentence and its translation, as they are written."""
+        """Draw an English sentence and its translation, as written text."""
         while True:
             english, french = self._sentence()
             if self._random.random() < 0.15:
@@ -81,7 +81,7 @@ class Grammar:
                 return _written(_with_an(english)), _written(french)
 
     def _reported(self, english: list[str], french: list[str]) -> tuple[list[str], list[str]]:
-        """Somebody says or knows it."""
+        """Add a main clause: a person says or knows it."""
         third, base, je, il, ils = self._random.choice(SAYING)
         subject = self._subject(PEOPLE)
         says = third if subject.person == 3 and not subject.plural else base
@@ -123,15 +123,18 @@ class Grammar:
     def _with_clitic(self) -> tuple[list[str], list[str]]:
         verb = self._random.choice([verb for verb in VERBS if "adult" in verb.objects])
         subject, clitic = self._subject(verb.subjects), self._random.choice(CLITICS)
-        told = clitic.feminine is not None  # the participle agrees with the pronoun before it
-        negated, past = self._random.random() < 0.3, told and bool(verb.participle) and self._random.random() < 0.5
+        has_gender = clitic.feminine is not None  # the participle agrees with the pronoun before it
+        negated, past = (
+            self._random.random() < 0.3,
+            has_gender and bool(verb.participle) and self._random.random() < 0.5,
+        )
         english, french = self._verb(verb, subject, negated=negated, past=past, clitic=clitic)
         return [*subject.english, *english, *clitic.english], [*subject.french, *french]
 
     def _going(self) -> tuple[list[str], list[str]]:
         subject = self._subject(BEINGS)
-        told = subject.feminine is not None  # with être the participle agrees with the subject
-        negated, past = self._random.random() < 0.3, told and self._random.random() < 0.6
+        has_gender = subject.feminine is not None  # with être the participle agrees with the subject
+        negated, past = self._random.random() < 0.3, has_gender and self._random.random() < 0.6
         place = self._phrase(GO.objects, ("the", "my", "this"))
         english, french = self._verb(GO, subject, negated=negated, past=past)
         if past:
@@ -143,7 +146,7 @@ class Grammar:
     def _verb(
         self, verb: Verb, subject: Phrase, *, negated: bool, past: bool, clitic: Phrase | None = None
     ) -> tuple[list[str], list[str]]:
-        """The verb with all that goes with it, but for a French object after it."""
+        """Return the verb phrase in both languages, without a French object that follows the verb."""
         third, base, before = verb.english
         does = subject.person == 3 and not subject.plural
         if past:
@@ -166,7 +169,7 @@ class Grammar:
         return self._phrase(kinds)
 
     def _phrase(self, kinds: tuple[str, ...], determiners: tuple[str, ...] = (), *, negated: bool = False) -> Phrase:
-        """A noun with its determiner, perhaps adjectives, perhaps an owner."""
+        """Draw a noun with its determiner and optional adjectives and owner."""
         noun = self._random.choice([noun for noun in NOUNS if noun.kind in kinds])
         all_determiners = ("the", "the", "a", "a", "this", "my", "these", "two", "any" if negated else "some")
         determiner = self._random.choice(determiners or all_determiners)
@@ -183,14 +186,14 @@ class Grammar:
         return Phrase([determiner, *english], [*before, *french], plural, noun.feminine)
 
     def _owner(self) -> tuple[list[str], list[str]]:
-        """Somebody who has something; several only where the English plural takes 's."""
+        """Draw an owner; plural only if the English plural forms its possessive with 's."""
         owner = self._random.choice([noun for noun in NOUNS if noun.kind in PEOPLE])
         several = not owner.english_plural.endswith("s") and self._random.random() < 0.5
         english, french = (owner.english_plural, owner.french_plural) if several else (owner.english, owner.french)
         return ["the", english], [_article(owner, several), french]
 
     def _described(self, noun: Noun, plural: bool) -> tuple[list[str], list[str]]:
-        """The noun and its adjectives; the first French word decides about elision."""
+        """Return the noun with its adjectives; the first French word decides about elision."""
         early, late = ADJECTIVES[noun.kind]
         way = self._random.choice(("none", "none", "early", "late", "both"))
         english, french = [noun.english_plural if plural else noun.english], []
@@ -207,7 +210,7 @@ class Grammar:
         return english, french
 
     def _determiner(self, determiner: str, noun: Noun, plural: bool, french: list[str], *, negated: bool) -> list[str]:
-        """The French determiner before these words; `le`, `la` and `de` are still to be joined."""
+        """Return the French determiner before these words; `_joined` contracts `le`, `la` and `de` later."""
         vowel = french[0][0] in VOWELS
         described_before = french[0] not in (noun.french, noun.french_plural)
         match determiner:

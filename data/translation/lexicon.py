@@ -1,4 +1,4 @@
-"""The words of the grammar: what each is in both languages, and with what it goes."""
+"""The words of the grammar: their forms in both languages, and the words that each combines with."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ THINGS = ("thing", "food", "place", "tree")
 
 @dataclass(frozen=True)
 class Noun:
-    """English and French, singular and plural; `kind` says what it can do and be."""
+    """A noun in English and French, singular and plural; `kind` decides which verbs and adjectives fit it."""
 
     english: str
     english_plural: str
@@ -22,7 +22,7 @@ class Noun:
 
 @dataclass(frozen=True)
 class Adjective:
-    """Masculine, feminine, their plurals, and the masculine before a vowel."""
+    """An adjective: French masculine and feminine, masculine plural, and masculine before a vowel."""
 
     english: str
     masculine: str
@@ -31,7 +31,7 @@ class Adjective:
     before_vowel: str = ""
 
     def french(self, noun: Noun, plural: bool) -> str:
-        """The form that agrees with the noun, when a consonant follows."""
+        """Return the form that agrees with the noun before a consonant."""
         if noun.feminine:
             return self.feminine + "s" * plural
         return self.masculine_plural if plural else self.masculine
@@ -39,7 +39,7 @@ class Adjective:
 
 @dataclass(frozen=True)
 class Verb:
-    """English third person, base and past; French for je, il and ils, and the participle; who does it to what."""
+    """A verb: English third person, base and past; French for je, il and ils, and participle; subjects and objects."""
 
     english: tuple[str, str, str]
     je: str
@@ -47,9 +47,9 @@ class Verb:
     ils: str
     participle: str
     objects: tuple[str, ...]
-    after: str = ""  # what stands between the English verb and its object: "for", "at"
+    after: str = ""  # word between the English verb and its object: "for", "at"
     subjects: tuple[str, ...] = BEINGS
-    definite: bool = False  # `n'aime pas de chats` is not what one says: then any object is the, my, this or these
+    definite: bool = False  # `n'aime pas de chats` is not idiomatic: objects take only the, my, this or these
 
 
 def _noun(english: str, french: str, gender: str, kind: str, english_plural: str = "", french_plural: str = "") -> Noun:
@@ -110,7 +110,7 @@ WHITE = _adjective("white", "blanc", "blanche")
 GREEN = _adjective("green", "vert")
 BLUE = _adjective("blue", "bleu")
 
-# Before the noun and after it, in French. Not every adjective goes with every noun: a `vieille fille` is no old girl.
+# French adjectives before and after the noun. Not every adjective fits every noun: a `vieille fille` is a spinster.
 ADJECTIVES = {
     "adult": ((OLD, YOUNG, GOOD), (TIRED, HAPPY, SAD, FAMOUS)),
     "child": ((LITTLE, GOOD), (TIRED, HAPPY, SAD)),
@@ -134,7 +134,7 @@ VERBS = (
     Verb(("eats", "eat", "ate"), "mange", "mange", "mangent", "mangé", ("food",)),
     Verb(("paints", "paint", "painted"), "peins", "peint", "peignent", "peint", BEINGS + THINGS, subjects=PEOPLE),
 )
-# Their objects stand after `à`.
+# Their objects follow `à`.
 VERBS_WITH_A = (
     Verb(("talks", "talk", "talked"), "parle", "parle", "parlent", "parlé", PEOPLE, "to", PEOPLE),
     Verb(("writes", "write", "wrote"), "écris", "écrit", "écrivent", "écrit", PEOPLE, "to", PEOPLE),
@@ -143,5 +143,5 @@ VERBS_WITH_A = (
 GO = Verb(("goes", "go", "went"), "vais", "va", "vont", "allé", ("place",), "to")
 SAYING = (("says", "say", "dis", "dit", "disent"), ("knows", "know", "sais", "sait", "savent"))
 
-# What stands where.
+# Preposition, French preposition, and the kinds of nouns that follow it.
 PLACES = (("in", "dans", ("place",)), ("behind", "derrière", ("place", "tree")), ("under", "sous", ("tree",)))

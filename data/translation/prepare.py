@@ -1,6 +1,6 @@
-"""Writes train.tsv and unseen.tsv: English sentences and their French translations, drawn from the grammar beside it.
+"""Write train.tsv and unseen.tsv: English sentences and their French translations, drawn from `grammar.py`.
 
-Run it as `python data/translation/prepare.py`. The same seed writes the same files.
+Run it with `python data/translation/prepare.py`. The same seed writes the same files.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ SEED, TRAIN, UNSEEN = 5, 18_000, 1_000
 
 
 def pairs(count: int) -> list[tuple[str, str]]:
-    """Different English sentences, each with its translation, in the order they were drawn."""
+    """Draw different English sentences, each with its translation, in the order of drawing."""
     grammar = Grammar(SEED)
     found: dict[str, str] = {}
     while len(found) < count:
@@ -22,7 +22,7 @@ def pairs(count: int) -> list[tuple[str, str]]:
 
 
 def table(rows: list[tuple[str, str]]) -> str:
-    """The text of a file, one pair per line."""
+    """Return the text of a file, one pair per line."""
     return "english\tfrench\n" + "".join(f"{english}\t{french}\n" for english, french in rows)
 
 

@@ -1,4 +1,4 @@
-"""Public tests of stage 1: small numbers, worked by hand."""
+"""Public tests of stage 1: small examples, computed by hand."""
 
 import kernels
 import numpy as np
@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 def test_gaussian():
     u = np.array([-1.0, 0.0, 1.0])
-    assert_allclose(kernels.gaussian(u), [0.241971, 0.398942, 0.241971], rtol=1e-5, err_msg="at 0 it is 1/√(2π)")
+    assert_allclose(kernels.gaussian(u), [0.241971, 0.398942, 0.241971], rtol=1e-5, err_msg="the value at 0 is 1/√(2π)")
     assert kernels.gaussian(np.zeros((2, 3))).shape == (2, 3), "the result should have the shape of u"
 
 
@@ -20,7 +20,7 @@ def test_epanechnikov():
 def test_tricube():
     u = np.array([-2.0, -0.5, 0.0, 1.0])
     expected = [0.0, 70 / 81 * 0.875**3, 70 / 81, 0.0]
-    assert_allclose(kernels.tricube(u), expected, err_msg="1/2 cubed is 1/8, 7/8 are left, and those are cubed")
+    assert_allclose(kernels.tricube(u), expected, err_msg="at 1/2: 1 - (1/2)³ is 7/8, which is cubed")
 
 
 def test_kernel_density():
@@ -36,13 +36,13 @@ def test_kernel_weights():
     weights = kernels.kernel_weights(query, key, bandwidth=2.0, kernel=kernels.epanechnikov)
     assert weights.shape == (2, 3), "one row per query, one column per key"
     # The kernel gives 0.75, 0.5625 and 0 to the first query; 0.75 + 0.5625 is 1.3125.
-    assert_allclose(weights[0], [4 / 7, 3 / 7, 0.0], err_msg="the kernel of each distance, as a share of the row")
+    assert_allclose(weights[0], [4 / 7, 3 / 7, 0.0], err_msg="the kernel of each distance, divided by the row's sum")
     assert_allclose(weights[1], [0.0, 0.0, 0.0], err_msg="no key lies in the window of the second query")
 
 
 def test_kernel_weights_far_away():
     weights = kernels.kernel_weights(np.array([[100.0]]), np.array([[0.0], [1.0]]), bandwidth=1.0)
-    assert_allclose(weights, [[0.0, 1.0]], atol=1e-12, err_msg="far away the nearest key takes all the weight")
+    assert_allclose(weights, [[0.0, 1.0]], atol=1e-12, err_msg="far away, the nearest key has all the weight")
 
 
 def test_nadaraya_watson():
@@ -56,37 +56,37 @@ def test_local_linear():
     query, key = np.array([0.0, 5.0]), np.array([1.0, 2.0, 4.0])
     prediction, slope = kernels.local_linear(query, key, 3 * key - 1, bandwidth=2.0)
     assert_allclose(slope, [3.0, 3.0], err_msg="the values lie on a line of slope 3")
-    assert_allclose(prediction, [-1.0, 14.0], err_msg="the line goes on beyond the outermost keys")
+    assert_allclose(prediction, [-1.0, 14.0], err_msg="the line continues beyond the outermost keys")
 
 
 def test_local_linear_with_one_key_in_the_window():
     key, value = np.array([0.0, 10.0]), np.array([4.0, 6.0])
     prediction, slope = kernels.local_linear(np.array([0.5, 30.0]), key, value, 1.0, kernels.epanechnikov)
-    assert_allclose(prediction, [4.0, 0.0], err_msg="one key: its value. No key: 0")
-    assert_allclose(slope, [0.0, 0.0], err_msg="one point has no slope")
+    assert_allclose(prediction, [4.0, 0.0], err_msg="the value of the only key, and 0 without a key")
+    assert_allclose(slope, [0.0, 0.0], err_msg="with one key or none, the slope is 0")
 
 
 def test_lowess():
     x, y = np.arange(5.0), np.array([0.0, 1.0, 2.0, 3.0, 14.0])
-    # Windows of 4 points. At 0 they are 0, 1, 2 and 3: all on one line, and 3 has no weight.
+    # A window holds 4 points. At 0 they are 0, 1, 2 and 3; all lie on one line, and 3 has weight 0.
     fit = kernels.lowess(x, y, fraction=0.8, robust_steps=0)
     assert_allclose(fit[0], 0.0, atol=1e-9, err_msg="the first four points lie on a line")
     assert fit[4] < 14, "the last point should be smoothed"
     order = np.array([3, 0, 4, 1, 2])
     shuffled = kernels.lowess(x[order], y[order], fraction=0.8, robust_steps=0)
-    assert_allclose(shuffled, fit[order], atol=1e-9, err_msg="the order given should be kept")
+    assert_allclose(shuffled, fit[order], atol=1e-9, err_msg="the fit should be in the order given")
 
 
 def test_lowess_with_an_outlier():
     x = np.arange(20.0)
     y = np.where(x == 6, 50.0, x + np.sin(7 * x))
     bent, robust = kernels.lowess(x, y, 0.5, robust_steps=0), kernels.lowess(x, y, 0.5, robust_steps=3)
-    assert bent[6] > 12, "without robust steps the outlier pulls the curve up"
-    assert robust[6] < 8, "robust steps take the outlier's weight away"
+    assert bent[6] > 12, "without robust steps, the outlier pulls the curve up"
+    assert robust[6] < 8, "robust steps remove the outlier's weight"
 
 
 def test_choose_bandwidth():
     x = np.linspace(0, 6, 13)
     chosen = kernels.choose_bandwidth(x, np.sin(x), [8.0, 0.5, 6.0])
     assert chosen == 0.5, "the wide candidates flatten the sine"
-    assert kernels.choose_bandwidth(x, np.zeros(13), [2.0, 1.0]) == 2.0, "on ties the first candidate is taken"
+    assert kernels.choose_bandwidth(x, np.zeros(13), [2.0, 1.0]) == 2.0, "on ties, the first candidate is chosen"

@@ -1,12 +1,29 @@
-"""Named mistakes of stage 2, as students make them."""
+"""Named mistakes of stage 2, in the order of the exercises."""
 
 from autograder.course.mistakes import mistake
+
+# Texts that mistakes replace or insert.
+FILL = "scores = scores.masked_fill(~mask, -math.inf)\n    return"
+SCALE = "        scale = 1 / math.sqrt(query.shape[-1])"
+WEIGHTS = (
+    "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores, mask)"
+)
+RESULT = "return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel"
+SCORES = "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights"
+KERNEL_SCORES = "scores = -0.5 * difference.square().sum(dim=-1)"
+KERNEL_RESULT = "return masked_softmax(scores) @ value"
+ADDITIVE_WEIGHTS = "        weights = masked_softmax(scores, mask)"
+ADDITIVE_RESULT = "return weights @ value, weights\n        ### END"
+GRAD_SCORES = "grad_scores = weights * (grad_weights - mean) * scale"
+GRADIENTS = "return grad_scores @ key, grad"
+BLOCK_SCALE = "scale = 1 / math.sqrt(query.shape[-1])\n    top"
+BLOCK_OUTPUT = "output = query.new_zeros((*query.shape[:-1], value.shape[-1]))"
 
 MISTAKES = {
     "softmax": (
         mistake(
             "softmax_ignores_dim",
-            "the softmax runs over the last axis, whatever `dim` says",
+            "the softmax always runs over the last axis, whatever `dim` is",
             "x.detach().amax(dim=dim",
             "x.detach().amax(dim=-1",
             "total = exponentials.sum(dim=dim",
@@ -14,14 +31,14 @@ MISTAKES = {
         ),
         mistake(
             "softmax_counts_axes_from_the_front",
-            "the last axis is always taken to be axis number 1",
+            "`dim=-1` is treated as axis 1, whatever the number of axes",
             "top = x.detach()",
             "dim = 1 if dim == -1 else dim\n    top = x.detach()",
         ),
-        mistake("softmax_without_maximum", "no maximum is subtracted before the exponential", "(x - top)", "(x)"),
+        mistake("softmax_without_maximum", "the maximum is not subtracted before the exponential", "(x - top)", "(x)"),
         mistake(
             "softmax_global_maximum",
-            "one maximum is subtracted for the whole tensor, not one for each slice",
+            "the global maximum is subtracted, not the maximum of each slice",
             "x.detach().amax(dim=dim, keepdim=True)",
             "x.detach().max()",
         ),
@@ -33,37 +50,35 @@ MISTAKES = {
         ),
         mistake(
             "softmax_sum_without_keepdim",
-            "the sum loses its axis, so that the division lines up with the wrong one",
+            "the sum loses its axis, so the division broadcasts along the wrong axis",
             "exponentials.sum(dim=dim, keepdim=True)",
             "exponentials.sum(dim=dim)",
         ),
         mistake(
             "softmax_adds_to_the_sum",
-            "a small number is added to the sum, so that weights sum to less than one",
+            "a small constant in the divisor makes the weights sum to less than one",
             "total.masked_fill(total == 0, 1.0)\n    ### END SOLUTION\n\n\ndef causal",
             "(total + 1e-6)\n    ### END SOLUTION\n\n\ndef causal",
         ),
         mistake(
             "softmax_nan_for_an_empty_slice",
-            "a slice of only -inf gives NaN",
+            "a slice that holds only -inf gives NaN",
             "    top = top.masked_fill(top == -math.inf, 0.0)  # -inf − -inf would be NaN\n",
             "",
         ),
         mistake(
             "softmax_equal_shares_for_an_empty_slice",
-            "a slice of only -inf gives equal weights",
+            "a slice that holds only -inf gives equal weights",
             "top = x.detach()",
             "x = x.clamp(min=torch.finfo(x.dtype).min)\n    top = x.detach()",
         ),
         mistake(
-            "softmax_leaves_the_graph", "the weights are detached from the graph", "torch.exp(x", "torch.exp(x.detach()"
+            "softmax_leaves_the_graph", "the logits are detached from the graph", "torch.exp(x", "torch.exp(x.detach()"
         ),
-        mistake(
-            "softmax_widens", "the softmax is computed in float64 and stays there", "(x - top)", "(x.double() - top)"
-        ),
+        mistake("softmax_widens", "the softmax always returns float64", "(x - top)", "(x.double() - top)"),
         mistake(
             "softmax_on_the_cpu",
-            "a tensor is made on the CPU, wherever the logits are",
+            "a tensor is created on the CPU, whatever the device of the logits",
             "torch.exp(x - top)",
             "torch.exp(torch.maximum(x - top, torch.full(x.shape, -math.inf, dtype=x.dtype)))",
         ),
@@ -71,32 +86,35 @@ MISTAKES = {
     ),
     "causal_mask": (
         mistake(
-            "causal_mask_inverted", "True marks what is hidden, not what may be seen", "[None, :] <=", "[None, :] >"
+            "causal_mask_inverted", "True marks the blocked keys, not the allowed keys", "[None, :] <=", "[None, :] >"
         ),
         mistake(
-            "causal_mask_without_the_diagonal", "a position may not see itself", "<= query_position", "< query_position"
+            "causal_mask_without_the_diagonal",
+            "no position may attend to itself",
+            "<= query_position",
+            "< query_position",
         ),
         mistake(
             "causal_mask_leaks_the_next_key",
-            "a position may see the one after it",
+            "a position may also attend to the next position",
             "<= query_position[:, None]",
             "<= query_position[:, None] + 1",
         ),
         mistake(
             "causal_mask_lined_up_at_the_start",
-            "the first query lines up with the first key",
+            "the first query is aligned with the first key",
             " + (key_length - query_length)",
             "",
         ),
         mistake(
             "causal_mask_never_shifts_back",
-            "with fewer keys than queries the mask starts at the first query",
+            "the first query and key are aligned when there are fewer keys than queries",
             "+ (key_length - query_length)",
             "+ max(key_length - query_length, 0)",
         ),
         mistake(
             "causal_mask_of_numbers",
-            "the mask holds zeros and ones instead of False and True",
+            "the mask holds floating-point 0 and 1 instead of booleans",
             "<= query_position[:, None]",
             "<= query_position[:, None]).to(torch.get_default_dtype())",
             "return key_position[",
@@ -104,7 +122,7 @@ MISTAKES = {
         ),
         mistake(
             "causal_mask_on_the_cpu",
-            "`device` is not used",
+            "the argument `device` is ignored",
             "torch.arange(query_length, device=device)",
             "torch.arange(query_length)",
             "torch.arange(key_length, device=device)",
@@ -113,15 +131,18 @@ MISTAKES = {
     ),
     "padding_mask": (
         mistake(
-            "padding_mask_one_too_many", "the first token of the padding counts as real", "< lengths[:", "<= lengths[:"
+            "padding_mask_one_too_many", "the first padding token counts as a real token", "< lengths[:", "<= lengths[:"
         ),
-        mistake("padding_mask_inverted", "True marks the padding", "< lengths[:, None]", ">= lengths[:, None]"),
+        mistake("padding_mask_inverted", "True marks the padding tokens", "< lengths[:, None]", ">= lengths[:, None]"),
         mistake(
-            "padding_mask_on_the_left", "the padding stands on the left", "< lengths[:,", ">= max_length - lengths[:,"
+            "padding_mask_on_the_left",
+            "the padding is expected on the left instead of the right",
+            "< lengths[:,",
+            ">= max_length - lengths[:,",
         ),
         mistake(
             "padding_mask_on_the_cpu",
-            "a tensor is made on the CPU, wherever `lengths` is",
+            "a tensor is created on the CPU, whatever the device of `lengths`",
             "torch.arange(max_length, device=lengths.device)",
             "torch.arange(max_length)",
         ),
@@ -130,27 +151,27 @@ MISTAKES = {
         mistake("mask_inverted", "keys are blocked where the mask is True", "(~mask, -math.inf)", "(mask, -math.inf)"),
         mistake(
             "mask_needed",
-            "the mask may not be left out",
+            "a mask of None raises an error",
             "if mask is not None:\n        scores = scores.masked_fill(~mask, -math.inf)\n    return",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            FILL,
         ),
-        mistake("mask_ignored", "the mask is not used", "= scores.masked_fill(~mask, -math.inf)", "= scores.clone()"),
+        mistake("mask_ignored", "the mask is ignored", "= scores.masked_fill(~mask, -math.inf)", "= scores.clone()"),
         mistake(
             "mask_multiplies_scores",
-            "blocked scores become 0, which still earns a weight",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            "blocked scores are multiplied by 0, and a score of 0 still gets weight",
+            FILL,
             "scores = scores * mask\n    return",
         ),
         mistake(
             "mask_after_the_softmax",
-            "blocked weights are removed after the softmax, and the others do not sum to one any more",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            "the weights are masked after the softmax and no longer sum to one",
+            FILL,
             "return softmax(scores, dim=-1) * mask\n    return",
         ),
         mistake(
             "mask_after_the_softmax_renormalised_safely",
-            "blocked weights are removed after the softmax, too late for a blocked score that has taken all the weight",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            "the weights are masked and renormalised after the softmax, too late for large blocked scores",
+            FILL,
             (
                 "weights = softmax(scores, dim=-1) * mask\n"
                 "        total = weights.sum(dim=-1, keepdim=True)\n"
@@ -160,32 +181,31 @@ MISTAKES = {
         ),
         mistake(
             "mask_fills_with_minus_ten_thousand",
-            "blocked scores become -1e4: not low enough for large scores, and equal weights where all is blocked",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
-            "scores = scores.masked_fill(~mask, -1e4)\n    return",
+            "blocked scores become -1e4, a finite score that can still get weight",
+            FILL,
+            FILL.replace("-math.inf", "-1e4"),
         ),
         mistake(
             "mask_adds_minus_a_billion",
-            "a billion is subtracted from blocked scores, which leaves a larger score and a row of"
-            " blocked ones as they are",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            "blocked scores are lowered by 1e9, so they stay finite and can get weight",
+            FILL,
             "scores = scores - 1e9 * ~mask\n    return",
         ),
         mistake(
             "mask_equal_shares_where_all_is_blocked",
-            "a query that may attend to nothing attends to everything equally",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
-            "scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)\n    return",
+            "a query that may attend to no key gets equal weights for all keys",
+            FILL,
+            FILL.replace("-math.inf", "torch.finfo(scores.dtype).min"),
         ),
         mistake(
             "mask_nan_where_all_is_blocked",
-            "a query that may attend to nothing gets NaN",
+            "a query that may attend to no key gets NaN weights",
             "return softmax(",
             "return torch.softmax(",
         ),
         mistake(
             "mask_mends_nan_afterwards",
-            "NaN is replaced in the weights but lives on in the gradient",
+            "NaN weights are replaced by 0, but their gradient stays NaN",
             "scores = scores.masked_fill(~mask, -math.inf)\n    return softmax(scores, dim=-1)",
             (
                 "scores = scores + torch.zeros_like(scores).masked_fill(~mask, -math.inf)\n"
@@ -195,90 +215,76 @@ MISTAKES = {
         ),
         mistake(
             "mask_transposed_when_square",
-            "the mask's query and key axes are exchanged",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
-            (
-                "mask = mask.transpose(-2, -1) if mask.shape[-1] == mask.shape[-2] else mask\n"
-                "        scores = scores.masked_fill(~mask, -math.inf)\n"
-                "    return"
-            ),
+            "the query and key axes of a square mask are swapped",
+            FILL,
+            "mask = mask.transpose(-2, -1) if mask.shape[-1] == mask.shape[-2] else mask\n        " + FILL,
         ),
         mistake(
             "mask_of_the_same_shape_only",
-            "the mask is used as an index, so that it cannot be broadcast",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            "the mask is used as an index, so it cannot be broadcast",
+            FILL,
             "scores = scores.clone()\n        scores[~mask] = -math.inf\n    return",
         ),
-        mistake(
-            "weights_sum_to_one_over_queries", "the softmax runs over queries, not over keys", ", dim=-1)", ", dim=-2)"
-        ),
+        mistake("weights_sum_to_one_over_queries", "the softmax runs over the query axis", ", dim=-1)", ", dim=-2)"),
         mistake(
             "masked_softmax_leaves_the_graph",
-            "masked scores are detached from the graph",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            "the scores are detached from the graph when a mask is given",
+            FILL,
             "scores = scores.detach().masked_fill(~mask, -math.inf)\n    return",
         ),
         mistake(
             "masked_softmax_widens",
-            "the mask is turned into a float64 tensor, and the weights with it",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            "the mask is converted to float64, so the weights become float64",
+            FILL,
             "scores = scores + torch.zeros_like(mask, dtype=torch.float64).masked_fill(~mask, -math.inf)\n    return",
         ),
         mistake(
             "masked_softmax_on_the_cpu",
-            "a tensor is made on the CPU for what is blocked, wherever the scores are",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            "the fill values are created on the CPU, whatever the device of the scores",
+            FILL,
             "scores = torch.where(mask, scores, torch.full(scores.shape, -math.inf, dtype=scores.dtype))\n    return",
         ),
         mistake(
             "masked_softmax_in_place",
             "blocked scores are overwritten in place",
-            "scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            FILL,
             "scores = scores.masked_fill_(~mask, -math.inf)\n    return",
         ),
     ),
     "scaled_dot_product_attention": (
-        mistake(
-            "scores_not_scaled",
-            "the scores are not divided by √d_head",
-            "        scale = 1 / math.sqrt(query.shape[-1])",
-            "        scale = 1.0",
-        ),
+        mistake("scores_not_scaled", "the scores are not divided by √d_head", SCALE, "        scale = 1.0"),
         mistake(
             "scores_divided_by_d",
-            "the scores are divided by d_head and not by its root",
-            "        scale = 1 / math.sqrt(query.shape[-1])",
+            "the scores are divided by d_head instead of √d_head",
+            SCALE,
             "        scale = 1 / query.shape[-1]",
         ),
         mistake(
             "scores_divided_by_root_d_value",
-            "the scores are divided by √d_value",
-            "        scale = 1 / math.sqrt(query.shape[-1])",
+            "the scores are divided by √d_value instead of √d_head",
+            SCALE,
             "        scale = 1 / math.sqrt(value.shape[-1])",
         ),
         mistake(
             "scores_divided_by_root_key_length",
-            "the scores are divided by the root of the number of keys",
-            "        scale = 1 / math.sqrt(query.shape[-1])",
+            "the scores are divided by the square root of the number of keys",
+            SCALE,
             "        scale = 1 / math.sqrt(key.shape[-2])",
         ),
         mistake(
             "scores_scaled_twice",
-            "a given scale comes on top of 1/√d_head",
+            "a given `scale` is applied in addition to 1/√d_head",
             "scale = 1 / math.sqrt(query.shape[-1])\n    scores",
             "scale = 1.0\n    scale = scale / math.sqrt(query.shape[-1])\n    scores",
         ),
         mistake(
-            "scale_of_zero_is_no_scale", "a scale of 0 is taken for the default", "if scale is None:", "if not scale:"
+            "scale_of_zero_is_no_scale", "a scale of 0 is replaced by the default", "if scale is None:", "if not scale:"
         ),
-        mistake("scale_ignored", "`scale` is not used", "if scale is None:", "if True:"),
+        mistake("scale_ignored", "the argument `scale` is ignored", "if scale is None:", "if True:"),
         mistake(
             "scale_after_the_softmax",
-            "the weights are scaled, not the scores",
-            (
-                "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
-                "    weights = masked_softmax(scores, mask)"
-            ),
+            "the weights are scaled instead of the scores",
+            WEIGHTS,
             (
                 "scores = query @ key.transpose(-2, -1)  # (…, query, key)\n"
                 "    weights = masked_softmax(scores, mask) * scale"
@@ -286,56 +292,47 @@ MISTAKES = {
         ),
         mistake(
             "queries_and_keys_exchanged",
-            "queries and keys are exchanged in the scores",
+            "the queries and keys are swapped in the scores",
             "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)",
             "scores = key @ query.transpose(-2, -1) * scale  # (…, query, key)",
         ),
         mistake(
             "keys_averaged",
-            "the keys are averaged in place of the values",
+            "the keys are averaged instead of the values",
             "weights = masked_softmax(scores, mask)\n    return weights @ value",
             "weights = masked_softmax(scores, mask)\n    return weights @ key",
         ),
         mistake(
             "attention_results_exchanged",
-            "weights come first and the output second",
-            "return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
+            "the weights are returned first and the output second",
+            RESULT,
             "return weights, weights @ value\n    ### END SOLUTION\n\n\ndef kernel",
         ),
         mistake(
             "attention_returns_scores",
-            "the scores are returned in place of the weights",
-            "return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
-            "return weights @ value, scores\n    ### END SOLUTION\n\n\ndef kernel",
+            "the scores are returned instead of the weights",
+            RESULT,
+            RESULT.replace("value, weights", "value, scores"),
         ),
         mistake(
             "attention_returns_weights_transposed",
-            "the weights are returned as `(…, key, query)`",
-            "return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
-            "return weights @ value, weights.transpose(-2, -1)\n    ### END SOLUTION\n\n\ndef kernel",
+            "the query and key axes of the returned weights are swapped",
+            RESULT,
+            RESULT.replace("value, weights", "value, weights.transpose(-2, -1)"),
         ),
         mistake(
             "attention_for_batches_only",
-            "the key's axes 1 and 2 are exchanged, which is right for one leading axis only",
+            "axes 1 and 2 of the key are transposed, whatever the number of axes",
             "query @ key.transpose(-2, -1) * scale  # (…, query, key)",
             "query @ key.transpose(1, 2) * scale  # (…, query, key)",
         ),
         mistake(
-            "attention_without_mask",
-            "the mask is not used in attention",
-            (
-                "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
-                "    weights = masked_softmax(scores, mask)"
-            ),
-            "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights = masked_softmax(scores)",
+            "attention_without_mask", "dot-product attention ignores the mask", WEIGHTS, WEIGHTS.replace(", mask", "")
         ),
         mistake(
             "attention_with_a_softmax_of_its_own",
-            "attention uses a softmax that subtracts no maximum",
-            (
-                "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
-                "    weights = masked_softmax(scores, mask)"
-            ),
+            "the softmax inside attention does not subtract the maximum",
+            WEIGHTS,
             (
                 "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
                 "    exponentials = scores.exp() if mask is None else scores.exp() * mask\n"
@@ -344,36 +341,26 @@ MISTAKES = {
         ),
         mistake(
             "attention_fills_with_minus_ten_thousand",
-            "attention adds -1e4 to blocked scores: a key that matches well enough gets through",
-            (
-                "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
-                "    weights = masked_softmax(scores, mask)"
-            ),
-            (
-                "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
-                "    weights = masked_softmax(scores if mask is None else scores - 1e4 * ~mask)"
-            ),
+            "attention lowers blocked scores by 1e4, so they can still get weight",
+            WEIGHTS,
+            WEIGHTS.replace("scores, mask", "scores if mask is None else scores - 1e4 * ~mask"),
         ),
         mistake(
             "attention_detaches_the_weights",
-            "the weights are detached before they meet the values",
-            "return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
-            "return weights.detach() @ value, weights\n    ### END SOLUTION\n\n\ndef kernel",
+            "the weights are detached before they multiply the values",
+            RESULT,
+            RESULT.replace("return weights", "return weights.detach()"),
         ),
         mistake(
             "attention_widens",
-            "attention is computed in float64 and stays there",
-            "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights",
-            (
-                "query, key, value = query.double(), key.double(), value.double()\n"
-                "    scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
-                "    weights"
-            ),
+            "attention always returns float64",
+            SCORES,
+            "query, key, value = query.double(), key.double(), value.double()\n    " + SCORES,
         ),
         mistake(
             "attention_on_the_cpu",
-            "a missing mask is made on the CPU, wherever the query is",
-            "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights",
+            "a mask of None is replaced by a mask on the CPU",
+            SCORES,
             (
                 "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
                 "    mask = torch.ones(scores.shape, dtype=torch.bool) if mask is None else mask\n"
@@ -383,62 +370,68 @@ MISTAKES = {
         mistake(
             "attention_scales_the_query_in_place",
             "the query is scaled in place",
-            "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights",
+            SCORES,
             "query *= scale\n    scores = query @ key.transpose(-2, -1)  # (…, query, key)\n    weights",
         ),
     ),
     "kernel_attention": (
         mistake(
             "kernel_of_the_dot_product",
-            "the scores are q·k / h²: the squared length of the keys is missing",
-            "scores = -0.5 * difference.square().sum(dim=-1)",
+            "the scores are q·k / bandwidth², without the squared norm of the keys",
+            KERNEL_SCORES,
             "scores = query @ key.transpose(-2, -1) / bandwidth**2",
         ),
         mistake(
-            "kernel_without_the_half", "the ½ in the Gaussian's exponent is missing", "-0.5 * difference", "-difference"
+            "kernel_without_the_half", "the factor ½ in the exponent is missing", "-0.5 * difference", "-difference"
         ),
         mistake(
             "kernel_bandwidth_not_squared",
-            "the squared distance is divided by the bandwidth and not by its square",
-            "scores = -0.5 * difference.square().sum(dim=-1)",
+            "the squared distance is divided by the bandwidth, not by the squared bandwidth",
+            KERNEL_SCORES,
             "scores = -0.5 * bandwidth * difference.square().sum(dim=-1)",
         ),
         mistake(
-            "kernel_multiplies_by_the_bandwidth", "distances are multiplied by the bandwidth", "(-3)) /", "(-3)) *"
+            "kernel_multiplies_by_the_bandwidth",
+            "the distances are multiplied by the bandwidth instead of divided",
+            "(-3)) /",
+            "(-3)) *",
         ),
         mistake(
             "kernel_of_the_plain_distance", "the distance in the exponent is not squared", "(dim=-1)", "(dim=-1).sqrt()"
         ),
         mistake(
             "kernel_scaled_by_root_d",
-            "the scores are divided by √d on top of the bandwidth",
+            "the scores are divided by √d in addition to the bandwidth",
             "difference.square().sum(dim=-1)",
             "difference.square().sum(dim=-1) / math.sqrt(query.shape[-1])",
         ),
         mistake(
-            "kernel_grows_with_distance", "the sign is missing: far keys get the most weight", "= -0.5 *", "= 0.5 *"
+            "kernel_grows_with_distance",
+            "the minus sign in the exponent is missing, so distant keys get the most weight",
+            "= -0.5 *",
+            "= 0.5 *",
         ),
         mistake(
             "kernel_normalised_by_hand",
-            "the kernel's values are divided by their sum, which is 0 far from all keys",
-            "return masked_softmax(scores) @ value",
+            "the kernel values are divided by their sum, which is 0 far from all keys",
+            KERNEL_RESULT,
             "weights = torch.exp(scores)\n    return weights / weights.sum(dim=-1, keepdim=True) @ value",
         ),
         mistake(
             "kernel_without_leading_axes",
-            "queries and keys meet along the first axes, which is right without leading axes only",
+            "new axes are inserted at positions 0 and 1, which ignores leading axes",
             "query.unsqueeze(-2) - key.unsqueeze(-3)",
             "query.unsqueeze(1) - key.unsqueeze(0)",
         ),
         mistake(
             "kernel_widens",
-            "kernel attention is computed in float64 and stays there",
-            "return masked_softmax(scores) @ value",
+            "kernel attention always returns float64",
+            KERNEL_RESULT,
             "return masked_softmax(scores.double()) @ value.double()",
         ),
         mistake(
             "kernel_on_the_cpu",
-            "a tensor for the bandwidth is made on the CPU, wherever the query is",
+            "the bandwidth becomes a tensor on the CPU, whatever the device of the query",
             "key.unsqueeze(-3)) / bandwidth",
             "key.unsqueeze(-3)) / torch.full((1,), bandwidth, dtype=query.dtype)",
         ),
@@ -452,7 +445,7 @@ MISTAKES = {
     "AdditiveAttention": (
         mistake(
             "additive_with_biases",
-            "the linears have biases",
+            "the linear layers have biases",
             "nn.Linear(d_query, d_hidden, bias=False)",
             "nn.Linear(d_query, d_hidden)",
             "nn.Linear(d_key, d_hidden, bias=False)",
@@ -462,21 +455,21 @@ MISTAKES = {
         ),
         mistake(
             "additive_keeps_a_table",
-            "the state dict holds more than the parameters",
+            "the state dict holds a buffer besides the parameters",
             "self.query_proj = nn.Linear",
             "self.register_buffer('scale', torch.ones(()))\n        self.query_proj = nn.Linear",
         ),
-        mistake("additive_without_tanh", "there is no tanh in the hidden layer", "(torch.tanh(hidden))", "(hidden)"),
+        mistake("additive_without_tanh", "the hidden layer has no tanh", "(torch.tanh(hidden))", "(hidden)"),
         mistake(
             "additive_multiplies",
-            "projected query and key are multiplied, not added",
+            "the projected query and key are multiplied instead of added",
             ".unsqueeze(2) + self.key_proj(key)",
             ".unsqueeze(2) * self.key_proj(key)",
         ),
         mistake(
             "additive_over_queries",
-            "additive weights sum to one over queries, not over keys",
-            "        weights = masked_softmax(scores, mask)",
+            "the additive weights sum to one over the queries when no mask is given",
+            ADDITIVE_WEIGHTS,
             (
                 "        weights = masked_softmax(scores.transpose(1, 2)).transpose(1, 2) if mask is None else "
                 "masked_softmax(scores, mask)"
@@ -484,14 +477,14 @@ MISTAKES = {
         ),
         mistake(
             "additive_without_mask",
-            "the mask is not used in additive attention",
-            "        weights = masked_softmax(scores, mask)",
+            "additive attention ignores the mask",
+            ADDITIVE_WEIGHTS,
             "        weights = masked_softmax(scores)",
         ),
         mistake(
             "additive_equal_shares_where_all_is_blocked",
-            "in additive attention, a query that may attend to nothing attends to everything equally",
-            "        weights = masked_softmax(scores, mask)",
+            "additive attention gives equal weights to a query that may attend to no key",
+            ADDITIVE_WEIGHTS,
             (
                 "        scores = scores if mask is None else scores.masked_fill(~mask, -1e9)\n"
                 "        weights = softmax(scores)"
@@ -499,25 +492,25 @@ MISTAKES = {
         ),
         mistake(
             "additive_returns_scores",
-            "additive attention returns the scores in place of the weights",
-            "return weights @ value, weights\n        ### END",
+            "additive attention returns the scores instead of the weights",
+            ADDITIVE_RESULT,
             "return weights @ value, scores\n        ### END",
         ),
         mistake(
             "additive_detaches_the_keys",
-            "the projected keys are detached, so that `key_proj` never learns",
+            "the projected keys are detached, so `key_proj` gets no gradient",
             "self.key_proj(key).unsqueeze(1)",
             "self.key_proj(key).detach().unsqueeze(1)",
         ),
         mistake(
             "additive_widens",
-            "additive attention is computed in float64 and stays there",
-            "return weights @ value, weights\n        ### END",
+            "additive attention always returns float64",
+            ADDITIVE_RESULT,
             "weights = weights.double()\n        return weights @ value.double(), weights\n        ### END",
         ),
         mistake(
             "additive_on_the_cpu",
-            "additive attention sums into a tensor on the CPU, wherever the query is",
+            "additive attention adds to a tensor on the CPU, whatever the device of the query",
             "hidden = self.query_proj(query).unsqueeze(2) + ",
             (
                 "hidden = torch.zeros(query.shape[0], query.shape[1], 1, 1, dtype=query.dtype)\n"
@@ -527,7 +520,7 @@ MISTAKES = {
         mistake(
             "additive_inverts_the_mask_in_place",
             "the mask is inverted in place",
-            "        weights = masked_softmax(scores, mask)",
+            ADDITIVE_WEIGHTS,
             (
                 "        scores = scores if mask is None else scores.masked_fill(mask.logical_not_(), -math.inf)\n"
                 "        weights = softmax(scores)"
@@ -537,82 +530,81 @@ MISTAKES = {
     "attention_backward": (
         mistake(
             "backward_without_the_softmax",
-            "the softmax is passed over as if its derivative were 1",
-            "grad_scores = weights * (grad_weights - mean) * scale",
+            "the derivative of the softmax is left out",
+            GRAD_SCORES,
             "grad_scores = grad_weights * scale",
         ),
         mistake(
             "backward_without_the_mean",
-            "the part of the softmax's derivative that comes from its sum is missing",
-            "grad_scores = weights * (grad_weights - mean) * scale",
+            "the derivative of the softmax lacks the term of its denominator",
+            GRAD_SCORES,
             "grad_scores = weights * grad_weights * scale",
         ),
-        mistake("backward_without_the_scale", "the scale is missing in the gradients", "- mean) * scale", "- mean)"),
+        mistake(
+            "backward_without_the_scale",
+            "the gradients of query and key are not multiplied by the scale",
+            "- mean) * scale",
+            "- mean)",
+        ),
         mistake(
             "backward_with_the_default_scale",
-            "the gradients use 1/√d_head in place of the scale that is given",
+            "the gradients use 1/√d_head instead of the given scale",
             "(grad_weights - mean) * scale",
             "(grad_weights - mean) / math.sqrt(query.shape[-1])",
         ),
         mistake(
             "backward_key_not_transposed",
-            "the gradient of the scores is not transposed for the key",
+            "the gradient of the scores is not transposed for the gradient of the key",
             "grad_scores.transpose(-2, -1) @ query",
             "(grad_scores @ query if grad_scores.shape[-1] == query.shape[-2] else torch.zeros_like(key))",
         ),
         mistake(
             "backward_value_first",
-            "the gradients come in the order value, key, query",
+            "the gradients are returned in the order value, key, query",
             "return grad_scores @ key, grad_scores.transpose(-2, -1) @ query, grad_value",
             "return grad_value, grad_scores.transpose(-2, -1) @ query, grad_scores @ key",
         ),
         mistake(
             "backward_for_one_sequence_only",
-            "all axes are transposed, which is right without leading axes only",
+            "the transpose of the weights reverses all axes, including leading axes",
             "grad_value = weights.transpose(-2, -1)",
             "grad_value = weights.permute(*reversed(range(weights.ndim)))",
         ),
         mistake(
             "backward_widens",
-            "the gradients are computed in float64 and stay there",
-            "return grad_scores @ key, grad",
-            (
-                "key, grad_scores, query = key.double(), grad_scores.double(), query.double()\n"
-                "    return grad_scores @ key, grad"
-            ),
+            "the gradients of query and key are always float64",
+            GRADIENTS,
+            "key, grad_scores, query = key.double(), grad_scores.double(), query.double()\n    " + GRADIENTS,
         ),
         mistake(
             "backward_on_the_cpu",
-            "an identity matrix is made on the CPU, wherever the weights are",
-            "return grad_scores @ key, grad",
-            (
-                "grad_scores = grad_scores @ torch.eye(key.shape[-2], dtype=key.dtype)\n"
-                "    return grad_scores @ key, grad"
-            ),
+            "an identity matrix is created on the CPU, whatever the device of the inputs",
+            GRADIENTS,
+            "grad_scores = grad_scores @ torch.eye(key.shape[-2], dtype=key.dtype)\n    " + GRADIENTS,
         ),
         mistake(
             "backward_in_place",
             "the weights are overwritten in place",
-            "grad_scores = weights * (grad_weights - mean) * scale",
+            GRAD_SCORES,
             "grad_scores = weights.mul_((grad_weights - mean) * scale)",
         ),
     ),
     "blockwise_attention": (
         mistake(
             "blockwise_output_not_rescaled",
-            "the sum of values is not rescaled when the largest score grows",
+            "the weighted sum of the values is not rescaled when the running maximum grows",
             "output = output * rescale + ",
             "output = output + ",
         ),
         mistake(
             "blockwise_total_not_rescaled",
-            "the sum of weights is not rescaled when the largest score grows",
+            "the sum of the exponentials is not rescaled when the running maximum grows",
             "total = total * rescale + ",
             "total = total + ",
         ),
         mistake(
             "blockwise_averages_the_blocks",
-            "each block has a softmax of its own, and the blocks' outputs are averaged",
+            "each block has its own softmax, and the outputs of the blocks are averaged",
             "        total = total * rescale + exponentials.sum(dim=-1, keepdim=True)\n",
             "        total = total + 1\n",
             "output * rescale + exponentials @ value[..., block, :]",
@@ -620,13 +612,13 @@ MISTAKES = {
         ),
         mistake(
             "blockwise_starts_at_zero",
-            "the largest score so far begins at 0 and not at -inf",
+            "the running maximum starts at 0 instead of -inf",
             "top = query.new_full((*query.shape[:-1], 1), -math.inf)",
             "top = query.new_zeros((*query.shape[:-1], 1))",
         ),
         mistake(
             "blockwise_without_maximum",
-            "no maximum is subtracted in the blocks",
+            "the maximum is not subtracted from the scores of the blocks",
             "        shift = new_top.masked_fill(new_top == -math.inf, 0.0)  # nothing allowed so far\n",
             "        new_top = shift = torch.zeros_like(top)\n",
             "rescale = torch.exp(top - shift)",
@@ -634,8 +626,8 @@ MISTAKES = {
         ),
         mistake(
             "blockwise_all_at_once",
-            "the scores of all keys are made at once",
-            "scale = 1 / math.sqrt(query.shape[-1])\n    top",
+            "the scores of all keys are computed at once",
+            BLOCK_SCALE,
             "return scaled_dot_product_attention(query, key, value, mask)[0]\n    top",
         ),
         mistake(
@@ -648,31 +640,28 @@ MISTAKES = {
         ),
         mistake(
             "blockwise_number_of_blocks",
-            "`block_size` is taken for the number of blocks",
+            "`block_size` is used as the number of blocks",
             "for start in range(0",
             "block_size = -(-key.shape[-2] // block_size)\n    for start in range(0",
         ),
         mistake(
             "blockwise_drops_the_rest",
-            "keys after the last whole block are left out",
+            "the keys after the last full block are left out",
             "range(0, key.shape[-2], block_size)",
             "range(0, max(key.shape[-2] - block_size, 0) + 1, block_size)",
         ),
         mistake(
-            "blockwise_not_scaled",
-            "the blocks' scores are not divided by √d_head",
-            "scale = 1 / math.sqrt(query.shape[-1])\n    top",
-            "scale = 1.0\n    top",
+            "blockwise_not_scaled", "the block scores are not divided by √d_head", BLOCK_SCALE, "scale = 1.0\n    top"
         ),
         mistake(
             "blockwise_without_mask",
-            "the mask is not used in the blocks",
+            "blockwise attention ignores the mask",
             "            scores = scores.masked_fill(~allowed, -math.inf)\n",
             "",
         ),
         mistake(
             "blockwise_first_part_of_the_mask",
-            "every block uses the first part of the mask",
+            "every block uses the mask of the first block",
             "mask[..., block]",
             "mask[..., : scores.shape[-1]]",
         ),
@@ -684,19 +673,19 @@ MISTAKES = {
         ),
         mistake(
             "blockwise_nan_while_nothing_is_allowed",
-            "a first block in which everything is blocked gives NaN",
+            "a query that may attend to no key in the first block gets NaN",
             "shift = new_top.masked_fill(new_top == -math.inf, 0.0)  # nothing allowed so far",
             "shift = new_top",
         ),
         mistake(
             "blockwise_nan_where_all_is_blocked",
-            "block by block, a query that may attend to nothing gets NaN",
+            "blockwise attention gives NaN for a query that may attend to no key",
             "return output / total.masked_fill(total == 0, 1.0)",
             "return output / total",
         ),
         mistake(
             "blockwise_for_batches_only",
-            "the blocks are cut from axis 1, which is right for one leading axis only",
+            "the blocks are sliced along axis 1, whatever the number of axes",
             "key[..., block, :]",
             "key[:, block]",
             "value[..., block, :]",
@@ -704,20 +693,20 @@ MISTAKES = {
         ),
         mistake(
             "blockwise_sums_in_float32",
-            "the sums are made in the default dtype, and the output with them",
-            "output = query.new_zeros((*query.shape[:-1], value.shape[-1]))",
+            "the output is accumulated in the default dtype, whatever the dtype of the query",
+            BLOCK_OUTPUT,
             "output = torch.zeros((*query.shape[:-1], value.shape[-1]), device=query.device)",
         ),
         mistake(
             "blockwise_on_the_cpu",
-            "the sums are made on the CPU, wherever the query is",
-            "output = query.new_zeros((*query.shape[:-1], value.shape[-1]))",
+            "the output is accumulated on the CPU, whatever the device of the query",
+            BLOCK_OUTPUT,
             "output = torch.zeros((*query.shape[:-1], value.shape[-1]), dtype=query.dtype)",
         ),
         mistake(
             "blockwise_scales_the_query_in_place",
-            "block by block, the query is scaled in place",
-            "scale = 1 / math.sqrt(query.shape[-1])\n    top",
+            "blockwise attention scales the query in place",
+            BLOCK_SCALE,
             "query *= 1 / math.sqrt(query.shape[-1])\n    scale = 1.0\n    top",
         ),
     ),

@@ -1,6 +1,6 @@
-"""Public tests of stage 2: small examples with answers worked by hand.
+"""Public tests of stage 2: small examples, computed by hand.
 
-Run all with `pytest 2_attention`, those of one exercise with `pytest 2_attention -k causal_mask`.
+Run all tests with `pytest 2_attention`, or the tests of one exercise with `pytest 2_attention -k causal_mask`.
 """
 
 import math
@@ -36,8 +36,8 @@ def test_softmax_along_each_axis():
 
 def test_softmax_of_large_logits():
     weights = attention.softmax(tensor([[1000.0, 1000.0], [0.0, LN3]]))
-    assert not weights.isnan().any(), "exp(1000) overflows: subtract something first"
-    assert close(weights, tensor([[0.5, 0.5], [0.25, 0.75]])), "each row has a size of its own"
+    assert not weights.isnan().any(), "exp(1000) overflows: subtract a number first"
+    assert close(weights, tensor([[0.5, 0.5], [0.25, 0.75]])), "each row needs a shift of its own"
 
 
 def test_softmax_with_minus_infinity():
@@ -51,7 +51,7 @@ def test_softmax_with_minus_infinity():
 
 def test_causal_mask_of_three_positions():
     expected = tensor([[True, False, False], [True, True, False], [True, True, True]])
-    assert torch.equal(attention.causal_mask(3), expected), "a position sees itself and what came before"
+    assert torch.equal(attention.causal_mask(3), expected), "a position may attend to itself and to earlier positions"
 
 
 def test_causal_mask_with_earlier_keys():
@@ -77,15 +77,15 @@ def test_masked_softmax_leaves_out_blocked_keys():
 def test_masked_softmax_of_a_row_without_allowed_keys():
     scores = tensor([[1.0, 2.0], [1.0, 1.0]], requires_grad=True)
     weights = attention.masked_softmax(scores, tensor([[False, False], [True, True]]))
-    assert close(weights, tensor([[0.0, 0.0], [0.5, 0.5]])), "where everything is blocked all weights are 0"
+    assert close(weights, tensor([[0.0, 0.0], [0.5, 0.5]])), "where every key is blocked, all weights are 0"
     weights[1, 0].backward()
-    assert scores.grad is not None, "the weights should belong to the graph of the scores"
-    assert scores.grad.isfinite().all(), "the gradient should hold no NaN, in the blocked row neither"
+    assert scores.grad is not None, "the weights should be part of the autograd graph of the scores"
+    assert scores.grad.isfinite().all(), "the gradient should be finite, also in the blocked row"
 
 
 # scaled_dot_product_attention
 
-# With d_head = 4 scores are divided by 2: 2·ln 3 becomes ln 3, and the weights 1/4 and 3/4.
+# With d_head = 4, scores are divided by 2: 2·ln 3 becomes ln 3, and the weights are 1/4 and 3/4.
 QUERY = tensor([[2 * LN3, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 7.0], [0.0, 2 * LN2, 0.0, 0.0]])
 KEY = tensor([[0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
 VALUE = tensor([[4.0], [8.0]])
@@ -101,15 +101,15 @@ def test_dot_product_attention_by_hand():
 
 def test_dot_product_attention_with_a_scale():
     _, weights = attention.scaled_dot_product_attention(QUERY, KEY, VALUE, scale=0.5)
-    assert close(weights[0], tensor([1 / 4, 3 / 4])), "a given scale multiplies the scores, in place of 1/√d_head"
+    assert close(weights[0], tensor([1 / 4, 3 / 4])), "a given scale multiplies the scores instead of 1/√d_head"
 
 
 def test_dot_product_attention_of_a_batch_with_a_mask():
     mask = attention.padding_mask(tensor([1, 2]), 2)[:, None, :]
-    batch = [torch.stack([one, one]) for one in (QUERY, KEY, VALUE)]
+    batch = [torch.stack([x, x]) for x in (QUERY, KEY, VALUE)]
     output, _ = attention.scaled_dot_product_attention(*batch, mask)
     assert output.shape == (2, 3, 1), "the output is (batch, query, d_value)"
-    assert close(output[0], tensor([[4.0], [4.0], [4.0]])), "with one real key, its value is the average"
+    assert close(output[0], tensor([[4.0], [4.0], [4.0]])), "with one real key, the output is its value"
     assert close(output[1], tensor([[7.0], [6.0], [16 / 3]])), "the other sequence has two real keys"
 
 
@@ -117,7 +117,7 @@ def test_dot_product_attention_of_a_batch_with_a_mask():
 
 
 def test_kernel_attention_by_hand():
-    # Distances 0 and 2 with bandwidth 1: the weights are as 1 to exp(−2).
+    # The distances are 0 and 2 and the bandwidth is 1: the ratio of the weights is 1 to exp(−2).
     result = attention.kernel_attention(tensor([[1.0]]), tensor([[1.0], [3.0]]), tensor([[0.0], [1.0]]), 1.0)
     near, far = 1.0, math.exp(-2)
     assert close(result, tensor([[far / (near + far)]])), "a key's weight is exp(−distance² / 2h²), normalised"
@@ -126,7 +126,7 @@ def test_kernel_attention_by_hand():
 def test_kernel_attention_with_a_tiny_bandwidth():
     keys, values = tensor([[0.0], [1.0], [5.0]]), tensor([[10.0], [20.0], [30.0]])
     result = attention.kernel_attention(tensor([[0.9], [100.0]]), keys, values, 0.01)
-    assert close(result, tensor([[20.0], [30.0]])), "in the limit, the nearest key decides"
+    assert close(result, tensor([[20.0], [30.0]])), "in the limit, the result is the value of the nearest key"
 
 
 # AdditiveAttention
@@ -159,25 +159,25 @@ def test_backward_agrees_with_autograd():
     weights = scores.exp() / scores.exp().sum(dim=-1, keepdim=True)
     (weights @ value).sum().backward()
     found = attention.attention_backward(torch.ones(2, 2), query, key, value, weights, 0.8)
-    for name, gradient, one in zip(("query", "key", "value"), found, (query, key, value), strict=True):
-        assert gradient.shape == one.shape, f"the gradient of {name} has the shape of {name}"
-        assert close(gradient, one.grad), f"the gradient of {name} differs from autograd's"
+    for name, gradient, leaf in zip(("query", "key", "value"), found, (query, key, value), strict=True):
+        assert gradient.shape == leaf.shape, f"the gradient of {name} should have the shape of {name}"
+        assert close(gradient, leaf.grad), f"the gradient of {name} differs from autograd's"
 
 
 # blockwise_attention
 
 
 def test_blockwise_attention_block_by_block():
-    # ln 1, ln 2, ln 3, ln 2: exponentials 1, 2, 3, 2 with sum 8. With d_head = 1 nothing is divided.
+    # The exponentials of ln 1, ln 2, ln 3, ln 2 are 1, 2, 3, 2; their sum is 8. With d_head = 1, the scale is 1.
     key = tensor([[0.0], [LN2], [LN3], [LN2]])
     value = tensor([[8.0], [0.0], [0.0], [4.0]])
     for block_size in (1, 2, 3, 4):
         output = attention.blockwise_attention(tensor([[1.0]]), key, value, block_size)
-        assert close(output, tensor([[2.0]])), f"blocks of {block_size} should give what all keys at once give"
+        assert close(output, tensor([[2.0]])), f"blocks of {block_size} should give the same output as all keys at once"
 
 
 def test_blockwise_attention_with_a_mask():
     key, value = tensor([[0.0], [3.0], [LN3]]), tensor([[4.0], [100.0], [8.0]])
     mask = tensor([[True, False, True], [False, False, False]])
     output = attention.blockwise_attention(tensor([[1.0], [1.0]]), key, value, 2, mask)
-    assert close(output, tensor([[7.0], [0.0]])), "blocked keys are left out; where all are blocked the output is 0"
+    assert close(output, tensor([[7.0], [0.0]])), "blocked keys have no weight; if all are blocked, the output is 0"

@@ -1,7 +1,8 @@
-"""Where a token stands: sinusoids, learned positions, rotary embeddings and ALiBi.
+"""Positions of tokens: sinusoids, learned positions, rotary embeddings and ALiBi.
 
-Attention is a weighted average, and an average does not know order. Each exercise here is one way
-to tell it: add a vector to the token, turn queries and keys, or lower the scores of what is far.
+Attention is a weighted average, and an average does not depend on order. Each exercise here is one
+way to add the order: add a vector to the token, rotate queries and keys, or lower the scores of
+distant keys.
 
 Conventions, the same in every stage:
 
@@ -19,16 +20,16 @@ from torch import Tensor, nn
 def sinusoidal_encoding(
     length: int, d_model: int, base: float = 10000.0, device: torch.device | str | None = None
 ) -> Tensor:
-    """One row of sines and cosines per position, from fast to slow.
+    """Compute one row of sines and cosines per position, from fast to slow.
 
     Column pair `i` is a clock hand at angle `position / base^(2i/d_model)`. Sine and cosine are
     interleaved: column `2i` holds the sine of that angle, column `2i+1` its cosine.
 
     Args:
-        length: how many positions, counted from 0.
+        length: number of positions, counted from 0.
         d_model: size of a row, even.
-        base: sets the slowest clock.
-        device: where the result is made; PyTorch's default device when None.
+        base: sets the speed of the slowest clock.
+        device: device of the result; PyTorch's default device when None.
 
     Returns:
         `(length, d_model)`, in PyTorch's default dtype.
@@ -60,7 +61,7 @@ class LearnedPositions(nn.Module):
         """Make `weight`, one row per position.
 
         Args:
-            max_length: how many positions there are to learn.
+            max_length: number of positions.
             d_model: size of a row.
         """
         super().__init__()
@@ -70,7 +71,7 @@ class LearnedPositions(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """Add to each token of `x` the row of its position.
+        """Add the row of its position to each token of `x`.
 
         Args:
             x: `(batch, length, d_model)`.
@@ -80,29 +81,29 @@ class LearnedPositions(nn.Module):
             `(batch, length, d_model)`: `x` plus the rows `start`, `start+1`, …
 
         Raises:
-            ValueError: a position would be `max_length` or more. The last row itself may be used.
+            ValueError: a position is `max_length` or more. The last row, `max_length - 1`, is valid.
         """
         ### BEGIN SOLUTION
         end = start + x.shape[1]
         if end > self.weight.shape[0]:
-            raise ValueError(f"positions {start} to {end - 1} asked for, but there are only {self.weight.shape[0]}")
+            raise ValueError(f"positions {start} to {end - 1} are needed, but there are only {self.weight.shape[0]}")
         return x + self.weight[start:end]  # (batch, length, d_model)
         ### END SOLUTION
 
 
 def rotary_angles(positions: Tensor, d_head: int, base: float = 10000.0) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the angle by which each pair turns at each position.
+    """Compute the cosine and sine of the angle by which each pair rotates at each position.
 
     The angle of pair `i` is `position · base^(-2i/d_head)`.
 
     Args:
-        positions: any shape; whole numbers or floats, in any order, also negative.
+        positions: any shape; integers or floats, in any order, negative values included.
         d_head: size of one head, even; it has `d_head/2` pairs.
-        base: sets the slowest pair.
+        base: sets the speed of the slowest pair.
 
     Returns:
-        `(cos, sin)`, each of the shape of `positions` with an axis of `d_head/2` after it. They are
-        computed in float32, whatever dtype the positions have, and in float64 for float64 positions.
+        `(cos, sin)`, each of shape `positions.shape + (d_head/2,)`. They are computed in float64 for
+        float64 positions, and in float32 for positions of any other dtype.
 
     Raises:
         ValueError: `d_head` is odd.
@@ -120,22 +121,22 @@ def rotary_angles(positions: Tensor, d_head: int, base: float = 10000.0) -> tupl
 
 
 def apply_rotary(x: Tensor, positions: Tensor, base: float = 10000.0) -> Tensor:
-    """Turn each pair of numbers in a query or key by an angle that grows with its position.
+    """Rotate each pair of features of a query or key by an angle that grows with its position.
 
-    Neighbours form a pair: `(a, b) = (x[…, 2i], x[…, 2i+1])`. Pair `i` turns counter-clockwise by
-    `θ = position · base^(-2i/d_head)` into `(a cos θ - b sin θ, a sin θ + b cos θ)`. No vector
-    changes its norm, and the dot product of a turned query and a turned key depends on how far
-    apart they stand, not on where.
+    Adjacent features form a pair: `(a, b) = (x[…, 2i], x[…, 2i+1])`. Pair `i` rotates
+    counter-clockwise by `θ = position · base^(-2i/d_head)` to `(a cos θ - b sin θ, a sin θ + b cos θ)`.
+    The norm of each vector is unchanged. The dot product of a rotated query and a rotated key depends
+    on the distance between their positions only.
 
     Args:
         x: `(…, length, d_head)`, for instance `(batch, heads, length, d_head)`; `d_head` even.
-        positions: `(length,)`, the same for all, or `(batch, length)`, where `batch` is the first
-            axis of `x`. Any whole numbers, in any order, also negative.
-        base: sets the slowest pair.
+        positions: `(length,)`, the same for all sequences, or `(batch, length)`, where `batch` is the
+            first axis of `x`. Any integers, in any order, negative values included.
+        base: sets the speed of the slowest pair.
 
     Returns:
-        the shape and dtype of `x`. Angles are computed in float32 even if `x` is narrower, and in
-        float64 if `x` is float64.
+        A tensor with the shape and dtype of `x`. Angles are computed in float64 if `x` is float64,
+        and in float32 otherwise, even if `x` is narrower.
 
     Source: Su et al. 2021 (RoFormer), section 3.2.2, equation 15, and section 3.4.2.
     """
@@ -152,20 +153,20 @@ def apply_rotary(x: Tensor, positions: Tensor, base: float = 10000.0) -> Tensor:
 
 
 def alibi_bias(num_heads: int, query_length: int, key_length: int, device: torch.device | str | None = None) -> Tensor:
-    """A penalty for scores, which grows with the distance from query back to key.
+    """Compute a penalty for scores that grows with the distance from the query back to the key.
 
-    The last query stands at the last key, as in a cached step. Head `h`, counted from 0, has slope
-    `2^(-8(h+1)/num_heads)`, and a key `n` places before the query gets `-slope · n`.
+    The last query lines up with the last key, as in a cached step. Head `h`, counted from 0, has slope
+    `2^(-8(h+1)/num_heads)`, and a key `n` positions before the query gets `-slope · n`.
 
     Args:
-        num_heads: a power of two.
-        query_length: how many queries, at most `key_length`.
-        key_length: how many keys.
-        device: where the result is made; PyTorch's default device when None.
+        num_heads: number of heads, a power of two.
+        query_length: number of queries, at most `key_length`.
+        key_length: number of keys.
+        device: device of the result; PyTorch's default device when None.
 
     Returns:
-        `(heads, query, key)`, in PyTorch's default dtype. Keys after the query are left to the
-        causal mask: what stands there is up to you.
+        `(heads, query, key)`, in PyTorch's default dtype. The causal mask blocks the keys after the
+        query, so their values are up to you.
 
     Source: Press et al. 2022 (ALiBi), section 3.
     """

@@ -5,9 +5,9 @@ Conventions, the same in every function:
 - axes are named `batch, length, query, key, d_model, d_hidden, vocab`; everything is batch first;
 - a mask is bool, **True = may attend**. Its last two axes are always `(query, key)`, so a padding mask is passed
   as `padding[:, None, :]`; axes of size 1 are broadcast;
-- a block adds what it computes to what it is given. Pre-norm (`norm_first=True`) is `x + f(norm(x))`,
+- a block adds the output of each branch to its input. Pre-norm (`norm_first=True`) is `x + f(norm(x))`,
   post-norm is `norm(x + f(x))`;
-- attentions inside blocks have no biases, feed-forward and output linears have;
+- attentions inside blocks have no biases; feed-forward and output linears have biases;
 - dropout acts on attention weights, on the hidden layer, on each residual branch and on the embeddings; it is
   off in `eval()`;
 - results have the dtype and the device of the inputs, and inputs are never changed in place.
@@ -22,14 +22,16 @@ from multihead import KeyValueCache, MultiHeadAttention
 from positions import sinusoidal_encoding
 from torch import Tensor, nn
 
+IGNORE_INDEX = -100  # a target that does not count, as in PyTorch's losses
+
 
 class LayerNorm(nn.Module):
-    """Shift and scale each vector to mean 0 and variance 1, then to a learnt mean and spread.
+    """Normalise each vector to mean 0 and variance 1, then scale and shift it by learnt parameters.
 
-    `weight · (x - mean) / √(variance + eps) + bias`, over the last axis. The variance is the biased one (it divides
-    by `d_model`), and `eps` stands inside the root.
+    `weight · (x - mean) / √(variance + eps) + bias`, over the last axis. The variance is the biased variance (it
+    divides by `d_model`), and `eps` is inside the root.
 
-    Parameters: `weight` and `bias`, each `(d_model,)`, at first ones and zeros.
+    Parameters: `weight` and `bias`, each `(d_model,)`, initialised to 1 and 0.
 
     Write it yourself: `nn.LayerNorm` and `F.layer_norm` may not be used here.
 
@@ -41,7 +43,7 @@ class LayerNorm(nn.Module):
 
         Args:
             d_model: size of the last axis.
-            eps: keeps the root of a constant vector away from zero.
+            eps: keeps the divisor of a constant vector away from zero.
         """
         super().__init__()
         ### BEGIN SOLUTION
@@ -51,13 +53,13 @@ class LayerNorm(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise every vector of `x` by itself.
+        """Normalise each vector of `x` separately.
 
         Args:
             x: `(…, d_model)`, any leading axes.
 
         Returns:
-            the shape of `x`.
+            A tensor with the shape of `x`.
         """
         ### BEGIN SOLUTION
         centred = x - x.mean(dim=-1, keepdim=True)  # (…, d_model)
@@ -67,11 +69,11 @@ class LayerNorm(nn.Module):
 
 
 class RMSNorm(nn.Module):
-    """Scale each vector to a root mean square of 1, then by learnt factors; nothing is shifted.
+    """Scale each vector to a root mean square of 1, then by learnt factors, without any shift.
 
     `weight · x / √(mean(x²) + eps)`, over the last axis.
 
-    Parameter: `weight` `(d_model,)`, at first ones.
+    Parameter: `weight` `(d_model,)`, initialised to 1.
 
     Write it yourself: `nn.RMSNorm` and `F.rms_norm` may not be used here.
 
@@ -83,7 +85,7 @@ class RMSNorm(nn.Module):
 
         Args:
             d_model: size of the last axis.
-            eps: keeps the root of a zero vector away from zero; it stands inside the root.
+            eps: keeps the divisor of a zero vector away from zero; it is inside the root.
         """
         super().__init__()
         ### BEGIN SOLUTION
@@ -92,13 +94,13 @@ class RMSNorm(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scale every vector of `x` by itself.
+        """Scale each vector of `x` separately.
 
         Args:
             x: `(…, d_model)`, any leading axes.
 
         Returns:
-            the shape of `x`.
+            A tensor with the shape of `x`.
         """
         ### BEGIN SOLUTION
         mean_square = x.square().mean(dim=-1, keepdim=True)  # (…, 1)
@@ -107,17 +109,17 @@ class RMSNorm(nn.Module):
 
 
 def gelu(x: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
-    """A ramp with a soft corner: each number times the share of a normal distribution that lies below it.
+    """Multiply each number by the share of a standard normal distribution that lies below it.
 
-    Exactly, that is `x · Φ(x) = x/2 · (1 + erf(x/√2))`. GPT-2 computes
-    `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`, which is close but not the same.
+    The exact form is `x · Φ(x) = x/2 · (1 + erf(x/√2))`. GPT-2 computes
+    `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`, which is close but not equal.
 
     Args:
         x: any shape.
-        approximate: `"none"` for the exact one, `"tanh"` for GPT-2's.
+        approximate: `"none"` for the exact form, `"tanh"` for GPT-2's form.
 
     Returns:
-        the shape of `x`.
+        A tensor with the shape of `x`.
 
     Source: Hendrycks and Gimpel 2016.
     """
@@ -132,9 +134,9 @@ class FeedForward(nn.Module):
     """Two linears with a GELU between them, the same for every position.
 
     Parameters: the linears `input_proj` (`d_model` → `d_hidden`) and `output_proj` (`d_hidden` → `d_model`), both with
-    a bias. Dropout acts on the hidden layer, after the GELU (the exact one).
+    a bias. The GELU is the exact form. Dropout acts on the hidden layer, after the GELU.
 
-    Source: Vaswani et al. 2017, section 3.3, with GELU in place of ReLU as in GPT and BERT.
+    Source: Vaswani et al. 2017, section 3.3, with GELU instead of ReLU as in GPT and BERT.
     """
 
     def __init__(self, d_model: int, d_hidden: int, dropout: float = 0.0) -> None:
@@ -143,7 +145,7 @@ class FeedForward(nn.Module):
         Args:
             d_model: features of a position.
             d_hidden: features of the hidden layer.
-            dropout: probability with which a hidden feature is dropped while training.
+            dropout: probability of dropping a hidden feature in training.
         """
         super().__init__()
         ### BEGIN SOLUTION
@@ -153,7 +155,7 @@ class FeedForward(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map each position by itself.
+        """Apply the layer to each position separately.
 
         Args:
             x: `(batch, length, d_model)`.
@@ -168,11 +170,11 @@ class FeedForward(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """Attention among the positions, then a feed-forward layer at each; both are added to what came in.
+    """Attention among the positions, then a feed-forward layer at each position; both are added to their input.
 
     Modules: `attention` (`MultiHeadAttention` without biases), `feed_forward` (`FeedForward`), and a `LayerNorm` for
     each of the two, `attention_norm` and `feed_forward_norm`. Pre-norm: `x + f(norm(x))`. Post-norm: `norm(x + f(x))`.
-    Dropout acts on each of the two branches before it is added, besides the places inside the two.
+    Dropout acts inside both modules, and on each of the two branches before it is added.
 
     Write it yourself: `nn.TransformerEncoderLayer` may not be used here.
 
@@ -188,7 +190,7 @@ class EncoderBlock(nn.Module):
             d_model: features of a position.
             num_heads: heads of the attention.
             d_hidden: features of the feed-forward layer's hidden layer.
-            dropout: probability of dropout in all its places.
+            dropout: probability of dropout wherever it acts.
             norm_first: pre-norm if true, post-norm if false.
         """
         super().__init__()
@@ -202,13 +204,14 @@ class EncoderBlock(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor, mask: Tensor | None = None, cache: KeyValueCache | None = None) -> Tensor:
-        """Let the positions of `x` look at each other, and work on what they found.
+        """Let the positions of `x` attend to each other, then apply the feed-forward layer.
 
         Args:
             x: `(batch, length, d_model)`.
             mask: bool, True where a query may attend, broadcastable to `(batch, query, key)` or, with four axes, to
                 `(batch, heads, query, key)`; None blocks nothing. The block adds no causal mask of its own.
-            cache: keys and values of earlier positions, for the attention; `mask` then spans old and new keys.
+            cache: keys and values of earlier positions, for the attention. The key axis of `mask` then spans old
+                and new keys.
 
         Returns:
             `(batch, length, d_model)`.
@@ -229,7 +232,7 @@ class DecoderBlock(nn.Module):
 
     Modules: `self_attention` and `cross_attention` (`MultiHeadAttention` without biases), `feed_forward`
     (`FeedForward`), and a `LayerNorm` for each of the three: `self_attention_norm`, `cross_attention_norm`,
-    `feed_forward_norm`. All three are added to what came in, as in `EncoderBlock`; the memory is not normalised here.
+    `feed_forward_norm`. All three are added to their input, as in `EncoderBlock`; the memory is not normalised here.
 
     Write it yourself: `nn.TransformerDecoderLayer` may not be used here.
 
@@ -242,10 +245,10 @@ class DecoderBlock(nn.Module):
         """Make the two attentions, the feed-forward layer and their norms.
 
         Args:
-            d_model: features of a position, of the memory's too.
+            d_model: features of a position, also in the memory.
             num_heads: heads of each attention.
             d_hidden: features of the feed-forward layer's hidden layer.
-            dropout: probability of dropout in all its places.
+            dropout: probability of dropout wherever it acts.
             norm_first: pre-norm if true, post-norm if false.
         """
         super().__init__()
@@ -268,17 +271,17 @@ class DecoderBlock(nn.Module):
         memory_mask: Tensor | None = None,
         cache: KeyValueCache | None = None,
     ) -> Tensor:
-        """Let each position of `x` look back at `x`, then over at the memory.
+        """Let each position of `x` attend to `x`, then to the memory, and apply the feed-forward layer.
 
         The self-attention is always causal: no position sees a later one, whatever `mask` allows.
 
         Args:
             x: `(batch, query, d_model)`.
-            memory: `(batch, key, d_model)`, what the encoder made.
-            mask: bool, what the causal mask allows and this one does not is blocked too; as in `EncoderBlock`.
+            memory: `(batch, key, d_model)`, the output of the encoder.
+            mask: bool, as in `EncoderBlock`. It blocks positions in addition to the causal mask.
             memory_mask: bool, True where a query may attend to the memory; a padding mask is `(batch, 1, key)`.
             cache: keys and values of earlier positions, for the self-attention: the positions of `x` follow them,
-                and each sees all of them. The key axis of `mask` then spans old and new ones.
+                and each sees all of them. The key axis of `mask` then spans old and new keys.
 
         Returns:
             `(batch, query, d_model)`.
@@ -302,7 +305,7 @@ class DecoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Encoder blocks, one after the other.
+    """A stack of encoder blocks.
 
     Modules: `blocks`, a list of independent `EncoderBlock`s, and, with pre-norm only, `norm` at the end (`LayerNorm`).
 
@@ -323,12 +326,12 @@ class Encoder(nn.Module):
         """Make the blocks and the norm.
 
         Args:
-            num_blocks: how many blocks; each has parameters of its own.
+            num_blocks: number of blocks; each has its own parameters.
             d_model: features of a position.
             num_heads: heads of each attention.
             d_hidden: features of each hidden layer.
-            dropout: probability of dropout in all its places.
-            norm_first: pre-norm with a `norm` at the end if true; post-norm without one if false.
+            dropout: probability of dropout wherever it acts.
+            norm_first: pre-norm with a `norm` at the end if true, post-norm without it if false.
         """
         super().__init__()
         ### BEGIN SOLUTION
@@ -356,7 +359,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Decoder blocks, one after the other, each with the same memory.
+    """A stack of decoder blocks that all read the same memory.
 
     Modules: `blocks`, a list of independent `DecoderBlock`s, and, with pre-norm only, `norm` at the end (`LayerNorm`).
 
@@ -398,7 +401,7 @@ class Decoder(nn.Module):
             memory: `(batch, key, d_model)`.
             mask: as in `DecoderBlock`.
             memory_mask: as in `DecoderBlock`.
-            caches: one per block; None for no caches.
+            caches: one cache per block; None for no caches.
 
         Returns:
             `(batch, query, d_model)`.
@@ -411,7 +414,7 @@ class Decoder(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Reads a source sentence, and says for each position of a target sentence which token comes next.
+    """An encoder–decoder Transformer: reads a source sentence and predicts the next token of a target sentence.
 
     Modules: `source_embedding` and `target_embedding` (`nn.Embedding`), `encoder` and `decoder` (pre-norm), and the
     linear `output_proj` (`d_model` → `target_vocab`, with a bias). Embeddings are multiplied by `√d_model` before the
@@ -419,8 +422,8 @@ class Transformer(nn.Module):
     attribute.
 
     Padding of the source is masked wherever the source is read: in the encoder, and in the decoder's cross-attention.
-    Padding of the target stands on the right, where the causal mask hides it from every real token: it needs no mask,
-    and so the token that starts a sentence may have the same id.
+    Padding of the target is on the right, where the causal mask hides it from every real token. It needs no further
+    mask, so the token that starts a sentence may have the same id.
 
     Write it yourself: `nn.Transformer` may not be used here.
 
@@ -439,18 +442,18 @@ class Transformer(nn.Module):
         dropout: float = 0.0,
         pad_id: int = 0,
     ) -> None:
-        """Make the embeddings, the two stacks and the output.
+        """Make the embeddings, the two stacks and the output projection.
 
         Args:
-            source_vocab: how many tokens the source language has.
-            target_vocab: how many tokens the target language has.
+            source_vocab: number of tokens of the source language.
+            target_vocab: number of tokens of the target language.
             d_model: features of a position, even.
             num_heads: heads of each attention.
             num_blocks: blocks of the encoder, and of the decoder.
             d_hidden: features of each hidden layer.
-            max_length: the most tokens a source, or a target, may have.
-            dropout: probability of dropout in all its places.
-            pad_id: the token that fills up short sentences, the same in both languages.
+            max_length: maximum number of tokens of a source, and of a target.
+            dropout: probability of dropout wherever it acts.
+            pad_id: the token that pads short sentences, the same in both languages.
         """
         super().__init__()
         ### BEGIN SOLUTION
@@ -464,7 +467,7 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
     def embed(self, tokens: Tensor, embedding: nn.Embedding) -> Tensor:
-        """Make vectors of tokens and their places. A helper: `encode` and `decode` both need it.
+        """Embed tokens and their positions. A helper: `encode` and `decode` both need it.
 
         Args:
             tokens: token ids `(batch, length)`.
@@ -491,7 +494,7 @@ class Transformer(nn.Module):
             source: token ids `(batch, length)`, padding included.
 
         Returns:
-            the memory, `(batch, length, d_model)`.
+            The memory, `(batch, length, d_model)`.
 
         Raises:
             ValueError: `source` is longer than `max_length`.
@@ -502,15 +505,15 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
     def decode(self, target: Tensor, memory: Tensor, source: Tensor) -> Tensor:
-        """Say for each position of the target which token comes next.
+        """Predict the next token at each position of the target.
 
         Args:
-            target: token ids `(batch, target)`, what the decoder reads: it begins with the start token.
+            target: token ids `(batch, target)` that the decoder reads; they begin with the start token.
             memory: `(batch, source, d_model)`, from `encode`.
-            source: token ids `(batch, source)`, to know which of the memory is padding.
+            source: token ids `(batch, source)`; they show which positions of the memory are padding.
 
         Returns:
-            logits `(batch, target, target_vocab)`: those at `t` are for the token after `target[:, t]`.
+            Logits `(batch, target, target_vocab)`. The logits at `t` predict the token after `target[:, t]`.
 
         Raises:
             ValueError: `target` is longer than `max_length`.
@@ -522,14 +525,14 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """Encode the source and decode the target in one go, as in training.
+        """Encode the source and decode the target in one pass, as in training.
 
         Args:
             source: token ids `(batch, source)`.
             target: token ids `(batch, target)`, already shifted: see `shift_right`.
 
         Returns:
-            logits `(batch, target, target_vocab)`.
+            Logits `(batch, target, target_vocab)`.
         """
         ### BEGIN SOLUTION
         return self.decode(target, self.encode(source), source)
@@ -537,14 +540,14 @@ class Transformer(nn.Module):
 
 
 def shift_right(tokens: Tensor, start_id: int) -> Tensor:
-    """What the decoder reads while it learns to write `tokens`: at each position, the token before.
+    """Build the decoder's input for the target `tokens`: each position holds the token before it.
 
     Args:
         tokens: token ids `(batch, length)`.
-        start_id: the token that stands before the first one.
+        start_id: the token at the first position.
 
     Returns:
-        `(batch, length)`: `start_id`, then all of `tokens` but the last.
+        `(batch, length)`: `start_id`, then all of `tokens` except the last.
     """
     ### BEGIN SOLUTION
     start = tokens.new_full((*tokens.shape[:-1], 1), start_id)  # (batch, 1)
@@ -553,24 +556,24 @@ def shift_right(tokens: Tensor, start_id: int) -> Tensor:
 
 
 def label_smoothed_loss(logits: Tensor, targets: Tensor, smoothing: float, pad_id: int) -> Tensor:
-    """Cross-entropy against targets that are not quite sure of themselves, as a mean over the real tokens.
+    """Compute the cross-entropy with smoothed targets, as a mean over the real tokens.
 
-    The right token gets the probability `1 - smoothing`, and `smoothing` is spread evenly over **all** classes, the
-    right one included (as in PyTorch's `label_smoothing`). Targets that are `pad_id` or -100 do not count.
+    The target token gets the probability `1 - smoothing`. In addition, `smoothing` is divided evenly among **all**
+    classes, the target included (as in PyTorch's `label_smoothing`). Targets that are `pad_id` or -100 do not count.
 
     Args:
-        logits: `(batch, length, vocab)`, of any size.
+        logits: `(batch, length, vocab)`, of any magnitude.
         targets: token ids `(batch, length)`, int64.
         smoothing: at least 0 and less than 1.
         pad_id: the target that does not count.
 
     Returns:
-        the mean over the targets that count, a tensor without axes; 0.0 when none does.
+        The mean over the targets that count, a 0-d tensor; 0.0 when no target counts.
 
     Source: Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4.
     """
     ### BEGIN SOLUTION
-    counted = (targets != pad_id) & (targets != -100)  # (batch, length)
+    counted = (targets != pad_id) & (targets != IGNORE_INDEX)  # (batch, length)
     log_probabilities = logits.log_softmax(dim=-1)[counted]  # (counted, vocab)
     of_target = log_probabilities.gather(-1, targets[counted].unsqueeze(-1)).squeeze(-1)  # (counted,)
     losses = -(1 - smoothing) * of_target - smoothing * log_probabilities.mean(dim=-1)
@@ -579,51 +582,53 @@ def label_smoothed_loss(logits: Tensor, targets: Tensor, smoothing: float, pad_i
 
 
 def greedy_decode(model: nn.Module, source: Tensor, start_id: int, end_id: int, max_length: int) -> Tensor:
-    """Write one target sentence per source, always with the likeliest next token.
+    """Write one target sentence per source, with the most likely next token at each step.
 
-    Uses `model.encode`, `model.decode` and `model.pad_id`, and nothing else of the model; its train/eval mode is
-    afterwards as it was before.
+    Uses only `model.encode`, `model.decode` and `model.pad_id`, besides the train/eval mode, which is restored at
+    the end.
 
     Args:
-        model: a `Transformer`, or what behaves like one.
+        model: a `Transformer`, or a module with the same interface.
         source: token ids `(batch, source)`.
         start_id: the token that the decoder reads first; it may be the same as `pad_id`.
         end_id: the token that ends a sentence.
-        max_length: how many tokens to write at most.
+        max_length: maximum number of tokens to write.
 
     Returns:
-        token ids `(batch, n)`, `n ≤ max_length`, without `start_id`: each row up to and with its first `end_id`, then
-        `pad_id`. Writing stops when all rows have ended.
+        Token ids `(batch, n)`, `n ≤ max_length`, without `start_id`: each row up to and including its first `end_id`,
+        then `pad_id`. Decoding stops when all rows have ended.
     """
     ### BEGIN SOLUTION
     was_training = model.training
     model.eval()
-    with torch.no_grad():
-        memory = model.encode(source)
-        target = source.new_full((len(source), 1), start_id)  # (batch, 1)
-        ended = torch.zeros_like(target[:, 0], dtype=torch.bool)  # (batch,)
-        while target.shape[1] <= max_length and not ended.all():
-            likeliest = model.decode(target, memory, source)[:, -1].argmax(dim=-1)  # (batch,)
-            token = likeliest.masked_fill(ended, model.pad_id)
-            target = torch.cat((target, token.unsqueeze(-1)), dim=1)
-            ended = ended | (token == end_id)
-    model.train(was_training)
+    try:
+        with torch.no_grad():
+            memory = model.encode(source)
+            target = source.new_full((len(source), 1), start_id)  # (batch, 1)
+            ended = torch.zeros_like(target[:, 0], dtype=torch.bool)  # (batch,)
+            while target.shape[1] <= max_length and not ended.all():
+                likeliest = model.decode(target, memory, source)[:, -1].argmax(dim=-1)  # (batch,)
+                token = likeliest.masked_fill(ended, model.pad_id)
+                target = torch.cat((target, token.unsqueeze(-1)), dim=1)
+                ended = ended | (token == end_id)
+    finally:
+        model.train(was_training)
     return target[:, 1:]
     ### END SOLUTION
 
 
 def warmup_rate(step: int, d_model: int, warmup: int) -> float:
-    """The learning rate of the first Transformer: up in a straight line, then down as the root of time.
+    """Compute the learning rate of the original Transformer: a linear rise, then a fall as `1/√step`.
 
     `d_model^(-1/2) · min(step^(-1/2), step · warmup^(-3/2))`, highest at `step = warmup`.
 
     Args:
         step: number of the step, counted from 1.
         d_model: features of a position.
-        warmup: how many steps the rate rises.
+        warmup: number of steps during which the rate rises.
 
     Returns:
-        the rate.
+        The learning rate.
 
     Source: Vaswani et al. 2017, section 5.3, equation 3.
     """

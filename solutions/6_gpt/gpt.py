@@ -4,9 +4,9 @@ Conventions, the same in every function:
 
 - axes are named `batch, length, d_model, d_hidden, vocab` and `…` (any leading axes); everything is batch first;
 - the logits at position `t` are for the token **after** `t`; `targets` are already shifted and int64;
-- a target of -100 does not count, in every loss: a mean is over the targets that count, and 0.0 where none does;
-- what is random is drawn from the `generator` given and from nothing else, initialisation and dropout apart;
-- dropout is off in `eval()`; functions that switch the mode leave it as they found it;
+- a target of -100 does not count in any loss: a mean is over the targets that count, and 0.0 when no target counts;
+- random numbers come from the given `generator` only, except for initialisation and dropout;
+- dropout is off in `eval()`; functions that switch the mode restore it;
 - results have the dtype and the device of the inputs, and inputs are never changed in place.
 """
 
@@ -23,20 +23,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformer import EncoderBlock, LayerNorm
 
+IGNORE_INDEX = -100  # a target that does not count, as in PyTorch's losses
+
 
 @dataclass(frozen=True)
 class GPTConfig:
     """Sizes of a GPT (given: nothing to do here).
 
     Attributes:
-        vocab_size: how many tokens there are.
-        context_length: the most tokens that the model can look at.
+        vocab_size: number of different tokens.
+        context_length: maximum number of tokens that the model can read.
         d_model: features of a position.
         num_heads: heads of each attention.
-        num_blocks: blocks on top of each other.
+        num_blocks: number of blocks in the stack.
         d_hidden: features of each feed-forward layer's hidden layer.
-        dropout: probability of dropout in all its places.
-        init_std: spread of the matrices at the start.
+        dropout: probability of dropout wherever it acts.
+        init_std: initial standard deviation of the matrices.
     """
 
     vocab_size: int
@@ -50,17 +52,17 @@ class GPTConfig:
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, ignore_index: int = -100) -> Tensor:
-    """How surprised the logits are by the targets: the mean of `-log p(target)`, in nats.
+    """Compute the mean surprise of the logits at the targets, `-log p(target)`, in nats.
 
-    Stable for logits of any size: no exponential may overflow, and no logarithm may meet a zero.
+    It is stable for logits of any size: no exponential may overflow, and no logarithm may be taken of zero.
 
     Args:
-        logits: `(…, vocab)`: the class axis is the **last** one.
+        logits: `(…, vocab)`: the class axis is the **last** axis.
         targets: token ids `(…)`, int64.
         ignore_index: the target that does not count.
 
     Returns:
-        the mean over the targets that count, a tensor without axes. When none does it is 0.0, and `backward()` still
+        The mean over the targets that count, a 0-d tensor. When no target counts it is 0.0, and `backward()` still
         works: the gradient is zero.
     """
     ### BEGIN SOLUTION
@@ -79,22 +81,22 @@ def sample_batch(
     generator: torch.Generator | None,
     device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor]:
-    """Cut windows out of a long text, at random places, each with the tokens that come next.
+    """Cut windows out of a long text at random positions, each with its next tokens.
 
-    A window may start anywhere in `0 … n - context_length - 1`, every place equally likely, the last one included.
+    The start of a window is uniform on `0 … n - context_length - 1`, both ends included.
 
     Args:
         tokens: token ids `(n,)`, of any integer dtype.
-        batch_size: how many windows.
-        context_length: tokens of a window.
-        generator: where the starts are drawn from; the global one when None.
-        device: where the results are wanted.
+        batch_size: number of windows.
+        context_length: number of tokens in a window.
+        generator: draws the starts; the global generator when None.
+        device: device of the results.
 
     Returns:
-        inputs and targets, each int64 `(batch_size, context_length)`: the target of a token is the one after it.
+        Inputs and targets, each int64 `(batch_size, context_length)`: the target of a token is the token after it.
 
     Raises:
-        ValueError: `tokens` has no window with a token after it.
+        ValueError: `tokens` has fewer than `context_length + 1` tokens.
     """
     ### BEGIN SOLUTION
     places = len(tokens) - context_length
@@ -108,24 +110,25 @@ def sample_batch(
 
 
 class GPT(nn.Module):
-    """A decoder-only Transformer: reads tokens, and says at each position which one comes next.
+    """A decoder-only Transformer: reads tokens and predicts the next token at each position.
 
     Modules: `token_embedding` and `position_embedding` (`nn.Embedding`; their sum is not scaled, and dropout acts on
     it), `blocks` (a list of pre-norm `EncoderBlock`s, each with a causal mask) and `norm` (`LayerNorm`). The logits
-    come from the weight of `token_embedding`: there is no matrix of their own.
+    use the weight of `token_embedding`; they have no matrix of their own.
 
-    At the start all matrices, those of the embeddings included, are normal with spread `init_std`, but the
-    `output_proj`s, which add to the residual stream `2·num_blocks` times, have `init_std / √(2·num_blocks)`; biases
-    are 0. With the default spread the first loss is near `ln vocab_size`.
+    All matrices, the embeddings included, are initialised from a normal distribution with mean 0 and standard
+    deviation `init_std`. The `output_proj`s, which add to the residual stream `2·num_blocks` times, have
+    `init_std / √(2·num_blocks)` instead; biases are 0. With the default `init_std` the first loss is near
+    `ln vocab_size`.
 
     Source: Radford et al. 2019, section 2.3.
     """
 
     def __init__(self, config: GPTConfig) -> None:
-        """Make the embeddings, the blocks and the norm, and draw their parameters.
+        """Make the embeddings, the blocks and the norm, and initialise their parameters.
 
         Args:
-            config: the sizes.
+            config: sizes of the model.
         """
         super().__init__()
         ### BEGIN SOLUTION
@@ -148,18 +151,18 @@ class GPT(nn.Module):
         ### END SOLUTION
 
     def forward(self, tokens: Tensor, caches: list[KeyValueCache] | None = None) -> Tensor:
-        """Say at each position which token comes next; no position sees a later one.
+        """Predict the next token at each position; no position sees a later position.
 
         Args:
             tokens: token ids `(batch, length)`.
-            caches: keys and values of the tokens read before, one cache per block. The first of `tokens` then stands
-                at the position after those. None for no caches.
+            caches: keys and values of the tokens read before, one cache per block. The position of the first of
+                `tokens` then follows theirs. None for no caches.
 
         Returns:
-            logits `(batch, length, vocab_size)`.
+            Logits `(batch, length, vocab_size)`.
 
         Raises:
-            ValueError: with what the caches hold there are more than `context_length` tokens.
+            ValueError: cached and new tokens together are more than `context_length`.
         """
         ### BEGIN SOLUTION
         length, seen = tokens.shape[1], len(caches[0]) if caches else 0
@@ -175,7 +178,7 @@ class GPT(nn.Module):
 
 
 def learning_rate(step: int, max_rate: float, min_rate: float, warmup: int, total: int) -> float:
-    """Warm up in a straight line, cool down along half a cosine, stay.
+    """Compute the learning rate: a linear warm-up, half a cosine down, then constant.
 
     `max_rate·(step + 1) / warmup` while `step < warmup`; then half a cosine, from `max_rate` at `step = warmup` to
     `min_rate` at `step = total`; `min_rate` after that.
@@ -184,11 +187,11 @@ def learning_rate(step: int, max_rate: float, min_rate: float, warmup: int, tota
         step: number of the step, counted from 0.
         max_rate: the highest rate.
         min_rate: the last rate.
-        warmup: how many steps the rate rises; 0 for none.
-        total: the step at which the cosine has come down; `warmup < total`.
+        warmup: number of steps during which the rate rises; can be 0.
+        total: the step at which the cosine ends; `warmup < total`.
 
     Returns:
-        the rate.
+        The learning rate.
 
     Source: Loshchilov and Hutter 2017, equation 5, without restarts.
     """
@@ -201,17 +204,17 @@ def learning_rate(step: int, max_rate: float, min_rate: float, warmup: int, tota
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
-    """Shorten the gradients, all by the same factor, where together they are longer than `max_norm`.
+    """Scale down all gradients by the same factor if their total norm exceeds `max_norm`.
 
-    All gradients count as one long vector. Its factor is `max_norm / (norm + 1e-6)`, and never above 1: short
-    gradients stay as they are. The gradients are changed in place: that is what the function is for.
+    All gradients together count as one long vector. The factor is `max_norm / (norm + 1e-6)`, and at most 1: short
+    gradients do not change. This function changes the gradients in place.
 
     Args:
-        parameters: any iterable, read once; a parameter without a gradient (`None`) is passed over.
-        max_norm: how long the gradients may be.
+        parameters: any iterable, read once; a parameter without a gradient (`None`) is skipped.
+        max_norm: maximum norm of all gradients together.
 
     Returns:
-        the norm as it was before, a tensor without axes; 0.0 when there are no gradients.
+        The norm before clipping, a 0-d tensor; 0.0 when there are no gradients.
 
     Source: Pascanu et al. 2013, algorithm 1.
     """
@@ -219,7 +222,7 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tenso
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
         return torch.tensor(0.0)
-    norm = torch.stack([gradient.norm() for gradient in gradients]).norm()  # the norm of the norms is that of all
+    norm = torch.stack([gradient.norm() for gradient in gradients]).norm()  # the norm of all norms is the global norm
     factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(factor.to(gradient.dtype))
@@ -228,17 +231,17 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tenso
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Sort the parameters into those that decay and those that don't.
+    """Divide the parameters into a group with weight decay and a group without.
 
-    Matrices and embeddings decay; biases and gains, the parameters with one axis, don't.
+    Matrices and embeddings decay; biases and gains, the parameters with one axis, do not.
 
     Args:
-        model: any module; it may use one parameter in several places.
-        weight_decay: for the parameters that decay.
+        model: any module; several of its submodules may share a parameter.
+        weight_decay: weight decay of the parameters that decay.
 
     Returns:
-        `[decayed, spared]`, two dicts as optimizers take them, with `params` (a list) and `weight_decay`, which is
-        0.0 for the spared ones. Each parameter is in one of them, and once.
+        `[decayed, spared]`, two dicts for an optimizer, with `params` (a list) and `weight_decay`, which is 0.0 in
+        `spared`. Each parameter is in exactly one of them, and once.
     """
     ### BEGIN SOLUTION
     parameters = list(model.parameters())  # each once, where it is used in two places too
@@ -250,7 +253,7 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 
 
 class AdamW(torch.optim.Optimizer):
-    """Adam with decoupled weight decay: the weights shrink by themselves, not through the gradient.
+    """Adam with decoupled weight decay: the weights shrink directly, not through the gradient.
 
     For a gradient `g`, at step `t` (counted from 1):
 
@@ -258,7 +261,7 @@ class AdamW(torch.optim.Optimizer):
         m ← β₁ m + (1 - β₁) g          v ← β₂ v + (1 - β₂) g²
         p ← p - lr · m̂ / (√v̂ + eps),  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)
 
-    It equals `torch.optim.AdamW` step for step. Each parameter has an `m`, a `v` and a `t` of its own.
+    It equals `torch.optim.AdamW` step for step. Each parameter has its own `m`, `v` and `t`.
     Write it yourself: `torch.optim.AdamW` and `torch.optim.Adam` may not be used here.
 
     Source: Loshchilov and Hutter 2019, algorithm 2; Kingma and Ba 2015, algorithm 1.
@@ -272,14 +275,14 @@ class AdamW(torch.optim.Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        """Hand the parameters and the defaults to `torch.optim.Optimizer`.
+        """Pass the parameters and the defaults to `torch.optim.Optimizer`.
 
         Args:
-            params: parameters, or dicts with `params` and settings of their own, as `parameter_groups` makes them.
+            params: parameters, or dicts with `params` and their own settings, such as those of `parameter_groups`.
             lr: learning rate.
-            betas: how much of the running means of `g` and of `g²` is kept at each step.
+            betas: shares of the running means of `g` and of `g²` that are kept at each step.
             eps: keeps the division finite; it is added to the root, not under it.
-            weight_decay: share of a weight that is lost at each step, times `lr`.
+            weight_decay: each step removes the share `lr · weight_decay` of a weight.
         """
         ### BEGIN SOLUTION
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
@@ -287,13 +290,13 @@ class AdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """Change every parameter that has a gradient, with the settings of its group as they are now.
+        """Update every parameter that has a gradient, with the current settings of its group.
 
         Args:
-            closure: computes the loss again, with its gradients; None as a rule.
+            closure: recomputes the loss and its gradients; usually None.
 
         Returns:
-            what `closure` returned, or None.
+            The result of `closure`, or None.
         """
         ### BEGIN SOLUTION
         loss = None
@@ -307,7 +310,7 @@ class AdamW(torch.optim.Optimizer):
         return loss
 
     def update(self, parameter: nn.Parameter, group: dict) -> None:
-        """Change one parameter by the settings of its group."""
+        """Update one parameter with the settings of its group."""
         state = self.state[parameter]
         if not state:
             state.update(step=0, mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter))
@@ -325,24 +328,24 @@ class AdamW(torch.optim.Optimizer):
 def train_step(
     model: nn.Module, optimizer: torch.optim.Optimizer, batches: list[tuple[Tensor, Tensor]], max_norm: float
 ) -> float:
-    """Learn once from several batches, exactly as if they were one big batch.
+    """Take one optimizer step on several batches, exactly as if they were one big batch.
 
-    Gradients left over from before are dropped, those of all batches are added up, clipped to `max_norm` over all of
-    the model's parameters, and the optimizer takes one step. The loss is the mean over all targets that count, whatever
-    batch they are in: a batch with few of them weighs little.
+    Old gradients are zeroed. The gradients of all batches are added up and clipped to `max_norm` over all of the
+    model's parameters, and the optimizer takes one step. The loss is the mean over all targets that count, whatever
+    batch they are in: a batch with few of them has little weight.
 
     Args:
-        model: gives logits `(batch, length, vocab)` for token ids `(batch, length)`. Its train/eval mode stays.
-        optimizer: of the model's parameters.
+        model: maps token ids `(batch, length)` to logits `(batch, length, vocab)`. Its train/eval mode does not change.
+        optimizer: the optimizer of the model's parameters.
         batches: pairs of inputs and targets, each `(batch, length)`; targets of -100 do not count.
-        max_norm: how long the gradients may be.
+        max_norm: maximum norm of all gradients together.
 
     Returns:
-        the loss before the step.
+        The loss before the step.
     """
     ### BEGIN SOLUTION
     optimizer.zero_grad()
-    counts = [int((targets != -100).sum()) for _, targets in batches]
+    counts = [int((targets != IGNORE_INDEX).sum()) for _, targets in batches]
     total = max(1, sum(counts))
     loss = 0.0
     for (inputs, targets), count in zip(batches, counts, strict=True):
@@ -356,25 +359,27 @@ def train_step(
 
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """The loss over some batches: no learning, no dropout, no gradients.
+    """Compute the loss over some batches, without learning, dropout or gradients.
 
     Args:
-        model: as in `train_step`; its train/eval mode is afterwards as it was before.
+        model: as in `train_step`; its train/eval mode is restored at the end.
         batches: pairs of inputs and targets; targets of -100 do not count.
 
     Returns:
-        the mean over all targets that count, whatever batch they are in; 0.0 when none does.
+        The mean over all targets that count, whatever batch they are in; 0.0 when no target counts.
     """
     ### BEGIN SOLUTION
     was_training = model.training
     model.eval()
     loss, total = 0.0, 0
-    with torch.no_grad():
-        for inputs, targets in batches:
-            count = int((targets != -100).sum())
-            loss += cross_entropy(model(inputs), targets).item() * count
-            total += count
-    model.train(was_training)
+    try:
+        with torch.no_grad():
+            for inputs, targets in batches:
+                count = int((targets != IGNORE_INDEX).sum())
+                loss += cross_entropy(model(inputs), targets).item() * count
+                total += count
+    finally:
+        model.train(was_training)
     return loss / max(1, total)
     ### END SOLUTION
 
@@ -382,20 +387,22 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> floa
 def next_token_probabilities(
     logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
 ) -> Tensor:
-    """Turn logits into the probabilities to draw the next token from.
+    """Turn logits into the probabilities from which the next token is drawn.
 
-    In this order: the logits are divided by the temperature; all but the `top_k` largest are left out; of what is left,
-    all but the smallest set of likeliest tokens whose probability reaches `top_p`; the rest sums to one again.
+    In this order: the logits are divided by the temperature, and only the `top_k` largest logits are kept. Of these,
+    only the smallest set of most likely tokens whose probability reaches `top_p` is kept; the result sums to one again.
 
     Args:
         logits: `(…, vocab)`.
-        temperature: below 1 the likely becomes likelier, above 1 less so; 0 puts everything on the largest logit.
-        top_k: how many tokens stay; those as large as the `top_k`-th stay too. None, or more than there are: all.
-        top_p: the probability to reach. The token that crosses it stays, and so does the likeliest one, always.
-            None: all.
+        temperature: below 1 likely tokens become more likely, above 1 less likely; 0 puts all probability on the
+            largest logit.
+        top_k: number of tokens to keep; ties with the `top_k`-th are kept too. None, or more than the vocabulary,
+            keeps all.
+        top_p: probability to reach. The token that crosses it is kept, and the most likely token always is. None
+            keeps all.
 
     Returns:
-        probabilities `(…, vocab)`, which sum to one over the last axis.
+        Probabilities `(…, vocab)`, which sum to one over the last axis.
 
     Source: Fan et al. 2018, section 5.4 (top-k); Holtzman et al. 2020, section 3.1 (top-p).
     """
@@ -428,23 +435,23 @@ def generate(
     generator: torch.Generator | None = None,
     use_cache: bool = True,
 ) -> Tensor:
-    """Write on: draw the next token, add it, and look again.
+    """Continue a prompt: repeatedly draw the next token and append it.
 
-    The model looks at the last `context_length` tokens. As long as all tokens fit, a cache spares it to read again
-    what it has read; past that all positions move at each step, and what the cache holds is no longer true.
+    The model reads the last `context_length` tokens. As long as all tokens fit, a cache avoids reading tokens again.
+    After that all positions move at each step, and the contents of the cache are no longer valid.
 
     Args:
-        model: a `GPT`; dropout is off while it writes, and its train/eval mode is afterwards as it was before.
-        prompt: token ids `(batch, length)`, at least one each; it may be longer than the context.
-        max_new_tokens: how many tokens to write.
-        temperature: as in `next_token_probabilities`, like the two that follow.
-        top_k: how many tokens stay.
-        top_p: the probability to reach.
-        generator: where the tokens are drawn from; the global one when None.
+        model: a `GPT`; dropout is off during generation, and its train/eval mode is restored at the end.
+        prompt: token ids `(batch, length)` with `length` at least 1; it may be longer than the context.
+        max_new_tokens: number of tokens to generate.
+        temperature: as in `next_token_probabilities`.
+        top_k: as in `next_token_probabilities`.
+        top_p: as in `next_token_probabilities`.
+        generator: draws the tokens; the global generator when None.
         use_cache: whether to keep keys and values; the result is the same.
 
     Returns:
-        token ids `(batch, length + max_new_tokens)`: the whole prompt and the new tokens.
+        Token ids `(batch, length + max_new_tokens)`: the whole prompt and the new tokens.
     """
     ### BEGIN SOLUTION
     was_training = model.training
@@ -452,22 +459,24 @@ def generate(
     context_length = model.config.context_length
     caches = [KeyValueCache() for _ in model.blocks]
     tokens = prompt
-    with torch.no_grad():
-        for _ in range(max_new_tokens):
-            if use_cache and tokens.shape[1] <= context_length:
-                logits = model(tokens[:, len(caches[0]) :], caches)
-            else:
-                logits = model(tokens[:, -context_length:])
-            probabilities = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)  # (batch, vocab)
-            token = torch.multinomial(probabilities, 1, generator=generator)  # (batch, 1)
-            tokens = torch.cat((tokens, token), dim=1)
-    model.train(was_training)
+    try:
+        with torch.no_grad():
+            for _ in range(max_new_tokens):
+                if use_cache and tokens.shape[1] <= context_length:
+                    logits = model(tokens[:, len(caches[0]) :], caches)
+                else:
+                    logits = model(tokens[:, -context_length:])
+                probabilities = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)  # (batch, vocab)
+                token = torch.multinomial(probabilities, 1, generator=generator)  # (batch, 1)
+                tokens = torch.cat((tokens, token), dim=1)
+    finally:
+        model.train(was_training)
     return tokens
     ### END SOLUTION
 
 
 class ByteBPE:
-    """Byte-pair encoding: the bytes are the first 256 tokens, and each merge of a frequent pair makes a new one.
+    """Byte-pair encoding: the bytes are the first 256 tokens, and each merge of a frequent pair makes a new token.
 
     Source: Sennrich et al. 2016, section 3.2; on bytes: Radford et al. 2019, section 2.2.
     """
@@ -480,15 +489,15 @@ class ByteBPE:
         ### END SOLUTION
 
     def merge(self, ids: list[int], pair: tuple[int, int], new_id: int) -> list[int]:
-        """Put `new_id` wherever `pair` stands, from left to right. A helper: `train` and `encode` both need it.
+        """Replace each `pair` by `new_id`, from left to right. A helper: `train` and `encode` both need it.
 
         Args:
             ids: token ids.
-            pair: the two neighbours to merge.
-            new_id: what becomes of them.
+            pair: the two adjacent tokens to merge.
+            new_id: the token that replaces them.
 
         Returns:
-            token ids, as many or fewer; merging `(7, 7)` in `7 7 7` leaves one 7, the last.
+            Token ids, as many or fewer; merging `(7, 7)` in `7 7 7` leaves the last 7.
         """
         ### BEGIN SOLUTION
         merged = []
@@ -503,14 +512,13 @@ class ByteBPE:
     def train(self, text: str | bytes, vocab_size: int) -> None:
         """Learn merges until there are `vocab_size` tokens or no pair is left.
 
-        Each time, the pair of neighbouring tokens that is most frequent in the text (in `aaa`, `a a` stands twice)
-        becomes a token, with the next free id, and is merged wherever it stands, from left to right. Of pairs that are
-        equally frequent the smaller is merged: the one with the smaller first id, and of those the one with the smaller
-        second id.
+        Each time, the most frequent pair of adjacent tokens in the text (`aaa` contains `a a` twice) becomes a token
+        with the next free id, and every occurrence is merged, from left to right. Of equally frequent pairs the smaller
+        pair is merged: the pair with the smaller first id, or with equal first ids the smaller second id.
 
         Args:
-            text: what to learn from, as one long sequence of bytes; a `str` stands for its UTF-8.
-            vocab_size: how many tokens are wanted, the 256 bytes included.
+            text: the training text, as one long sequence of bytes; a `str` stands for its UTF-8.
+            vocab_size: number of tokens to reach, the 256 bytes included.
         """
         ### BEGIN SOLUTION
         ids = self.encode(text)
@@ -523,13 +531,13 @@ class ByteBPE:
         ### END SOLUTION
 
     def encode(self, text: str | bytes) -> list[int]:
-        """Turn text into token ids: the merges are made in the order in which they were learnt.
+        """Turn text into token ids by applying the merges in the order in which they were learnt.
 
         Args:
             text: any `str` (which stands for its UTF-8), or any bytes.
 
         Returns:
-            token ids.
+            Token ids.
         """
         ### BEGIN SOLUTION
         ids = list(text.encode() if isinstance(text, str) else text)
@@ -539,13 +547,13 @@ class ByteBPE:
         ### END SOLUTION
 
     def decode(self, ids: Iterable[int]) -> bytes:
-        """Turn token ids back into bytes: `decode(encode(text))` is the text, whatever it is.
+        """Turn token ids back into bytes: `decode(encode(text))` gives the bytes of any text.
 
         Args:
             ids: token ids.
 
         Returns:
-            the bytes; they need not be whole characters.
+            The bytes, which can end within a character.
         """
         ### BEGIN SOLUTION
         return b"".join(self.pieces[token] for token in ids)

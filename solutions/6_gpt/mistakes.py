@@ -1,51 +1,76 @@
-"""Named mistakes of stage 6, as students make them."""
+"""Named mistakes of stage 6, in the order of the exercises."""
 
 from autograder.course.mistakes import mistake
+
+# Texts that mistakes replace or insert.
+LOSS = "return losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)"
+LOG_PROBABILITIES = "log_probabilities = logits.log_softmax(dim=-1)  # (…, vocab)"
+WINDOWS = "return windows[:, :-1], windows[:, 1:]"
+STARTS = "starts = torch.randint(places, (batch_size,), generator=generator).tolist()"
+BLOCK = "x = block(x, mask=mask, cache=cache)"
+MASK = "mask = causal_mask(length, seen + length, device=tokens.device)  # (length, seen + length)"
+POSITIONS = "positions = torch.arange(seen, seen + length, device=tokens.device)"
+LOGITS = "return functional.linear(self.norm(x), self.token_embedding.weight)"
+PROGRESS = "progress = min(1.0, (step - warmup) / (total - warmup))"
+CLIP = "gradient.mul_(factor.to(gradient.dtype))"
+PARAMETERS = "    parameters = list(model.parameters())  # each once, where it is used in two places too\n"
+GROUPS = (
+    '        {"params": [parameter for parameter in parameters if parameter.ndim >= 2], '
+    '"weight_decay": weight_decay},\n'
+    '        {"params": [parameter for parameter in parameters if parameter.ndim < 2], '
+    '"weight_decay": 0.0},\n'
+)
+NAMED_GROUPS = (
+    '        {"params": decayed, "weight_decay": weight_decay},\n        {"params": spared, "weight_decay": 0.0},\n'
+)
+UPDATE = "self.update(parameter, group)"
+CHECKED_UPDATE = "if parameter.grad is not None:\n                    self.update(parameter, group)"
+COUNT = "count = int((targets != IGNORE_INDEX).sum())"
+TEMPERATURE = "    logits = logits / temperature\n"
+TOP_K = "logits = logits.masked_fill(logits < kept[..., -1:], -math.inf)"
+PROBABILITIES = "probabilities = logits.softmax(dim=-1)"
+CROPPED = "logits = model(tokens[:, -context_length:])"
+TOKEN = "token = torch.multinomial(probabilities, 1, generator=generator)  # (batch, 1)"
+PAIR = "pair = min(counts, key=lambda candidate: (-counts[candidate], candidate))"
 
 MISTAKES = {
     "cross_entropy": (
         mistake(
             "loss_divides_by_all_targets",
-            "the loss is divided by the number of all targets, ignored ones included",
-            "return losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)",
+            "the sum of the losses is divided by the number of all targets, ignored or not",
+            LOSS,
             "return losses.masked_fill(~counted, 0.0).mean()",
         ),
         mistake(
-            "loss_counts_ignored_targets",
-            "ignored targets count as if class 0 were theirs",
-            "return losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)",
-            "return losses.mean()",
+            "loss_counts_ignored_targets", "ignored targets count as targets of class 0", LOSS, "return losses.mean()"
         ),
         mistake(
-            "loss_is_a_sum",
-            "the losses are added up and not divided by how many there are",
-            "return losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)",
-            "return losses.masked_fill(~counted, 0.0).sum()",
+            "loss_is_a_sum", "the loss is a sum, not a mean", LOSS, "return losses.masked_fill(~counted, 0.0).sum()"
         ),
         mistake(
             "loss_ignores_minus_100_alone",
-            "-100 is ignored whatever `ignore_index` is",
+            "the ignored target is always -100, whatever `ignore_index` is",
             "counted = targets != ignore_index  # (…)",
             "counted = targets != -100\n    targets = targets.clamp(min=0)",
         ),
-        mistake("loss_of_nothing_is_nan", "the sum is divided by zero where no target counts", "().clamp(min=1)", "()"),
+        mistake("loss_of_nothing_is_nan", "the sum is divided by 0 when no target counts", "().clamp(min=1)", "()"),
         mistake(
             "loss_of_nothing_has_no_graph",
-            "a plain 0.0 comes back where no target counts, which has no graph",
-            "return losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)",
+            "the loss has no graph when no target counts",
+            LOSS,
             "return losses[counted].mean() if counted.any() else torch.zeros((), dtype=logits.dtype)",
         ),
         mistake(
             "loss_takes_the_log_of_a_softmax",
-            "the logarithm is taken of a softmax, which holds zeros where logits are large",
-            "log_probabilities = logits.log_softmax(dim=-1)  # (…, vocab)",
+            "the logarithm is taken of softmax probabilities, which underflow to 0 for large logits",
+            LOG_PROBABILITIES,
             "log_probabilities = logits.softmax(dim=-1).log()",
         ),
-        mistake("loss_takes_axis_one", "the classes are expected in axis 1", "(dim=-1)  # (…, vocab)", "(dim=1)"),
+        mistake("loss_takes_axis_one", "the classes are expected along axis 1", "(dim=-1)  # (…, vocab)", "(dim=1)"),
         mistake(
             "loss_detached",
-            "the log-probabilities are cut off from the gradient",
-            "log_probabilities = logits.log_softmax(dim=-1)  # (…, vocab)",
+            "the log-probabilities are detached from the graph",
+            LOG_PROBABILITIES,
             (
                 "log_probabilities = torch.tensor(logits.detach().log_softmax(dim=-1).tolist(), "
                 "dtype=logits.dtype, device=logits.device)"
@@ -53,14 +78,14 @@ MISTAKES = {
         ),
         mistake(
             "loss_in_float32",
-            "the loss is computed in float32 and stays there",
-            "log_probabilities = logits.log_softmax(dim=-1)  # (…, vocab)",
+            "the loss is computed and returned in float32",
+            LOG_PROBABILITIES,
             "log_probabilities = logits.float().log_softmax(dim=-1)",
         ),
         mistake(
             "loss_counts_on_the_cpu",
-            "the loss makes a tensor on the CPU",
-            "return losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)",
+            "the loss creates a tensor on the CPU",
+            LOSS,
             (
                 "return losses.masked_fill(~counted, 0.0).sum() / torch.max(counted.sum(), torch.ones(1, "
                 "dtype=torch.int64)).squeeze()"
@@ -68,14 +93,14 @@ MISTAKES = {
         ),
         mistake(
             "loss_changes_the_targets",
-            "the ignored targets are overwritten where the caller keeps them",
+            "the ignored targets are overwritten in place",
             "classes = targets.masked_fill(~counted, 0).unsqueeze(-1)",
             "classes = targets.masked_fill_(~counted, 0).unsqueeze(-1)",
         ),
         mistake(
             "loss_keeps_an_axis",
             "the loss keeps an axis of size 1",
-            "return losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)",
+            LOSS,
             "return (losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)).reshape(1)",
         ),
     ),
@@ -85,28 +110,28 @@ MISTAKES = {
         ),
         mistake(
             "batch_targets_are_ids_plus_one",
-            "the targets are the token ids plus one, not the tokens that come next",
-            "return windows[:, :-1], windows[:, 1:]",
+            "the targets are the token ids plus one instead of the next tokens",
+            WINDOWS,
             "return windows[:, :-1], windows[:, :-1] + 1",
         ),
         mistake(
             "batch_targets_come_before",
-            "inputs and targets are exchanged: the model is to tell the token before",
-            "return windows[:, :-1], windows[:, 1:]",
+            "the inputs and targets are swapped, so the model predicts the previous token",
+            WINDOWS,
             "return windows[:, 1:], windows[:, :-1]",
         ),
         mistake(
-            "batch_keeps_the_dtype", "the batch keeps the dtype of the text", "+ 1].long() for start", "+ 1] for start"
+            "batch_keeps_the_dtype", "the batch has the dtype of `tokens`", "+ 1].long() for start", "+ 1] for start"
         ),
         mistake(
             "batch_never_starts_last",
-            "the last place where a window may start is never drawn",
+            "the last possible start of a window is never drawn",
             "starts = torch.randint(places, (batch_size,)",
             "starts = torch.randint(max(1, places - 1), (batch_size,)",
         ),
         mistake(
             "batch_starts_too_late",
-            "a window may start where no token comes after it",
+            "the last target of a window can lie past the end of the text",
             (
                 "starts = torch.randint(places, (batch_size,), generator=generator).tolist()\n"
                 "    windows = torch.stack([tokens[start : start + context_length + 1].long() for start in starts])"
@@ -115,40 +140,40 @@ MISTAKES = {
                 "starts = torch.randint(places + 1, (batch_size,), generator=generator)\n"
                 "    windows = tokens.long()[(starts[:, None] + torch.arange(context_length + 1)) % len(tokens)]"
             ),
-            named=False,
+            named=False,  # the draws are random
         ),
         mistake(
             "batch_cuts_the_text_once",
-            "windows start at multiples of context_length only",
-            "starts = torch.randint(places, (batch_size,), generator=generator).tolist()",
+            "windows start only at multiples of context_length",
+            STARTS,
             (
                 "pieces = (places - 1) // context_length + 1\n"
                 "    starts = (torch.randint(pieces, (batch_size,), generator=generator) * context_length).tolist()"
             ),
-            named=False,  # what is drawn instead is random
+            named=False,  # the draws are random
         ),
         mistake(
             "batch_in_order",
-            "the windows are taken in order, not drawn",
-            "starts = torch.randint(places, (batch_size,), generator=generator).tolist()",
+            "the windows are taken in order instead of at random",
+            STARTS,
             "starts = (torch.arange(batch_size) % places).tolist()",
         ),
         mistake(
             "batch_from_the_global_generator",
-            "the generator is not used: the draws come from the global one",
+            "the starts are drawn from the global generator instead of `generator`",
             "(batch_size,), generator=generator)",
             "(batch_size,))",
-            named=False,
+            named=False,  # the draws are random
         ),
         mistake(
-            "batch_accepts_a_short_text", "a text that is too short by one is not refused", "places < 1:", "places < 0:"
+            "batch_accepts_a_short_text", "a text that is one token too short is accepted", "places < 1:", "places < 0:"
         ),
         mistake(
-            "batch_refuses_one_too_many", "a text with just one window is refused", "if places < 1:", "if places < 2:"
+            "batch_refuses_one_too_many", "a text with a single window is rejected", "if places < 1:", "if places < 2:"
         ),
         mistake(
             "batch_stays_on_the_cpu",
-            "the device is not used",
+            "the argument `device` is ignored",
             "    windows = windows.to(device)  # (batch_size, context_length + 1)\n",
             "",
         ),
@@ -160,18 +185,18 @@ MISTAKES = {
         mistake(
             "gpt_masks_the_first_block_alone",
             "only the first block gets the causal mask",
-            "x = block(x, mask=mask, cache=cache)",
+            BLOCK,
             "x = block(x, mask=mask if block is self.blocks[0] else None, cache=cache)",
         ),
         mistake(
             "gpt_sees_one_too_far",
-            "a position sees the token that it is to predict",
-            "mask = causal_mask(length, seen + length, device=tokens.device)  # (length, seen + length)",
+            "each position sees the token that it must predict",
+            MASK,
             "mask = torch.ones(length, seen + length, dtype=torch.bool, device=tokens.device).tril(seen + 1)",
         ),
         mistake(
             "gpt_without_places",
-            "the places of the tokens are not added",
+            "the position embedding is not added",
             (
                 "x = self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))  # (batch, "
                 "length, d_model)"
@@ -180,14 +205,14 @@ MISTAKES = {
         ),
         mistake(
             "gpt_scales_the_embedding",
-            "the token embedding is multiplied by √d_model, as in the Transformer of 2017",
+            "the token embedding is multiplied by √d_model, as in the original Transformer",
             "self.dropout(self.token_embedding(tokens) + ",
             "self.dropout(self.token_embedding(tokens) * math.sqrt(self.config.d_model) + ",
         ),
-        mistake("gpt_without_the_last_norm", "the last norm is missing", "(self.norm(x),", "(x,"),
+        mistake("gpt_without_the_last_norm", "the final norm is not applied", "(self.norm(x),", "(x,"),
         mistake(
             "gpt_gives_probabilities",
-            "probabilities come back, not logits",
+            "probabilities are returned instead of logits",
             "return functional.linear(self.norm(x), self.token_embedding.weight)  # (batch, length, vocab_size)",
             (
                 "return functional.linear(self.norm(x), self.token_embedding.weight).softmax(dim=-1)  # (batch, "
@@ -196,7 +221,7 @@ MISTAKES = {
         ),
         mistake(
             "gpt_has_a_head_of_its_own",
-            "the logits come from a matrix of their own, not from the token embedding",
+            "the logits come from a separate matrix instead of the token embedding",
             "        self.dropout = nn.Dropout(config.dropout)\n",
             (
                 "        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)\n"
@@ -210,7 +235,7 @@ MISTAKES = {
         ),
         mistake(
             "gpt_keeps_its_weight_twice",
-            "the token embedding's weight is kept a second time, under another name",
+            "the weight of the token embedding is also registered under another name",
             "self.dropout = nn.Dropout(config.dropout)",
             (
                 "self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)\n"
@@ -220,43 +245,43 @@ MISTAKES = {
         ),
         mistake(
             "gpt_detaches_its_output",
-            "the token embedding does not learn as an output: its weight is detached there",
+            "the weight of the token embedding is detached where it computes the logits",
             "functional.linear(self.norm(x), self.token_embedding.weight)",
             "functional.linear(self.norm(x), self.token_embedding.weight.detach())",
         ),
         mistake(
             "gpt_blocks_in_a_plain_list",
-            "the blocks are in a plain list, where PyTorch does not see them",
+            "the blocks are in a plain Python list, so PyTorch does not register them",
             "self.blocks = nn.ModuleList(",
             "self.blocks = list(",
         ),
         mistake(
             "gpt_ignores_the_caches",
-            "the caches are not handed to the blocks",
-            "x = block(x, mask=mask, cache=cache)",
+            "the caches are not passed on to the blocks",
+            BLOCK,
             "x = block(x, mask=mask[:, -length:], cache=None)",
         ),
         mistake(
             "gpt_starts_places_anew",
-            "with caches, the new tokens' places begin at 0 again",
-            "positions = torch.arange(seen, seen + length, device=tokens.device)",
-            "positions = torch.arange(length, device=tokens.device)",
+            "the positions of new tokens restart at 0 when caches are given",
+            POSITIONS,
+            POSITIONS.replace("seen, seen + ", ""),
         ),
         mistake(
             "gpt_masks_new_tokens_alone",
-            "with caches, the mask spans the new tokens alone",
-            "mask = causal_mask(length, seen + length, device=tokens.device)  # (length, seen + length)",
+            "the causal mask covers only the new tokens when caches are given",
+            MASK,
             "mask = causal_mask(length, device=tokens.device) if length > 1 else None",
         ),
         mistake(
             "gpt_lets_pieces_see_all",
-            "with caches, all new tokens see each other, later ones too",
-            "mask = causal_mask(length, seen + length, device=tokens.device)  # (length, seen + length)",
-            "mask = causal_mask(length, seen + length, device=tokens.device) if seen == 0 else None",
+            "new tokens also attend to later new tokens when caches are given",
+            MASK,
+            MASK.replace("  # (length, seen + length)", " if seen == 0 else None"),
         ),
         mistake(
             "gpt_takes_any_length",
-            "too many tokens are not refused; the embedding of places raises an IndexError",
+            "too many tokens raise an IndexError instead of a ValueError",
             (
                 "        if seen + length > self.config.context_length:\n"
                 '            raise ValueError(f"{seen + length} tokens, but the context has '
@@ -265,11 +290,14 @@ MISTAKES = {
             "",
         ),
         mistake(
-            "gpt_refuses_a_full_context", "as many tokens as the context has are refused", "+ length >", "+ length >="
+            "gpt_refuses_a_full_context",
+            "a sequence of exactly context_length tokens is rejected",
+            "+ length >",
+            "+ length >=",
         ),
         mistake(
             "gpt_forgets_the_cache_in_the_limit",
-            "only the new tokens are counted against the context",
+            "only the new tokens count towards context_length",
             "        if seen + length > self",
             "        if length > self",
             "        positions = torch.arange(seen, seen + length, device=tokens.device)\n",
@@ -280,77 +308,78 @@ MISTAKES = {
         ),
         mistake(
             "gpt_starts_as_pytorch_does",
-            "the parameters start as PyTorch draws them",
+            "the parameters keep PyTorch's default initialisation",
             "for name, parameter in self.named_parameters():",
             "for name, parameter in []:",
-            named=False,
+            named=False,  # the initial parameters are random
         ),
         mistake(
             "gpt_starts_embeddings_large",
-            "the embeddings start with the spread 1 of `nn.Embedding`",
+            "the embeddings keep the standard deviation 1 of `nn.Embedding`",
             "elif parameter.ndim == 2:",
             'elif parameter.ndim == 2 and "embedding" not in name:',
-            named=False,
+            named=False,  # the initial parameters are random
         ),
         mistake(
             "gpt_starts_output_projections_like_others",
-            "the output projections start with the spread of the others",
+            "the output projections have the initial standard deviation of the other matrices",
             "std=config.init_std / math.sqrt(2 * config.num_blocks))",
             "std=config.init_std)",
-            named=False,
+            named=False,  # the initial parameters are random
         ),
         mistake(
             "gpt_divides_by_root_of_blocks",
-            "the output projections start with init_std / √num_blocks: each block adds twice",
+            "the initial standard deviation of the output projections is init_std / √num_blocks",
             "math.sqrt(2 * config.num_blocks)",
             "math.sqrt(config.num_blocks)",
-            named=False,
+            named=False,  # the initial parameters are random
         ),
         mistake(
             "gpt_starts_attention_projections_alone",
-            "of the output projections only those of the attention start smaller",
+            "only the output projections of the attention have a smaller initial standard deviation",
             'name.endswith("output_proj.weight")',
             'name.endswith("attention.output_proj.weight")',
-            named=False,
+            named=False,  # the initial parameters are random
         ),
         mistake(
             "gpt_starts_with_biases",
-            "the biases start as PyTorch draws them, not at 0",
+            "the biases keep PyTorch's default initialisation",
             '            elif name.endswith("bias"):\n                nn.init.zeros_(parameter)\n',
             "",
-            named=False,
+            named=False,  # the initial parameters are random
         ),
         mistake(
             "gpt_drops_no_embedding",
-            "dropout does not act on the embeddings",
+            "dropout is not applied to the embeddings",
             "x = self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))",
             "x = self.token_embedding(tokens) + self.position_embedding(positions)",
-            named=False,
+            named=False,  # outputs with dropout are random
         ),
         mistake(
             "gpt_drops_tokens_before_places",
-            "dropout acts on the tokens' embedding, before the places are added",
+            "dropout is applied to the token embedding before the position embedding is added",
             "self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))",
             "self.dropout(self.token_embedding(tokens)) + self.position_embedding(positions)",
-            named=False,
+            named=False,  # outputs with dropout are random
         ),
-        mistake("gpt_drops_in_no_block", "the blocks are made without dropout", ", config.dropout)", ")", named=False),
+        mistake(
+            "gpt_drops_in_no_block",
+            "the blocks have no dropout",
+            ", config.dropout)",
+            ")",
+            named=False,  # outputs with dropout are random
+        ),
         mistake(
             "gpt_makes_places_on_the_cpu",
-            "the places are made on the CPU",
-            "positions = torch.arange(seen, seen + length, device=tokens.device)",
+            "the positions are created on the CPU",
+            POSITIONS,
             "positions = torch.arange(seen, seen + length)",
         ),
-        mistake(
-            "gpt_computes_in_float32",
-            "the logits are turned into float32",
-            "return functional.linear(self.norm(x), self.token_embedding.weight)",
-            "return functional.linear(self.norm(x), self.token_embedding.weight).float()",
-        ),
+        mistake("gpt_computes_in_float32", "the logits are converted to float32", LOGITS, LOGITS + ".float()"),
         mistake(
             "gpt_knows_one_dtype_only",
-            "numbers are put into a tensor made beforehand, whose dtype is another under autocast",
-            "return functional.linear(self.norm(x), self.token_embedding.weight)",
+            "the logits are written into a preallocated tensor, whose dtype differs under autocast",
+            LOGITS,
             (
                 "logits = x.new_empty(*tokens.shape, len(self.token_embedding.weight))\n"
                 "        places = torch.arange(length, device=tokens.device)\n"
@@ -360,91 +389,84 @@ MISTAKES = {
         ),
     ),
     "learning_rate": (
+        mistake("rate_starts_at_zero", "the warm-up rate is 0 at the first step", "* (step + 1)", "* step"),
         mistake(
-            "rate_starts_at_zero", "the warm-up is step/warmup, which is 0 at the first step", "* (step + 1)", "* step"
-        ),
-        mistake(
-            "rate_warms_up_one_step_more", "the warm-up goes on at step = warmup", "step < warmup:", "step <= warmup:"
+            "rate_warms_up_one_step_more", "the warm-up lasts one step too long", "step < warmup:", "step <= warmup:"
         ),
         mistake(
             "rate_counts_the_cosine_from_zero",
-            "the cosine's progress is step/total, as if there were no warm-up",
-            "progress = min(1.0, (step - warmup) / (total - warmup))",
+            "the progress of the cosine is step/total, which ignores the warm-up",
+            PROGRESS,
             "progress = min(1.0, step / total)",
         ),
         mistake(
             "rate_goes_up_again",
-            "the cosine goes up again after `total`",
-            "progress = min(1.0, (step - warmup) / (total - warmup))",
+            "the cosine rises again after `total`",
+            PROGRESS,
             "progress = (step - warmup) / (total - warmup)",
         ),
         mistake(
             "rate_falls_to_zero",
-            "the cosine falls to zero, not to min_rate",
+            "the cosine falls to 0 instead of min_rate",
             "return min_rate + (max_rate - min_rate) * (1 + math.cos(math.pi * progress)) / 2",
             "return max_rate * (1 + math.cos(math.pi * progress)) / 2",
         ),
         mistake(
             "rate_ends_after_total_steps_of_cosine",
-            "the cosine takes `total` steps after the warm-up",
-            "progress = min(1.0, (step - warmup) / (total - warmup))",
+            "the cosine lasts `total` steps after the warm-up",
+            PROGRESS,
             "progress = min(1.0, (step - warmup) / total)",
         ),
     ),
     "clip_gradients": (
         mistake(
             "clip_scales_up",
-            "short gradients are made longer: the factor is not bounded by 1",
+            "gradients with a small norm are scaled up",
             "factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)",
             "factor = max_norm / (norm + 1e-6)",
         ),
         mistake(
             "clip_each_by_itself",
             "each gradient is clipped by its own norm",
-            "gradient.mul_(factor.to(gradient.dtype))",
+            CLIP,
             "gradient.mul_((max_norm / (gradient.norm() + 1e-6)).clamp(max=1.0))",
         ),
         mistake(
             "clip_by_value",
-            "each number is bounded by max_norm, and no norm is used",
-            "gradient.mul_(factor.to(gradient.dtype))",
+            "each element is clipped to max_norm, whatever the norm is",
+            CLIP,
             "gradient.clamp_(-max_norm, max_norm)",
         ),
+        mistake("clip_adds_norms", "the total norm is the sum of the norms of the gradients", "]).norm(", "]).sum("),
         mistake(
-            "clip_adds_norms", "the norms of the gradients are added up instead of their squares", "]).norm(", "]).sum("
-        ),
-        mistake(
-            "clip_returns_the_norm_after",
-            "the norm comes back as it is after clipping",
-            "return norm",
-            "return norm * factor",
+            "clip_returns_the_norm_after", "the norm after clipping is returned", "return norm", "return norm * factor"
         ),
         mistake(
             "clip_returns_nothing",
-            "nothing comes back",
+            "None is returned instead of the norm",
             "return norm",
             "return None",
-            named=False,  # a function that does nothing at all gives the same
+            named=False,  # an empty function returns None too
         ),
         mistake(
             "clip_reads_twice",
-            "the parameters are read twice, which a generator does not allow",
+            "the parameters are iterated twice, although a generator yields them only once",
             "for gradient in gradients:\n        gradient.mul_",
             (
                 "for gradient in [parameter.grad for parameter in parameters if parameter.grad is not None]:\n"
                 "        gradient.mul_"
             ),
-            named=False,  # so does this to a generator
+            named=False,  # a function that never clips does the same with a generator
         ),
         mistake(
             "clip_needs_every_gradient",
-            "a parameter without a gradient is an error",
+            "`clip_gradients` fails for a parameter without a gradient",
             "for parameter in parameters if parameter.grad is not None]\n    if not",
             "for parameter in parameters]\n    if not",
         ),
         mistake(
             "clip_needs_one_gradient",
-            "where no parameter has a gradient, it stops with an error",
+            "`clip_gradients` fails when no parameter has a gradient",
             "    if not gradients:\n        return torch.tensor(0.0)\n",
             "",
         ),
@@ -455,7 +477,7 @@ MISTAKES = {
     "parameter_groups": (
         mistake(
             "groups_decay_all",
-            "everything decays",
+            "all parameters decay",
             (
                 '{"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": '
                 "weight_decay},\n"
@@ -466,8 +488,8 @@ MISTAKES = {
         ),
         mistake(
             "groups_spare_embeddings",
-            "embeddings are spared",
-            "    parameters = list(model.parameters())  # each once, where it is used in two places too\n",
+            "the embeddings do not decay",
+            PARAMETERS,
             (
                 "    parameters = list(model.parameters())\n"
                 "    spared = [parameter for name, parameter in model.named_parameters() if parameter.ndim < 2 "
@@ -475,46 +497,30 @@ MISTAKES = {
                 "    decayed = [parameter for parameter in parameters if all(parameter is not other for other in "
                 "spared)]\n"
             ),
-            (
-                '        {"params": [parameter for parameter in parameters if parameter.ndim >= 2], '
-                '"weight_decay": weight_decay},\n'
-                '        {"params": [parameter for parameter in parameters if parameter.ndim < 2], '
-                '"weight_decay": 0.0},\n'
-            ),
-            (
-                '        {"params": decayed, "weight_decay": weight_decay},\n'
-                '        {"params": spared, "weight_decay": 0.0},\n'
-            ),
+            GROUPS,
+            NAMED_GROUPS,
         ),
         mistake(
             "groups_spare_biases_alone",
-            "only biases are spared, and the gains of norms decay",
-            "    parameters = list(model.parameters())  # each once, where it is used in two places too\n",
+            "only the biases are exempt from decay, so the gains of the norms decay",
+            PARAMETERS,
             (
                 "    decayed = [parameter for name, parameter in model.named_parameters() if not "
                 'name.endswith("bias")]\n'
                 '    spared = [parameter for name, parameter in model.named_parameters() if name.endswith("bias")]\n'
             ),
-            (
-                '        {"params": [parameter for parameter in parameters if parameter.ndim >= 2], '
-                '"weight_decay": weight_decay},\n'
-                '        {"params": [parameter for parameter in parameters if parameter.ndim < 2], '
-                '"weight_decay": 0.0},\n'
-            ),
-            (
-                '        {"params": decayed, "weight_decay": weight_decay},\n'
-                '        {"params": spared, "weight_decay": 0.0},\n'
-            ),
+            GROUPS,
+            NAMED_GROUPS,
         ),
         mistake(
             "groups_hold_tied_ones_twice",
-            "a parameter that is used in two places is there twice",
+            "a parameter that is used in two places is listed twice",
             "parameters = list(model.parameters())  # each once, where it is used in two places too",
             "parameters = [parameter for _, parameter in model.named_parameters(remove_duplicate=False)]",
         ),
         mistake(
             "groups_leave_decay_to_the_optimizer",
-            "the spared group has no `weight_decay`, and gets the optimizer's",
+            "the spared group has no `weight_decay` and inherits the optimizer's value",
             'if parameter.ndim < 2], "weight_decay": 0.0},',
             "if parameter.ndim < 2]},",
         ),
@@ -522,7 +528,7 @@ MISTAKES = {
     "AdamW": (
         mistake(
             "adamw_without_correction",
-            "the means are not corrected for their start at zero",
+            "the running means are not bias-corrected",
             (
                 'mean = state["mean"] / (1 - beta1 ** state["step"])  # both means began at zero: make up for that\n'
                 '        square = state["square"] / (1 - beta2 ** state["step"])'
@@ -531,13 +537,13 @@ MISTAKES = {
         ),
         mistake(
             "adamw_corrects_one_mean",
-            "only the mean of the gradients is corrected, not that of their squares",
+            "only the mean of the gradients is bias-corrected, not the mean of their squares",
             'square = state["square"] / (1 - beta2 ** state["step"])',
             'square = state["square"]',
         ),
         mistake(
             "adamw_decays_through_the_gradient",
-            "decay is added to the gradient (L2), and so passes through the means",
+            "weight decay is added to the gradient, as in L2 regularisation",
             '        (beta1, beta2), rate, gradient = group["betas"], group["lr"], parameter.grad\n',
             (
                 '        (beta1, beta2), rate = group["betas"], group["lr"]\n'
@@ -547,11 +553,14 @@ MISTAKES = {
             "",
         ),
         mistake(
-            "adamw_decays_without_the_rate", "decay is not multiplied by the learning rate", "- rate * group", "- group"
+            "adamw_decays_without_the_rate",
+            "weight decay is not multiplied by the learning rate",
+            "- rate * group",
+            "- group",
         ),
         mistake(
             "adamw_decays_after_the_step",
-            "the weights decay after Adam's step, so that the step decays too",
+            "the weights decay after the Adam update instead of before it",
             (
                 'parameter.mul_(1 - rate * group["weight_decay"])\n'
                 '        parameter.addcdiv_(mean, square.sqrt() + group["eps"], value=-rate)'
@@ -563,52 +572,45 @@ MISTAKES = {
         ),
         mistake(
             "adamw_puts_eps_under_the_root",
-            "`eps` stands under the root",
+            "eps is added inside the square root",
             'square.sqrt() + group["eps"]',
             '(square + group["eps"]).sqrt()',
         ),
         mistake(
             "adamw_adds_eps_before_correcting",
-            "`eps` is added before the squares are corrected",
+            "eps is added before the mean of the squares is bias-corrected",
             'parameter.addcdiv_(mean, square.sqrt() + group["eps"], value=-rate)',
             (
                 'root = (state["square"].sqrt() + group["eps"]) / math.sqrt(1 - beta2 ** state["step"])\n'
                 "        parameter.addcdiv_(mean, root, value=-rate)"
             ),
         ),
-        mistake(
-            "adamw_swaps_the_betas", "the two betas are exchanged", "(beta1, beta2), rate,", "(beta2, beta1), rate,"
-        ),
+        mistake("adamw_swaps_the_betas", "the two betas are swapped", "(beta1, beta2), rate,", "(beta2, beta1), rate,"),
         mistake(
             "adamw_reads_the_first_group_alone",
-            "the first group's settings count for all groups",
-            "self.update(parameter, group)",
+            "the settings of the first group are used for all groups",
+            UPDATE,
             "self.update(parameter, self.param_groups[0])",
         ),
         mistake(
             "adamw_reads_its_defaults",
-            "the settings that `__init__` was given count, and not those of the group",
-            "self.update(parameter, group)",
+            "the defaults from `__init__` are used instead of the settings of the group",
+            UPDATE,
             "self.update(parameter, self.defaults)",
         ),
         mistake(
             "adamw_counts_all_steps_together",
-            "all parameters share one count of steps",
+            "all parameters share one step count",
             'state["step"] += 1',
             (
                 'self.count = getattr(self, "count", 0) + (parameter is self.param_groups[0]["params"][0])\n'
                 '        state["step"] = self.count'
             ),
         ),
-        mistake(
-            "adamw_needs_every_gradient",
-            "a parameter without a gradient is an error",
-            "if parameter.grad is not None:\n                    self.update(parameter, group)",
-            "self.update(parameter, group)",
-        ),
+        mistake("adamw_needs_every_gradient", "AdamW fails for a parameter without a gradient", CHECKED_UPDATE, UPDATE),
         mistake(
             "adamw_decays_without_gradient",
-            "a parameter without a gradient decays all the same",
+            "a parameter without a gradient still decays",
             "if parameter.grad is not None:",
             (
                 "if parameter.grad is None:\n"
@@ -618,27 +620,32 @@ MISTAKES = {
         ),
         mistake(
             "adamw_takes_a_missing_gradient_for_zero",
-            "a missing gradient is taken for zero, and the means go on",
-            "if parameter.grad is not None:\n                    self.update(parameter, group)",
+            "a missing gradient counts as zero, so the parameter is still updated",
+            CHECKED_UPDATE,
             (
                 "if parameter.grad is None:\n"
                 "                    parameter.grad = torch.zeros_like(parameter)\n"
                 "                self.update(parameter, group)"
             ),
         ),
-        mistake("adamw_never_decays_by_default", "the default decay is 0", ": float = 0.01", ": float = 0.0"),
+        mistake(
+            "adamw_never_decays_by_default",
+            "the default weight decay is 0 instead of 0.01",
+            ": float = 0.01",
+            ": float = 0.0",
+        ),
     ),
     "train_step": (
         mistake("train_never_zeroes", "the gradients are never zeroed", "    optimizer.zero_grad()\n", ""),
         mistake(
             "train_zeroes_before_the_step",
-            "the gradients are zeroed between backward and step, so that nothing is learnt",
+            "the gradients are zeroed between backward and step, so nothing is learnt",
             "optimizer.step()",
             "optimizer.zero_grad()\n    optimizer.step()",
         ),
         mistake(
             "train_zeroes_in_the_loop",
-            "the gradients are zeroed before each batch, so that only the last one counts",
+            "the gradients are zeroed before each batch, so only the last batch counts",
             "share.backward()",
             "optimizer.zero_grad()\n        share.backward()",
         ),
@@ -651,18 +658,21 @@ MISTAKES = {
             "    return loss\n",
         ),
         mistake(
-            "train_sums_the_means", "the means of the batches are added up", "targets) * (count / total)", "targets)"
+            "train_sums_the_means",
+            "the mean losses of the batches are summed",
+            "targets) * (count / total)",
+            "targets)",
         ),
         mistake(
             "train_takes_the_mean_of_means",
-            "each batch weighs the same, however few of its targets count",
+            "`train_step` gives all batches equal weight, whatever their number of counted targets",
             "cross_entropy(model(inputs), targets) * (count / total)\n        share.backward()",
             "cross_entropy(model(inputs), targets) / len(batches)\n        share.backward()",
         ),
         mistake(
             "train_weighs_by_size",
-            "a batch weighs by its size, ignored targets included",
-            "counts = [int((targets != -100).sum()) for _, targets in batches]\n    total = max",
+            "`train_step` weights a batch by its size, including ignored targets",
+            "counts = [int((targets != IGNORE_INDEX).sum()) for _, targets in batches]\n    total = max",
             "counts = [targets.numel() for _, targets in batches]\n    total = max",
         ),
         mistake(
@@ -673,95 +683,91 @@ MISTAKES = {
         ),
         mistake(
             "train_clips_each_batch",
-            "the gradients are clipped after each batch, not once at the end",
+            "the gradients are clipped after each batch instead of once at the end",
             "share.backward()",
             "share.backward()\n        clip_gradients(model.parameters(), max_norm)",
         ),
         mistake(
             "train_returns_the_last_loss",
-            "the loss of the last batch comes back",
+            "the loss of the last batch is returned",
             "loss += share.item()",
             "loss = share.item() * total / max(1, count)",
         ),
         mistake(
-            "train_returns_a_tensor",
-            "the loss comes back as a tensor, graph and all",
-            "loss += share.item()",
-            "loss = loss + share",
+            "train_returns_a_tensor", "the loss is returned as a tensor", "loss += share.item()", "loss = loss + share"
         ),
     ),
     "evaluate": (
         mistake(
             "evaluate_takes_the_mean_of_means",
-            "each batch weighs the same, however small it is",
-            "count = int((targets != -100).sum())",
+            "`evaluate` gives all batches equal weight, whatever their number of counted targets",
+            COUNT,
             "count = 1",
         ),
         mistake(
             "evaluate_weighs_by_size",
-            "a batch weighs by its size, ignored targets included",
-            "count = int((targets != -100).sum())",
+            "`evaluate` weights a batch by its size, including ignored targets",
+            COUNT,
             "count = targets.numel()",
         ),
         mistake(
-            "evaluate_weighs_by_rows",
-            "a batch weighs by its number of rows",
-            "count = int((targets != -100).sum())",
-            "count = len(targets)",
+            "evaluate_weighs_by_rows", "`evaluate` weights a batch by its number of rows", COUNT, "count = len(targets)"
         ),
         mistake(
             "evaluate_drops",
-            "dropout stays on",
+            "dropout stays active during evaluation",
             "model.eval()\n    loss, total = 0.0, 0",
             "loss, total = 0.0, 0",
-            named=False,
+            named=False,  # outputs with dropout are random
         ),
         mistake(
             "evaluate_stays_in_eval_mode",
-            "the model stays in eval mode",
+            "`evaluate` leaves the model in eval mode",
             "model.train(was_training)\n    return loss / max(1, total)",
-            "return loss / max(1, total)",
+            "pass\n    return loss / max(1, total)",
         ),
         mistake(
             "evaluate_makes_graphs",
-            "graphs are made as in training",
-            "with torch.no_grad():\n        for inputs, targets in batches:",
-            "with torch.enable_grad():\n        for inputs, targets in batches:",
+            "gradients stay enabled during evaluation",
+            "with torch.no_grad():\n            for inputs, targets in batches:",
+            "with torch.enable_grad():\n            for inputs, targets in batches:",
         ),
         mistake(
-            "evaluate_divides_by_zero", "the loss of nothing is divided by zero", "loss / max(1, total)", "loss / total"
+            "evaluate_divides_by_zero",
+            "`evaluate` divides by 0 when no target counts",
+            "loss / max(1, total)",
+            "loss / total",
         ),
     ),
     "next_token_probabilities": (
         mistake(
-            "probabilities_ignore_the_temperature",
-            "the temperature is not used",
-            "    logits = logits / temperature\n",
-            "",
+            "probabilities_ignore_the_temperature", "the logits are not divided by the temperature", TEMPERATURE, ""
         ),
         mistake(
             "probabilities_divide_by_zero",
-            "at temperature 0 the logits are divided by it",
+            "the logits are divided by a temperature of 0",
             (
                 "    if temperature == 0:\n"
                 "        return functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)\n"
             ),
             "",
         ),
-        mistake("probabilities_of_argmax_as_integers", "at temperature 0 integers come back", ".to(logits.dtype)", ""),
         mistake(
-            "top_k_fills_with_a_small_number",
-            "the tokens that are left out get the logit 1e-10, which is no small logit",
-            "logits = logits.masked_fill(logits < kept[..., -1:], -math.inf)",
-            "logits = logits.masked_fill(logits < kept[..., -1:], 1e-10)",
+            "probabilities_of_argmax_as_integers", "temperature 0 gives integer probabilities", ".to(logits.dtype)", ""
         ),
         mistake(
-            "top_k_drops_the_kth", "the top_k-th token is left out as well", "(logits < kept[...", "(logits <= kept[..."
+            "top_k_fills_with_a_small_number",
+            "the removed tokens get the logit 1e-10, which is not a low logit",
+            TOP_K,
+            TOP_K.replace("-math.inf", "1e-10"),
+        ),
+        mistake(
+            "top_k_drops_the_kth", "the top_k-th token is removed too", "(logits < kept[...", "(logits <= kept[..."
         ),
         mistake(
             "top_k_cuts_ties",
-            "exactly top_k tokens stay, and a tie with the last of them does not",
-            "logits = logits.masked_fill(logits < kept[..., -1:], -math.inf)",
+            "tokens that tie with the top_k-th token are removed",
+            TOP_K,
             (
                 "chosen = logits.topk(min(top_k, logits.shape[-1]), dim=-1).indices\n"
                 "        logits = torch.full_like(logits, -math.inf).scatter(-1, chosen, kept)"
@@ -769,25 +775,25 @@ MISTAKES = {
         ),
         mistake(
             "top_k_needs_a_large_vocabulary",
-            "a top_k beyond the vocabulary is an error",
+            "a top_k larger than the vocabulary raises an error",
             "logits.topk(min(top_k, logits.shape[-1]), dim=-1)",
             "logits.topk(top_k, dim=-1)",
         ),
         mistake(
             "top_p_drops_the_crossing_token",
-            "the token that crosses top_p is left out",
+            "the token that crosses top_p is removed",
             "dropped = ordered.cumsum(dim=-1) - ordered >= top_p  # those before it reach top_p without it",
             "dropped = ordered.cumsum(dim=-1) > top_p",
         ),
         mistake(
             "top_p_of_zero_drops_everything",
-            "with top_p = 0 not even the likeliest token stays",
+            "a top_p of 0 removes even the most probable token",
             "        dropped[..., 0] = False\n",
             "",
         ),
         mistake(
             "top_p_forgets_the_order",
-            "what is to go is found in the sorted order, and never brought back to the vocabulary's",
+            "the tokens to remove are indexed in sorted order, not in vocabulary order",
             (
                 "        dropped = torch.zeros_like(dropped).scatter(-1, order, dropped)  # back to the order of "
                 "the vocabulary\n"
@@ -796,49 +802,49 @@ MISTAKES = {
         ),
         mistake(
             "top_p_gathers",
-            "the order is applied once more instead of being undone (gather for scatter)",
+            "the sort order is applied a second time instead of being undone",
             "dropped = torch.zeros_like(dropped).scatter(-1, order, dropped)  # back to the order of the vocabulary",
             "dropped = dropped.gather(-1, order)",
         ),
         mistake(
             "top_p_does_not_normalise",
-            "what top-p leaves is not brought back to a sum of one",
+            "the probabilities are not renormalised after top-p",
             "        probabilities = probabilities / probabilities.sum(dim=-1, keepdim=True)\n",
             "",
         ),
         mistake(
             "top_p_before_top_k",
-            "top-p is taken of all tokens, before top-k",
+            "top-p is applied to the probabilities of all tokens, before top-k",
             "        ordered, order = probabilities.sort(dim=-1, descending=True)\n",
             "        ordered, order = before_top_k.softmax(dim=-1).sort(dim=-1, descending=True)\n",
-            "    logits = logits / temperature\n",
+            TEMPERATURE,
             "    logits = before_top_k = logits / temperature\n",
         ),
         mistake(
             "top_p_before_the_temperature",
-            "top-p is taken of the probabilities at temperature 1",
+            "top-p is applied to the probabilities at temperature 1",
             "ordered, order = probabilities.sort(dim=-1, descending=True)",
             "ordered, order = (logits * temperature).softmax(dim=-1).sort(dim=-1, descending=True)",
         ),
         mistake(
             "probabilities_over_the_first_axis",
-            "the softmax runs over the first axis",
-            "probabilities = logits.softmax(dim=-1)",
+            "the softmax runs over the first axis instead of the last",
+            PROBABILITIES,
             "probabilities = logits.softmax(dim=0)",
         ),
         mistake(
             "probabilities_in_float32",
-            "the probabilities come back in float32",
-            "probabilities = logits.softmax(dim=-1)",
+            "the probabilities are computed and returned in float32",
+            PROBABILITIES,
             "probabilities = logits.float().softmax(dim=-1)",
         ),
         mistake(
-            "probabilities_divide_in_place", "the logits are divided where the caller keeps them", "= logits /", "/="
+            "probabilities_divide_in_place", "the logits are divided by the temperature in place", "= logits /", "/="
         ),
         mistake(
             "top_k_fills_in_place",
-            "top-k overwrites the caller's logits",
-            "    logits = logits / temperature\n",
+            "the removed logits are overwritten in place",
+            TEMPERATURE,
             "    logits = logits / temperature if temperature != 1 else logits\n",
             "        logits = logits.masked_fill(logits < kept[..., -1:], -math.inf)\n",
             "        logits[logits < kept[..., -1:]] = -math.inf\n",
@@ -847,7 +853,7 @@ MISTAKES = {
     "generate": (
         mistake(
             "generate_never_crops",
-            "the text is never cropped to the context",
+            "the tokens are never cropped to the context length",
             "            if use_cache and tokens.shape[1] <= context_length:\n",
             "            if use_cache:\n",
             "                logits = model(tokens[:, -context_length:])\n",
@@ -855,95 +861,105 @@ MISTAKES = {
         ),
         mistake(
             "generate_crops_one_too_short",
-            "the model is shown one token less than its context holds",
-            "logits = model(tokens[:, -context_length:])",
+            "the tokens are cropped to one less than the context length",
+            CROPPED,
             "logits = model(tokens[:, -context_length + 1 :])",
         ),
         mistake(
             "generate_crops_the_end",
-            "the first tokens of the text are kept, not the last ones",
-            "logits = model(tokens[:, -context_length:])",
+            "cropping keeps the first tokens instead of the last tokens",
+            CROPPED,
             "logits = model(tokens[:, :context_length])",
         ),
         mistake(
             "generate_returns_the_window",
-            "only the last context_length tokens come back",
+            "the tokens before the context window are not returned",
             "tokens = torch.cat((tokens, token), dim=1)",
             "tokens = torch.cat((tokens[:, -context_length:], token), dim=1)",
         ),
         mistake(
             "generate_returns_the_new_tokens",
-            "only the new tokens come back, without the prompt",
+            "only the new tokens are returned, without the prompt",
             "return tokens\n    ### END SOLUTION\n\n\nclass ByteBPE",
             "return tokens[:, prompt.shape[1] :]\n    ### END SOLUTION\n\n\nclass ByteBPE",
         ),
         mistake(
             "generate_is_always_greedy",
-            "the likeliest token is taken whatever the temperature is",
-            "token = torch.multinomial(probabilities, 1, generator=generator)  # (batch, 1)",
+            "the most probable token is always chosen, whatever the temperature is",
+            TOKEN,
             "token = probabilities.argmax(dim=-1, keepdim=True)",
         ),
         mistake(
             "generate_draws_from_logits",
             "tokens are drawn in proportion to their logits",
-            "token = torch.multinomial(probabilities, 1, generator=generator)  # (batch, 1)",
+            TOKEN,
             (
                 "weights = logits[:, -1].clamp(min=1e-6) if temperature else probabilities\n"
-                "            token = torch.multinomial(weights, 1, generator=generator)"
+                "                token = torch.multinomial(weights, 1, generator=generator)"
             ),
-            named=False,
+            named=False,  # the draws are random
         ),
         mistake(
             "generate_ignores_the_temperature",
-            "the temperature is not handed on",
+            "every temperature other than 0 is replaced by 1",
             "next_token_probabilities(logits[:, -1], temperature, top_k, top_p)",
             "next_token_probabilities(logits[:, -1], min(temperature, 1.0) and 1.0, top_k, top_p)",
-            named=False,
+            named=False,  # the draws are random
         ),
         mistake(
-            "generate_ignores_top_k", "top_k is not handed on", "temperature, top_k", "temperature, None", named=False
+            "generate_ignores_top_k",
+            "`top_k` is not passed on",
+            "temperature, top_k",
+            "temperature, None",
+            named=False,  # the draws are random
         ),
-        mistake("generate_ignores_top_p", "top_p is not handed on", ", top_k, top_p)", ", top_k)", named=False),
+        mistake(
+            "generate_ignores_top_p",
+            "`top_p` is not passed on",
+            ", top_k, top_p)",
+            ", top_k)",
+            named=False,  # the draws are random
+        ),
         mistake(
             "generate_from_the_global_generator",
-            "the generator is not used: the draws come from the global one",
-            "token = torch.multinomial(probabilities, 1, generator=generator)  # (batch, 1)",
+            "the tokens are drawn from the global generator instead of `generator`",
+            TOKEN,
             "token = torch.multinomial(probabilities, 1)",
-            named=False,
+            named=False,  # the draws are random
         ),
         mistake(
             "generate_drops",
-            "dropout stays on while it writes",
+            "dropout stays active during generation",
             "model.eval()\n    context_length",
             "context_length",
-            named=False,
+            named=False,  # outputs with dropout are random
         ),
         mistake(
             "generate_stays_in_eval_mode",
-            "the model stays in eval mode",
+            "`generate` leaves the model in eval mode",
             "model.train(was_training)\n    return tokens",
-            "return tokens",
+            "pass\n    return tokens",
         ),
         mistake(
             "generate_feeds_the_last_token_alone",
-            "with a cache only the last token is read, also of the prompt",
+            "only the last token of the prompt enters the cache",
             "model(tokens[:, len(caches[0]) :], caches)",
             "model(tokens[:, -1:], caches)",
         ),
         mistake(
             "generate_goes_on_with_a_stale_cache",
-            "past the context, the cache loses its oldest entry and the rest is taken for still true",
+            "keys and values cached at outdated positions are reused past the context length",
             (
                 "if use_cache and tokens.shape[1] <= context_length:\n"
-                "                logits = model(tokens[:, len(caches[0]) :], caches)"
+                "                    logits = model(tokens[:, len(caches[0]) :], caches)"
             ),
             (
                 "if use_cache and (tokens.shape[1] <= context_length or len(caches[0])):\n"
-                "                for cache in caches:\n"
-                "                    if len(cache) == context_length:\n"
-                "                        cache.key, cache.value = cache.key[:, :, 1:], cache.value[:, :, 1:]\n"
-                "                seen = len(caches[0])\n"
-                "                logits = model(tokens[:, seen:] if tokens.shape[1] <= context_length else "
+                "                    for cache in caches:\n"
+                "                        if len(cache) == context_length:\n"
+                "                            cache.key, cache.value = cache.key[:, :, 1:], cache.value[:, :, 1:]\n"
+                "                    seen = len(caches[0])\n"
+                "                    logits = model(tokens[:, seen:] if tokens.shape[1] <= context_length else "
                 "tokens[:, -1:], caches)"
             ),
         ),
@@ -951,19 +967,19 @@ MISTAKES = {
     "ByteBPE": (
         mistake(
             "bpe_takes_the_larger_pair",
-            "of equally frequent pairs the larger one is merged",
-            "pair = min(counts, key=lambda candidate: (-counts[candidate], candidate))",
+            "the larger of equally frequent pairs is merged",
+            PAIR,
             "pair = max(counts, key=lambda candidate: (counts[candidate], candidate))",
         ),
         mistake(
             "bpe_takes_the_first_pair",
-            "of equally frequent pairs the one that comes first in the text is merged",
-            "pair = min(counts, key=lambda candidate: (-counts[candidate], candidate))",
+            "the first of equally frequent pairs in the text is merged",
+            PAIR,
             "pair = max(counts, key=counts.get)",
         ),
         mistake(
             "bpe_counts_once",
-            "pairs are counted once, at the start, and not after each merge",
+            "the pairs are counted once at the start instead of after each merge",
             "while len(self.pieces) < vocab_size and len(ids) > 1:\n            counts = Counter(pairwise(ids))",
             (
                 "start = Counter(pairwise(ids))\n"
@@ -973,7 +989,7 @@ MISTAKES = {
         ),
         mistake(
             "bpe_counts_without_overlap",
-            "in a run of equal tokens a pair is counted as often as it can be merged, not as often as it stands there",
+            "overlapping pairs in a run of equal tokens are not counted",
             "counts = Counter(pairwise(ids))",
             (
                 "counts, last = Counter(), None\n"
@@ -982,13 +998,13 @@ MISTAKES = {
                 "                counts.update([pair] if last else [])"
             ),
         ),
-        mistake("bpe_needs_a_pair", "a text in which no pair is left is an error", " and len(ids) > 1:", ":"),
+        mistake("bpe_needs_a_pair", "training fails when no pair is left", " and len(ids) > 1:", ":"),
         mistake(
-            "bpe_needs_two_pairs", "the last pair that is left is not merged", "and len(ids) > 1:", "and len(ids) > 2:"
+            "bpe_needs_two_pairs", "the last remaining pair is not merged", "and len(ids) > 1:", "and len(ids) > 2:"
         ),
         mistake(
             "bpe_encodes_the_longest_piece",
-            "text is cut into the longest pieces that fit, from left to right",
+            "the text is split greedily into the longest matching tokens from left to right",
             (
                 "ids = list(text.encode() if isinstance(text, str) else text)\n"
                 "        for pair, new_id in self.merges.items():\n"
@@ -1007,19 +1023,19 @@ MISTAKES = {
         ),
         mistake(
             "bpe_merges_in_reverse",
-            "the merges are made in reverse order, the latest first",
+            "the merges are applied in reverse order",
             "for pair, new_id in self.merges.items():",
             "for pair, new_id in reversed(self.merges.items()):",
         ),
         mistake(
             "bpe_uses_code_points",
-            "a str is taken for its code points, not for its UTF-8",
+            "a str is converted to its code points instead of UTF-8",
             "ids = list(text.encode() if isinstance(text, str) else text)",
             "ids = [min(ord(letter), 255) for letter in text] if isinstance(text, str) else list(text)",
         ),
         mistake(
             "bpe_decodes_to_text",
-            "what is no text is replaced on the way back",
+            "decoding replaces bytes that are not valid UTF-8",
             'return b"".join(self.pieces[token] for token in ids)',
             'return b"".join(self.pieces[token] for token in ids).decode(errors="replace").encode()',
         ),

@@ -1,4 +1,4 @@
-"""Public tests: small cases worked by hand. Change them, add your own."""
+"""Public tests: small cases computed by hand. Change them and add your own."""
 
 import math
 
@@ -14,7 +14,7 @@ def close(actual, expected, tolerance=1e-5):
 
 
 def tiny(**options):
-    """A GPT of 5 tokens, a context of 6 and two blocks."""
+    """Create a GPT with 5 tokens, a context of 6 and two blocks."""
     torch.manual_seed(0)
     return gpt.GPT(gpt.GPTConfig(5, 6, 8, 2, 2, 16, **options))
 
@@ -24,7 +24,7 @@ TOKENS = torch.tensor([[3, 0, 4, 1], [2, 2, 0, 3]])
 
 def test_cross_entropy_of_a_guess():
     loss = gpt.cross_entropy(torch.zeros(2, 3, 4), torch.tensor([[0, 1, 2], [3, 0, 1]]))
-    assert close(loss, math.log(4)), "four equally likely tokens: each is a surprise of ln 4"
+    assert close(loss, math.log(4)), "four equally likely tokens: the surprise of each is ln 4"
 
 
 def test_cross_entropy_by_hand():
@@ -36,23 +36,24 @@ def test_cross_entropy_by_hand():
 def test_cross_entropy_ignores():
     logits = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])
     loss = gpt.cross_entropy(logits, torch.tensor([0, -100]))
-    assert close(loss, math.log(4 / 3)), "the second target does not count, nor does it in the number of targets"
+    assert close(loss, math.log(4 / 3)), "the second target counts neither in the sum nor in the number of targets"
 
 
 def test_cross_entropy_of_large_logits():
     loss = gpt.cross_entropy(torch.tensor([[1000.0, 0.0]]), torch.tensor([1]))
-    assert close(loss, 1000.0), "no exponential may overflow, and no logarithm meet a zero"
+    assert close(loss, 1000.0), "no exponential may overflow, and no logarithm may be taken of zero"
 
 
 def test_sample_batch():
     text = torch.tensor([7, 1, 9, 4, 8, 2], dtype=torch.uint8)
     inputs, targets = gpt.sample_batch(text, 30, 3, torch.Generator().manual_seed(0))
     assert inputs.shape == targets.shape == (30, 3), "one row per window"
-    assert inputs.dtype == targets.dtype == torch.int64, "an embedding wants int64"
-    pairs = {(tuple(one), tuple(other)) for one, other in zip(inputs.tolist(), targets.tolist(), strict=True)}
+    assert inputs.dtype == targets.dtype == torch.int64, "an embedding needs int64"
+    rows = zip(inputs.tolist(), targets.tolist(), strict=True)
+    pairs = {(tuple(window), tuple(following)) for window, following in rows}
     windows = {((7, 1, 9), (1, 9, 4)), ((1, 9, 4), (9, 4, 8)), ((9, 4, 8), (4, 8, 2))}
     assert pairs <= windows, "a target is the token after its input in the text"
-    assert pairs == windows, "each of the three windows comes up, the last one too"
+    assert pairs == windows, "each of the three windows is drawn, the last window too"
 
 
 def test_sample_batch_refuses_a_short_text():
@@ -61,32 +62,32 @@ def test_sample_batch_refuses_a_short_text():
 
 
 def test_gpt_shape():
-    assert tiny()(TOKENS).shape == (2, 4, 5), "one row of logits per token, one number per token that may follow"
+    assert tiny()(TOKENS).shape == (2, 4, 5), "each position gets a row of logits over the vocabulary"
 
 
 def test_gpt_first_loss():
     loss = gpt.cross_entropy(tiny()(TOKENS), TOKENS.roll(1, 0))
-    assert close(loss, math.log(5), 0.1), "an untrained model knows nothing: its loss is near ln 5"
+    assert close(loss, math.log(5), 0.1), "the loss of an untrained model is near ln 5"
 
 
 def test_gpt_is_causal():
     model, other = tiny().eval(), TOKENS.clone()
     other[:, 3] = 2
-    assert close(model(other)[:, :3], model(TOKENS)[:, :3]), "the last token must not change what comes before it"
-    assert not close(model(other)[:, 3], model(TOKENS)[:, 3]), "but it changes the logits at its own place"
+    assert close(model(other)[:, :3], model(TOKENS)[:, :3]), "the last token must not change the logits before it"
+    assert not close(model(other)[:, 3], model(TOKENS)[:, 3]), "the last token changes the logits at its own position"
 
 
 def test_gpt_knows_places():
     logits = tiny()(torch.tensor([[2, 2, 2]]))
-    assert not close(logits[0, 0], logits[0, 2], 1e-7), "the same token at another place gives other logits"
+    assert not close(logits[0, 0], logits[0, 2], 1e-7), "the same token at different positions gives different logits"
 
 
 def test_gpt_with_caches():
     from multihead import KeyValueCache
 
     model, caches = tiny().eval(), [KeyValueCache(), KeyValueCache()]
-    steps = [model(TOKENS[:, place : place + 1], caches) for place in range(4)]
-    assert close(torch.cat(steps, dim=1), model(TOKENS)), "token by token is the same as all at once"
+    steps = [model(TOKENS[:, index : index + 1], caches) for index in range(4)]
+    assert close(torch.cat(steps, dim=1), model(TOKENS)), "token by token should give the same as one pass"
 
 
 def test_gpt_refuses_what_is_too_long():
@@ -97,7 +98,7 @@ def test_gpt_refuses_what_is_too_long():
 def test_gpt_has_no_output_matrix():
     names = [name for name, _ in tiny().named_parameters() if not name.startswith("blocks")]
     expected = ["norm.bias", "norm.weight", "position_embedding.weight", "token_embedding.weight"]
-    assert sorted(names) == expected, "the logits come from the token embedding's weight"
+    assert sorted(names) == expected, "the logits use the token embedding's weight"
 
 
 def test_learning_rate_by_hand():
@@ -112,24 +113,26 @@ def with_gradient(*numbers):
 
 
 def test_clip_gradients_by_hand():
-    one, other = with_gradient(2.0, 4.0), with_gradient(4.0)
-    norm = gpt.clip_gradients([one, other], 3.0)
-    assert close(norm, 6.0), "the root of 4 + 16 + 16"
-    assert close(one.grad, [1.0, 2.0]), "all gradients are halved"
-    assert close(other.grad, [2.0]), "all gradients are halved, by the same factor"
+    first, second = with_gradient(2.0, 4.0), with_gradient(4.0)
+    norm = gpt.clip_gradients([first, second], 3.0)
+    assert close(norm, 6.0), "the norm is the root of 4 + 16 + 16"
+    assert close(first.grad, [1.0, 2.0]), "all gradients are halved"
+    assert close(second.grad, [2.0]), "all gradients are halved, by the same factor"
 
 
 def test_clip_gradients_leaves_short_ones():
-    one = with_gradient(0.3, 0.4)
-    gpt.clip_gradients(iter([one, nn.Parameter(torch.zeros(2))]), 3.0)
-    assert close(one.grad, [0.3, 0.4]), "half is short enough"
+    parameter = with_gradient(0.3, 0.4)
+    gpt.clip_gradients(iter([parameter, nn.Parameter(torch.zeros(2))]), 3.0)
+    assert close(parameter.grad, [0.3, 0.4]), "a norm of 0.5 is within max_norm"
 
 
 def test_parameter_groups():
     model = nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 2), nn.LayerNorm(2))
     decayed, spared = gpt.parameter_groups(model, 0.1)
     assert [parameter.ndim for parameter in decayed["params"]] == [2, 2], "the embedding and the matrix decay"
-    assert [parameter.ndim for parameter in spared["params"]] == [1, 1, 1], "one bias, and a norm's gain and bias"
+    assert [parameter.ndim for parameter in spared["params"]] == [1, 1, 1], (
+        "the bias of the linear layer, and the gain and bias of the norm, do not decay"
+    )
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
 
 
@@ -137,21 +140,23 @@ def test_adamw_first_step():
     parameter = with_gradient(5.0, -0.01)
     parameter.data = torch.tensor([1.0, 1.0])
     gpt.AdamW([parameter], lr=0.1, weight_decay=0.5).step()
-    assert close(parameter.data, [0.85, 1.05]), "0.05 decay, and then 0.1 against the sign of each gradient"
+    assert close(parameter.data, [0.85, 1.05]), (
+        "the decay takes 0.05 off, and the step is 0.1 against the sign of each gradient"
+    )
 
 
 def test_adamw_walks_with_pytorchs():
     ours, theirs = (nn.Parameter(torch.tensor([1.0, -2.0])) for _ in range(2))
-    walkers = [gpt.AdamW([ours], lr=0.1), torch.optim.AdamW([theirs], lr=0.1)]
+    optimizers = [gpt.AdamW([ours], lr=0.1), torch.optim.AdamW([theirs], lr=0.1)]
     for step in range(5):
         ours.grad = theirs.grad = torch.tensor([1.0 + step, 0.5 - step])
-        for walker in walkers:
-            walker.step()
-        assert close(ours.data, theirs.data), f"after step {step + 1} the two have parted"
+        for adamw in optimizers:
+            adamw.step()
+        assert close(ours.data, theirs.data), f"after step {step + 1} the parameters differ from PyTorch's"
 
 
 class Constant(nn.Module):
-    """The same logits whatever it reads."""
+    """A model with the same logits for all inputs."""
 
     def __init__(self, *logits):
         super().__init__()
@@ -164,19 +169,21 @@ class Constant(nn.Module):
 def test_train_step_adds_up_batches():
     model = Constant(0.0, 0.0)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    model.logits.grad = torch.tensor([9.0, 9.0])  # of another time
+    model.logits.grad = torch.tensor([9.0, 9.0])  # left over from before
     batches = [(torch.zeros(1, 3), torch.tensor([[0, 0, 0]])), (torch.zeros(1, 3), torch.tensor([[1, -100, -100]]))]
     loss = gpt.train_step(model, optimizer, batches, max_norm=10.0)
-    assert close(loss, math.log(2)), "all four targets that count are a surprise of ln 2"
-    assert close(model.logits.data, [0.25, -0.25]), "three targets of four pull at 0, one at 1"
+    assert close(loss, math.log(2)), "the surprise of each of the four counted targets is ln 2"
+    assert close(model.logits.data, [0.25, -0.25]), "three of the four counted targets are class 0, and one is class 1"
 
 
 def test_evaluate():
     model = nn.Sequential(Constant(math.log(3.0), 0.0), nn.Dropout(0.5))
     batches = [(torch.zeros(1, 3), torch.tensor([[0, 0, 0]])), (torch.zeros(1, 1), torch.tensor([[1]]))]
     expected = (3 * math.log(4 / 3) + math.log(4)) / 4
-    assert close(float(gpt.evaluate(model, batches)), expected), "the mean over four targets, nothing dropped"
-    assert model.training, "the model was in training mode, and is again"
+    assert close(float(gpt.evaluate(model, batches)), expected), (
+        "the loss is the mean over four targets, without dropout"
+    )
+    assert model.training, "the model should be in training mode again"
 
 
 LOGITS = torch.tensor([0.5, 0.1, 0.3, 0.1]).log()
@@ -184,41 +191,49 @@ LOGITS = torch.tensor([0.5, 0.1, 0.3, 0.1]).log()
 
 def test_next_token_probabilities():
     assert close(gpt.next_token_probabilities(LOGITS), [0.5, 0.1, 0.3, 0.1])
-    assert close(gpt.next_token_probabilities(LOGITS, temperature=0), [1, 0, 0, 0]), "0 is the argmax"
+    assert close(gpt.next_token_probabilities(LOGITS, temperature=0), [1, 0, 0, 0]), "temperature 0 is the argmax"
     cold = torch.tensor([0.25, 0.01, 0.09, 0.01]) / 0.36
-    assert close(gpt.next_token_probabilities(LOGITS, temperature=0.5), cold), "at 1/2, all are squared"
+    assert close(gpt.next_token_probabilities(LOGITS, temperature=0.5), cold), (
+        "temperature 1/2 squares all probabilities"
+    )
 
 
 def test_next_token_probabilities_top_k():
     assert close(gpt.next_token_probabilities(LOGITS, top_k=2), [0.625, 0, 0.375, 0])
-    assert close(gpt.next_token_probabilities(LOGITS, top_k=3), [0.5, 0.1, 0.3, 0.1]), "two are third: both stay"
-    assert close(gpt.next_token_probabilities(LOGITS, top_k=9), [0.5, 0.1, 0.3, 0.1]), "more than there are: all"
+    assert close(gpt.next_token_probabilities(LOGITS, top_k=3), [0.5, 0.1, 0.3, 0.1]), (
+        "two tokens tie for the third rank: both are kept"
+    )
+    assert close(gpt.next_token_probabilities(LOGITS, top_k=9), [0.5, 0.1, 0.3, 0.1]), (
+        "a top_k beyond the vocabulary keeps all tokens"
+    )
 
 
 def test_next_token_probabilities_top_p():
-    assert close(gpt.next_token_probabilities(LOGITS, top_p=0.6), [0.625, 0, 0.375, 0]), "0.5 < 0.6: two are needed"
-    assert close(gpt.next_token_probabilities(LOGITS, top_p=0.1), [1, 0, 0, 0]), "the likeliest always stays"
+    assert close(gpt.next_token_probabilities(LOGITS, top_p=0.6), [0.625, 0, 0.375, 0]), (
+        "0.5 < 0.6: two tokens are needed"
+    )
+    assert close(gpt.next_token_probabilities(LOGITS, top_p=0.1), [1, 0, 0, 0]), "the most likely token is always kept"
 
 
 def test_generate_goes_on():
     model, prompt = tiny(), torch.tensor([[3, 0], [1, 4]])
     text = gpt.generate(model, prompt, 7, generator=torch.Generator().manual_seed(0))
-    assert text.shape == (2, 9), "the prompt and seven new tokens, also past the context of six"
+    assert text.shape == (2, 9), "the text is the prompt and seven new tokens, also past the context of six"
     assert torch.equal(text[:, :2], prompt), "the text begins with the prompt"
-    assert model.training, "the model was in training mode, and is again"
+    assert model.training, "the model should be in training mode again"
 
 
 def test_generate_with_and_without_a_cache():
     model, prompt = tiny(init_std=0.5), torch.tensor([[3, 0], [1, 4]])
     texts = [gpt.generate(model, prompt, 7, temperature=0, use_cache=use_cache) for use_cache in (True, False)]
-    assert torch.equal(*texts), "a cache saves work and changes nothing"
+    assert torch.equal(*texts), "a cache saves work and does not change the text"
 
 
 def test_byte_bpe():
     bpe = gpt.ByteBPE()
     bpe.train("banana bandana", 259)
     assert [bpe.decode([token]) for token in (256, 257, 258)] == [b"an", b"ban", b"ana"], (
-        "first `an`, four times; then of two pairs that stand there twice the one with the smaller ids"
+        "`an` occurs four times; then, of the pairs that occur twice, the pair with the smaller ids is merged"
     )
-    assert bpe.encode("banana") == [257, 258], "ban + ana"
-    assert bpe.decode(bpe.encode("thé")) == "thé".encode(), "what was never seen is spelt in bytes"
+    assert bpe.encode("banana") == [257, 258], "banana is ban + ana"
+    assert bpe.decode(bpe.encode("thé")) == "thé".encode(), "unseen characters are spelt in bytes"

@@ -1,4 +1,4 @@
-"""Lets the modules of a stage import those of earlier stages."""
+"""Make the modules of earlier stages importable in every stage."""
 
 import sys
 from pathlib import Path

@@ -137,7 +137,7 @@ def test_a_table_in_the_code_is_no_training(lab, judges, files, switch):
     more += "".join(f"    {row},\n" for row in table) + "]) / 100\n"
     results = judge(lab, judges, files, more)
     assert passed(results) == {BELONGS}
-    assert "no better than without" in results[LEARNT].what
+    assert "no better than untrained weights" in results[LEARNT].what
 
 
 def changed(change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Files], None]:

@@ -27,17 +27,19 @@ SECOND_STAGE = """\
     needs: [1_tiny]
     exercises:
       quadruple:
-        title: Four times the input
-        minutes: 5
-        hints: ["What is twice twice?", "The first stage doubles.", "Each element x becomes 2·2·x."]
         checks:
           test_quadruple_multiplies_by_four: 2
 """
 
 SECOND_FILES = {
     f"solutions/{SECOND}/more.py": "import tiny\n\n\ndef quadruple(x):\n    return tiny.double(tiny.double(x))\n",
+    f"solutions/{SECOND}/exercises.yml": """\
+quadruple:
+  title: Four times the input
+  minutes: 5
+  hints: ["What is twice twice?", "The first stage doubles.", "Each element x becomes 2·2·x."]
+""",
     f"solutions/{SECOND}/mistakes.py": "MISTAKES = {}\n",
-    f"solutions/{SECOND}/mistakes.lock.json": '{"format_version": 1, "mistakes": {}}\n',
     f"tests/hidden/{SECOND}/test_more.py": '''\
 """Hidden tests of the second stage."""
 

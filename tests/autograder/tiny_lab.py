@@ -27,23 +27,14 @@ stages:
     limits: {call_cpu_seconds: 2.0, check_cpu_seconds: 4.0}
     exercises:
       double:
-        title: Twice the input
-        minutes: 5
-        hints: ["What is twice a number?", An operator does it for all elements at once., "Each element x becomes 2·x."]
         checks:
           test_double_multiplies_by_two: 2
           test_double_keeps_the_dtype: 1
       total:
-        title: The sum along one axis
-        minutes: 10
-        hints: ["Which axis vanishes?", Axes may be counted from the end., "Add x[…, i, …] over all i."]
         checks:
           test_total_adds_along_the_axis: 3
           test_total_counts_axes_from_the_end: 1
       halve:
-        title: Half the input
-        minutes: 5
-        hints: ["What undoes doubling?", Division keeps the shape., "Each element x becomes x / 2."]
         bonus: true
         checks:
           test_halve_divides_by_two: 1
@@ -51,6 +42,21 @@ stages:
       why_axes:
         title: Why a sum needs an axis
         points: 2
+"""
+
+EXERCISE_TEXTS = """\
+double:
+  title: Twice the input
+  minutes: 5
+  hints: ["What is twice a number?", An operator does it for all elements at once., "Each element x becomes 2·x."]
+total:
+  title: The sum along one axis
+  minutes: 10
+  hints: ["Which axis vanishes?", Axes may be counted from the end., "Add x[…, i, …] over all i."]
+halve:
+  title: Half the input
+  minutes: 5
+  hints: ["What undoes doubling?", Division keeps the shape., "Each element x becomes x / 2."]
 """
 
 REFERENCE = '''\
@@ -278,6 +284,7 @@ FILES = {
     "grading.yml": GRADING,
     f"solutions/{STAGE}/{MODULE}.py": REFERENCE,
     f"solutions/{STAGE}/lab.md": SHEET,
+    f"solutions/{STAGE}/exercises.yml": EXERCISE_TEXTS,
     f"solutions/{STAGE}/test_{MODULE}.py": PUBLIC_TESTS,
     f"solutions/{STAGE}/mistakes.py": MISTAKES,
     f"solutions/{STAGE}/mistakes.lock.json": MISTAKES_LOCK,
@@ -317,8 +324,8 @@ def forbid_a_softmax(lab: Lab, marked: str, other: str = "return x + x", says: s
         other: the body of ``double`` in ``alternatives/loop.py``.
         says: the sentence in the docstring of ``double`` that names what it forbids.
     """
-    title = "        title: Twice the input\n"
-    replace_in(lab.root / "grading.yml", title, f"{title}        forbid: [torch.softmax]\n")
+    exercise = "      double:\n"
+    replace_in(lab.root / "grading.yml", exercise, f"{exercise}        forbid: [torch.softmax]\n")
     replace_in(lab.stage(STAGE).reference, "Twice the input.\n", f"Twice the input. {says}\n")
     library = lab.stage(STAGE).folder / "alternatives" / "pytorch.py"
     replace_in(

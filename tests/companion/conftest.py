@@ -1,4 +1,4 @@
-"""Fixtures for the students' companion: a repository as a student has it, in a folder of its own."""
+"""Fixtures for the students' companion: a copy of the repository that a student receives."""
 
 import shutil
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Write = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def assignments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny lab, released with the companion in it."""
+    """The released tiny lab, with the companion."""
     lab = build_tiny_lab(tmp_path_factory.mktemp("companion") / "lab")
     skeleton = lab.root / "solutions" / "student_repository"
     for path in sorted(STUDENT_REPOSITORY.rglob("*")):
@@ -30,15 +30,15 @@ def assignments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def course(assignments: Path, tmp_path: Path) -> Course:
-    """A student's copy of it."""
-    home = tmp_path / "a student's folder"  # with a space and a quote, as folders have
+    """The course in a student's copy of the release."""
+    home = tmp_path / "a student's folder"  # real paths have spaces and quotes
     shutil.copytree(assignments, home)
     return Course.load(home)
 
 
 @pytest.fixture
 def write(course: Course) -> Write:
-    """Writes exercises into the student's module: ``write(double="return 2 * x")``; the others stay stubs."""
+    """Write exercises into the student's module: ``write(double="return 2 * x")``; the other exercises stay stubs."""
 
     def write_bodies(top: str = "", **bodies: str) -> None:
         file = course.root / STAGE / f"{MODULE}.py"

@@ -1,4 +1,4 @@
-"""The first cell of every lab sheet, on faked machines: Colab, Kaggle, a laptop."""
+"""The first cell of every lab sheet, on simulated machines: Colab, Kaggle, a laptop."""
 
 import json
 import os
@@ -18,8 +18,8 @@ GIT = ("git", "-c", "user.name=A", "-c", "user.email=a@example.org")
 
 
 @pytest.fixture(autouse=True)
-def untouched(monkeypatch, tmp_path):
-    """Every test starts in an empty folder, and leaves folder, path and environment as they were."""
+def isolated(monkeypatch, tmp_path):
+    """Start in an empty folder, and restore the current folder, the path and the environment afterwards."""
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
@@ -57,7 +57,7 @@ def kaggle(monkeypatch, tmp_path) -> Path:
 
 @pytest.fixture
 def repository(course, tmp_path) -> str:
-    """The student's repository, somewhere that git can fetch it from."""
+    """Address of the student's repository, from which git can clone."""
     for command in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "--message", "start")):
         subprocess.run([*GIT, *command], cwd=course.root, check=True)
     target = tmp_path / "hub" / "my-lab.git"
@@ -70,14 +70,14 @@ def is_set_up(root: Path) -> bool:
 
 
 @pytest.mark.parametrize("inside", ["", STAGE])
-def test_on_a_laptop_it_only_goes_to_the_stage(course, monkeypatch, inside):
+def test_on_a_laptop_it_only_changes_to_the_stages_folder(course, monkeypatch, inside):
     monkeypatch.chdir(course.root / inside)
     monkeypatch.setattr(bootstrap, "fetch", None)
     bootstrap.set_up("", STAGE)
     assert is_set_up(course.root)
 
 
-def test_modules_of_other_stages_are_found_behind_those_of_its_own(course, monkeypatch):
+def test_folders_of_other_stages_come_after_the_stages_own_folder(course, monkeypatch):
     other = course.root / "2_other"
     other.mkdir()
     (course.root / "3_no_folder").touch()
@@ -88,7 +88,7 @@ def test_modules_of_other_stages_are_found_behind_those_of_its_own(course, monke
         assert ours == [str(course.root / STAGE), str(other)]
 
 
-def test_python_in_a_cell_is_the_notebooks_own(course, monkeypatch):
+def test_python_in_a_cell_is_the_python_of_the_notebook(course, monkeypatch):
     monkeypatch.chdir(course.root)
     monkeypatch.setenv("PATH", os.defpath)
     for _ in range(2):
@@ -97,38 +97,38 @@ def test_python_in_a_cell_is_the_notebooks_own(course, monkeypatch):
     assert Path(shutil.which("python")).parent == Path(sys.executable).parent
 
 
-def test_away_from_the_repository_it_says_what_to_do():
+def test_outside_the_repository_the_error_says_what_to_do():
     with pytest.raises(SystemExit, match="open this sheet from inside your repository"):
         bootstrap.set_up("", STAGE)
 
 
-def test_on_colab_it_fetches_the_repository(colab, repository):
+def test_on_colab_it_clones_the_repository(colab, repository):
     bootstrap.set_up(repository, STAGE)
     assert is_set_up(colab / "my-lab")
 
 
-def test_a_second_run_keeps_what_was_written(colab, repository, monkeypatch):
+def test_a_second_run_keeps_the_students_code(colab, repository, monkeypatch):
     bootstrap.set_up(repository, STAGE)
     mine = colab / "my-lab" / STAGE / f"{MODULE}.py"
     mine.write_text("mine\n", encoding="utf-8")
     monkeypatch.chdir(colab)
-    bootstrap.set_up("", STAGE)  # not even the address is needed again
+    bootstrap.set_up("", STAGE)  # the address is not needed again
     assert is_set_up(colab / "my-lab")
     assert mine.read_text(encoding="utf-8") == "mine\n"
 
 
-def test_on_colab_the_drive_is_used_where_it_is_mounted(colab, repository):
+def test_on_colab_it_uses_a_mounted_drive(colab, repository):
     (colab / "drive" / "MyDrive").mkdir(parents=True)
     bootstrap.set_up(repository, STAGE)
     assert is_set_up(colab / "drive" / "MyDrive" / "my-lab")
 
 
-def test_on_kaggle_it_fetches_the_repository(kaggle, repository):
+def test_on_kaggle_it_clones_the_repository(kaggle, repository):
     bootstrap.set_up(repository, STAGE)
     assert is_set_up(kaggle / "working" / "my-lab")
 
 
-def test_on_kaggle_a_data_set_does_without_the_internet(kaggle, course):
+def test_on_kaggle_an_attached_data_set_needs_no_internet(kaggle, course):
     (kaggle / "input" / "set").mkdir()
     course.root.rename(kaggle / "input" / "set" / "my-lab")
     bootstrap.set_up("", STAGE)
@@ -136,19 +136,19 @@ def test_on_kaggle_a_data_set_does_without_the_internet(kaggle, course):
 
 
 @pytest.mark.parametrize(
-    ("address", "says"), [("", "Write your repository's address"), ("/nowhere/lab.git", "could not be fetched")]
+    ("address", "message"), [("", "to your repository's address"), ("/nowhere/lab.git", "cannot be cloned")]
 )
-def test_without_a_repository_it_says_so(colab, address, says):
-    with pytest.raises(SystemExit, match=says):
+def test_without_a_repository_it_says_so(colab, address, message):
+    with pytest.raises(SystemExit, match=message):
         bootstrap.set_up(address, STAGE)
 
 
 def test_another_repository_is_refused(colab, repository):
-    with pytest.raises(SystemExit, match="holds no folder 9_other: is it your lab repository"):
+    with pytest.raises(SystemExit, match="has no folder 9_other: is it your lab repository"):
         bootstrap.set_up(repository, "9_other")
 
 
-def test_a_token_is_a_header_and_stands_in_no_file(kaggle, repository):
+def test_a_token_is_a_header_and_is_not_stored_in_a_file(kaggle, repository):
     environment = bootstrap.credentials()
     assert environment["GIT_CONFIG_VALUE_0"].startswith("Authorization: Basic ")
     assert environment["GIT_CONFIG_KEY_0"] == "http.https://github.com/.extraHeader"
@@ -157,14 +157,14 @@ def test_a_token_is_a_header_and_stands_in_no_file(kaggle, repository):
     assert "Authorization" not in config
 
 
-def test_without_a_token_git_asks_nobody(colab, capsys):
+def test_without_a_token_git_does_not_prompt(colab, capsys):
     environment = bootstrap.credentials()
     assert "GIT_CONFIG_VALUE_0" not in environment
     assert environment["GIT_TERMINAL_PROMPT"] == "0"
     assert "No secret GITHUB_TOKEN" in capsys.readouterr().out
 
 
-def test_only_what_is_missing_is_installed(tmp_path, monkeypatch):
+def test_only_missing_packages_are_installed(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(subprocess, "run", lambda command: calls.append(command) or SimpleNamespace(returncode=0))
     requirements = tmp_path / "requirements.txt"
@@ -173,22 +173,22 @@ def test_only_what_is_missing_is_installed(tmp_path, monkeypatch):
     assert calls == [[sys.executable, "-m", "pip", "install", "--quiet", "no-such-thing-1", "no.such_2"]]
 
 
-def test_nothing_is_installed_where_nothing_is_missing(tmp_path, monkeypatch):
+def test_nothing_is_installed_if_nothing_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "run", None)
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("torch>=2.6\n", encoding="utf-8")
     bootstrap.install(requirements)
 
 
-def test_without_the_internet_the_sheet_goes_on(tmp_path, monkeypatch, capsys):
+def test_without_internet_the_cell_continues(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(subprocess, "run", lambda command: SimpleNamespace(returncode=1))
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("no-such-thing\n", encoding="utf-8")
     bootstrap.install(requirements)
-    assert "no-such-thing could not be installed: switch the internet on" in capsys.readouterr().out
+    assert "no-such-thing could not be installed: turn on internet access" in capsys.readouterr().out
 
 
-def test_the_cell_stands_before_all_code_and_runs_by_itself(course, monkeypatch, tmp_path):
+def test_the_cell_is_the_first_code_cell_and_runs_alone(course, monkeypatch, tmp_path):
     cells = json.loads((course.root / STAGE / f"{MODULE}.ipynb").read_text(encoding="utf-8"))["cells"]
     first = next(cell for cell in cells if cell["cell_type"] == "code")
     source = "".join(first["source"])
@@ -202,7 +202,7 @@ def test_the_cell_stands_before_all_code_and_runs_by_itself(course, monkeypatch,
     assert is_set_up(course.root)
 
 
-def test_the_cell_needs_python_alone():
+def test_the_cell_needs_only_python():
     imports = {name.split(".")[0] for name in vars(bootstrap) if isinstance(vars(bootstrap)[name], ModuleType)} - {
         "lab"
     }

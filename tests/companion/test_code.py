@@ -1,9 +1,9 @@
-"""An exercise within a module's text: found, compared, and put back."""
+"""Exercises in a module's text: found, compared, and restored."""
 
 import pytest
 
 from lab.code import Module, put_back
-from lab.course import LabError
+from lab.course import CompanionError
 
 STUB = '''\
 """A module."""
@@ -39,24 +39,24 @@ def written(**bodies: str) -> str:
     return text
 
 
-def test_code_counts_and_comments_do_not():
+def test_code_changes_the_digest_and_comments_do_not():
     stub, commented = module(STUB), module(STUB.replace("def double(x):", "# mine\n\ndef double(x):  # hm"))
     assert commented.digest("double") == stub.digest("double")
     assert module(written(double="return 2 * x")).digest("double") != stub.digest("double")
     assert module(written(double="return 2 * x")).digest("halve") == stub.digest("halve")
 
 
-def test_what_is_no_function_has_the_digest_of_the_module():
+def test_a_name_that_is_not_defined_has_the_digest_of_the_module():
     assert module(STUB).digest("trained") != module(written(double="return 2 * x")).digest("trained")
 
 
-def test_one_exercise_is_put_back_and_the_rest_stays():
+def test_one_exercise_is_restored_and_the_rest_stays():
     mine = written(double="return 2 * x", halve="return x / 2") + "\n\ndef helper():\n    pass\n"
     expected = written(halve="return x / 2") + "\n\ndef helper():\n    pass\n"
     assert put_back(module(mine), module(STUB), "double") == expected
 
 
-def test_a_class_is_put_back_with_everything_added_to_it():
+def test_restoring_a_class_removes_added_members():
     mine = STUB.replace(
         '        raise NotImplementedError("Head.__init__")',
         "        self.a = 1\n\n    def more(self):\n        return 2",
@@ -65,36 +65,36 @@ def test_a_class_is_put_back_with_everything_added_to_it():
     assert put_back(module(mine), module(STUB), "Head") == STUB
 
 
-def test_decorators_go_with_their_function():
+def test_restoring_a_function_removes_its_decorators():
     mine = STUB.replace("def double(x):", "@torch.no_grad()\n@torch.inference_mode()\ndef double(x):")
     assert put_back(module(mine), module(STUB), "double") == STUB
 
 
-def test_of_two_definitions_the_last_one_counts():
+def test_the_last_of_two_definitions_is_restored():
     mine = written(double="return 2 * x") + "\n\ndef double(x):\n    return 3 * x\n"
     text = put_back(module(mine), module(STUB), "double")
     assert text.endswith('def double(x):\n    """Twice."""\n    raise NotImplementedError("double")\n')
 
 
 @pytest.mark.parametrize("ending", ["\n", ""])
-def test_an_exercise_that_was_removed_comes_back_at_the_end(ending):
+def test_a_removed_exercise_is_restored_at_the_end(ending):
     mine = "import torch" + ending
     text = put_back(module(mine), module(STUB), "halve")
     assert text == 'import torch\n\n\ndef halve(x):\n    raise NotImplementedError("halve")\n'
 
 
-def test_what_is_no_exercise_cannot_be_put_back():
-    with pytest.raises(LabError, match=r"`treble` is not a function or class in tiny\.py"):
+def test_a_name_that_is_not_an_exercise_cannot_be_restored():
+    with pytest.raises(CompanionError, match=r"`treble` is not a function or class in tiny\.py"):
         put_back(module(STUB), module(STUB), "treble")
 
 
 @pytest.mark.parametrize(
-    ("text", "says", "line"),
+    ("text", "start", "line"),
     [("def double(x:\n", "tiny.py, line 1: ", 1), ("x = 1\nif x\n", "tiny.py, line 2: ", 2), ("x\0", "tiny.py", None)],
 )
-def test_what_is_not_python_yet_is_said_with_its_line(text, says, line):
-    with pytest.raises(LabError) as caught:
+def test_a_syntax_error_names_the_line(text, start, line):
+    with pytest.raises(CompanionError) as caught:
         module(text)
-    assert str(caught.value).startswith(says)
+    assert str(caught.value).startswith(start)
     if line is not None:
         assert caught.value.line == line

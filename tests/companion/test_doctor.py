@@ -1,4 +1,4 @@
-"""``lab doctor``: each thing that goes wrong on students' machines, with its fix."""
+"""``lab doctor``: problems of students' machines, each with its fix."""
 
 import importlib.metadata
 import subprocess
@@ -15,7 +15,7 @@ GB = 1024**3
 
 @pytest.fixture
 def look(course, monkeypatch):
-    """What doctor finds, by name; torch is tried for real in one test alone."""
+    """Return the findings by name; only one test runs the real torch."""
 
     def examine(torch=None):
         answer = torch or SimpleNamespace(returncode=0, stdout="2.13 on cpu\n", stderr="")
@@ -33,13 +33,13 @@ def test_a_good_machine_has_no_problems(look, monkeypatch):
     assert [finding for finding in look().values() if finding.fix] == []
 
 
-def test_torch_is_tried_for_real():
+def test_the_real_torch_works():
     finding = doctor._torch()
     assert finding.fix == ""
     assert " on cpu (" in finding.found or " on cuda (" in finding.found or " on mps (" in finding.found
 
 
-def test_torch_that_cannot_be_loaded_says_why(look, monkeypatch):
+def test_the_finding_says_why_torch_cannot_be_loaded(look, monkeypatch):
     broken = SimpleNamespace(returncode=1, stdout="", stderr="Traceback …\nOSError: [WinError 126] c10.dll\n")
     monkeypatch.setattr(sys, "platform", "win32")
     finding = look(broken)["tensors"]
@@ -48,17 +48,17 @@ def test_torch_that_cannot_be_loaded_says_why(look, monkeypatch):
     assert "Visual C++" in finding.fix
 
 
-def test_torch_that_takes_python_down_is_said(look):
+def test_a_crash_of_python_in_torch_is_reported(look):
     assert look(SimpleNamespace(returncode=-11, stdout="", stderr=""))["tensors"].found == "Python ended with code -11"
 
 
-def test_a_package_that_is_missing_or_old_comes_with_its_command(course, look, monkeypatch):
+def test_a_missing_or_old_package_comes_with_the_command_to_install_it(course, look, monkeypatch):
     def version(name: str) -> str:
         if name == "rich":
             raise importlib.metadata.PackageNotFoundError(name)
         return "1.9.2" if name == "torch" else "99.0"
 
-    (course.root / "requirements.txt").write_text("rich>=13\ntorch>=2.6\nclick>=8.1\n# a remark\n", encoding="utf-8")
+    (course.root / "requirements.txt").write_text("rich>=13\ntorch>=2.6\nclick>=8.1\n# a comment\n", encoding="utf-8")
     monkeypatch.setattr(importlib.metadata, "version", version)
     found = look()
     assert (found["rich"].found, found["click"].fix) == ("not installed", "")
@@ -66,38 +66,38 @@ def test_a_package_that_is_missing_or_old_comes_with_its_command(course, look, m
     assert "needs 2.6 or newer" in found["torch"].fix
 
 
-def test_little_memory_and_little_room_are_said(look, monkeypatch):
+def test_too_little_memory_or_disk_space_is_reported(look, monkeypatch):
     monkeypatch.setattr(doctor.psutil, "virtual_memory", lambda: SimpleNamespace(available=GB, total=8 * GB))
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=GB // 2))
     found = look()
     assert found["memory"].found == "1.0 GB free of 8.0 GB"
     assert found["memory"].fix.startswith("close other programs")
-    assert found["disk"].fix.startswith("make room")
+    assert found["disk"].fix.startswith("free some disk space")
 
 
-def test_no_environment_of_its_own_is_said(look, monkeypatch):
+def test_a_missing_environment_is_reported(look, monkeypatch):
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     monkeypatch.setattr(doctor.Path, "exists", lambda path: False)
     assert "python -m venv .venv" in doctor._environment().fix
 
 
-def test_a_module_that_cannot_be_read_is_said(course, look, write):
+def test_an_unreadable_module_is_reported(course, look, write):
     write(top="\ndef broken(:\n")
     assert look()[STAGE].fix.endswith(f"lab reset {STAGE}")
 
 
 @pytest.mark.parametrize("name", ["torch.py", "random.py", f"{STAGE}/numpy.py"])
-def test_a_file_that_hides_a_library_is_said(course, look, name):
+def test_a_file_that_hides_a_library_is_reported(course, look, name):
     (course.root / name).touch()
     assert name in look()["file names"].found
 
 
-def test_without_the_companions_own_packages_it_says_how_to_get_them(monkeypatch, capsys):
+def test_without_its_packages_the_companion_says_how_to_install_them(monkeypatch, capsys):
     monkeypatch.setattr(__main__, "NEEDED", ("click", "no_such_package"))
     assert __main__.main() == 2
-    said = capsys.readouterr().out
-    assert "no_such_package cannot be found" in said
-    assert "-m pip install -r requirements.txt" in said
+    output = capsys.readouterr().out
+    assert "Missing packages: no_such_package." in output
+    assert "-m pip install -r requirements.txt" in output
 
 
 def test_an_old_python_is_named(monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""A failed assertion → what it asked and both of its sides, as students' public tests are written."""
+"""Explanations of failed assertions: the comparison and both of its sides, in the style of public tests."""
 
 import sys
 from pathlib import Path
@@ -18,28 +18,28 @@ def close(found, expected, tolerance=1e-6):
 
 
 def explained(check) -> Explanation:
-    """What is said of the failure of a function in this file, as if it were a public test."""
+    """Return the explanation of a failed function in this file, as if it were a public test."""
     try:
         check()
     except AssertionError:
         _, error, trace = sys.exc_info()
         return explain(error, trace, HERE, frozenset())
-    raise RuntimeError("it did not fail")
+    raise RuntimeError("the check did not fail")
 
 
-ONES = torch.ones(2)
+UNITS = torch.ones(2)
 
 
 def call():
-    assert close(2 * ONES, ONES), f"all are one, and there are {len(ONES)}"
+    assert close(2 * UNITS, UNITS), f"all are one, and there are {len(UNITS)}"
 
 
 def call_with_a_tolerance():
-    assert close(2 * ONES, ONES, 0.1)
+    assert close(2 * UNITS, UNITS, 0.1)
 
 
 def call_with_a_keyword():
-    assert torch.allclose(2 * ONES, ONES, atol=0.1)
+    assert torch.allclose(2 * UNITS, UNITS, atol=0.1)
 
 
 def call_that_raises():
@@ -48,18 +48,18 @@ def call_that_raises():
 
 def call_over_several_lines():
     assert close(
-        2 * ONES,
-        ONES,
+        2 * UNITS,
+        UNITS,
     ), "all are one"
 
 
 def second_of_two():
-    assert close(ONES, ONES) and close(2 * ONES, ONES)  # noqa: PT018 - authors of stages may write so
+    assert close(UNITS, UNITS) and close(2 * UNITS, UNITS)  # noqa: PT018 - authors of stages may write this
 
 
 def chain():
-    one, other = [1.0, 1.0], [2.0, 2.0]
-    assert one == one == other
+    first, second = [1.0, 1.0], [2.0, 2.0]
+    assert first == first == second
 
 
 @pytest.mark.parametrize(
@@ -70,25 +70,25 @@ def test_both_sides_of_a_comparison_are_found(check):
     found = explained(check)
     assert found.pair.found.rows == [["2.0000", "2.0000"]]
     assert found.pair.expected.rows == [["1.0000", "1.0000"]]
-    assert found.asks.file == "test_explain.py"
-    assert found.where is None
+    assert found.test_line.file == "test_explain.py"
+    assert found.student_line is None
 
 
-def test_the_failing_link_of_a_chain_is_shown():
+def test_the_failing_comparison_of_a_chain_is_shown():
     assert explained(chain).pair.expected.rows == [["2.0000", "2.0000"]]
 
 
-def test_the_authors_words_are_the_message():
+def test_the_message_is_the_text_of_the_assertion():
     assert explained(call).message == "all are one, and there are 2"
     assert explained(call_that_raises).message == "all are one"
     assert explained(call_with_a_tolerance).message == "this should hold"
 
 
-def test_the_question_is_shown_without_the_words():
-    assert explained(call).asks.code == "close(2 * ONES, ONES)"
+def test_the_comparison_is_shown_without_the_message():
+    assert explained(call).test_line.code == "close(2 * UNITS, UNITS)"
 
 
-def test_where_there_are_no_two_sides_the_names_are_shown():
+def test_without_two_sides_the_named_values_are_shown():
     def nan():
         weights = torch.tensor([1.0, float("nan")])
         assert not weights.isnan().any()
@@ -101,10 +101,10 @@ def test_where_there_are_no_two_sides_the_names_are_shown():
     assert [(name, value.rows) for name, value in explained(small).values] == [("error", [["3.5"]])]
 
 
-def test_what_fails_only_once_is_not_shown_with_other_values():
-    answers = iter([torch.zeros(2), ONES])
+def test_no_values_are_shown_if_the_failure_does_not_repeat():
+    answers = iter([torch.zeros(2), UNITS])
 
     def unsteady():
-        assert close(next(answers), ONES)
+        assert close(next(answers), UNITS)
 
     assert explained(unsteady).pair is None

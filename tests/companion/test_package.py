@@ -1,4 +1,4 @@
-"""The companion as a package: small files, and nothing that its requirements do not list."""
+"""The companion as a package: small files, and no imports beyond its requirements."""
 
 import ast
 import re
@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "solutions" / "student_repository"
 FILES = sorted((ROOT / "lab").glob("*.py"))
-# Of them only what is needed to say what is missing: no `import click` before it is known to be there.
-WITHOUT_ANYTHING = {"__init__.py", "__main__.py", "bootstrap.py"}
+# These files run before the requirements are known to be installed: they must not import click.
+WITHOUT_REQUIREMENTS = {"__init__.py", "__main__.py", "bootstrap.py"}
 
 
 def required() -> set[str]:
@@ -29,13 +29,13 @@ def imported(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_it_imports_what_is_required_and_nothing_else(file):
-    allowed = {"lab"} if file.name in WITHOUT_ANYTHING else {"lab", *required()}
+def test_a_file_imports_only_what_the_requirements_list(file):
+    allowed = {"lab"} if file.name in WITHOUT_REQUIREMENTS else {"lab", *required()}
     assert imported(file) <= allowed
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_it_can_be_read_in_one_go(file):
+def test_files_and_functions_are_short(file):
     text = file.read_text(encoding="utf-8")
     assert len([line for line in text.splitlines() if line.strip()]) <= 200
     for node in ast.walk(ast.parse(text)):
@@ -43,8 +43,8 @@ def test_it_can_be_read_in_one_go(file):
             assert (node.end_lineno or 0) - node.lineno < 45, f"{file.name}:{node.name}"
 
 
-def test_every_requirement_is_installed_for_a_reason():
-    """The companion, a stage or a lab sheet uses it; nothing is left over from earlier."""
+def test_every_requirement_is_used():
+    """The companion, a stage or a lab sheet imports each requirement."""
     stages = ROOT.parent.glob("[1-9]*_*")
     code = [
         *FILES,

@@ -1,4 +1,4 @@
-"""Ways to set up: what the README names exists, and the scripts do what they say, with the costly parts faked."""
+"""Set-up: commands and links in the pages exist, and the scripts work, with the slow parts replaced."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PAGES = ("README.md", "AGENTS.md", "docs/ai-assistants.md", "docs/debugging.md")
 
 
 def run_script(script: str, *arguments: str, cwd: Path, tools: dict[str, str], **environment: str):
-    """Run a script of the repository where these tools, written in shell, come before all others."""
+    """Run a script of the repository with these tools, written in shell, first in the path."""
     folder = cwd / "tools"
     folder.mkdir()
     for name, text in tools.items():
@@ -33,7 +33,7 @@ def run_script(script: str, *arguments: str, cwd: Path, tools: dict[str, str], *
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_command_that_a_page_names_exists(page):
+def test_every_command_on_a_page_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     named = set(re.findall(r"`(?:python -m )?lab ([a-z]+)", text))
     assert named <= set(cli.commands)
@@ -42,7 +42,7 @@ def test_every_command_that_a_page_names_exists(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_link_leads_somewhere(page):
+def test_every_link_has_a_target(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert ((ROOT / page).parent / target).exists(), target
@@ -52,18 +52,16 @@ def test_the_readme_is_one_page():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 80
 
 
-def test_the_container_is_described_as_editors_expect():
+def test_the_container_has_the_format_of_editors():
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
-    assert container["hostRequirements"]["gpu"] == "optional"  # `true` would shut out machines without one
+    assert container["hostRequirements"]["gpu"] == "optional"  # `true` would exclude machines without a GPU
     assert "--gpus" not in json.dumps(container)
     script = container["postCreateCommand"].removeprefix("bash ")
     assert (ROOT / script).is_file()
 
 
-def test_a_container_gets_the_build_that_fits_it(tmp_path):
-    done = run_script(
-        ".devcontainer/install.sh", cwd=tmp_path, tools={"python": f'echo "$@" >> "{tmp_path}/calls"'}
-    )
+def test_a_container_installs_the_fitting_build(tmp_path):
+    done = run_script(".devcontainer/install.sh", cwd=tmp_path, tools={"python": f'echo "$@" >> "{tmp_path}/calls"'})
     assert done.returncode == 0, done.stderr
     first, install, last = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
     assert first.endswith(" uv")
@@ -71,8 +69,8 @@ def test_a_container_gets_the_build_that_fits_it(tmp_path):
     assert last == "-m lab doctor"
 
 
-def test_uv_knows_the_choices_that_we_make():
-    """Of the real program; what it would fetch is not there to be had."""
+def test_uv_accepts_the_options_in_use():
+    """Run the real program, offline: it fetches nothing."""
     text = "".join((ROOT / name).read_text(encoding="utf-8") for name in UV_CALLERS)
     for backend in set(re.findall(r"--torch-backend (\w+)", text)):
         command = [sys.executable, "-m", "uv", "pip", "install", "--offline", "--dry-run", "--python", sys.executable]
@@ -80,24 +78,24 @@ def test_uv_knows_the_choices_that_we_make():
         assert done.returncode == 0, done.stderr
 
 
-def test_no_address_of_an_index_is_written_down():
+def test_no_file_names_a_package_index():
     for path in ROOT.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             assert "--index-url" not in path.read_text(encoding="utf-8"), path
 
 
-def test_a_job_runs_its_command_where_it_was_submitted(tmp_path):
+def test_a_job_runs_its_command_in_the_folder_of_its_submission(tmp_path):
     (tmp_path / "a folder").mkdir()
     tools = {"nvidia-smi": "exit 9", "srun": 'echo "$PWD $OMP_NUM_THREADS $@"'}
-    where = str(tmp_path / "a folder")
-    environment = {"SLURM_SUBMIT_DIR": where, "SLURM_CPUS_PER_TASK": "3"}
+    folder = str(tmp_path / "a folder")
+    environment = {"SLURM_SUBMIT_DIR": folder, "SLURM_CPUS_PER_TASK": "3"}
     done = run_script("cluster/gpu.sbatch", "python", "a b.py", cwd=tmp_path, tools=tools, **environment)
     assert done.returncode == 0, done.stderr
-    assert "goes on with the CPU" in done.stdout
-    assert f"{where} 3 --kill-on-bad-exit=1 python a b.py" in done.stdout
+    assert "runs on the CPU" in done.stdout
+    assert f"{folder} 3 --kill-on-bad-exit=1 python a b.py" in done.stdout
 
 
-def test_a_job_without_a_command_says_what_is_missing(tmp_path):
+def test_a_job_without_a_command_is_refused(tmp_path):
     done = run_script("cluster/gpu.sbatch", cwd=tmp_path, tools={})
     assert done.returncode == 2
-    assert "Name the command to run" in done.stderr
+    assert "missing command" in done.stderr

@@ -1,4 +1,4 @@
-"""What a watcher sees: every save from its start on, also one that falls into a check."""
+"""The watcher notices every save after its start, even a save during a check."""
 
 import queue
 
@@ -9,12 +9,12 @@ from tiny_lab import MODULE, STAGE
 from lab import watch
 from lab.watch import Watcher
 
-MOST_WAITS = 40  # a save is seen after one or two
+MOST_WAITS = 40  # a save is noticed after one or two
 
 
 @pytest.fixture
 def watcher(course, monkeypatch):
-    """A watcher in whose first check the student saves; the second check ends it."""
+    """A watcher during whose first check the student saves; the second check ends it."""
 
     class Saving(Watcher):
         checks = waits = 0
@@ -36,6 +36,6 @@ def watcher(course, monkeypatch):
     return Saving(Console(quiet=True), course, course.exercises[0], limit=10.0)
 
 
-def test_a_save_while_the_first_check_runs_is_not_missed(watcher):
+def test_a_save_during_the_first_check_is_noticed(watcher):
     watcher.run()
     assert watcher.checks == 2

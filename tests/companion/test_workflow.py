@@ -1,4 +1,4 @@
-"""The workflow that students' repositories carry: linted, and its steps run for real."""
+"""The workflow in students' repositories: linted, and its steps run on this machine."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def steps(workflow) -> dict[str, str]:
 
 
 def run_step(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A step as GitHub runs it."""
+    """Run a step as GitHub does."""
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
         cwd=folder,
@@ -36,7 +36,7 @@ def run_step(script: str, folder: Path, **environment: str) -> subprocess.Comple
     )
 
 
-def test_its_shape_is_the_one_that_classrooms_know(workflow):
+def test_it_has_the_format_of_github_classroom(workflow):
     assert workflow["name"] == "Autograding Tests"
     assert set(workflow["jobs"]) == {"run-autograding-tests"}
     job = workflow["jobs"]["run-autograding-tests"]
@@ -45,14 +45,14 @@ def test_its_shape_is_the_one_that_classrooms_know(workflow):
     assert workflow["permissions"] == {"contents": "read"}
 
 
-def test_it_uses_githubs_own_actions_alone_and_pins_them(workflow):
+def test_it_uses_only_pinned_actions_of_github(workflow):
     text = WORKFLOW.read_text(encoding="utf-8")
     uses = re.findall(r"uses: (\S+)", text)
     assert uses
-    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", one) for one in uses)
+    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action) for action in uses)
     assert "secrets." not in text
     assert "github.event" not in text
-    assert not (WORKFLOW.parent / "autograde.yaml").exists()  # Classroom 50 puts its own there
+    assert not (WORKFLOW.parent / "autograde.yaml").exists()  # Classroom 50 adds its own
 
 
 @pytest.mark.parametrize("schema", ["vendor.github-workflows", "custom.github-workflows-require-timeout"])
@@ -69,16 +69,16 @@ def test_a_security_linter_finds_nothing():
 
 
 @pytest.mark.parametrize(("file", "expected"), [(None, "run=true\n"), (".classroom50.yaml", "run=false\n")])
-def test_it_keeps_quiet_where_classroom_50_runs(steps, tmp_path, file, expected):
+def test_it_does_nothing_where_classroom_50_runs(steps, tmp_path, file, expected):
     if file is not None:
         (tmp_path / file).touch()
     output = tmp_path / "output"
-    done = run_step(steps["Is this the workflow that runs here?"], tmp_path, GITHUB_OUTPUT=str(output))
+    done = run_step(steps["Decide whether this workflow runs"], tmp_path, GITHUB_OUTPUT=str(output))
     assert done.returncode == 0, done.stderr
     assert output.read_text(encoding="utf-8") == expected
 
 
-def test_every_later_step_asks_whether_it_runs(workflow):
+def test_every_later_step_depends_on_the_gate(workflow):
     job = workflow["jobs"]["run-autograding-tests"]
     gate = next(index for index, step in enumerate(job["steps"]) if step.get("id") == "gate")
     later = job["steps"][gate + 1 :]
@@ -86,17 +86,17 @@ def test_every_later_step_asks_whether_it_runs(workflow):
     assert all(step["if"] == "steps.gate.outputs.run == 'true'" for step in later)
 
 
-def test_it_installs_what_the_repository_asks_for(steps, course):
-    """All of it is there, so nothing is fetched: the programs only have to understand the lines."""
+def test_the_install_step_accepts_the_requirements(steps, course):
+    """All packages are installed, so nothing is fetched: the programs only parse the requirements."""
     done = run_step(steps["Install"], course.root, PIP_NO_INDEX="1", UV_OFFLINE="1")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_tests_are_run_and_told(steps, course, write, tmp_path):
+def test_the_tests_are_run_and_reported(steps, course, write, tmp_path):
     write(double="return 2 * x", total="return x")
     page = tmp_path / "page.md"
     done = run_step(steps["Public tests"], course.root, GITHUB_STEP_SUMMARY=str(page))
-    assert done.returncode == 1, done.stderr  # total was begun and fails
+    assert done.returncode == 1, done.stderr  # total was started and fails
     assert "::notice title=Autograding complete::Points 3/7" in done.stdout
     assert f"::error file={STAGE}/test_tiny.py,line=" in done.stdout
     assert "| ⬜ | `halve` | 0/1 | not started |" in page.read_text(encoding="utf-8")

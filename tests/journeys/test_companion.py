@@ -1,4 +1,4 @@
-"""A student's way through the lab, in a terminal: from a fresh copy of ``assignments`` to a hand-in that is graded."""
+"""A student works through the lab in a terminal: from a fresh copy of ``assignments`` to a graded hand-in."""
 
 import json
 import os
@@ -27,7 +27,7 @@ KEYS = "q quit"
 
 
 class Terminal:
-    """A terminal of a certain width, in which a student types."""
+    """A terminal of a given width in which a student types."""
 
     def __init__(self, home: Path, *arguments: str, columns: int = 80, **environment: str) -> None:
         cleared = ("NO_COLOR", "COLUMNS", "LINES", "PYTHONPATH", "FORCE_COLOR")
@@ -45,7 +45,7 @@ class Terminal:
         self.shown = ""
 
     def until(self, text: str) -> str:
-        """Everything that is shown until a text is, that text included."""
+        """Return all output up to a text, that text included."""
         self.child.expect_exact(text)
         piece = self.child.before + text
         self.shown += piece
@@ -56,7 +56,7 @@ class Terminal:
         self.child.sendline(line)
 
     def finish(self) -> tuple[int, str]:
-        """Wait for the end: the exit code, and all that was shown, without colours."""
+        """Wait for the end; return the exit code and all output, without colours."""
         self.child.expect(pexpect.EOF)
         self.shown += self.child.before
         self.child.close()
@@ -68,9 +68,9 @@ def lab(home: Path, *arguments: str, **options) -> tuple[int, str]:
 
 
 def paste(home: Path, exercise: Exercise) -> None:
-    """Save the reference of one exercise, and its helpers, as an editor does: the whole file, and at once.
+    """Save the reference of one exercise and its helpers as an editor does: the whole file in one step.
 
-    Of an exercise that asks for files, the course's own are put there, as far as it has any.
+    If the exercise requires files, copy the course's own files, as far as the course has them.
     """
     stage = ROOT.stage(exercise.stage)
     if exercise.attachments:
@@ -90,13 +90,13 @@ def paste(home: Path, exercise: Exercise) -> None:
 
 
 def can_be_done(exercise: Exercise) -> bool:
-    """Whether the course has all that the exercise asks for: training a model takes minutes, so it need not."""
+    """Whether the course has the files that the exercise requires; it may lack a trained model, which takes minutes."""
     return all(name in ROOT.stage(exercise.stage).attachments for name in exercise.attachments)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A copy of what students receive, away from the lab's own repository."""
+    """A copy of the released repository, outside the lab's own repository."""
     target = tmp_path / "my lab"
     shutil.copytree(ROOT.root / "assignments", target)
     return target
@@ -104,7 +104,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def instructor(tmp_path: Path) -> Path:
-    """The instructor's side in a folder of its own: nobody's gradebook, secret or stored results are touched."""
+    """A copy of the instructor's files: the real gradebook, secret and stored results stay untouched."""
     target = tmp_path / "instructor"
     for name in ("solutions", "tests/hidden", "data"):
         shutil.copytree(ROOT.root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -123,8 +123,8 @@ def first_stage(course: Course) -> Iterator[Exercise]:
 
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("colour", [True, False])
-def test_the_map_at_each_width_with_and_without_colour(home, course, columns, colour):
-    paste(home, course.exercises[0])  # begun: a fresh map has no colour yet
+def test_the_status_at_each_width_with_and_without_colour(home, course, columns, colour):
+    paste(home, course.exercises[0])  # started: the status of a fresh course has no colour
     terminal = Terminal(home, "status", "--all", columns=columns, **({} if colour else {"NO_COLOR": "1"}))
     code, text = terminal.finish()
     assert code == 0
@@ -144,7 +144,7 @@ def test_a_stage_from_stub_to_hand_in(home, course, autograder, instructor, tmp_
     seen = terminal.until(PASSES)
     assert first.name in seen
     assert second.name not in seen
-    paste(home, second)  # saved, but watched is the first one until told otherwise
+    paste(home, second)  # the watcher stays at the first exercise until `n`
     assert second.name not in terminal.until(PASSES)
     terminal.until(KEYS)
     terminal.type("n")
@@ -152,7 +152,7 @@ def test_a_stage_from_stub_to_hand_in(home, course, autograder, instructor, tmp_
     terminal.type("q")
     assert terminal.finish()[0] == 0
 
-    code, text = lab(home, "check", columns=120)  # the next one, which is still a stub
+    code, text = lab(home, "check", columns=120)  # the next exercise, which is still a stub
     assert (code, f"{rest[0].name}" in text, "not written yet" in text) == (1, True, True)
     for exercise in rest:
         paste(home, exercise)
@@ -160,7 +160,7 @@ def test_a_stage_from_stub_to_hand_in(home, course, autograder, instructor, tmp_
         assert code == 0, text
 
     code, text = lab(home, "hint", first.name)
-    assert (code, "2 of 3" in text, "3 of 3" in text) == (0, True, False)  # it remembers the one from `watch`
+    assert (code, "2 of 3" in text, "3 of 3" in text) == (0, True, False)  # it remembers the hint from `watch`
     mine = (home / course.stages[0].file).read_bytes()
     assert lab(home, "reset", first.name)[0] == 0
     (backup,) = (home / ".lab" / "backups").rglob("*.py")
@@ -170,7 +170,7 @@ def test_a_stage_from_stub_to_hand_in(home, course, autograder, instructor, tmp_
     paste(home, first)
 
     terminal = Terminal(home, "submit")
-    terminal.until("Your id")
+    terminal.until("Your id in the course")
     terminal.type("ada")
     code, text = terminal.finish()
     assert code == 0, text
@@ -187,21 +187,21 @@ def test_a_stage_from_stub_to_hand_in(home, course, autograder, instructor, tmp_
 
 def test_stubs_fail_their_public_tests_and_references_pass_them(course):
     stubs = check(course, course.exercises, Progress())
-    assert [one.exercise.key for one in stubs if one.is_begun or one.passed] == []
+    assert [result.exercise.key for result in stubs if result.is_started or result.passed] == []
     for exercise in course.exercises:
         paste(course.root, exercise)
     done = check(course, course.exercises, Progress())
-    assert [one.exercise.key for one in done if not one.passed] == [
-        one.key for one in course.exercises if not can_be_done(one)
+    assert [result.exercise.key for result in done if not result.passed] == [
+        exercise.key for exercise in course.exercises if not can_be_done(exercise)
     ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("columns", "colour"), [(80, {}), (120, {"NO_COLOR": "1"})], ids=["80", "120-plain"])
 def test_every_stage_exercise_by_exercise(home, course, autograder, instructor, tmp_path, columns, colour):
-    """The reference of each exercise passes as soon as it is written, if those before it are.
+    """Write the references one by one: each passes as soon as it and the exercises before it are written.
 
-    The first of each stage is watched while it is saved, looked up in the hints, reset and written again.
+    The first exercise of each stage is saved while it is watched, then hinted, reset and written again.
     """
     options = {"columns": columns, **colour}
     for stage in course.stages:
@@ -233,5 +233,7 @@ def test_every_stage_exercise_by_exercise(home, course, autograder, instructor, 
     autograder("grade", pack, "--no-gradebook", "--json", results, cwd=instructor)
     reports = json.loads(results.read_text(encoding="utf-8"))["reports"]
     assert [report["stage"] for report in reports] == [stage.id for stage in course.stages]
-    missing = {one.stage: one.points for one in course.exercises if not can_be_done(one)}
-    assert [report["score"] for report in reports] == [one["points"] - missing.get(one["stage"], 0) for one in reports]
+    missing = {exercise.stage: exercise.points for exercise in course.exercises if not can_be_done(exercise)}
+    assert [report["score"] for report in reports] == [
+        report["points"] - missing.get(report["stage"], 0) for report in reports
+    ]

@@ -32,20 +32,20 @@ COMPLETE, STOPPED, WRONG_USE = 0, 1, 2
 
 
 class Killed(BaseException):
-    """Stands for an end without warning."""
+    """Simulates a process that is killed."""
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of stage 6 in a students' repository that is solved, with what it imports within reach."""
+    """The folder of stage 6 in a solved student repository, with its imports on the path."""
     folder = tmp_path_factory.mktemp("solved")
     write_solved(LAB, folder)
     (folder / "data" / "tiny").mkdir()
     (folder / "data" / "tiny" / "train.txt").write_text(TEXT, encoding="utf-8")
     (folder / "data" / "tiny" / "validation.txt").write_text(TEXT[-900:], encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        for place in sorted(folder.glob("[1-9]*_*")):
-            patch.syspath_prepend(place)
+        for path in sorted(folder.glob("[1-9]*_*")):
+            patch.syspath_prepend(path)
         yield folder / "6_gpt"
         for name, module in list(sys.modules.items()):
             if str(getattr(module, "__file__", None) or "").startswith(str(folder)):
@@ -54,11 +54,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def train(stage: Path) -> Callable[..., int]:
-    """Run the trainer in this process: `train(folder, "--resume")`; the exit code."""
+    """Run the trainer in this process, as in `train(folder, "--resume")`; return the exit code."""
     from trainer import loop
     from trainer.command import run
 
-    loop.SAMPLE_LENGTH = 20  # most of so small a run would be writing samples
+    loop.SAMPLE_LENGTH = 20  # otherwise such a small run would mostly generate samples
 
     def train(out: Path, *arguments: str) -> int:
         threads = torch.get_num_threads()
@@ -72,7 +72,7 @@ def train(stage: Path) -> Callable[..., int]:
 
 @pytest.fixture(scope="module")
 def whole(train: Callable[..., int], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the results of a run with dropout are that nothing disturbed."""
+    """Folder with the results of an uninterrupted run with dropout."""
     folder = tmp_path_factory.mktemp("whole")
     assert train(folder, *DROPPING) == COMPLETE
     return folder
@@ -94,20 +94,20 @@ def parts(stage: Path) -> ModuleType:
 
 @pytest.fixture
 def at_step(stage: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], None]:
-    """Have something happen once, right after a step."""
+    """Call a function once, right after a step."""
     from trainer.display import Display
 
-    shown = Display.stepped
+    original = Display.show_step
 
-    def arrange(step: int, happen: Callable[[], None]) -> None:
-        def stepped(self, loss, done):
-            shown(self, loss, done)
-            if done.step == step:
-                happen()
+    def call_after(step: int, action: Callable[[], None]) -> None:
+        def show_step(self, loss, progress):
+            original(self, loss, progress)
+            if progress.step == step:
+                action()
 
-        monkeypatch.setattr(Display, "stepped", stepped)
+        monkeypatch.setattr(Display, "show_step", show_step)
 
-    return arrange
+    return call_after
 
 
 def record(folder: Path) -> dict:
@@ -115,19 +115,19 @@ def record(folder: Path) -> dict:
 
 
 def losses(folder: Path) -> list[dict]:
-    """Everything measured on the way and at the end, to the last bit."""
+    """Return all losses of a run, to the last bit."""
     found = record(folder)
     return [*found["curve"], found["validation_loss"]]
 
 
-def assert_same_weights(one: Path, other: Path) -> None:
-    first, second = (load_file(folder / "gpt.safetensors") for folder in (one, other))
+def assert_same_weights(*folders: Path) -> None:
+    first, second = (load_file(folder / "gpt.safetensors") for folder in folders)
     assert first.keys() == second.keys()
     for name, weight in first.items():
         assert torch.equal(weight, second[name]), name
 
 
-def test_a_run_leaves_a_model_as_good_as_it_says(train, gpt, tmp_path, capsys):
+def test_a_run_writes_a_model_with_the_loss_in_its_record(train, gpt, tmp_path, capsys):
     assert train(tmp_path, *SMALL) == COMPLETE
     found = record(tmp_path)
     assert (found["steps"], found["tokens"], found["complete"]) == (STEPS, 1600, True)
@@ -151,22 +151,22 @@ def test_a_run_leaves_a_model_as_good_as_it_says(train, gpt, tmp_path, capsys):
 
 
 @pytest.mark.cuda
-def test_on_a_graphics_card_it_learns_as_much(train, whole, graphics_card, tmp_path, capsys):
+def test_on_a_gpu_it_reaches_the_same_loss(train, whole, graphics_card, tmp_path, capsys):
     assert train(tmp_path, *DROPPING, "--device", str(graphics_card)) == COMPLETE
     assert "bfloat16" in capsys.readouterr().out
     assert losses(tmp_path)[-1] == pytest.approx(losses(whole)[-1], abs=0.1)
 
 
 @pytest.mark.parametrize("step", [11, 23, 49])
-def test_a_killed_run_goes_on_as_if_nothing_had_been(train, at_step, whole, tmp_path, step):
-    """The same losses to the last bit, whatever was lost since the last checkpoint."""
+def test_a_killed_run_resumes_with_the_same_results(train, at_step, whole, tmp_path, step):
+    """The losses are the same to the last bit, although the steps since the last checkpoint were lost."""
     kill_at(step, at_step, train, tmp_path, *DROPPING)
     assert train(tmp_path, "--resume", "--device", "cpu") == COMPLETE
     assert losses(tmp_path) == losses(whole)
     assert_same_weights(tmp_path, whole)
 
 
-def test_a_killed_run_with_own_parts_goes_on_as_well(train, at_step, tmp_path):
+def test_a_killed_run_with_own_parts_resumes_with_the_same_results(train, at_step, tmp_path):
     assert train(tmp_path / "whole", *DROPPING, "--parts", "own") == COMPLETE
     kill_at(27, at_step, train, tmp_path / "killed", *DROPPING, "--parts", "own")
     assert train(tmp_path / "killed", "--resume", "--device", "cpu", "--parts", "own") == COMPLETE
@@ -184,25 +184,25 @@ def kill_at(step: int, at_step, train, folder: Path, *arguments: str) -> None:
     at_step(0, kill)
 
 
-def test_a_run_that_was_killed_before_it_saved_is_started_anew(train, at_step, tmp_path):
+def test_a_run_that_was_killed_before_its_first_checkpoint_can_start_again(train, at_step, tmp_path):
     kill_at(3, at_step, train, tmp_path, *DROPPING)
     assert train(tmp_path, "--resume") == WRONG_USE
     assert train(tmp_path, *DROPPING) == COMPLETE
 
 
-def test_ctrl_c_saves_and_the_rest_follows_later(train, at_step, whole, tmp_path, capsys):
+def test_ctrl_c_saves_and_the_run_can_be_resumed(train, at_step, whole, tmp_path, capsys):
     at_step(23, lambda: os.kill(os.getpid(), signal.SIGINT))
     assert train(tmp_path / "stopped", *DROPPING) == STOPPED
-    assert "Stopped and saved after 23 steps; `--resume` goes on" in capsys.readouterr().out
+    assert "Stopped and saved after 23 steps; continue with `--resume`" in capsys.readouterr().out
     assert record(tmp_path / "stopped")["complete"] is False
     at_step(0, lambda: None)
 
     assert train(tmp_path / "stopped", *SMALL) == WRONG_USE
-    assert "go on with --resume, or start anew with --fresh" in capsys.readouterr().out.replace("\n", " ")
+    assert "continue it with --resume, or start again with --fresh" in capsys.readouterr().out.replace("\n", " ")
     assert train(tmp_path / "stopped", "--resume", "--tokens", "99") == WRONG_USE
-    assert "leave out --tokens" in capsys.readouterr().out
+    assert "omit --tokens" in capsys.readouterr().out
     assert train(tmp_path / "stopped", "--resume", "--device", "cpu") == COMPLETE
-    assert "going on after step 23" in capsys.readouterr().out
+    assert "resumed after step 23" in capsys.readouterr().out
     assert losses(tmp_path / "stopped") == losses(whole)
     assert_same_weights(tmp_path / "stopped", whole)
 
@@ -219,8 +219,8 @@ def test_a_second_ctrl_c_stops_at_once(train, at_step, tmp_path):
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_a_program_that_is_killed_goes_on_too(stage, whole, tmp_path):
-    """A real process, started from elsewhere, and a signal that nobody can catch."""
+def test_a_killed_process_resumes_with_the_same_results(stage, whole, tmp_path):
+    """A real process, started in another folder, and a signal that cannot be caught."""
     command = [sys.executable, str(stage / "train.py"), "--out", str(tmp_path)]
     with subprocess.Popen([*command, *DROPPING], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         while (line := process.stdout.readline()) and "640 tokens" not in line:
@@ -233,37 +233,37 @@ def test_a_program_that_is_killed_goes_on_too(stage, whole, tmp_path):
     assert_same_weights(tmp_path, whole)
 
 
-def test_several_processes_train_as_one(train, stage, tmp_path):
-    """The same batches, shared out, and the same losses but for rounding; a batch in pieces as well."""
+def test_several_processes_give_the_losses_of_one_process(train, stage, tmp_path):
+    """The processes share the same batches, so the losses are equal up to rounding; also with batches in pieces."""
     assert train(tmp_path / "one", *SMALL, "--accumulate", "2") == COMPLETE
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*torchrun, str(stage / "train.py"), *SMALL, "--out", str(tmp_path / "two")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == COMPLETE, done.stdout + done.stderr
-    assert done.stdout.count("validation loss") == 1
+    assert done.stdout.count("Validation loss") == 1
     assert "2 processes" in record(tmp_path / "two")["machine"]
-    for one, two in zip(record(tmp_path / "one")["curve"], record(tmp_path / "two")["curve"], strict=True):
-        assert one == pytest.approx(two, abs=1e-3)
+    for first, second in zip(record(tmp_path / "one")["curve"], record(tmp_path / "two")["curve"], strict=True):
+        assert first == pytest.approx(second, abs=1e-3)
 
 
-def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(train, whole, tmp_path):
+def test_the_same_recipe_gives_the_same_weights_and_another_seed_does_not(train, whole, tmp_path):
     for seed in ("0", "1"):
         assert train(tmp_path / seed, *DROPPING, "--seed", seed) == COMPLETE
     assert losses(tmp_path / "0") == losses(whole) != losses(tmp_path / "1")
     assert_same_weights(tmp_path / "0", whole)
 
 
-def test_each_seed_and_each_step_draws_batches_of_its_own(stage, train):
-    """PyTorch's generator takes no notice of a seed's higher bits."""
-    from trainer.loop import mixed
+def test_each_seed_and_each_step_draws_different_batches(stage, train):
+    """PyTorch's generator ignores the higher bits of a seed."""
+    from trainer.loop import derive_seed
 
-    seeds = {mixed("batch", seed, step) for seed in range(40) for step in range(40)}
+    seeds = {derive_seed("batch", seed, step) for seed in range(40) for step in range(40)}
     assert len(seeds) == 1600
     assert max(seeds) < 2**32
-    assert {mixed("dropout", 0, step, 0) for step in range(40)}.isdisjoint(seeds)
+    assert {derive_seed("dropout", 0, step, 0) for step in range(40)}.isdisjoint(seeds)
 
 
-def test_own_and_faster_parts_learn_alike(train, tmp_path):
+def test_own_and_faster_parts_give_the_same_losses(train, tmp_path):
     for parts in ("own", "fast"):
         assert train(tmp_path / parts, *SMALL, "--parts", parts) == COMPLETE
     assert record(tmp_path / "own")["parts"] == "yours"
@@ -271,8 +271,8 @@ def test_own_and_faster_parts_learn_alike(train, tmp_path):
         assert own == pytest.approx(fast, abs=1e-3)
 
 
-def test_a_part_that_differs_from_pytorchs_is_kept(parts, gpt, monkeypatch):
-    """Students' code is trained as it is, mistakes included."""
+def test_a_part_that_differs_from_pytorchs_is_not_replaced(parts, gpt, monkeypatch):
+    """Students' code is trained unchanged, with its mistakes."""
     import transformer
 
     normal = transformer.LayerNorm.forward
@@ -290,7 +290,7 @@ def test_a_part_that_differs_from_pytorchs_is_kept(parts, gpt, monkeypatch):
     ]
 
 
-def test_faster_parts_leave_gradients_and_weights_as_they_are(parts, gpt):
+def test_faster_parts_do_not_change_gradients_and_weights(parts, gpt):
     config = gpt.GPTConfig(vocab_size=11, context_length=6, d_model=8, num_heads=2, num_blocks=2, d_hidden=12)
     torch.manual_seed(0)
     model = gpt.GPT(config)
@@ -303,25 +303,25 @@ def test_faster_parts_leave_gradients_and_weights_as_they_are(parts, gpt):
 
     own = gradients()
     assert parts.choose_parts(model, config, "fast").faster == ("attention", "norms", "GELU", "AdamW")
-    for one, other in zip(own, gradients(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    for before_change, after_change in zip(own, gradients(), strict=True):
+        torch.testing.assert_close(before_change, after_change, rtol=1e-4, atol=1e-6)
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
 
 
-def test_in_bfloat16_the_loss_is_nearly_the_same_and_learns(gpt, stage):
-    """What a card does, here on the CPU: the model computes in bfloat16, the loss and the weights stay float32."""
+def test_in_bfloat16_the_loss_is_close_and_the_model_learns(gpt, stage):
+    """As on a GPU, but on the CPU: the model computes in bfloat16, the loss and the weights stay float32."""
     from trainer.machine import Machine, prepare
 
     config = gpt.GPTConfig(vocab_size=11, context_length=6, d_model=8, num_heads=2, num_blocks=2, d_hidden=12)
     torch.manual_seed(0)
     model = gpt.GPT(config)
-    machine = Machine(torch.device("cpu"), rank=0, processes=1, half=True, compiled=False)
-    trained, measured = prepare(model, machine)
+    machine = Machine(torch.device("cpu"), rank=0, processes=1, bfloat16=True, compiled=False)
+    trained, evaluated = prepare(model, machine)
     tokens = torch.randint(11, (3, 7), generator=torch.Generator().manual_seed(1))
     batch = [(tokens[:, :-1], tokens[:, 1:])]
-    assert measured(batch[0][0]).dtype == torch.float32
+    assert evaluated(batch[0][0]).dtype == torch.float32
     before = gpt.evaluate(model, batch)
-    assert gpt.evaluate(measured, batch) == pytest.approx(before, abs=0.02)
+    assert gpt.evaluate(evaluated, batch) == pytest.approx(before, abs=0.02)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
     for _ in range(10):
         gpt.train_step(trained, optimizer, batch, 1.0)
@@ -329,16 +329,16 @@ def test_in_bfloat16_the_loss_is_nearly_the_same_and_learns(gpt, stage):
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
 
 
-def test_what_is_not_done_yet_is_named(train, gpt, monkeypatch, tmp_path, capsys):
+def test_a_part_that_is_not_written_yet_is_named(train, gpt, monkeypatch, tmp_path, capsys):
     def missing(*args, **kwargs):
         raise NotImplementedError("learning_rate")
 
     monkeypatch.setattr(gpt, "learning_rate", missing)
     assert train(tmp_path, *SMALL) == WRONG_USE
-    assert "a part that is not done yet: learning_rate" in capsys.readouterr().out
+    assert "a part that is not written yet: learning_rate" in capsys.readouterr().out
 
 
-def test_without_generate_a_run_shows_no_samples(train, gpt, monkeypatch, tmp_path):
+def test_without_generate_a_run_writes_no_samples(train, gpt, monkeypatch, tmp_path):
     def missing(*args, **kwargs):
         raise NotImplementedError("generate")
 
@@ -354,23 +354,23 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, gpt, monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--resume"], "there is no checkpoint.safetensors in"),
         (["--data", "none"], "train.txt is missing"),
-        (["--tokens", "40"], "not more than the warm-up's 5"),
+        (["--tokens", "40"], "the steps must exceed the warm-up of 5"),
         (["--d-model", "0"], "d_model is 0; it must be at least 1"),
         (["--dropout", "1.5"], "dropout is 1.5; it must be less than 1"),
         (["--seed", "-1"], "seed is -1; it must be at least 0"),
         (["--max-rate", "nan"], "max_rate is nan; it must be at least"),
-        (["--accumulate", "3"], "cannot be cut into 3 pieces"),
+        (["--accumulate", "3"], "batch_size is 4; it must be a multiple of accumulate, which is 3"),
         (["--device", "abacus"], "--device abacus"),
         (["--context-length", "950", "--tokens", "99999"], "validation.txt is shorter than the context"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(train, tmp_path, capsys, arguments, says):
+def test_invalid_settings_are_refused(train, tmp_path, capsys, arguments, message):
     assert train(tmp_path, *([] if arguments == ["--resume"] else SMALL), *arguments) == WRONG_USE
-    assert says in capsys.readouterr().out.replace("\n", " ")
+    assert message in capsys.readouterr().out.replace("\n", " ")
 
 
 SPEEDRUN = """
@@ -380,16 +380,16 @@ SPEEDRUN = """
 
 @pytest.fixture
 def speedrun(stage: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The starter, with a model as small as the others here."""
+    """The starter, with a model as small as those of the other tests."""
     import speedrun
-    from trainer import speedrun as trainers
+    from trainer import speedrun as trainer_speedrun
 
     def build_model(vocab_size: int) -> torch.nn.Module:
         import gpt
 
         return gpt.GPT(gpt.GPTConfig(vocab_size, 8, d_model=16, num_heads=2, num_blocks=1, d_hidden=32))
 
-    monkeypatch.setattr(trainers, "SHORTEST_CONTEXT", 8)
+    monkeypatch.setattr(trainer_speedrun, "SHORTEST_CONTEXT", 8)
     monkeypatch.setattr(speedrun, "CONTEXT_LENGTH", 8)
     monkeypatch.setattr(speedrun, "build_model", build_model)
     return speedrun
@@ -400,13 +400,13 @@ def speedrun_record(folder: Path) -> dict:
 
 
 def two_optimizers(model: torch.nn.Module) -> list[torch.optim.Optimizer]:
-    """One that counts its steps and one with another memory, as recipes have them."""
+    """Return two optimizers with different state: AdamW counts its steps, SGD keeps a momentum."""
     matrices = [weight for weight in model.parameters() if weight.ndim == 2]
     others = [weight for weight in model.parameters() if weight.ndim != 2]
     return [torch.optim.AdamW(matrices, lr=0.01), torch.optim.SGD(others, lr=0.1, momentum=0.9)]
 
 
-def test_a_speedrun_leaves_what_the_leaderboard_takes(train, stage, speedrun, tmp_path):
+def test_a_speedrun_writes_the_files_that_the_leaderboard_reads(train, stage, speedrun, tmp_path):
     assert train(tmp_path, *SPEEDRUN, "--name", "Ada") == COMPLETE
     found = speedrun_record(tmp_path)
     assert (found["name"], found["tokens"], found["complete"]) == ("Ada", 12800, True)
@@ -422,7 +422,7 @@ def test_a_speedrun_leaves_what_the_leaderboard_takes(train, stage, speedrun, tm
     ]  # fmt: skip
 
 
-def test_a_speedrun_of_several_optimizers_that_was_killed_goes_on_as_if_nothing_had_been(
+def test_a_killed_speedrun_with_several_optimizers_resumes_with_the_same_results(
     train, at_step, speedrun, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(speedrun, "build_optimizers", two_optimizers)
@@ -437,23 +437,23 @@ def test_a_speedrun_of_several_optimizers_that_was_killed_goes_on_as_if_nothing_
     assert all(torch.equal(weight, second[name]) for name, weight in first.items())
 
 
-def test_a_speedrun_and_a_plain_run_leave_each_other_alone(train, at_step, speedrun, tmp_path):
+def test_a_speedrun_and_a_plain_run_do_not_disturb_each_other(train, at_step, speedrun, tmp_path):
     kill_at(23, at_step, train, tmp_path, *DROPPING)
     assert train(tmp_path, *SPEEDRUN) == COMPLETE
     assert train(tmp_path, "--resume", "--device", "cpu") == COMPLETE
 
 
-def test_a_changed_speedrun_is_not_resumed(train, at_step, stage, speedrun, monkeypatch, tmp_path, capsys):
+def test_a_run_is_not_resumed_with_a_changed_speedrun(train, at_step, stage, speedrun, monkeypatch, tmp_path, capsys):
     kill_at(47, at_step, train, tmp_path, *SPEEDRUN)
     other = tmp_path / "other.py"
     other.write_text("# changed", encoding="utf-8")
     monkeypatch.setattr(speedrun, "__file__", str(other))
     assert train(tmp_path, "--speedrun", "--resume", "--device", "cpu") == WRONG_USE
-    assert "is of another speedrun.py" in capsys.readouterr().out.replace("\n", " ")
+    assert "belongs to another version of speedrun.py" in capsys.readouterr().out.replace("\n", " ")
 
 
 class LooksAhead(torch.nn.Module):
-    """Foretells each token by the one to be foretold."""
+    """Predicts each token from that token itself."""
 
     def __init__(self, vocab_size: int) -> None:
         super().__init__()
@@ -463,23 +463,23 @@ class LooksAhead(torch.nn.Module):
         return self.embedding(tokens.roll(-1, dims=1))
 
 
-def six_times_the_same(vocab_size: int) -> torch.nn.Module:
-    """One layer in six places, as recipes share their blocks."""
+def shared_layers(vocab_size: int) -> torch.nn.Module:
+    """Return a model that uses one layer six times, as models with shared blocks do."""
     return torch.nn.Sequential(torch.nn.Embedding(vocab_size, 32), *[torch.nn.Linear(32, 32)] * 6)
 
 
 @pytest.mark.parametrize(
     "build_model",
     [
-        None,  # the starter's
-        six_times_the_same,
-        lambda vocab_size: torch.nn.Embedding(vocab_size**2, 900),  # more than is free
+        None,  # the model of the starter
+        shared_layers,
+        lambda vocab_size: torch.nn.Embedding(vocab_size**2, 900),  # more than the free parameters
         lambda vocab_size: torch.nn.ModuleList([torch.nn.Embedding(64, 40), torch.nn.Embedding(vocab_size, 8)]),
     ],
 )
 @pytest.mark.parametrize(("vocab_size", "context_length"), [(64, 64), (30, 64)])
 def test_the_trainer_counts_parameters_as_the_leaderboard_does(speedrun, build_model, vocab_size, context_length):
-    """Or a student would train for minutes what is not ranked then."""
+    """Otherwise a student would train for minutes a model that the leaderboard refuses."""
     from trainer.speedrun import counted_parameters
 
     model = (build_model or speedrun.build_model)(vocab_size)
@@ -491,74 +491,74 @@ def test_the_trainer_counts_parameters_as_the_leaderboard_does(speedrun, build_m
 
 
 @pytest.mark.parametrize(
-    ("build_model", "says"),
+    ("build_model", "message"),
     [
         (LooksAhead, "the model looks ahead"),
         (lambda vocab_size: torch.nn.Embedding(vocab_size, 3), "the model's logits have shape"),
         (
             lambda vocab_size: torch.nn.Sequential(torch.nn.Embedding(vocab_size, 800), torch.nn.Linear(800, 1001)),
-            "801,801 parameters, free embeddings apart; 800,000 is the most",
+            "801,801 parameters without free embeddings; at most 800,000 are allowed",
         ),
     ],
 )
-def test_a_model_that_is_no_speedrun_is_refused(train, speedrun, monkeypatch, tmp_path, capsys, build_model, says):
+def test_a_model_that_breaks_the_rules_is_refused(train, speedrun, monkeypatch, tmp_path, capsys, build_model, message):
     monkeypatch.setattr(speedrun, "build_model", build_model)
     assert train(tmp_path, *SPEEDRUN) == WRONG_USE
-    assert says in capsys.readouterr().out.replace("\n", " ")
+    assert message in capsys.readouterr().out.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
-        ([*SPEEDRUN, "--d-model", "32"], "--d-model has no say in a speedrun"),
-        ([*SPEEDRUN, "--config", "gpu"], "--config has no say in a speedrun"),
-        ([*SMALL, "--name", "Ada"], "--name goes with --speedrun"),
+        ([*SPEEDRUN, "--d-model", "32"], "--d-model cannot be used with --speedrun"),
+        ([*SPEEDRUN, "--config", "gpu"], "--config cannot be used with --speedrun"),
+        ([*SMALL, "--name", "Ada"], "--name requires --speedrun"),
         (["--speedrun", "--resume"], "there is no speedrun_checkpoint.safetensors in"),
     ],
 )
-def test_what_a_speedrun_does_not_take_is_refused(train, speedrun, tmp_path, capsys, arguments, says):
+def test_options_that_do_not_apply_to_a_speedrun_are_refused(train, speedrun, tmp_path, capsys, arguments, message):
     assert train(tmp_path, *arguments) == WRONG_USE
-    assert says in capsys.readouterr().out.replace("\n", " ")
+    assert message in capsys.readouterr().out.replace("\n", " ")
 
 
 @pytest.mark.parametrize("length", [7, 1025])
-def test_a_context_that_the_leaderboard_does_not_take_is_not_trained(
+def test_a_context_that_the_leaderboard_does_not_accept_is_refused(
     train, speedrun, monkeypatch, tmp_path, capsys, length
 ):
     monkeypatch.setattr(speedrun, "CONTEXT_LENGTH", length)
     assert train(tmp_path, *SPEEDRUN) == WRONG_USE
-    told = capsys.readouterr().out.replace("\n", " ")
-    assert f"CONTEXT_LENGTH is {length}; the leaderboard takes from 8 to 1024" in told
+    output = capsys.readouterr().out.replace("\n", " ")
+    assert f"CONTEXT_LENGTH is {length}; the leaderboard accepts from 8 to 1024" in output
 
 
-def test_a_speedrun_lacks_what_it_must_define(train, speedrun, monkeypatch, tmp_path, capsys):
+def test_a_missing_name_in_speedrun_py_is_reported(train, speedrun, monkeypatch, tmp_path, capsys):
     monkeypatch.delattr(speedrun, "rate_factor")
     assert train(tmp_path, *SPEEDRUN) == WRONG_USE
     assert "must define rate_factor" in capsys.readouterr().out.replace("\n", " ")
 
 
-def test_the_starter_is_a_speedrun_and_the_courses_own_recipe_stays_with_the_instructor():
+def test_the_courses_own_speedruns_are_not_released():
     folder = LAB.root / "solutions" / "6_gpt"
     starter = (folder / "given" / "speedrun.py").read_text(encoding="utf-8")
     recipes = [path.read_text(encoding="utf-8") for path in (folder / "recipes").glob("*.py")]
     lines = {line.strip() for recipe in recipes for line in recipe.splitlines() if line not in starter}
-    telling = {line for line in lines if len(line) >= 40 and not line.startswith("def ")}
-    assert len(telling) > 20
+    revealing = {line for line in lines if len(line) >= 40 and not line.startswith("def ")}
+    assert len(revealing) > 20
     released = [
         path for path in (LAB.root / "assignments").rglob("*") if path.suffix in (".py", ".ipynb", ".md", ".json")
     ]
     shown = "\n".join(path.read_text(encoding="utf-8") for path in released)
-    assert not [line for line in telling if line in shown]
+    assert not [line for line in revealing if line in shown]
 
 
 @pytest.mark.parametrize("content", [b"", b"no tensors", (2**60).to_bytes(8, "little") + b"{}"])
-def test_a_file_that_is_no_checkpoint_is_refused(train, tmp_path, capsys, content):
+def test_a_file_that_is_not_a_checkpoint_is_refused(train, tmp_path, capsys, content):
     (tmp_path / "checkpoint.safetensors").write_bytes(content)
     assert train(tmp_path, "--resume") == WRONG_USE
-    assert "is no checkpoint of this program" in capsys.readouterr().out.replace("\n", " ")
+    assert "is not a checkpoint of this program" in capsys.readouterr().out.replace("\n", " ")
 
 
-def test_windows_foretell_each_character_once(stage):
+def test_each_token_is_a_target_of_one_window(stage):
     from trainer.corpus import windows
 
     for length in (12, 13, 14):
@@ -568,7 +568,7 @@ def test_windows_foretell_each_character_once(stage):
         assert all(torch.equal(inputs + 1, targets) for inputs, targets in found)
 
 
-def test_windows_of_documents_see_each_line_from_its_beginning(stage):
+def test_windows_of_documents_see_each_line_from_its_start(stage):
     from trainer.corpus import IGNORED, document_windows
 
     text = "ab\ncdefgh\ni\nj\nklmnopqrstuv\nw\nxy\nzzzzzzzz"
@@ -585,7 +585,7 @@ def test_windows_of_documents_see_each_line_from_its_beginning(stage):
         assert torch.equal(inputs[1:][counted[:-1]], targets[:-1][counted[:-1]])
 
 
-def test_configurations_have_the_size_and_the_length_they_should(gpt, stage):
+def test_configurations_have_the_intended_size_and_length(gpt, stage):
     from trainer.recipe import CONFIGS
 
     def size(name: str) -> int:

@@ -1,1 +1,1 @@
-"""The parts of `train.py`; read them if you like: `loop.py` first."""
+"""The parts of `train.py`. If you like to read them, start with `loop.py`."""

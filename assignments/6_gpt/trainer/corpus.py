@@ -1,4 +1,4 @@
-"""A text as numbers: one character is one token."""
+"""A text as token ids: one token is one character."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ IGNORED = -100
 
 
 class CorpusError(Exception):
-    """The text cannot be read; the message names the file and what is wrong with it."""
+    """The text cannot be used; the message names the file and the problem."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text to train on and one to measure on, with the characters they are written with.
+    """A training text and a validation text, with the alphabet of both.
 
     Attributes:
         name: of the folder.
-        alphabet: the characters of the training text in order; the place of a character is its id.
+        alphabet: the characters of the training text, in order; the id of a character is its index.
         train: ids, `(length,)`.
         validation: ids, `(length,)`.
         digest: SHA-256 of the training text.
@@ -35,10 +35,10 @@ class Corpus:
 
     @classmethod
     def read(cls, folder: Path) -> "Corpus":
-        """The corpus of a folder.
+        """Read the corpus of a folder.
 
         Raises:
-            CorpusError: a file is missing, or the validation text has a character that the other lacks.
+            CorpusError: a file is missing, or the validation text has a character that the training text lacks.
         """
         train, validation = (_text(folder / name) for name in ("train.txt", "validation.txt"))
         alphabet = "".join(sorted(set(train)))
@@ -48,11 +48,11 @@ class Corpus:
         return cls(folder.name, alphabet, _encode(train, alphabet), _encode(validation, alphabet), digest)
 
     def decode(self, tokens: Tensor) -> str:
-        """The text of some ids, `(length,)`."""
+        """Return the text of token ids `(length,)`."""
         return "".join(self.alphabet[token] for token in tokens.tolist())
 
     def line_starts(self) -> Tensor:
-        """Places in the validation text whose next character begins a line."""
+        """Return the positions in the validation text whose next character begins a line."""
         return (self.validation == self.alphabet.index("\n")).nonzero().flatten()
 
 
@@ -66,38 +66,38 @@ def _text(path: Path) -> str:
 
 
 def _encode(text: str, alphabet: str) -> Tensor:
-    ids = {character: number for number, character in enumerate(alphabet)}
+    ids = {character: index for index, character in enumerate(alphabet)}
     return torch.tensor([ids[character] for character in text])
 
 
 def windows(tokens: Tensor, length: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cut a text into neighbouring `(inputs, targets)`, each `(length,)`: every character is foretold once.
+    """Cut a text into adjacent `(inputs, targets)`, each `(length,)`: every token is a target once.
 
-    Less than a window at the end is left out, and so is the first character, which nothing foretells.
+    A rest shorter than a window is dropped. The first token is not a target because no token precedes it.
     """
     for start in range(0, len(tokens) - length, length):
         yield tokens[start : start + length], tokens[start + 1 : start + length + 1]
 
 
 def document_windows(tokens: Tensor, starts: Tensor, length: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cut a text into `(inputs, targets)` that begin where a line begins, so that each line is seen whole.
+    """Cut a text into `(inputs, targets)` that begin at the start of a line, so that each line is seen whole.
 
-    A window ends with its last whole line; targets behind that are `IGNORED`. Of a line longer than a window the
-    rest is left out.
+    A window ends with its last whole line; targets after that are `IGNORED`. If a line is longer than a window, its
+    rest is dropped.
 
     Args:
         tokens: `(length,)`.
-        starts: places in `tokens` that end a line, in order.
+        starts: positions in `tokens` that end a line, in order.
         length: of a window.
     """
-    places = starts.tolist()
+    positions = starts.tolist()
     index = 0
-    while index < len(places) and places[index] + length < len(tokens):
-        start = places[index]
+    while index < len(positions) and positions[index] + length < len(tokens):
+        start = positions[index]
         targets = tokens[start + 1 : start + length + 1].clone()
         index += 1
-        if index < len(places) and places[index] <= start + length:
-            while index + 1 < len(places) and places[index + 1] <= start + length:
+        if index < len(positions) and positions[index] <= start + length:
+            while index + 1 < len(positions) and positions[index + 1] <= start + length:
                 index += 1
-            targets[places[index] - start :] = IGNORED
+            targets[positions[index] - start :] = IGNORED
         yield tokens[start : start + length], targets

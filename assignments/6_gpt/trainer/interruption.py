@@ -1,4 +1,4 @@
-"""Ctrl-C as a request, not as an accident."""
+"""Ctrl-C as a request to stop after the current step."""
 
 import signal
 from types import FrameType, TracebackType
@@ -6,29 +6,29 @@ from typing import Self
 
 
 class Interruption:
-    """While it is open, the first Ctrl-C (or a request to end) is remembered; a second one stops at once.
+    """Inside this context, the first SIGINT or SIGTERM is recorded as a request; the second stops at once.
 
     Attributes:
-        asked: whether somebody asked to stop.
+        requested: whether a stop was requested.
     """
 
     def __init__(self) -> None:
-        """Nobody has asked yet."""
-        self.asked = False
+        """Start without a request."""
+        self.requested = False
 
     def __enter__(self) -> Self:
-        """Listen."""
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Install the signal handlers."""
+        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave signals to who had them before."""
+        """Restore the previous signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True

@@ -1,4 +1,4 @@
-"""What a run leaves: the weights, and how they came about."""
+"""Results of a run: the weights and the record."""
 
 import json
 from dataclasses import asdict
@@ -6,13 +6,13 @@ from dataclasses import asdict
 import torch
 
 from trainer.checkpoint import write_tensors
-from trainer.loop import Result, Trainer
+from trainer.loop import RunResult, Trainer
 
 FORMAT_VERSION = 1
 
 
-def write_results(trainer: Trainer, result: Result) -> None:
-    """Write the weights and the record; the checkpoint of a complete run goes."""
+def write_results(trainer: Trainer, result: RunResult) -> None:
+    """Write the weights and the record; if the run is complete, remove its checkpoint."""
     files = trainer.task.files
     write_tensors(trainer.folder / files.weights, result.weights, {})
     text = json.dumps(record(trainer, result), indent=1, ensure_ascii=False)
@@ -21,8 +21,8 @@ def write_results(trainer: Trainer, result: Result) -> None:
         trainer.checkpoint.unlink(missing_ok=True)
 
 
-def record(trainer: Trainer, result: Result) -> dict[str, object]:
-    """The content of `training.json`, or of `speedrun.json`."""
+def record(trainer: Trainer, result: RunResult) -> dict[str, object]:
+    """Return the content of `training.json` or `speedrun.json`."""
     progress, recipe, corpus = result.progress, trainer.recipe, trainer.corpus
     return {
         "format_version": FORMAT_VERSION,
@@ -40,5 +40,5 @@ def record(trainer: Trainer, result: Result) -> dict[str, object]:
         "torch": str(torch.__version__),
         "seconds": round(progress.seconds, 1),
         "curve": progress.curve,
-        **trainer.task.told,
+        **trainer.task.record_entries,
     }

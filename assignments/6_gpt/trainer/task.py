@@ -1,4 +1,4 @@
-"""What a run trains: the plain GPT by a recipe, or your speedrun; the loop is the same for both."""
+"""The model that a run trains: your GPT with a recipe, or your speedrun. Both use the same loop."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +14,7 @@ from trainer.recipe import Recipe
 
 @dataclass(frozen=True)
 class Files:
-    """Names of what a run leaves in its folder."""
+    """Names of the files that a run writes into its folder."""
 
     weights: str = "gpt.safetensors"
     record: str = "training.json"
@@ -25,65 +25,65 @@ class Files:
 
 @dataclass(frozen=True)
 class Task:
-    """A model, and how it learns and writes.
+    """A model with its optimizers, learning rates and generation.
 
     Attributes:
-        model: on the CPU; makes logits of tokens.
-        sizes: what the record calls `config`.
-        make_optimizers: makes them, once the model is where it is trained.
-        factor: the rates of a step, as a share of those that the optimizers began with.
-        generate: `(model, prompt, length, temperature, generator)` → the prompt and what follows.
-        parts: what the run computes with, in one line.
-        remarks: what people should know of that, one line each.
-        source: SHA-256 of the file that makes the model, where it is not `gpt.py`.
-        told: further entries of the record.
-        files: what the run leaves.
+        model: on the CPU; maps tokens to logits.
+        sizes: the entry `config` of the record.
+        make_optimizers: makes the optimizers, after the model was moved to its device.
+        rate_factor: maps a step to the factor of the optimizers' initial learning rates.
+        generate: `(model, prompt, length, temperature, generator)` → the prompt and its continuation.
+        parts: the parts that the run computes with, in one line.
+        remarks: remarks on the parts, one line each.
+        source: SHA-256 of the file that makes the model; empty if that file is `gpt.py`.
+        record_entries: further entries of the record.
+        files: names of the files that the run writes.
     """
 
     model: nn.Module
     sizes: dict[str, object]
     make_optimizers: Callable[[nn.Module], Sequence[torch.optim.Optimizer]]
-    factor: Callable[[int], float]
+    rate_factor: Callable[[int], float]
     generate: Callable[[nn.Module, Tensor, int, float, torch.Generator], Tensor]
     parts: str
     remarks: tuple[str, ...] = ()
     source: str = ""
-    told: dict[str, object] = field(default_factory=dict)
+    record_entries: dict[str, object] = field(default_factory=dict)
     files: Files = field(default_factory=Files)
 
 
-class Together:
-    """Several optimizers that step as one."""
+class CombinedOptimizer:
+    """Several optimizers with the interface of a single optimizer."""
 
     def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
-        """Remember the rates that they begin with."""
+        """Remember the initial learning rates."""
         self.optimizers = tuple(optimizers)
         self._rates = [group["lr"] for group in self.param_groups]
 
     @property
     def param_groups(self) -> list[dict]:
-        """Those of all, in order."""
+        """The parameter groups of all optimizers, in order."""
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def set_rates(self, factor: float) -> float:
-        """Set each rate to its share of what it was at first; the highest of them."""
+        """Set each learning rate to `factor` times its initial value; return the highest rate."""
         for group, rate in zip(self.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         return max(group["lr"] for group in self.param_groups)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop all gradients."""
-        for one in self.optimizers:
-            one.zero_grad(set_to_none)
+        """Reset all gradients."""
+        for member in self.optimizers:
+            member.zero_grad(set_to_none)
 
     def step(self) -> None:
-        """Change all weights."""
-        for one in self.optimizers:
-            one.step()
+        """Update all weights."""
+        for member in self.optimizers:
+            member.step()
 
 
-def plain(recipe: Recipe, corpus: Corpus, parts: str) -> Task:
-    """Your GPT with the sizes and rates of the recipe, computed with the parts "fast" or "own"."""
+def gpt_task(recipe: Recipe, corpus: Corpus, parts: str) -> Task:
+    """Make the task of your GPT, with the sizes and rates of the recipe and the parts "fast" or "own"."""
     torch.manual_seed(recipe.seed)
     config = model_config(recipe, corpus)
     model = gpt.GPT(config)
@@ -93,7 +93,7 @@ def plain(recipe: Recipe, corpus: Corpus, parts: str) -> Task:
         groups = gpt.parameter_groups(model, recipe.weight_decay)
         return [chosen.optimizer(groups, lr=1.0, betas=(0.9, recipe.beta2))]
 
-    def rate(step: int) -> float:
+    def rate_factor(step: int) -> float:
         return gpt.learning_rate(step, recipe.max_rate, recipe.min_rate, recipe.warmup, recipe.steps)
 
     def generate(
@@ -101,11 +101,11 @@ def plain(recipe: Recipe, corpus: Corpus, parts: str) -> Task:
     ) -> Tensor:
         return gpt.generate(model, prompt, length, temperature=temperature, generator=generator)
 
-    return Task(model, asdict(config), make_optimizers, rate, generate, chosen.describe(), chosen.remarks)
+    return Task(model, asdict(config), make_optimizers, rate_factor, generate, chosen.describe(), chosen.remarks)
 
 
 def model_config(recipe: Recipe, corpus: Corpus) -> "gpt.GPTConfig":
-    """Your model's configuration for a recipe."""
+    """Return your model's configuration for a recipe."""
     return gpt.GPTConfig(
         vocab_size=len(corpus.alphabet),
         context_length=recipe.context_length,

@@ -15,6 +15,7 @@ from autograder.course.lab import Lab, LabError
 _PLACES: Mapping[str, str] = {
     "reference.py.txt": "solutions/STAGE/NAME.py",
     "lab.md": "solutions/STAGE/lab.md",
+    "exercises.yml": "solutions/STAGE/exercises.yml",
     "public_tests.py.txt": "solutions/STAGE/test_NAME.py",
     "mistakes.py.txt": "solutions/STAGE/mistakes.py",
     "mistakes.lock.json": "solutions/STAGE/mistakes.lock.json",

@@ -1,10 +1,10 @@
-"""Stage 1 with kernels as objects, and LOWESS as local regression with a kernel made for each point."""
+"""Stage 1 with kernels as objects; LOWESS is local regression with a separate kernel for each point."""
 
 import numpy as np
 
 
 class Kernel:
-    """A profile with its constant."""
+    """A kernel profile and its normalising constant."""
 
     def __init__(self, profile, constant):
         self.profile = profile
@@ -48,9 +48,9 @@ def local_linear(query, key, value, bandwidth, kernel=gaussian):
     for q, w in zip(query, weights, strict=True):
         level = w @ value
         centre = w @ key
-        places = key[w > 0]
+        support = key[w > 0]
         slope = weights.dtype.type(0)
-        if len(places) and np.ptp(places) > 0:
+        if len(support) and np.ptp(support) > 0:
             away = key - centre
             bottom = w @ away**2
             if bottom > np.finfo(weights.dtype).tiny:
@@ -63,17 +63,17 @@ def local_linear(query, key, value, bandwidth, kernel=gaussian):
 def lowess(x, y, fraction=2 / 3, robust_steps=3):
     n = len(x)
     k = sorted((1, int(np.ceil(n * fraction - 1e-9)), n))[1]
-    trust = np.ones_like(x * 1.0)
+    robust = np.ones_like(x * 1.0)
 
     def fit_at(i):
         def window(u):
-            return tricube(u) * trust
+            return tricube(u) * robust
 
         h = np.sort(np.abs(x - x[i]))[k - 1]
         if h == 0:
             same = x == x[i]
-            weight = np.sum(trust[same])
-            return np.sum(trust[same] * y[same]) / weight if weight > 0 else y[i]
+            weight = np.sum(robust[same])
+            return np.sum(robust[same] * y[same]) / weight if weight > 0 else y[i]
         if not np.any(window(np.abs(x - x[i]) / h)):
             return y[i]
         return local_linear(x[i : i + 1], x, y, h, window)[0][0]
@@ -85,9 +85,9 @@ def lowess(x, y, fraction=2 / 3, robust_steps=3):
         middle = np.median(np.abs(residual))
         if middle == 0:
             break
-        trust = np.clip(1 - (residual / (6 * middle)) ** 2, 0, None) ** 2
+        robust = np.clip(1 - (residual / (6 * middle)) ** 2, 0, None) ** 2
         fit = np.array([fit_at(i) for i in range(n)])
-    return fit * np.ones_like(trust)
+    return fit * np.ones_like(robust)
 
 
 def choose_bandwidth(x, y, bandwidths):

@@ -1,4 +1,4 @@
-"""Stage 1 with NumPy's own least squares, one query at a time, and points that are really deleted."""
+"""Stage 1 with NumPy's least squares, query by query; leave-one-out deletes the points."""
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def lowess(x, y, fraction=2 / 3, robust_steps=3):
     robust = np.ones(n)
 
     def smooth():
-        fit = np.array(y, dtype=dtype)  # a copy: where a window has no weight, y stays
+        fit = np.array(y, dtype=dtype)  # a copy: a point keeps its y where its window has no weight
         for i in range(n):
             distance = np.abs(x - x[i]).astype(float)
             h = np.partition(distance, k - 1)[k - 1]

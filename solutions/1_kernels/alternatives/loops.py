@@ -1,4 +1,4 @@
-"""Stage 1 point by point: plain loops over Python's floats, turned into arrays at the end."""
+"""Stage 1 point by point: loops over Python floats, converted to arrays at the end."""
 
 import math
 
@@ -8,21 +8,21 @@ import numpy as np
 def _elementwise(function, u):
     u = np.asarray(u)
     dtype = u.dtype if u.dtype.kind == "f" else float
-    return np.array([function(float(one)) for one in u.flat], dtype=dtype).reshape(u.shape)
+    return np.array([function(float(element)) for element in u.flat], dtype=dtype).reshape(u.shape)
 
 
 def gaussian(u):
-    return _elementwise(lambda one: math.exp(-0.5 * one * one) * 0.3989422804014327, u)
+    return _elementwise(lambda x: math.exp(-0.5 * x * x) * 0.3989422804014327, u)
 
 
 def epanechnikov(u):
-    return _elementwise(lambda one: 0.75 * (1.0 - one * one) if -1.0 < one < 1.0 else 0.0, u)
+    return _elementwise(lambda x: 0.75 * (1.0 - x * x) if -1.0 < x < 1.0 else 0.0, u)
 
 
 def tricube(u):
-    def profile(one):
-        one = abs(one)
-        return 70.0 / 81.0 * (1.0 - one * one * one) ** 3 if one < 1.0 else 0.0
+    def profile(x):
+        x = abs(x)
+        return 70.0 / 81.0 * (1.0 - x * x * x) ** 3 if x < 1.0 else 0.0
 
     return _elementwise(profile, u)
 
@@ -47,7 +47,7 @@ def kernel_weights(query, key, bandwidth, kernel=gaussian):
         distances = [math.sqrt(sum((float(a) - float(b)) ** 2 for a, b in zip(q, k, strict=True))) for k in key]
         if kernel is gaussian:
             nearest = min(distances)
-            # (d² - m²) / 2h², factored so that it is exact where d and m are nearly the same
+            # (d² - m²) / 2h², factored so that it is accurate where d and m are almost equal
             row = [math.exp(-(d - nearest) / bandwidth * ((d + nearest) / bandwidth) / 2) for d in distances]
         else:
             row = [float(kernel(np.float64(d / bandwidth))) for d in distances]
@@ -67,7 +67,7 @@ def nadaraya_watson(query, key, value, bandwidth, kernel=gaussian):
 
 
 def _line(q, key, value, weights):
-    """Prediction and slope; None for the prediction when there is no weight."""
+    """Prediction and slope; the prediction is None if all weights are 0."""
     support = [(w, float(k), float(v)) for w, k, v in zip(weights, key, value, strict=True) if w > 0]
     if not support:
         return None, 0.0

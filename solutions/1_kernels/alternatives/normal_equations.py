@@ -1,4 +1,4 @@
-"""Stage 1 by sums of powers: squared distances by the binomial formula, lines by Cramer's rule."""
+"""Stage 1 with sums of powers: squared distances by the binomial formula, lines by Cramer's rule."""
 
 import numpy as np
 
@@ -68,19 +68,19 @@ def _cramer(query, key, value, weights):
     t1 = (weights * centred * value).sum(1)
     determinant = s0 * s2 - s1**2
     scale = np.where(s0 * s2 > 0, s0 * s2, 1)
-    sound = determinant > 1e3 * np.finfo(weights.dtype).eps * scale
-    safe = np.where(sound, determinant, 1)
+    determined = determinant > 1e3 * np.finfo(weights.dtype).eps * scale
+    safe = np.where(determined, determinant, 1)
     mean = t0 / np.where(s0 > 0, s0, 1)
-    level = np.where(sound, (s2 * t0 - s1 * t1) / safe, mean)
-    slope = np.where(sound, (s0 * t1 - s1 * t0) / safe, 0)
+    level = np.where(determined, (s2 * t0 - s1 * t1) / safe, mean)
+    slope = np.where(determined, (s0 * t1 - s1 * t0) / safe, 0)
     return level, slope
 
 
 def local_linear(query, key, value, bandwidth, kernel=gaussian):
     query, key, value = _floating(query), _floating(key), _floating(value)
-    # An exact one-position window, whose sums would be rounding.
     weights = kernel_weights(query[:, None], key[:, None], bandwidth, kernel)
     level, slope = _cramer(query, key, value, weights)
+    # A window with a single position is handled exactly: rounding errors dominate its sums.
     for i, row in enumerate(weights):
         if len(set(key[row > 0])) == 1:
             level[i], slope[i] = row @ value, 0

@@ -1,4 +1,4 @@
-"""Stage 1 on PyTorch: arrays go in and come out, tensors do the work."""
+"""Stage 1 with PyTorch: inputs and results are arrays, the computation uses tensors."""
 
 import math
 
@@ -51,7 +51,7 @@ def nadaraya_watson(query, key, value, bandwidth, kernel=gaussian):
 
 
 def _lines(query, key, value, weights):
-    """Lines through the weighted means; `weights` sum to one or zero."""
+    """Lines through the weighted means; each row of `weights` sums to one or zero."""
     offset = key - key.mean()
     x_mean, y_mean = weights @ offset, weights @ value
     variance = weights @ offset.square() - x_mean.square()

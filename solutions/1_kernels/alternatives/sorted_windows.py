@@ -1,4 +1,4 @@
-"""Stage 1 with sorted data and windows that move along it, as Cleveland's own program has them."""
+"""Stage 1 with sorted data and windows that move along the data, as in Cleveland's own program."""
 
 import math
 
@@ -37,7 +37,7 @@ def nadaraya_watson(query, key, value, bandwidth, kernel=gaussian):
 
 
 def _smoother_row(q, key, weights):
-    """The row of the smoother matrix: what each value counts in the prediction, and in the slope."""
+    """The rows of the smoother matrix: the weight of each value in the prediction and in the slope."""
     total = weights.sum()
     if total == 0:
         return np.zeros_like(weights), np.zeros_like(weights)
@@ -90,7 +90,7 @@ def lowess(x, y, fraction=2 / 3, robust_steps=3):
 def choose_bandwidth(x, y, bandwidths):
     n = len(x)
     distance = np.abs(np.subtract.outer(x, x))
-    nearest = np.sort(distance, axis=1)[:, 1:2]  # of the others: the point's own 0 stands first
+    nearest = np.sort(distance, axis=1)[:, 1:2]  # column 0 is the point's own distance, 0
     best = (np.inf, None)
     for h in bandwidths:
         logs = ((nearest / h) ** 2 - (distance / h) ** 2) / 2

@@ -1,4 +1,4 @@
-"""Attention with a softmax that brings its own backward pass, and in-place work on tensors of its own."""
+"""Attention with a softmax that defines its own backward pass, and in-place operations on its own tensors."""
 
 import math
 
@@ -99,7 +99,7 @@ def blockwise_attention(query, key, value, block_size, mask=None):
     scale = query.shape[-1] ** -0.5
     top = torch.full_like(query[..., :1], NEG_INF)
     total = torch.zeros_like(top)
-    average = torch.zeros_like(query[..., :1] * value[..., :1, :])  # kept normalised all the time
+    average = torch.zeros_like(query[..., :1] * value[..., :1, :])  # always normalised
     blocks = zip(key.split(block_size, -2), value.split(block_size, -2), strict=True)
     for index, (keys, values) in enumerate(blocks):
         scores = (query @ keys.transpose(-2, -1)).mul_(scale)

@@ -1,4 +1,4 @@
-"""Attention on PyTorch's fused function: the weights are what it returns for an identity matrix as values."""
+"""Attention with PyTorch's fused function, which returns the weights if the values are an identity matrix."""
 
 import torch
 from torch import nn
@@ -7,8 +7,8 @@ from torch.nn.functional import scaled_dot_product_attention as fused
 
 
 def softmax(x, dim=-1):
-    nothing = (x == float("-inf")).all(dim, keepdim=True)
-    return log_softmax(x.masked_fill(nothing, 0), dim).exp() * ~nothing
+    empty = (x == float("-inf")).all(dim, keepdim=True)
+    return log_softmax(x.masked_fill(empty, 0), dim).exp() * ~empty
 
 
 def causal_mask(query_length, key_length=None, device=None):
@@ -54,7 +54,7 @@ class AdditiveAttention(nn.Module):
         self.score = nn.Linear(d_hidden, 1, bias=False)
 
     def scores(self, query, key):
-        pairs = self.query_proj(query).repeat_interleave(key.shape[1], dim=1)  # every query beside every key
+        pairs = self.query_proj(query).repeat_interleave(key.shape[1], dim=1)  # pair every query with every key
         pairs = pairs + self.key_proj(key).repeat(1, query.shape[1], 1)
         return self.score(pairs.tanh()).view(query.shape[0], query.shape[1], key.shape[1])
 
@@ -73,7 +73,7 @@ def attention_backward(grad_output, query, key, value, weights, scale):
 
 
 def blockwise_attention(query, key, value, block_size, mask=None):
-    # A column of ones beside the values: its weighted sum is the sum of the weights.
+    # A column filled with 1 is appended to the values: its weighted sum is the sum of the weights.
     value = torch.cat([value, torch.ones_like(value[..., :1])], dim=-1)
     sums = torch.zeros(*query.shape[:-1], value.shape[-1], dtype=query.dtype, device=query.device)
     top = torch.full_like(sums[..., :1], torch.finfo(query.dtype).min)

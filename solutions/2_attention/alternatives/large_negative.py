@@ -1,4 +1,4 @@
-"""Attention in the style of many tutorials: blocked scores become -1e9, blocked rows are cleared afterwards."""
+"""Attention in the style of many tutorials: blocked scores are set to -1e9, and blocked rows are zeroed afterwards."""
 
 import math
 

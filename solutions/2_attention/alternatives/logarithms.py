@@ -8,7 +8,7 @@ def softmax(x, dim=-1):
     log_total = x.logsumexp(dim, keepdim=True).detach()
     log_total = torch.where(torch.isinf(log_total), torch.zeros_like(log_total), log_total)
     weights = (x - log_total).exp()
-    # The shift is a constant for autograd; dividing by a sum of about one brings the gradient of the sum back.
+    # Autograd treats the shift as a constant; dividing by a sum of about 1 restores the gradient of the sum.
     total = weights.sum(dim, keepdim=True)
     return weights / torch.where(total > 0, total, torch.ones_like(total))
 
@@ -21,8 +21,8 @@ def causal_mask(query_length, key_length=None, device=None):
 
 def padding_mask(lengths, max_length):
     batch = lengths.shape[0]
-    ones = torch.ones(batch, max_length, dtype=torch.int64, device=lengths.device)
-    return ones.cumsum(1) <= lengths.view(batch, 1)
+    counts = torch.ones(batch, max_length, dtype=torch.int64, device=lengths.device).cumsum(1)
+    return counts <= lengths.view(batch, 1)
 
 
 def masked_softmax(scores, mask=None):
@@ -42,7 +42,7 @@ def scaled_dot_product_attention(query, key, value, mask=None, scale=None):
 
 
 def kernel_attention(query, key, value, bandwidth):
-    # |q|² is the same for every key of a query: the softmax does not see it.
+    # |q|² is the same for every key of a query, so it cancels in the softmax.
     query, key = query / bandwidth, key / bandwidth
     scores = query @ key.transpose(-1, -2) - (key * key).sum(-1)[..., None, :] / 2
     return softmax(scores) @ value
@@ -66,7 +66,7 @@ class AdditiveAttention(nn.Module):
 
 def attention_backward(grad_output, query, key, value, weights, scale):
     output = weights @ value
-    # Σ over keys of weights·grad_weights is the dot product of an output with its gradient.
+    # The sum over keys of weights·grad_weights is the dot product of the output and its gradient.
     delta = (grad_output * output).sum(-1, keepdim=True)
     grad_scores = weights * (torch.einsum("...qv,...kv->...qk", grad_output, value) - delta)
     grad_query = torch.einsum("...qk,...kd->...qd", grad_scores, key) * scale

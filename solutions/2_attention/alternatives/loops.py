@@ -1,4 +1,4 @@
-"""Attention with loops over rows and queries, one weight vector at a time."""
+"""Attention with loops over rows and queries, weight vector by weight vector."""
 
 import math
 
@@ -7,8 +7,8 @@ from torch import nn
 
 
 def softmax_of_row(row):
-    alive = row > -math.inf
-    if not alive.any():
+    finite = row > -math.inf
+    if not finite.any():
         return torch.zeros_like(row)
     exponentials = torch.exp(row - row.max())
     return exponentials / exponentials.sum()
@@ -59,12 +59,12 @@ def scaled_dot_product_attention(query, key, value, mask=None, scale=None):
             mask = mask.expand(*query.shape[:-1], key.shape[-2])
         masks = [None] * len(query) if mask is None else mask
         results = [
-            scaled_dot_product_attention(*one, scale=scale) for one in zip(query, key, value, masks, strict=True)
+            scaled_dot_product_attention(*item, scale=scale) for item in zip(query, key, value, masks, strict=True)
         ]
         outputs, weights = zip(*results, strict=True)
         return torch.stack(outputs), torch.stack(weights)
     factor = scale if scale is not None else 1.0 / math.sqrt(query.size(1))
-    scores = torch.stack([(key * one).sum(dim=1) for one in query]) * factor
+    scores = torch.stack([(key * row).sum(dim=1) for row in query]) * factor
     weights = masked_softmax(scores, mask)
     output = torch.stack([(row.unsqueeze(1) * value).sum(dim=0) for row in weights])
     return output, weights
@@ -113,7 +113,7 @@ def attention_backward(grad_output, query, key, value, weights, scale):
 
 
 def blockwise_attention(query, key, value, block_size, mask=None):
-    """Two walks over the blocks: the first finds the largest score, the second sums."""
+    """Pass over the blocks twice: first for the largest score, then for the sums."""
     factor = 1 / math.sqrt(query.shape[-1])
     starts = range(0, key.shape[-2], block_size)
 

@@ -1,4 +1,4 @@
-"""Attention on PyTorch's own softmax: what stands in for a module that does not work yet."""
+"""Attention with PyTorch's softmax: the replacement for a module that does not work yet."""
 
 import math
 
@@ -73,6 +73,6 @@ def blockwise_attention(query, key, value, block_size, mask=None):
         outputs.append(softmax(scores) @ values)
         sizes.append(scores.logsumexp(-1))
         start += block_size
-    # The parts are averages already: put them together by how much weight each of them stands for.
+    # The parts are averages: weight each part by the total weight of its block.
     shares = softmax(torch.stack(sizes), dim=0)
     return torch.einsum("b...,b...v->...v", shares, torch.stack(outputs))

@@ -1,4 +1,4 @@
-"""Heads folded into the batch, as older code does it, and the dtype's least number for what is blocked."""
+"""Heads folded into the batch, as in older code; blocked scores are set to the lowest number of the dtype."""
 
 import torch
 from torch import nn
@@ -26,7 +26,7 @@ def repeat_kv(x, repeats):
 
 
 class KeyValueCache:
-    """A dictionary of what has come so far; it keeps the length as a number of its own."""
+    """A dictionary with the keys and values so far."""
 
     def __init__(self):
         self.so_far = {}
@@ -59,12 +59,12 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x, memory=None, mask=None, cache=None):
         batch, queries, _ = x.shape
         source = x if memory is None else memory
-        query = split_heads(self.query_proj(x) / self.size**0.25, self.heads)  # half of the scale for each side
+        query = split_heads(self.query_proj(x) / self.size**0.25, self.heads)  # half of the scale
         key = split_heads(self.key_proj(source) / self.size**0.25, self.kv_heads)
         value = split_heads(self.value_proj(source), self.kv_heads)
-        key, value = (repeat_kv(one, self.heads // self.kv_heads) for one in (key, value))
+        key, value = (repeat_kv(heads, self.heads // self.kv_heads) for heads in (key, value))
         if memory is None and cache is not None:
-            key, value = cache.append(key, value)  # as many heads as queries have: it costs memory, and works
+            key, value = cache.append(key, value)  # repeated heads take more memory, and are correct
         keys = key.shape[2]
         scores = torch.bmm(query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2))  # (batch·heads, query, key)
         if mask is not None:
@@ -72,7 +72,7 @@ class MultiHeadAttention(nn.Module):
                 mask = mask.unsqueeze(1) if mask.dim() == 3 else mask.unsqueeze(0)
             blocked = mask.expand(batch, self.heads, queries, keys).reshape(-1, queries, keys).logical_not()
             scores = scores.masked_fill(blocked, torch.finfo(scores.dtype).min)
-            # Equal weights where all is blocked: taken back, by a factor that the gradient passes.
+            # Where all keys are blocked, the softmax gives equal weights: a differentiable factor sets them to 0.
             weights = torch.softmax(scores, dim=-1) * (~blocked).to(scores.dtype)
         else:
             weights = torch.softmax(scores, dim=-1)

@@ -1,4 +1,4 @@
-"""One matrix product for query, key and value together, whose parts keep their names; einsum for the rest."""
+"""One matrix product computes query, key and value from the named parameters; einsum does the rest."""
 
 import math
 
@@ -26,7 +26,7 @@ def repeat_kv(x, repeats):
 
 
 class KeyValueCache:
-    """One tensor holds both, keys and values stacked."""
+    """One tensor holds keys and values, stacked."""
 
     def __init__(self):
         self.both = None

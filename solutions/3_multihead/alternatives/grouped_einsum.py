@@ -1,4 +1,4 @@
-"""Groups of query heads meet their key/value head in einsum; nothing is repeated, and exp is written out."""
+"""An einsum pairs each group of query heads with its key/value head; nothing is repeated, and exp is explicit."""
 
 import torch
 from torch import nn
@@ -19,25 +19,25 @@ def repeat_kv(x, repeats):
 
 
 class KeyValueCache(nn.Module):
-    """A module, so that the cache can move between devices; it grows by doubling its room."""
+    """A module, so that the cache can move between devices; it doubles its buffer to grow."""
 
     def __init__(self):
         super().__init__()
         self.count = 0
-        self.room = None
+        self.buffer = None
 
     def append(self, key, value):
         new = torch.stack([key, value])
         until = self.count + key.shape[-2]
-        if self.room is None:
-            self.room = new
-        elif until > self.room.shape[-2]:
-            self.room = torch.cat([self.room[..., : self.count, :], new, torch.zeros_like(self.room)], dim=-2)
+        if self.buffer is None:
+            self.buffer = new
+        elif until > self.buffer.shape[-2]:
+            self.buffer = torch.cat([self.buffer[..., : self.count, :], new, torch.zeros_like(self.buffer)], dim=-2)
         else:
-            before, after = self.room[..., : self.count, :], self.room[..., until:, :]
-            self.room = torch.cat([before, new, after], dim=-2)
+            before, after = self.buffer[..., : self.count, :], self.buffer[..., until:, :]
+            self.buffer = torch.cat([before, new, after], dim=-2)
         self.count = until
-        return self.room[0, ..., :until, :], self.room[1, ..., :until, :]
+        return self.buffer[0, ..., :until, :], self.buffer[1, ..., :until, :]
 
     def __len__(self):
         return self.count

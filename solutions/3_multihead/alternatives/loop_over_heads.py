@@ -1,4 +1,4 @@
-"""Each head for itself, from its own rows of the projections: no tensor ever has four axes but the weights."""
+"""Each head is computed separately, from its own rows of the projections."""
 
 import torch
 from attention import scaled_dot_product_attention

@@ -1,4 +1,4 @@
-"""Multi-head attention on PyTorch's own building blocks: what stands in for a module that does not work yet."""
+"""Multi-head attention with PyTorch's building blocks: the replacement for a module that does not work yet."""
 
 import torch
 from torch import nn
@@ -59,7 +59,7 @@ class MultiHeadAttention(nn.Module):
         scores = torch.matmul(queries, keys.mT) * queries.size(-1) ** -0.5
         if mask is not None:
             allowed = mask[:, None] if mask.dim() == 3 else mask
-            empty = ~allowed.any(dim=-1, keepdim=True)  # softmax of these rows would be NaN: open them, then close
+            empty = ~allowed.any(dim=-1, keepdim=True)  # their softmax would be NaN: unmask, then zero the weights
             scores = scores.masked_fill(~(allowed | empty), float("-inf"))
             weights = functional.softmax(scores, dim=-1).masked_fill(empty, 0.0)
         else:

@@ -1,4 +1,4 @@
-"""Stage 4 with the turns as complex numbers on the unit circle."""
+"""Stage 4 with rotations as complex numbers on the unit circle."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch import nn
 
 def sinusoidal_encoding(length, d_model, base=10000.0, device=None):
     cos, sin = rotary_angles(torch.arange(length, device=device, dtype=torch.float64), d_model, base)
-    # Swapping real and imaginary part puts the sine first.
+    # Swapping the real and imaginary parts puts the sine first.
     return torch.view_as_real(torch.complex(sin, cos)).reshape(length, d_model).to(torch.get_default_dtype())
 
 

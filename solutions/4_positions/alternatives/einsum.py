@@ -1,4 +1,4 @@
-"""Stage 4 with einsum, and NumPy for the speeds."""
+"""Stage 4 with einsum, and with NumPy for the speeds."""
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ class LearnedPositions(nn.Module):
         length = x.shape[-2]
         if start + length > self.weight.shape[0]:
             raise ValueError(f"positions end at {self.weight.shape[0]}")
-        # A one-hot row picks the row of each position.
+        # A one-hot row selects the row of each position.
         chosen = torch.eye(len(self.weight), dtype=x.dtype, device=x.device)[start : start + length]
         return x + torch.einsum("lm,md->ld", chosen, self.weight)
 
@@ -43,7 +43,7 @@ def rotary_angles(positions, d_head, base=10000.0):
 def apply_rotary(x, positions, base=10000.0):
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     cos, sin = rotary_angles(positions.to(dtype), x.shape[-1], base)
-    # A constant that says where cosine and sine stand in a 2 × 2 rotation.
+    # Constants that place cosine and sine in a 2 × 2 rotation.
     keep = torch.eye(2, dtype=dtype, device=x.device)
     swap = torch.tensor([[0, -1], [1, 0]], dtype=dtype, device=x.device)
     pairs = x.to(dtype).reshape(*x.shape[:-1], x.shape[-1] // 2, 2)

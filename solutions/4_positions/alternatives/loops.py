@@ -1,4 +1,4 @@
-"""Stage 4 written out number by number."""
+"""Stage 4 computed one number at a time."""
 
 import math
 
@@ -27,10 +27,10 @@ class LearnedPositions(nn.Module):
 
     def forward(self, x, start=0):
         rows = []
-        for place in range(x.shape[1]):
-            if start + place >= self.max_length:
-                raise ValueError(f"no position {start + place}")
-            rows.append(x[:, place] + self.weight[start + place])
+        for index in range(x.shape[1]):
+            if start + index >= self.max_length:
+                raise ValueError(f"no position {start + index}")
+            rows.append(x[:, index] + self.weight[start + index])
         return torch.stack(rows, dim=1)
 
 
@@ -44,7 +44,7 @@ def rotary_angles(positions, d_head, base=10000.0):
 
 def apply_rotary(x, positions, base=10000.0):
     if positions.ndim == 2:
-        rows = [apply_rotary(one, at, base) for one, at in zip(x, positions, strict=True)]
+        rows = [apply_rotary(sequence, at, base) for sequence, at in zip(x, positions, strict=True)]
         return torch.stack(rows)
     wide = torch.float64 if x.dtype == torch.float64 else torch.float32
     cos, sin = rotary_angles(positions.to(wide), x.shape[-1], base)

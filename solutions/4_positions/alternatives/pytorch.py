@@ -1,4 +1,4 @@
-"""Stage 4 on PyTorch's own parts: an embedding for positions, complex numbers for turns."""
+"""Stage 4 built on PyTorch: an embedding for positions, complex numbers for rotations."""
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ def sinusoidal_encoding(length, d_model, base=10000.0, device=None):
 
 
 class LearnedPositions(nn.Embedding):
-    """An embedding of the positions; its parameter is called `weight` already."""
+    """An embedding of the positions; its parameter already has the name `weight`."""
 
     def __init__(self, max_length, d_model):
         super().__init__(max_length, d_model)

@@ -1,4 +1,4 @@
-"""Stage 4 with the turns as matrices, as the papers write them."""
+"""Stage 4 with rotations as matrices, as in the papers."""
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ def _speeds(size, base, dtype, device):
 def sinusoidal_encoding(length, d_model, base=10000.0, device=None):
     speeds = _speeds(d_model, base, torch.float64, device)
     angles = torch.arange(length, dtype=torch.float64, device=device)[:, None] * speeds
-    # Each clock starts at (0, 1), its sine and its cosine, and turns clockwise.
+    # Each clock starts at (sine, cosine) = (0, 1) and turns clockwise.
     start = torch.tensor([0.0, 1.0], dtype=torch.float64, device=device)
     hands = torch.einsum("lpij,j->lpi", _matrices(angles.cos(), -angles.sin()), start)
     return hands.reshape(length, d_model).to(torch.get_default_dtype())
@@ -55,6 +55,6 @@ def apply_rotary(x, positions, base=10000.0):
 def alibi_bias(num_heads, query_length, key_length, device=None):
     heads = torch.arange(num_heads, device=device)
     slopes = torch.exp2(-(heads + 1) * (8 / num_heads))
-    places = torch.arange(key_length, device=device)
-    distance = (places[:, None] - places[None, :]).tril()[key_length - query_length :]
+    positions = torch.arange(key_length, device=device)
+    distance = (positions[:, None] - positions[None, :]).tril()[key_length - query_length :]
     return slopes.neg().view(-1, 1, 1) * distance

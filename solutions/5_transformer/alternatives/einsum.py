@@ -1,4 +1,4 @@
-"""Everything as sums over named axes: attention of its own, masked with the dtype's minimum; norms by formula."""
+"""Stage 5 with einsum: its own attention, masked with the dtype's minimum, and norms by formula."""
 
 import math
 
@@ -28,7 +28,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x):
-        # |(x, √(d·eps))| / √d is the root with eps inside.
+        # |(x, √(d·eps))| / √d equals the root with eps inside.
         count = x.shape[-1]
         rest = torch.full_like(x[..., :1], math.sqrt(count * self.eps))
         length = torch.linalg.vector_norm(torch.cat([x, rest], dim=-1), dim=-1, keepdim=True)
@@ -236,7 +236,7 @@ def greedy_decode(model, source, start_id, end_id, max_length):
             logits = model.decode(torch.cat([start, written], 1), memory, source)
             written = torch.cat([written, logits[:, -1].max(-1).indices[:, None]], 1)
             ends = written == end_id
-            after = ends.cumsum(1) - ends.long() > 0  # an end stands somewhere before
+            after = ends.cumsum(1) - ends.long() > 0  # an end token comes before this position
             written = written.masked_fill(after, model.pad_id)
             if ends.any(1).all():
                 break

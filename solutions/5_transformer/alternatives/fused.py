@@ -1,4 +1,4 @@
-"""Attention written anew inside the blocks: one matrix for query, key and value, on PyTorch's fused attention."""
+"""Stage 5 with its own attention: one matrix for query, key and value, and PyTorch's fused attention."""
 
 import copy
 import math
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 class _Attention(nn.Module):
-    """The four linears under their names; masks of two to four axes."""
+    """Attention with the four linears under their names, and masks of two to four axes."""
 
     def __init__(self, d_model, num_heads, dropout):
         super().__init__()
@@ -115,8 +115,8 @@ class DecoderBlock(nn.Module):
     def forward(self, x, memory, mask=None, memory_mask=None, cache=None):
         length = x.size(1)
         seen = len(cache) if cache is not None else 0
-        place = torch.arange(seen + length, device=x.device)
-        allowed = place[seen:, None] >= place
+        position = torch.arange(seen + length, device=x.device)
+        allowed = position[seen:, None] >= position
         if mask is not None:
             allowed = allowed & mask
         before = (lambda norm, y: norm(y)) if self.norm_first else (lambda _, y: y)

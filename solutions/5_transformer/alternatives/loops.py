@@ -1,4 +1,4 @@
-"""The Transformer with nothing folded: vectors one by one, blocks by number, tokens in Python lists."""
+"""Stage 5 with loops over vectors, blocks by number, and tokens in Python lists."""
 
 import math
 
@@ -183,7 +183,7 @@ class Transformer(nn.Module):
 
 def shift_right(tokens, start_id):
     rows = [[start_id, *row[:-1]] for row in tokens.tolist()] if tokens.device.type != "meta" else None
-    if rows is None:  # a tensor without numbers has no list
+    if rows is None:  # a tensor on the meta device has no values
         return torch.empty_like(tokens)
     return torch.tensor(rows, dtype=tokens.dtype, device=tokens.device)
 

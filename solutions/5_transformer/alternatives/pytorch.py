@@ -1,4 +1,4 @@
-"""The Transformer on PyTorch's own norms and losses: what stands in for a module that does not work yet."""
+"""Stage 5 on PyTorch's norms and losses: replaces a module that does not work yet."""
 
 import torch
 from attention import causal_mask

@@ -1,4 +1,4 @@
-"""One class for "add and norm", wherever it stands; what blocks share is a mixin, what stacks share another."""
+"""Stage 5 with one class for "add and norm", one mixin for blocks and one for stacks."""
 
 import math
 from functools import partial
@@ -65,7 +65,7 @@ class FeedForward(nn.Module):
 
 
 class _AddAndNorm:
-    """For blocks: `self.norm_first` and `self.rate` say how `branch` is added."""
+    """Mixin of blocks: `self.norm_first` and `self.rate` determine how `branch` is added."""
 
     def add(self, x: Tensor, branch, norm: nn.Module) -> Tensor:
         read = norm(x) if self.norm_first else x
@@ -140,7 +140,7 @@ class Decoder(_Stack):
 
 
 class _Embedded(nn.Embedding):
-    """An embedding that scales its rows; its parameter is called as that of `nn.Embedding`."""
+    """An embedding that scales its rows; its parameter has the same name as that of `nn.Embedding`."""
 
     def forward(self, tokens):
         return super().forward(tokens) * self.embedding_dim**0.5
@@ -171,17 +171,17 @@ class Transformer(nn.Module):
         if tokens.shape[1] > self.max_length:
             raise ValueError(f"a sentence may have {self.max_length} tokens")
 
-    def place(self, x):
+    def add_positions(self, x):
         x = x + sinusoidal_encoding(*x.shape[1:], device=x.device).to(x.dtype)
         return functional.dropout(x, self.rate, self.training)
 
     def encode(self, source):
         self.check(source)
-        return self.encoder(self.place(self.source_embedding(source)), mask=(source != self.pad_id)[:, None, :])
+        return self.encoder(self.add_positions(self.source_embedding(source)), mask=(source != self.pad_id)[:, None, :])
 
     def decode(self, target, memory, source):
         self.check(target)
-        x = self.place(self.target_embedding(target))
+        x = self.add_positions(self.target_embedding(target))
         return self.output_proj(self.decoder(x, memory, memory_mask=(source != self.pad_id)[:, None, :]))
 
     def forward(self, source, target):

@@ -1,4 +1,4 @@
-"""Loops, one number or one row after the other, and own book-keeping in the optimizer."""
+"""Stage 6 with loops over numbers and rows, and an optimizer with its own state."""
 
 import itertools
 import math
@@ -72,8 +72,8 @@ class GPT(nn.Module):
         start = len(caches[0]) if caches is not None else 0
         if start + length > self.position_embedding.num_embeddings:
             raise ValueError("more tokens than the context has")
-        place = self.position_embedding.weight[start : start + length].expand(batch, -1, -1)
-        x = self.drop(self.token_embedding.weight[tokens] + place)
+        positions = self.position_embedding.weight[start : start + length].expand(batch, -1, -1)
+        x = self.drop(self.token_embedding.weight[tokens] + positions)
         mask = torch.zeros(length, start + length, dtype=torch.bool, device=tokens.device)
         for query in range(length):
             mask[query, : start + query + 1] = True
@@ -91,7 +91,7 @@ def learning_rate(step, max_rate, min_rate, warmup, total):
 
 
 def clip_gradients(parameters, max_norm):
-    parameters = [one for one in parameters if one.grad is not None]
+    parameters = [parameter for parameter in parameters if parameter.grad is not None]
     square = 0.0
     for parameter in parameters:
         for number in parameter.grad.flatten():
@@ -177,14 +177,14 @@ def one_row(row, temperature, top_k, top_p):
     if top_k is not None:
         least = row[order[min(top_k, len(row)) - 1]]
         order = [token for token in order if row[token] >= least]
-    chances = torch.softmax(row[order] / temperature, 0)
+    probabilities = torch.softmax(row[order] / temperature, 0)
     if top_p is not None:
         kept, mass = 0, 0.0
         while kept == 0 or (kept < len(order) and mass < top_p):
-            mass += chances[kept].item()
+            mass += probabilities[kept].item()
             kept += 1
-        order, chances = order[:kept], chances[:kept] / chances[:kept].sum()
-    result[order] = chances
+        order, probabilities = order[:kept], probabilities[:kept] / probabilities[:kept].sum()
+    result[order] = probabilities
     return result
 
 
@@ -203,22 +203,22 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=N
                 logits = model(text, caches)
             else:
                 logits = model(text[:, -1:], caches)
-            chances = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)
+            probabilities = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)
             if temperature == 0:
-                new = chances.argmax(dim=-1, keepdim=True)
+                new = probabilities.argmax(dim=-1, keepdim=True)
             else:
-                draws = torch.rand(len(text), 1, generator=generator, dtype=chances.dtype)
-                new = (chances.cumsum(-1) / chances.sum(-1, keepdim=True) <= draws).sum(-1, keepdim=True)
+                draws = torch.rand(len(text), 1, generator=generator, dtype=probabilities.dtype)
+                new = (probabilities.cumsum(-1) / probabilities.sum(-1, keepdim=True) <= draws).sum(-1, keepdim=True)
             text = torch.cat([text, new], dim=1)
     model.train(mode)
     return text
 
 
 class ByteBPE:
-    """Keeps each token as its bytes while it merges."""
+    """Represents each token by its bytes while it merges."""
 
     def __init__(self):
-        self.tokens = [bytes([one]) for one in range(256)]
+        self.tokens = [bytes([value]) for value in range(256)]
         self.rules = []
 
     def train(self, text, vocab_size):
@@ -237,11 +237,11 @@ class ByteBPE:
         return self
 
     def apply(self, ids, rule, number):
-        ids, place = list(ids), 0
-        while place < len(ids) - 1:
-            if (ids[place], ids[place + 1]) == rule:
-                ids[place : place + 2] = [number]
-            place += 1
+        ids, index = list(ids), 0
+        while index < len(ids) - 1:
+            if (ids[index], ids[index + 1]) == rule:
+                ids[index : index + 2] = [number]
+            index += 1
         return ids
 
     def encode(self, text):
@@ -252,6 +252,6 @@ class ByteBPE:
 
     def decode(self, ids):
         result = bytearray()
-        for one in ids:
-            result += self.tokens[one]
+        for token in ids:
+            result += self.tokens[token]
         return bytes(result)

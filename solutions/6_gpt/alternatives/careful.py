@@ -1,4 +1,4 @@
-"""Checks first, named pieces, gradients by `torch.autograd.grad`, and tokens that are bytes until they are numbered."""
+"""Stage 6 with checks first, gradients by `torch.autograd.grad`, and tokens as bytes until they get ids."""
 
 import itertools
 import math
@@ -78,8 +78,8 @@ class GPT(nn.Module):
         for module_name, module in self.named_modules():
             weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
             if isinstance(weight, nn.Parameter) and weight.ndim == 2:
-                spread = residual_std if module_name.endswith("output_proj") else std
-                nn.init.trunc_normal_(weight, mean=0.0, std=spread, a=-6 * spread, b=6 * spread)
+                deviation = residual_std if module_name.endswith("output_proj") else std
+                nn.init.trunc_normal_(weight, mean=0.0, std=deviation, a=-6 * deviation, b=6 * deviation)
             if isinstance(bias, nn.Parameter):
                 nn.init.constant_(bias, 0.0)
 
@@ -158,7 +158,7 @@ class AdamW(torch.optim.Optimizer):
         old_square = state.get("square", torch.zeros_like(parameter))
         state["mean"] = beta1 * old_mean + (1 - beta1) * parameter.grad
         state["square"] = beta2 * old_square + (1 - beta2) * parameter.grad.pow(2)
-        # Kingma and Ba, section 2: both corrections in the rate, and eps scaled to match.
+        # Kingma and Ba, section 2: both corrections are in the rate, and eps is scaled to match.
         correction = math.sqrt(1 - beta2**t)
         parameter -= rate * correction / (1 - beta1**t) * state["mean"] / (state["square"].sqrt() + eps * correction)
 
@@ -210,7 +210,7 @@ def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
 
 def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=None, generator=None, use_cache=True):
     context = model.config.context_length
-    tokens = [prompt[:, place] for place in range(prompt.shape[1])]
+    tokens = [prompt[:, index] for index in range(prompt.shape[1])]
     caches, waiting = None, []
     with evaluation_mode(model):
         for _ in range(max_new_tokens):

@@ -1,4 +1,4 @@
-"""As short as it gets: `apply` for the start, a mask kept as a buffer, indexing where others loop."""
+"""Stage 6 in short code: `apply` for the initialisation, a mask as a buffer, indexing instead of loops."""
 
 import heapq
 import itertools
@@ -178,7 +178,7 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=N
         cond = idx if idx.size(1) <= model.config.context_length else idx[:, -model.config.context_length :]
         if use_cache:
             if idx.size(1) > model.config.context_length:
-                caches = [KeyValueCache() for _ in model.blocks]  # every place has moved
+                caches = [KeyValueCache() for _ in model.blocks]  # all positions have moved
             logits = model(cond[:, len(caches[0]) :], caches)
         else:
             logits = model(cond)

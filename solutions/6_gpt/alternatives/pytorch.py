@@ -1,4 +1,4 @@
-"""A GPT on PyTorch's own loss, clipping and optimizer: what stands in for a module that does not work yet."""
+"""Stage 6 on PyTorch's loss, clipping and optimizer: replaces a module that does not work yet."""
 
 import itertools
 import math
@@ -63,8 +63,8 @@ class GPT(nn.Module):
         old = 0 if caches is None else len(caches[0])
         if old + new > self.config.context_length:
             raise ValueError(f"the context of {self.config.context_length} tokens has no room for {old + new}")
-        places = torch.arange(old, old + new, device=tokens.device)
-        x = self.token_embedding(tokens) + self.position_embedding(places)
+        positions = torch.arange(old, old + new, device=tokens.device)
+        x = self.token_embedding(tokens) + self.position_embedding(positions)
         x = functional.dropout(x, self.config.dropout, self.training)
         mask = causal_mask(new, old + new, device=tokens.device)
         for number, block in enumerate(self.blocks):
@@ -120,7 +120,7 @@ def evaluate(model, batches):
     ]
     model.train(mode)
     counted = sum(int((targets != -100).sum()) for _, targets in batches)
-    return sum(float(one.sum()) for one in losses) / max(counted, 1)
+    return sum(float(loss.sum()) for loss in losses) / max(counted, 1)
 
 
 def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
@@ -152,8 +152,8 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=N
             logits = model(window if fresh else window[:, -1:], caches)[:, -1]
         else:
             logits = model(window)[:, -1]
-        chances = next_token_probabilities(logits, temperature, top_k, top_p)
-        text = torch.hstack([text, chances.multinomial(1, generator=generator)])
+        probabilities = next_token_probabilities(logits, temperature, top_k, top_p)
+        text = torch.hstack([text, probabilities.multinomial(1, generator=generator)])
     model.train(mode)
     return text
 
@@ -165,14 +165,14 @@ class ByteBPE:
 
     @staticmethod
     def replace(ids, pair, number):
-        out, place = [], 0
-        while place < len(ids):
-            if place + 1 < len(ids) and ids[place] == pair[0] and ids[place + 1] == pair[1]:
+        out, index = [], 0
+        while index < len(ids):
+            if index + 1 < len(ids) and ids[index] == pair[0] and ids[index + 1] == pair[1]:
                 out.append(number)
-                place += 2
+                index += 2
             else:
-                out.append(ids[place])
-                place += 1
+                out.append(ids[index])
+                index += 1
         return out
 
     def train(self, text, vocab_size):
@@ -191,7 +191,7 @@ class ByteBPE:
     def encode(self, text):
         ids = list(text.encode("utf-8") if isinstance(text, str) else text)
         while len(ids) > 1:
-            pair = min(itertools.pairwise(ids), key=lambda one: self.ranks.get(one, math.inf))
+            pair = min(itertools.pairwise(ids), key=lambda candidate: self.ranks.get(candidate, math.inf))
             if pair not in self.ranks:
                 break
             ids = self.replace(ids, pair, self.ranks[pair])

@@ -1,4 +1,4 @@
-"""No loop over parameters or rows where one call will do; sampling by racing exponentials; targets as one-hot rows."""
+"""Stage 6 without loops over parameters or rows; sampling by racing exponentials; targets as one-hot rows."""
 
 import math
 from dataclasses import dataclass, replace
@@ -37,10 +37,10 @@ def cross_entropy(logits, targets, ignore_index=-100):
 
 
 def sample_batch(tokens, batch_size, context_length, generator, device="cpu"):
-    places = tokens.shape[0] - context_length
-    if places <= 0:
+    num_starts = tokens.shape[0] - context_length
+    if num_starts <= 0:
         raise ValueError(f"{tokens.shape[0]} tokens hold no window of {context_length} and its targets")
-    starts = (torch.rand(batch_size, generator=generator, dtype=torch.float64) * places).floor().long()
+    starts = (torch.rand(batch_size, generator=generator, dtype=torch.float64) * num_starts).floor().long()
     index = starts.unsqueeze(1) + torch.arange(context_length + 1)
     both = torch.take_along_dim(tokens.long(), index.flatten()).view(index.shape).to(device=device)
     return both[:, :context_length].contiguous(), both[:, 1:].contiguous()
@@ -90,7 +90,7 @@ def learning_rate(step, max_rate, min_rate, warmup, total):
 
 
 def clip_gradients(parameters, max_norm):
-    found = list(filter(lambda gradient: gradient is not None, (one.grad for one in parameters)))
+    found = list(filter(lambda gradient: gradient is not None, (parameter.grad for parameter in parameters)))
     if not found:
         return torch.zeros(())
     norm = torch.linalg.norm(torch.stack(torch._foreach_norm(found)))
@@ -99,8 +99,8 @@ def clip_gradients(parameters, max_norm):
 
 
 def parameter_groups(model, weight_decay):
-    ordered = sorted(model.parameters(), key=lambda one: one.ndim < 2)
-    groups = {flat: list(group) for flat, group in groupby(ordered, key=lambda one: one.ndim < 2)}
+    ordered = sorted(model.parameters(), key=lambda parameter: parameter.ndim < 2)
+    groups = {flat: list(group) for flat, group in groupby(ordered, key=lambda parameter: parameter.ndim < 2)}
     return [
         {"weight_decay": float(weight_decay), "params": groups.get(False, [])},
         {"weight_decay": 0.0, "params": groups.get(True, [])},
@@ -153,7 +153,9 @@ def evaluate(model, batches):
     mode = model.training
     with torch.no_grad():
         model.train(False)
-        pairs = [(cross_entropy(model(one), other).item(), int(other.ne(-100).sum())) for one, other in batches]
+        pairs = [
+            (cross_entropy(model(inputs), targets).item(), int(targets.ne(-100).sum())) for inputs, targets in batches
+        ]
         model.train(mode)
     return math.fsum(loss * count for loss, count in pairs) / (sum(count for _, count in pairs) or 1)
 
@@ -166,13 +168,13 @@ def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
     ordered, order = logits.div(temperature).sort(-1, descending=True)
     if top_k is not None:
         ordered = ordered.masked_fill(ordered < ordered[..., min(top_k, size) - 1, None], float("-inf"))
-    chances = ordered.softmax(-1)
+    probabilities = ordered.softmax(-1)
     if top_p is not None:
-        before = torch.nn.functional.pad(chances.cumsum(-1)[..., :-1], (1, 0))
+        before = torch.nn.functional.pad(probabilities.cumsum(-1)[..., :-1], (1, 0))
         first = torch.arange(size, device=logits.device) == 0
-        chances = chances * ((before < top_p) | first)
-        chances = chances / chances.sum(-1, keepdim=True)
-    return torch.empty_like(chances).scatter_(-1, order, chances)
+        probabilities = probabilities * ((before < top_p) | first)
+        probabilities = probabilities / probabilities.sum(-1, keepdim=True)
+    return torch.empty_like(probabilities).scatter_(-1, order, probabilities)
 
 
 def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=None, generator=None, use_cache=True):
@@ -186,9 +188,9 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=N
                 logits = model(text[:, len(caches[0]) : end], caches=caches)
             else:
                 logits = model(text[:, max(0, end - limit) : end])
-            chances = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)
-            race = torch.empty_like(chances).exponential_(generator=generator)  # the one that comes first wins
-            text[:, end] = (chances / race).argmax(-1)
+            probabilities = next_token_probabilities(logits[:, -1], temperature, top_k, top_p)
+            race = torch.empty_like(probabilities).exponential_(generator=generator)  # the earliest arrival wins
+            text[:, end] = (probabilities / race).argmax(-1)
         model.train(mode)
     return text
 
@@ -196,7 +198,7 @@ def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=N
 class ByteBPE:
     def __init__(self):
         self.rank = {}
-        self.bytes_of = [bytes((one,)) for one in range(256)]
+        self.bytes_of = [bytes((value,)) for value in range(256)]
 
     def train(self, text, vocab_size):
         self.__init__()
@@ -205,7 +207,7 @@ class ByteBPE:
             if len(ids) < 2:
                 return
             pairs, counts = torch.stack((ids[:-1], ids[1:]), dim=1).unique(dim=0, return_counts=True)
-            first, second = pairs[counts == counts.max()][0].tolist()  # `unique` sorts: the smaller pairs come first
+            first, second = pairs[counts == counts.max()][0].tolist()  # `unique` sorts: smaller pairs come first
             self.rank[first, second] = number
             self.bytes_of.append(self.bytes_of[first] + self.bytes_of[second])
             ids = torch.tensor(self.merged(ids.tolist(), (first, second), number))
@@ -229,4 +231,4 @@ class ByteBPE:
         return ids
 
     def decode(self, ids):
-        return b"".join([self.bytes_of[int(one)] for one in ids])
+        return b"".join([self.bytes_of[int(token)] for token in ids])

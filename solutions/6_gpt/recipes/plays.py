@@ -1,7 +1,7 @@
-"""The course's own speedrun of the plays; the bars of docs/training.md are what it reaches.
+"""The course's own speedrun of the plays; docs/training.md lists the losses that it reaches.
 
-Against the starter: rotary positions, RMS norms (of queries and keys too), ReLU², output projections that start at
-zero, an embedding of the pair of the last two characters, and Muon for the matrices.
+Differences from the starter: rotary positions, RMS norms (also of queries and keys), ReLU², output projections
+initialised with zeros, an embedding of the pair of the last two characters, and Muon for the matrices.
 
 Source: Jordan et al. 2024 (Muon; modded-nanogpt); So et al. 2021 (ReLU²); Henry et al. 2020 (QK-norm).
 """
@@ -16,17 +16,17 @@ CONTEXT_LENGTH = 128
 BATCH_SIZE = 8
 MAX_NORM = 1.0
 MATRIX_RATE, EMBEDDING_RATE = 0.02, 6e-3
-# Of the optimal polynomial in Muon's iteration.
+# Coefficients of the optimal polynomial in Muon's iteration.
 QUINTIC = 3.4445, -4.7750, 2.0315
 
 
-def normed(x: Tensor) -> Tensor:
-    """Each vector with a root mean square of 1; nothing is learnt."""
+def normalize(x: Tensor) -> Tensor:
+    """Scale each vector to a root mean square of 1, without learnt parameters."""
     return F.rms_norm(x, x.shape[-1:])
 
 
 class Block(nn.Module):
-    """Causal attention with rotary positions, then a feed-forward layer, each on normed inputs."""
+    """Causal attention with rotary positions, then a feed-forward layer, each on normalized inputs."""
 
     def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
@@ -42,20 +42,20 @@ class Block(nn.Module):
             nn.init.zeros_(linear.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read `(batch, length, d_model)` and add to it."""
-        y = normed(x)
+        """Map `(batch, length, d_model)` to the same shape, with two residual connections."""
+        y = normalize(x)
         positions = torch.arange(x.shape[1], device=x.device)
         query, key = (
-            apply_rotary(normed(split_heads(project(y), self.num_heads)), positions)
+            apply_rotary(normalize(split_heads(project(y), self.num_heads)), positions)
             for project in (self.query_proj, self.key_proj)
         )
         value = split_heads(self.value_proj(y), self.num_heads)
         x = x + self.output_proj(merge_heads(F.scaled_dot_product_attention(query, key, value, is_causal=True)))
-        return x + self.down_proj(F.relu(self.hidden_proj(normed(x))).square())
+        return x + self.down_proj(F.relu(self.hidden_proj(normalize(x))).square())
 
 
-class Model(nn.Module):
-    """Blocks between embeddings of characters and of pairs of them, and logits by the characters' embedding."""
+class SpeedrunModel(nn.Module):
+    """Embeddings of characters and of pairs of characters, blocks, and logits with tied character embeddings."""
 
     def __init__(self, vocab_size: int, d_model: int, num_heads: int, num_blocks: int) -> None:
         super().__init__()
@@ -67,16 +67,16 @@ class Model(nn.Module):
             nn.init.normal_(embedding.weight, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits `(batch, length, vocab_size)` of tokens `(batch, length)`."""
+        """Return the logits `(batch, length, vocab_size)` of tokens `(batch, length)`."""
         previous = F.pad(tokens[:, :-1], (1, 0))
         x = self.token_embedding(tokens) + self.pair_embedding(previous * self.vocab_size + tokens)
         for block in self.blocks:
             x = block(x)
-        return F.linear(normed(x), self.token_embedding.weight)
+        return F.linear(normalize(x), self.token_embedding.weight)
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, of which each matrix takes the nearest orthogonal one as its step.
+    """Update each matrix by the orthogonal matrix nearest to its momentum.
 
     Source: Jordan et al. 2024.
     """
@@ -86,20 +86,20 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure=None):
-        """Change each matrix `(rows, columns)` that has a gradient."""
+        """Update each matrix `(rows, columns)`; each must have a gradient."""
         for group in self.param_groups:
             for matrix in group["params"]:
                 state = self.state[matrix]
                 if not state:
                     state["momentum"] = torch.zeros_like(matrix)
                 state["momentum"].lerp_(matrix.grad, 1 - group["momentum"])
-                direction = orthogonal(matrix.grad.lerp(state["momentum"], group["momentum"]))
+                direction = orthogonalize(matrix.grad.lerp(state["momentum"], group["momentum"]))
                 rows, columns = matrix.shape
                 matrix.add_(direction, alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
 
 
-def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """Roughly the nearest matrix whose singular values are all 1, by Newton–Schulz iterations."""
+def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
+    """Approximate the nearest matrix whose singular values are all 1, with Newton–Schulz iterations."""
     a, b, c = QUINTIC
     x = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
@@ -111,12 +111,12 @@ def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
 
 
 def build_model(vocab_size: int) -> nn.Module:
-    """The model for tokens below `vocab_size`."""
-    return Model(vocab_size, d_model=128, num_heads=4, num_blocks=3)
+    """Make the model for a vocabulary of `vocab_size` tokens."""
+    return SpeedrunModel(vocab_size, d_model=128, num_heads=4, num_blocks=3)
 
 
 def build_optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
-    """Muon for the blocks' matrices, AdamW for the embeddings."""
+    """Make Muon for the matrices of the blocks and AdamW for the embeddings."""
     embeddings = [model.token_embedding.weight, model.pair_embedding.weight]
     return [
         Muon(model.blocks.parameters(), lr=MATRIX_RATE),
@@ -125,5 +125,5 @@ def build_optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
 
 
 def rate_factor(step: int, total: int) -> float:
-    """Straight up over the first steps, then straight down to nothing."""
+    """Rise linearly over the first 2 % of the steps, multiplied by a linear decay to zero."""
     return min(1.0, (step + 1) / (0.02 * total)) * (1 - step / total)

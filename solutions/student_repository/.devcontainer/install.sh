@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the lab where a container was just made. uv picks the build of PyTorch that fits: the small one without a GPU.
+# Installs the lab in a new container. uv chooses the fitting build of PyTorch: the small build if there is no GPU.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python -m pip install --disable-pip-version-check uv

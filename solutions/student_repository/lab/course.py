@@ -1,4 +1,4 @@
-"""The course as the companion knows it: stages, exercises, hints, public tests."""
+"""The course as the companion sees it: stages, exercises, hints and public tests."""
 
 import difflib
 import json
@@ -12,21 +12,21 @@ from typing import Any
 COURSE_FILE = Path("lab") / "course.json"
 
 
-class LabError(Exception):
-    """Something a student can mend; the message says how, ``line`` where in a module it is."""
+class CompanionError(Exception):
+    """A problem that the student can fix; the message says how, ``line`` is its line in a module."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
-        """Say what is wrong, and the line of the module where there is one."""
+        """Set the message, and the line in the module if there is one."""
         super().__init__(message)
         self.line = line
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One function or class to write, or files to make with what was written.
+    """One function or class to write, or files to produce with the code.
 
-    ``points`` is what it can earn when it is graded; ``tests`` are the names of its public tests, and
-    ``attachments`` those of the files, in the stage's folder.
+    ``points`` is the most that it can earn when it is graded. ``tests`` are the names of its public tests.
+    ``attachments`` are the names of its files, in the stage's folder.
     """
 
     stage: str
@@ -41,7 +41,7 @@ class Exercise:
 
     @property
     def key(self) -> str:
-        """What the exercise is called where all stages are together."""
+        """Name of the exercise that is unique across all stages."""
         return f"{self.stage}/{self.name}"
 
 
@@ -49,7 +49,7 @@ class Exercise:
 class Stage:
     """One folder: a module to fill in, its lab sheet and its public tests.
 
-    ``attachments`` are further files that are handed in, with the most MB that each may have.
+    ``attachments`` are further files to hand in, each with its largest size in MB.
     """
 
     id: str
@@ -64,23 +64,23 @@ class Stage:
 
     @property
     def file(self) -> Path:
-        """The module to fill in, seen from the top of the repository."""
+        """Path of the module to fill in, relative to the root of the repository."""
         return Path(self.id) / f"{self.module}.py"
 
     @property
     def sheet(self) -> Path:
-        """The lab sheet, seen from the top of the repository."""
+        """Path of the lab sheet, relative to the root of the repository."""
         return Path(self.id) / f"{self.module}.ipynb"
 
     @property
     def tests(self) -> Path:
-        """The public tests, seen from the top of the repository."""
+        """Path of the public tests, relative to the root of the repository."""
         return Path(self.id) / f"test_{self.module}.py"
 
 
 @dataclass(frozen=True)
 class Course:
-    """All stages, in the order to take them, and the folder they lie in."""
+    """All stages, in the order to take them, and the root of the repository."""
 
     name: str
     root: Path
@@ -88,30 +88,31 @@ class Course:
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Course":
-        """The course around ``start`` (the current folder by default), else the one this package lies in.
+        """Load the course around ``start`` (default: the current folder), else the course that holds this package.
 
         Raises:
-            LabError: there is none, or its description cannot be read.
+            CompanionError: there is no course, or its description cannot be read.
         """
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
             if (folder / COURSE_FILE).is_file():
                 return cls.load(folder)
-        raise LabError(f"no {COURSE_FILE.as_posix()} in {here} or above it: run this inside your lab repository")
+        raise CompanionError(f"no {COURSE_FILE.as_posix()} in {here} or above it: run this inside your lab repository")
 
     @classmethod
     def load(cls, root: Path) -> "Course":
-        """The course whose repository starts at ``root``.
+        """Load the course of the repository at ``root``.
 
         Raises:
-            LabError: its description cannot be read.
+            CompanionError: its description cannot be read.
         """
         file = root / COURSE_FILE
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
             return cls(data["course"], root, tuple(_stage(stage) for stage in data["stages"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise LabError(f"{file} cannot be read ({error}); fetch it again from the course's repository") from None
+            message = f"{file} cannot be read ({error}); fetch it again from the course's repository"
+            raise CompanionError(message) from None
 
     @cached_property
     def exercises(self) -> tuple[Exercise, ...]:
@@ -119,32 +120,35 @@ class Course:
         return tuple(exercise for stage in self.stages for exercise in stage.exercises)
 
     def stage(self, stage_id: str) -> Stage:
-        """The stage of that id."""
+        """Return the stage with that id."""
         return next(stage for stage in self.stages if stage.id == stage_id)
 
     def select(self, name: str) -> tuple[Exercise, ...]:
-        """The exercises that a name stands for: one exercise, or all of a stage.
+        """Return the exercises that a name selects: one exercise, or all of a stage.
 
-        A stage may be called by its folder, its module or its number: ``2_attention``, ``attention`` or
-        ``2``. Where two stages have an exercise of one name, write ``5_transformer/LayerNorm``.
+        The name of a stage is its folder, its module or its number: ``2_attention``, ``attention`` or
+        ``2``. If two stages have an exercise of the same name, write ``5_transformer/LayerNorm``.
 
         Raises:
-            LabError: the name stands for nothing, or for several exercises.
+            CompanionError: the name selects nothing, or several exercises.
         """
         wanted = name.strip().rstrip("/\\").casefold()
-        found = [one for one in self.exercises if wanted in (one.name.casefold(), one.key.casefold())]
+        found = [
+            exercise for exercise in self.exercises if wanted in (exercise.name.casefold(), exercise.key.casefold())
+        ]
         if len(found) > 1:
-            raise LabError(f"`{name}` is an exercise in several stages; say which: {', '.join(e.key for e in found)}")
+            keys = ", ".join(exercise.key for exercise in found)
+            raise CompanionError(f"several stages have an exercise `{name}`; choose one: {keys}")
         if found:
             return (found[0],)
         for stage in self.stages:
             if wanted in _names(stage):
                 return stage.exercises
-        raise LabError(f"there is no exercise or stage called `{name}`{self._nearest(name)}")
+        raise CompanionError(f"there is no exercise or stage called `{name}`{self._suggestion(name)}")
 
-    def _nearest(self, name: str) -> str:
-        known = [*(exercise.name for exercise in self.exercises), *(stage.id for stage in self.stages)]
-        lowered = {one.casefold(): one for one in known}
+    def _suggestion(self, name: str) -> str:
+        names = [*(exercise.name for exercise in self.exercises), *(stage.id for stage in self.stages)]
+        lowered = {known.casefold(): known for known in names}
         close = difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.5)
         return f"; did you mean `{lowered[close[0]]}`?" if close else "; `lab status --all` lists them"
 

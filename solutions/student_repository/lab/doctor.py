@@ -1,4 +1,4 @@
-"""``lab doctor``: what this machine offers the lab, and for each problem its fix."""
+"""``lab doctor``: examines this machine and gives a fix for each problem."""
 
 import importlib.metadata
 import importlib.util
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 
-from lab.course import Course, LabError
+from lab.course import CompanionError, Course
 from lab.progress import read_module
 
 _GB = 1024**3
-_LEAST_MEMORY = 3 * _GB
-_LEAST_DISK = _GB
+_MIN_MEMORY = 3 * _GB
+_MIN_DISK = _GB
 _TORCH = """
 import torch
 device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -31,7 +31,7 @@ _SLOWEST_IMPORT = 180
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. ``fix`` says what to do where it is not as it should be."""
+    """Result of one examination. ``fix`` says what to do about a problem; it is empty if there is none."""
 
     name: str
     found: str
@@ -39,7 +39,7 @@ class Finding:
 
 
 def examine(course: Course) -> Iterator[Finding]:
-    """Look at one thing after the other."""
+    """Yield the findings, one at a time."""
     yield _python()
     yield _environment()
     yield from _packages(course.root)
@@ -52,7 +52,7 @@ def examine(course: Course) -> Iterator[Finding]:
 
 def _python() -> Finding:
     version = platform.python_version()
-    fix = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer, then make the environment again"
+    fix = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer, then create the environment again"
     return Finding("Python", f"{version} on {platform.system()} {platform.machine()}", fix)
 
 
@@ -60,30 +60,30 @@ def _environment() -> Finding:
     if sys.prefix != sys.base_prefix:
         return Finding("environment", sys.prefix)
     if any(Path(folder).exists() for folder in ("/content", "/kaggle", "/workspaces", "/.dockerenv")):
-        return Finding("environment", f"{sys.prefix}, of a hosted machine")
+        return Finding("environment", f"{sys.prefix}, on a hosted machine")
     activate = r".venv\Scripts\activate" if sys.platform == "win32" else "source .venv/bin/activate"
     return Finding(
         "environment",
-        f"{sys.prefix}, shared with everything else on this machine",
-        f"make one for the lab, so that nothing else breaks it: python -m venv .venv, then {activate}",
+        f"{sys.prefix}, shared by all programs on this machine",
+        f"create one for the lab, so that nothing else breaks it: python -m venv .venv, then {activate}",
     )
 
 
 def _packages(root: Path) -> Iterator[Finding]:
-    """What ``requirements.txt`` asks for."""
+    """Yield a finding for each package in ``requirements.txt``."""
     for line in (root / "requirements.txt").read_text(encoding="utf-8").splitlines():
         match = re.match(r"([A-Za-z0-9_.-]+)(?:>=([\d.]+))?", line.strip())
         if match is None:
             continue
-        name, least = match[1], match[2] or "0"
+        name, minimum = match[1], match[2] or "0"
         install = f'"{sys.executable}" -m pip install "{line.strip()}"'
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             yield Finding(name, "not installed", install)
         else:
-            old = _numbers(version) < _numbers(least)
-            yield Finding(name, version, f"{install}  (this lab needs {least} or newer)" if old else "")
+            old = _numbers(version) < _numbers(minimum)
+            yield Finding(name, version, f"{install}  (this lab needs {minimum} or newer)" if old else "")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -91,9 +91,9 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _torch() -> Finding:
-    """Whether torch can be imported and multiplies: in a process of its own, since a bad build may take Python down."""
+    """Import torch and multiply, in a separate process because a bad build may crash Python."""
     if importlib.util.find_spec("torch") is None:
-        return Finding("tensors", "torch is not there to try", "install it first, see above")
+        return Finding("tensors", "torch is not installed", "install it first, see above")
     try:
         done = subprocess.run(
             [sys.executable, "-c", "import platform\n" + _TORCH],
@@ -116,31 +116,31 @@ def _torch() -> Finding:
 def _memory() -> Finding:
     free = psutil.virtual_memory().available
     text = f"{free / _GB:.1f} GB free of {psutil.virtual_memory().total / _GB:.1f} GB"
-    fix = "close other programs and other notebooks; training needs about 3 GB" if free < _LEAST_MEMORY else ""
+    fix = "close other programs and notebooks; training needs about 3 GB" if free < _MIN_MEMORY else ""
     return Finding("memory", text, fix)
 
 
 def _disk(root: Path) -> Finding:
     free = shutil.disk_usage(root).free
-    fix = "make room: results and checkpoints are saved here" if free < _LEAST_DISK else ""
+    fix = "free some disk space: results and checkpoints are saved here" if free < _MIN_DISK else ""
     return Finding("disk", f"{free / _GB:.1f} GB free", fix)
 
 
 def _modules(course: Course) -> Iterator[Finding]:
-    """Whether the files to work in are there and can be read."""
+    """Yield the modules that are missing or cannot be read."""
     problems = 0
     for stage in course.stages:
         try:
             read_module(course.root, stage)
-        except LabError as error:
+        except CompanionError as error:
             problems += 1
-            yield Finding(stage.id, str(error), "mend that line, or start the stage again: lab reset " + stage.id)
+            yield Finding(stage.id, str(error), "fix that line, or start the stage again: lab reset " + stage.id)
     if not problems:
-        yield Finding("your modules", f"{len(course.stages)} stages, all readable")
+        yield Finding("your modules", f"{len(course.stages)} stages, all modules readable")
 
 
 def _shadows(course: Course) -> Finding:
-    """Files whose names hide a library: ``import torch`` then finds the student's ``torch.py``."""
+    """Look for files whose names hide a library: ``import torch`` would import the student's ``torch.py``."""
     ours = {stage.module for stage in course.stages} | {"conftest"}
     libraries = sys.stdlib_module_names | {"torch", "numpy", "pytest", "matplotlib", "rich", "click", "lab"}
     folders = [course.root, *(course.root / stage.id for stage in course.stages)]
@@ -152,4 +152,4 @@ def _shadows(course: Course) -> Finding:
     ]
     if hiding:
         return Finding("file names", f"{', '.join(hiding)} hides a library of that name", "rename it")
-    return Finding("file names", "none hides a library")
+    return Finding("file names", "no file hides a library")

@@ -7,7 +7,7 @@ from lab.progress import Progress
 
 
 def next_hint(exercise: Exercise, progress: Progress, *, again: bool = False) -> list[str]:
-    """The hints seen so far and one more, which counts as seen from now on; with ``again`` no new one."""
+    """Return the hints seen so far and the next one, which is then recorded as seen; with ``again``, no new hint."""
     total = len(exercise.hints)
     seen = progress.hints.get(exercise.key, 0)
     level = seen if again else min(seen + 1, total)
@@ -18,8 +18,8 @@ def next_hint(exercise: Exercise, progress: Progress, *, again: bool = False) ->
         line = f"  {number} of {total}  {escape(text)}"
         lines.append(f"[{style}]{line}[/]" if style else line)
     if level < total:
-        more = "one more" if total - level == 1 else f"{total - level} more"
-        lines.append(f"[quiet]There {'is' if total - level == 1 else 'are'} {more}: lab hint {exercise.name}[/]")
+        remaining = total - level
+        lines.append(f"[quiet]{remaining} more hint{'' if remaining == 1 else 's'}: lab hint {exercise.name}[/]")
     elif seen == total:
-        lines.append("[quiet]That was the last one. A look at the lab sheet, or a question to a person, helps now.[/]")
+        lines.append("[quiet]That was the last hint. Read the lab sheet again, or ask a person.[/]")
     return lines

@@ -1,4 +1,4 @@
-"""What the companion remembers between two commands: a small file of its own in ``.lab``, sent nowhere."""
+"""What the companion remembers between commands: one small file in ``.lab``; it is sent nowhere."""
 
 import hashlib
 import json
@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from lab.code import Module
-from lab.course import Course, Exercise, LabError, Stage
+from lab.course import CompanionError, Course, Exercise, Stage
 
 STATE_FOLDER = ".lab"
 
 
-class Standing(StrEnum):
-    """Where an exercise stands. Passing public tests is no grade: hidden tests decide that."""
+class ExerciseStatus(StrEnum):
+    """Status of an exercise. Passing public tests is not a grade: hidden tests decide that."""
 
     NOT_STARTED = "not started"
-    BEGUN = "begun"
-    FAILING = "not there yet"
-    CHANGED = "changed since its check"
+    STARTED = "started"
+    FAILING = "not passing yet"
+    CHANGED = "changed since the last check"
     DONE = "public tests pass"
 
 
 @dataclass
-class Check:
-    """The last check of an exercise, and which version of it was checked."""
+class LastCheck:
+    """Result of the last check of an exercise, and the version of the code that was checked."""
 
     passed: bool
     digest: str
@@ -36,85 +36,86 @@ class Check:
 
 @dataclass
 class Progress:
-    """Checks and hints by exercise, the student's id, and the exercise that ``watch`` is at."""
+    """The last checks and the hints seen, both by exercise, and the student's id."""
 
-    checks: dict[str, Check] = field(default_factory=dict)
+    checks: dict[str, LastCheck] = field(default_factory=dict)
     hints: dict[str, int] = field(default_factory=dict)
     student: str | None = None
 
     @classmethod
     def load(cls, root: Path) -> "Progress":
-        """What was remembered; nothing when there is no file, or one that cannot be read."""
+        """Read the saved progress; an empty one if the file is missing or cannot be read."""
         try:
             data: dict[str, Any] = json.loads(_file(root).read_text(encoding="utf-8"))
-            checks = {key: Check(**check) for key, check in data["checks"].items()}
+            checks = {key: LastCheck(**check) for key, check in data["checks"].items()}
             hints = {key: int(level) for key, level in data["hints"].items()}
             return cls(checks, hints, data["student"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
     def save(self, root: Path) -> None:
-        """Remember; a write that is cut short leaves what was there."""
+        """Write the progress; an interrupted write leaves the old file."""
         file = _file(root)
         file.parent.mkdir(exist_ok=True)
         fresh = file.with_suffix(f".{os.getpid()}.new")
         fresh.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         fresh.replace(file)
 
-    def note(self, exercise: Exercise, digest: str, passed: bool) -> None:
+    def record_check(self, exercise: Exercise, digest: str, passed: bool) -> None:
         """Remember the result of a check."""
-        self.checks[exercise.key] = Check(passed, digest, now().isoformat(timespec="seconds"))
+        self.checks[exercise.key] = LastCheck(passed, digest, now().isoformat(timespec="seconds"))
 
 
 def now() -> datetime:
-    """The time, with its zone."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def read_module(root: Path, stage: Stage) -> Module:
-    """The student's module of a stage.
+    """Read the student's module of a stage.
 
     Raises:
-        LabError: it is missing, not UTF-8 or not Python yet.
+        CompanionError: the module is missing, not UTF-8 or not valid Python.
     """
     file = root / stage.file
     try:
         return Module.parse(file.read_text(encoding="utf-8-sig"), stage.file.as_posix())
     except FileNotFoundError:
-        raise LabError(f"{stage.file.as_posix()} is missing; get it back with `lab reset {stage.id}`") from None
+        raise CompanionError(f"{stage.file.as_posix()} is missing; restore it with `lab reset {stage.id}`") from None
     except UnicodeDecodeError:
-        raise LabError(f"{stage.file.as_posix()} is not saved as UTF-8; save it so in your editor") from None
+        raise CompanionError(f"{stage.file.as_posix()} is not UTF-8; save it as UTF-8 in your editor") from None
 
 
 @dataclass(frozen=True)
-class StageStanding:
-    """Where a stage's exercises stand; ``problem`` says why its module cannot be read."""
+class StageStatus:
+    """Status of each exercise of a stage; ``problem`` says why the module cannot be read."""
 
     stage: Stage
-    exercises: dict[str, Standing]
+    exercises: dict[str, ExerciseStatus]
     problem: str = ""
 
 
-def standing(course: Course, stage: Stage, progress: Progress) -> StageStanding:
-    """Compare a stage's module with its stub and with what was checked last."""
+def stage_status(course: Course, stage: Stage, progress: Progress) -> StageStatus:
+    """Compare a stage's module with its stub and with the version checked last."""
     try:
         module = read_module(course.root, stage)
-    except LabError as error:
-        kept = {
-            exercise.name: Standing.CHANGED if exercise.key in progress.checks else Standing.BEGUN
+    except CompanionError as error:
+        unread = {
+            exercise.name: ExerciseStatus.CHANGED if exercise.key in progress.checks else ExerciseStatus.STARTED
             for exercise in stage.exercises
         }
-        return StageStanding(stage, kept, str(error))
+        return StageStatus(stage, unread, str(error))
     stub = Module.parse(stage.stub, stage.file.as_posix())
-    return StageStanding(
-        stage, {one.name: _standing(course.root, one, module, stub, progress) for one in stage.exercises}
+    return StageStatus(
+        stage,
+        {exercise.name: _status(course.root, exercise, module, stub, progress) for exercise in stage.exercises},
     )
 
 
 def version(root: Path, exercise: Exercise, module: Module, stub: Module) -> str | None:
-    """Changes when what was made for an exercise changes; None while it is as it was handed out.
+    """Return a hash of the student's work on an exercise; None while it is unchanged from the stub.
 
-    Of an exercise that asks for files these are looked at, and None says that one of them is not there.
+    If the exercise requires files, the hash is that of the files, and None means that a file is missing.
     """
     if not exercise.attachments:
         digest = module.digest(exercise.name)
@@ -125,23 +126,23 @@ def version(root: Path, exercise: Exercise, module: Module, stub: Module) -> str
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()[:16]
 
 
-def _standing(root: Path, exercise: Exercise, module: Module, stub: Module, progress: Progress) -> Standing:
+def _status(root: Path, exercise: Exercise, module: Module, stub: Module, progress: Progress) -> ExerciseStatus:
     digest = version(root, exercise, module, stub)
     if digest is None:
-        return Standing.NOT_STARTED
+        return ExerciseStatus.NOT_STARTED
     check = progress.checks.get(exercise.key)
     if check is None:
-        return Standing.BEGUN
+        return ExerciseStatus.STARTED
     if check.digest != digest:
-        return Standing.CHANGED
-    return Standing.DONE if check.passed else Standing.FAILING
+        return ExerciseStatus.CHANGED
+    return ExerciseStatus.DONE if check.passed else ExerciseStatus.FAILING
 
 
 def next_exercise(course: Course, progress: Progress) -> Exercise | None:
-    """What to work on: the first exercise that is not done; extensions wait until all else is."""
-    standings = {stage.id: standing(course, stage, progress).exercises for stage in course.stages}
-    for exercise in sorted(course.exercises, key=lambda one: one.bonus):
-        if standings[exercise.stage][exercise.name] is not Standing.DONE:
+    """Return the first exercise that is not done; extensions come after all required exercises."""
+    statuses = {stage.id: stage_status(course, stage, progress).exercises for stage in course.stages}
+    for exercise in sorted(course.exercises, key=lambda exercise: exercise.bonus):
+        if statuses[exercise.stage][exercise.name] is not ExerciseStatus.DONE:
             return exercise
     return None
 

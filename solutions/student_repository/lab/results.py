@@ -1,15 +1,17 @@
-"""What came of public tests, as data: it travels from the process that runs them as lines of JSON."""
+"""Results of public tests, as data that travels as lines of JSON from the process that runs the tests."""
 
 import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from lab.values import Pair, Table
+from lab.values import ValuePair, ValueTable
 
 
-class Outcome(StrEnum):
-    """What became of one public test."""
+class TestOutcome(StrEnum):
+    """How one public test ended."""
+
+    __test__ = False  # pytest must not take it for a test class
 
     PASSED = "passed"
     FAILED = "failed"
@@ -21,25 +23,38 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class TestResult:
-    """One public test; what ``Explanation`` says of its failure, and what was printed meanwhile."""
+    """Result of one public test.
+
+    Attributes:
+        stage: id of the stage.
+        test: name of the test, with its parameters.
+        outcome: how it ended.
+        message: why it failed; this field and the next five are those of ``Explanation``.
+        missing: the exercise that is not written yet, if that is the reason.
+        test_line: the line of the test that failed.
+        student_line: the student's own line.
+        pair: both sides of the comparison that failed.
+        values: names and values that explain the failure.
+        printed: output of the test.
+    """
 
     __test__ = False  # pytest must not take it for a test class
 
     stage: str
     test: str
-    outcome: Outcome
+    outcome: TestOutcome
     message: str = ""
     missing: str | None = None
-    asks: dict[str, Any] | None = None
-    where: dict[str, Any] | None = None
-    pair: Pair | None = None
-    values: list[tuple[str, Table]] = field(default_factory=list)
+    test_line: dict[str, Any] | None = None
+    student_line: dict[str, Any] | None = None
+    pair: ValuePair | None = None
+    values: list[tuple[str, ValueTable]] = field(default_factory=list)
     printed: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether the test found nothing wrong."""
-        return self.outcome is Outcome.PASSED
+        """Whether the test passed."""
+        return self.outcome is TestOutcome.PASSED
 
     @property
     def base(self) -> str:
@@ -47,21 +62,21 @@ class TestResult:
         return self.test.split("[")[0]
 
     def to_json(self) -> str:
-        """One line."""
+        """Return the result as one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> "TestResult":
-        """Read ``to_json`` back."""
+        """Read a line that ``to_json`` made."""
         data = json.loads(line)
-        data["outcome"] = Outcome(data["outcome"])
+        data["outcome"] = TestOutcome(data["outcome"])
         if data["pair"] is not None:
             both = {side: _table(data["pair"][side]) for side in ("found", "expected")}
-            data["pair"] = Pair(**both, part=data["pair"]["part"])
+            data["pair"] = ValuePair(**both, part=data["pair"]["part"])
         data["values"] = [(name, _table(value)) for name, value in data["values"]]
         return cls(**data)
 
 
-def _table(data: dict[str, Any]) -> Table:
+def _table(data: dict[str, Any]) -> ValueTable:
     marked = tuple((row, column) for row, column in data["marked"])
-    return Table(data["kind"], data["rows"], data["cut"], marked)
+    return ValueTable(data["kind"], data["rows"], data["cut"], marked)

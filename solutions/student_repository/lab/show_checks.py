@@ -1,4 +1,4 @@
-"""What public tests said, in the terminal: what was asked, what came, and both side by side."""
+"""Shows the results of public tests: what a test checked, the values side by side, and the student's line."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,59 +8,67 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from lab.checking import Checked
+from lab.checking import ExerciseResult
 from lab.course import Course
-from lab.progress import Standing
-from lab.results import Outcome, TestResult
+from lab.progress import ExerciseStatus
+from lab.results import TestOutcome, TestResult
 from lab.terminal import sign
-from lab.values import Pair, Table
+from lab.values import ValuePair, ValueTable
 
 _MOST_PRINTED_LINES = 12
 _GAP = 3
 
 
-def show_checks(console: Console, course: Course, checked: Sequence[Checked]) -> None:
-    """Print each exercise with its tests; of the failing ones, why."""
-    for problem in dict.fromkeys(str(one.problem) for one in checked if one.problem):
+def show_checks(console: Console, course: Course, results: Sequence[ExerciseResult]) -> None:
+    """Print each exercise with its tests, and the reason for each failure."""
+    for problem in dict.fromkeys(str(result.problem) for result in results if result.problem):
         console.print(f"[bad]{escape(problem)}[/]", soft_wrap=True)
-    for one in checked:
-        if one.problem is None:
-            _show_one(console, course, one)
-    if len(checked) > 1:
-        passed = sum(one.passed for one in checked)
-        console.print(f"\n[name]{passed} of {len(checked)} exercises[/] pass their public tests.")
+    for result in results:
+        if result.problem is None:
+            _show_exercise(console, course, result)
+    if len(results) > 1:
+        passed = sum(result.passed for result in results)
+        console.print(f"\n[name]{passed} of {len(results)} exercises[/] pass their public tests.")
 
 
-def _show_one(console: Console, course: Course, one: Checked) -> None:
-    passed = sum(result.passed for result in one.results)
-    standing = Standing.DONE if one.passed else Standing.FAILING if one.is_begun else Standing.NOT_STARTED
-    name = f"{sign(console, standing)} [name]{one.exercise.name}[/]"
-    title = f"[quiet]{escape(one.exercise.title)}[/]"
-    if not one.is_begun:
+def _show_exercise(console: Console, course: Course, result: ExerciseResult) -> None:
+    tests = result.test_results
+    status = (
+        ExerciseStatus.DONE
+        if result.passed
+        else ExerciseStatus.FAILING
+        if result.is_started
+        else ExerciseStatus.NOT_STARTED
+    )
+    name = f"{sign(console, status)} [name]{result.exercise.name}[/]"
+    title = f"[quiet]{escape(result.exercise.title)}[/]"
+    if not result.is_started:
         console.print(f"{name}  {title}", no_wrap=True, overflow="ellipsis")
-        console.print(f"    {_to_do(course, one)}")
+        console.print(f"    {_to_do(course, result)}")
         return
-    count = f"{passed} of {len(one.results)} tests pass" if one.results else "its files are there"
+    count = f"{sum(test.passed for test in tests)} of {len(tests)} tests pass" if tests else "its files exist"
     console.print(f"{name}  {count}  {title}", no_wrap=True, overflow="ellipsis")
-    for result in one.results:
-        if not result.passed or result.printed.strip():
-            console.print(Padding(_result(console, result), (0, 0, 0, 4)))
+    for test in tests:
+        if not test.passed or test.printed.strip():
+            console.print(Padding(_test(console, test), (0, 0, 0, 4)))
 
 
-def _to_do(course: Course, one: Checked) -> str:
-    if one.exercise.attachments:
-        return f"not made yet: {', '.join(f'{one.exercise.stage}/{name}' for name in one.exercise.attachments)}"
-    return f"not written yet: fill it in, in {course.stage(one.exercise.stage).file.as_posix()}{_line(one)}"
+def _to_do(course: Course, result: ExerciseResult) -> str:
+    exercise = result.exercise
+    if exercise.attachments:
+        return f"not made yet: {', '.join(f'{exercise.stage}/{name}' for name in exercise.attachments)}"
+    return f"not written yet: write it in {course.stage(exercise.stage).file.as_posix()}{_stub_line(result)}"
 
 
-def _line(one: Checked) -> str:
-    """Where its stub raises, if a test got that far."""
-    own = (result.where for result in one.results if (result.missing or "").split(".")[0] == one.exercise.name)
-    place = next((where for where in own if where), None)
-    return f", line {place['line']}" if place else ""
+def _stub_line(result: ExerciseResult) -> str:
+    """Return the line at which the stub raises, if a test reached it."""
+    name = result.exercise.name
+    lines = (test.student_line for test in result.test_results if (test.missing or "").split(".")[0] == name)
+    location = next((line for line in lines if line), None)
+    return f", line {location['line']}" if location else ""
 
 
-def _result(console: Console, result: TestResult) -> Group:
+def _test(console: Console, result: TestResult) -> Group:
     parts: list[RenderableType] = []
     if result.passed:
         parts.append(Text(result.test, style="quiet"))
@@ -70,18 +78,18 @@ def _result(console: Console, result: TestResult) -> Group:
         parts += [Padding(part, (0, 0, 0, 2)) for part in _details(console, result)]
     if result.printed.strip():
         lines = result.printed.strip().splitlines()
-        parts.append(Text("  printed meanwhile:", style="quiet"))
+        parts.append(Text("  output of the test:", style="quiet"))
         parts += [Text(f"    {line}") for line in lines[-_MOST_PRINTED_LINES:]]
     return Group(*parts)
 
 
 def _readable(test: str) -> str:
-    """A test's name as words."""
+    """Return a test's name as words."""
     return escape(test.removeprefix("test_").replace("_", " "))
 
 
 def _message(result: TestResult) -> str:
-    if result.outcome is Outcome.MISSING and result.missing:
+    if result.outcome is TestOutcome.MISSING and result.missing:
         return f"needs `{result.missing.split('.')[0]}`, which is not written yet"
     return result.message
 
@@ -92,21 +100,22 @@ def _details(console: Console, result: TestResult) -> list[RenderableType]:
         parts.append(side_by_side(result.pair, console.width - 6))
     for name, value in result.values:
         parts.append(Group(Text(f"{name}: {value.kind}", style="quiet"), *_rows(value)))
-    for word, place in (("your code", result.where), ("the test", result.asks)):
-        if place is not None and not (word == "the test" and result.where is not None):
-            parts.append(_place(word, place))
+    if result.student_line is not None:
+        parts.append(_location("your code", result.student_line))
+    elif result.test_line is not None:
+        parts.append(_location("the test", result.test_line))
     return parts
 
 
-def _place(word: str, place: dict[str, Any]) -> Text:
-    text = Text(f"{word}: {place['file']}, line {place['line']}", style="quiet")
-    if place["code"]:
-        text.append(f"\n    {place['code']}")
+def _location(label: str, location: dict[str, Any]) -> Text:
+    text = Text(f"{label}: {location['file']}, line {location['line']}", style="quiet")
+    if location["code"]:
+        text.append(f"\n    {location['code']}")
     return text
 
 
-def side_by_side(pair: Pair, width: int) -> Text:
-    """Both values, with what differs marked; one below the other where they do not fit."""
+def side_by_side(pair: ValuePair, width: int) -> Text:
+    """Show both values with their differences marked; one below the other if they are wider than ``width``."""
     found, expected = _block("yours", pair.found, pair.part), _block("expected", pair.expected, pair.part)
     left = max(line.cell_len for line in found)
     if left + _GAP + max(line.cell_len for line in expected) > width:
@@ -119,12 +128,12 @@ def side_by_side(pair: Pair, width: int) -> Text:
     return Text("\n").join(lines)
 
 
-def _block(word: str, table: Table, part: str) -> list[Text]:
-    return [Text(f"{word}{part}: {table.kind}", style="quiet"), *_rows(table)]
+def _block(label: str, table: ValueTable, part: str) -> list[Text]:
+    return [Text(f"{label}{part}: {table.kind}", style="quiet"), *_rows(table)]
 
 
-def _rows(table: Table) -> list[Text]:
-    """The numbers in columns. A star marks what differs, for eyes and terminals without colour."""
+def _rows(table: ValueTable) -> list[Text]:
+    """Format the numbers in columns. A star marks each difference, so that colour is not needed."""
     widths = [max(map(len, column)) for column in zip(*table.rows, strict=True)] if table.rows else []
     lines = []
     for row_index, row in enumerate(table.rows):
@@ -135,5 +144,5 @@ def _rows(table: Table) -> list[Text]:
             line.append("* " if differs else "  ", style="mark" if differs else "")
         lines.append(line)
     if table.cut:
-        lines.append(Text("  and more", style="quiet"))
+        lines.append(Text("  (more not shown)", style="quiet"))
     return lines

@@ -1,4 +1,4 @@
-"""The terminal: one console, signs that every terminal can show, and nothing that breaks in a pipe."""
+"""The terminal: one console, and signs that every terminal and every pipe can show."""
 
 import io
 import sys
@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.theme import Theme
 
-from lab.progress import Standing
+from lab.progress import ExerciseStatus
 
 THEME = Theme(
     {
@@ -18,18 +18,18 @@ THEME = Theme(
         "mark": "bold red",
     }
 )
-# Colour-blind eyes and terminals without colour read the sign, old Windows consoles the second one.
+# The sign carries the meaning without colour; the second sign is for old Windows consoles.
 _SIGNS = {
-    Standing.DONE: ("✓", "+", "good"),
-    Standing.FAILING: ("✗", "x", "bad"),
-    Standing.CHANGED: ("~", "~", "warn"),
-    Standing.BEGUN: ("…", ".", "warn"),
-    Standing.NOT_STARTED: ("·", "-", "quiet"),
+    ExerciseStatus.DONE: ("✓", "+", "good"),
+    ExerciseStatus.FAILING: ("✗", "x", "bad"),
+    ExerciseStatus.CHANGED: ("~", "~", "warn"),
+    ExerciseStatus.STARTED: ("…", ".", "warn"),
+    ExerciseStatus.NOT_STARTED: ("·", "-", "quiet"),
 }
 
 
 def make_console() -> Console:
-    """A console on standard output; characters that its encoding lacks are replaced, not fatal."""
+    """Make a console on standard output; characters that its encoding lacks are replaced."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     return Console(theme=THEME, highlight=False)
@@ -44,14 +44,14 @@ def can_show(console: Console, text: str) -> bool:
     return True
 
 
-def sign(console: Console, standing: Standing) -> str:
-    """One character for a standing, in its colour."""
-    rich, plain, style = _SIGNS[standing]
+def sign(console: Console, status: ExerciseStatus) -> str:
+    """Return the one-character sign of a status, in its colour."""
+    rich, plain, style = _SIGNS[status]
     return f"[{style}]{rich if can_show(console, rich) else plain}[/]"
 
 
 def bar(console: Console, share: float, width: int = 10) -> str:
-    """A bar that is filled up to a share of it."""
+    """Return a bar of that width, filled up to ``share`` (0 to 1)."""
     full, empty = ("█", "░") if can_show(console, "█░") else ("#", ".")
     filled = int(share * width)
     return f"[good]{full * filled}[/][quiet]{empty * (width - filled)}[/]"

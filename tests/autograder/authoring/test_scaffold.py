@@ -1,5 +1,9 @@
 """A new stage is complete at once, and never overwrites anything."""
 
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
 import pytest
 from tiny_lab import STAGE
 
@@ -10,6 +14,20 @@ from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import read_course_code
 from autograder.judge.run import judge_stage
 from autograder.release import release
+
+CONTRIBUTING = Path(__file__).parents[3] / "CONTRIBUTING.md"
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Every file below a folder: path → text."""
+    return {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in root.rglob("*") if path.is_file()}
+
+
+def paths_of_a_new_stage() -> list[str]:
+    """The paths and patterns that the section "Add a stage" names, for the stage N_stage and its module MODULE."""
+    section = re.search(r"^## Add a stage$(.*?)^## ", CONTRIBUTING.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert section
+    return re.findall(r"`([\w./*]+\.\w+)`", section[1])
 
 
 def test_every_solution_of_a_new_stage_is_judged_as_it_says(tiny_lab):
@@ -29,6 +47,26 @@ def test_a_new_stage_is_released(tiny_lab):
     new_stage(tiny_lab, "2_twice", "twice")
     written = release(Lab(tiny_lab.root)).written
     assert {"2_twice/twice.py", "2_twice/twice.ipynb", "2_twice/test_twice.py"} <= set(written)
+
+
+def test_a_new_stage_touches_what_the_page_lists_and_nothing_else(tiny_lab):
+    before = contents(tiny_lab.root)
+    written = new_stage(tiny_lab, "2_twice", "twice")
+    after = contents(tiny_lab.root)
+    changed = {path for path, text in after.items() if before.get(path) != text}
+    assert before.keys() <= after.keys()
+    assert changed == {path.relative_to(tiny_lab.root).as_posix() for path in written}
+    assert changed & before.keys() == {"grading.yml"}
+    assert after["grading.yml"].startswith(before["grading.yml"].rstrip("\n"))
+    listed = paths_of_a_new_stage()
+    for path in changed:
+        general = path.replace("2_twice", "N_stage").replace("twice", "MODULE")
+        assert any(fnmatch(general, pattern) for pattern in listed), f'"Add a stage" does not name {general}'
+
+
+def test_the_page_names_what_an_author_adds_by_hand():
+    by_hand = {"tests/references/test_MODULE.py", "docs/mutation/N_stage.md", "CHANGELOG.md"}
+    assert by_hand <= set(paths_of_a_new_stage())
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from autograder.course.config import Config, Exercise, Stage
 
 KERNELS = "1_kernels"
 ATTENTION = "2_attention"
-_HINTS = ("Which axis?", "Think of one row.", "Weights sum to one.")
-
 CONFIG = Config(
     format_version=1,
     course="Transformers and modern LLMs",
@@ -16,11 +14,9 @@ CONFIG = Config(
             module="kernels",
             exercises={
                 "gaussian": Exercise(
-                    title="Kernel profiles", minutes=10, hints=_HINTS,
                     checks={"test_gaussian_integrates_to_one": 2, "test_gaussian_is_even": 1},
                 ),
                 "nadaraya_watson": Exercise(
-                    title="A kernel-weighted average", minutes=20, hints=_HINTS,
                     checks={"test_average_is_weighted": 3, "test_rows_sum_to_one": 2},
                 ),
             },
@@ -31,21 +27,28 @@ CONFIG = Config(
             needs=(KERNELS,),
             exercises={
                 "softmax": Exercise(
-                    title="A stable softmax", minutes=15, hints=_HINTS,
                     checks={"test_slices_sum_to_one": 2, "test_large_logits_stay_finite": 2},
                 ),
                 "scaled_dot_product_attention": Exercise(
-                    title="Attention", minutes=30, hints=_HINTS,
                     checks={"test_scores_are_scaled": 3, "test_masked_keys_get_no_weight": 3},
                 ),
                 "blockwise_attention": Exercise(
-                    title="Attention in blocks", minutes=40, hints=_HINTS, bonus=True,
+                    bonus=True,
                     checks={"test_blocks_change_nothing": 4},
                 ),
             },
         ),
     },
 )
+
+EXERCISE_TITLES = {
+    KERNELS: {"gaussian": "Kernel profiles", "nadaraya_watson": "A kernel-weighted average"},
+    ATTENTION: {
+        "softmax": "A stable softmax",
+        "scaled_dot_product_attention": "Attention",
+        "blockwise_attention": "Attention in blocks",
+    },
+}
 
 SOURCE = '''\
 """Attention: an average that learns where to look."""
@@ -143,8 +146,13 @@ def make_report(
         for check in CONFIG.stages[stage].checks
     ]
     return StageReport(
-        student=student, stage=stage, checks=tuple(checks), isolation=isolation,
-        stand_ins=stand_ins, notes=notes, digest=f"sha256-of-{student}",
+        student=student,
+        stage=stage,
+        checks=tuple(checks),
+        isolation=isolation,
+        stand_ins=stand_ins,
+        notes=notes,
+        digest=f"sha256-of-{student}",
     )
 
 
@@ -154,7 +162,7 @@ def all_alike(student: str, stage: str, outcome: Outcome, what: str, where: str 
     return make_report(student, stage, dict.fromkeys(CONFIG.stages[stage].check_ids, fields))
 
 
-SECRETS = ("5ecret", "51.5", "sha256-of", *CONFIG.stages[ATTENTION].check_ids, *_HINTS)
+SECRETS = ("5ecret", "51.5", "sha256-of", *CONFIG.stages[ATTENTION].check_ids)
 
 
 def report_with_secrets() -> StageReport:

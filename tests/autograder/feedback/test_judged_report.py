@@ -34,7 +34,7 @@ def report(lab):
 
 
 def test_the_page_links_each_failure_to_its_line(lab, report):
-    root = read_html(student_page([report], {STAGE: SOURCE}, lab.config))
+    root = read_html(student_page([report], {STAGE: SOURCE}, lab.config, {}))
     assert_inert(root)
     assert_anchors(root)
     assert "your output is what you get when 2 is added to each element" in root.find("div", "named").text

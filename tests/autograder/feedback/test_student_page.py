@@ -13,6 +13,7 @@ from page_reader import Element, assert_anchors, assert_inert, read_html
 from sample_reports import (
     ATTENTION,
     CONFIG,
+    EXERCISE_TITLES,
     KERNELS,
     SCALE_SENTENCE,
     SECRETS,
@@ -28,7 +29,7 @@ from autograder.feedback.student_page import student_page
 
 
 def page_of(*reports, source: str = SOURCE) -> Element:
-    return read_html(student_page(reports, {ATTENTION: source}, CONFIG))
+    return read_html(student_page(reports, {ATTENTION: source}, CONFIG, EXERCISE_TITLES))
 
 
 def squeezed(element: Element) -> str:
@@ -174,20 +175,20 @@ def test_stand_ins_are_named():
 
 def test_what_is_not_for_students_is_not_on_the_page():
     """Only titles, points, symptoms, places and hints may come through."""
-    page = student_page([report_with_secrets()], {ATTENTION: SOURCE, "9_other": "5ecret"}, CONFIG)
+    page = student_page([report_with_secrets()], {ATTENTION: SOURCE, "9_other": "5ecret"}, CONFIG, EXERCISE_TITLES)
     assert [secret for secret in SECRETS if secret in page] == []
 
 
 def test_one_page_is_about_one_student():
     with pytest.raises(ValueError, match="one student, not 2: ada, bo"):
-        student_page([make_report("ada"), make_report("bo")], {}, CONFIG)
+        student_page([make_report("ada"), make_report("bo")], {}, CONFIG, EXERCISE_TITLES)
     with pytest.raises(ValueError, match="not 0"):
-        student_page([], {}, CONFIG)
+        student_page([], {}, CONFIG, EXERCISE_TITLES)
 
 
 def test_a_stage_that_grading_yml_no_longer_has_is_shown_without_titles():
     config = CONFIG.__class__(format_version=1, course="c", stages={KERNELS: CONFIG.stages[KERNELS]})
-    root = read_html(student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: SOURCE}, config))
+    root = read_html(student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: SOURCE}, config, EXERCISE_TITLES))
     assert "scores are scaled by the head size" in root.text
     assert_anchors(root)
 
@@ -211,7 +212,7 @@ def test_attacks_are_shown_as_text(attack):
     texts = dict.fromkeys(("title", "what", "where", "hint", "mistake"), attack)
     fields = {"outcome": Outcome.FAILED, **texts}
     report = make_report(attack, ATTENTION, {"test_scores_are_scaled": fields}, stand_ins=(attack,))
-    page = student_page([report], {ATTENTION: attack}, CONFIG)
+    page = student_page([report], {ATTENTION: attack}, CONFIG, EXERCISE_TITLES)
     root = read_html(page)
     assert_inert(root)
     assert_anchors(root)
@@ -223,7 +224,7 @@ def test_attacks_are_shown_as_text(attack):
 def test_no_text_becomes_markup(name, words, source):
     fields = {"outcome": Outcome.ERROR, "title": words, "what": words, "where": words, "hint": words, "exercise": words}
     report = make_report(name, ATTENTION, {"test_scores_are_scaled": fields})
-    page = student_page([report], {ATTENTION: source}, CONFIG)
+    page = student_page([report], {ATTENTION: source}, CONFIG, EXERCISE_TITLES)
     root = read_html(page)
     assert_inert(root)
     assert_anchors(root)
@@ -244,13 +245,13 @@ def test_any_line_number_is_survived(line, function):
     ids=["lines", "one line", "quotes", "blank", "brackets", "bidi"],
 )
 def test_the_largest_file_still_makes_a_page(source):
-    page = student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: source}, CONFIG)
+    page = student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: source}, CONFIG, EXERCISE_TITLES)
     assert page.count("<li") >= source.rstrip("\n").count("\n") if source.strip() else "<ol>" not in page
     assert "\u202e" not in page
 
 
 def test_the_policy_admits_our_style_and_nothing_else():
-    page = student_page([make_report("ada")], {}, CONFIG)
+    page = student_page([make_report("ada")], {}, CONFIG, EXERCISE_TITLES)
     style = re.search("<style>(.*)</style>", page, re.DOTALL)[1]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = read_html(page).find_all("meta")[1].attributes["content"]
@@ -258,7 +259,7 @@ def test_the_policy_admits_our_style_and_nothing_else():
 
 
 def test_nothing_is_loaded_from_anywhere():
-    page = student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: SOURCE}, CONFIG)
+    page = student_page([make_report("ada", ATTENTION, WRONG)], {ATTENTION: SOURCE}, CONFIG, EXERCISE_TITLES)
     assert not re.search(r"https?:|//[a-z]|url\(|@import|<link|<script|<img|<iframe", page)
 
 

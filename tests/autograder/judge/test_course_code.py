@@ -14,9 +14,6 @@ THIRD = """\
     needs: [2_more]
     exercises:
       most:
-        title: Most
-        minutes: 5
-        hints: [a, b, c]
         checks: {test_most: 1}
 """
 

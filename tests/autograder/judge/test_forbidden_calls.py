@@ -21,8 +21,8 @@ def lab(tiny_lab) -> Lab:
     """The tiny lab, with a softmax and LayerNorm forbidden in its first exercise."""
     replace_in(
         tiny_lab.root / "grading.yml",
-        "        title: Twice the input\n",
-        "        title: Twice the input\n        forbid: [torch.softmax, torch.nn.LayerNorm]\n",
+        "      double:\n",
+        "      double:\n        forbid: [torch.softmax, torch.nn.LayerNorm]\n",
     )
     return tiny_lab
 

@@ -37,8 +37,8 @@ def doubling(body: str) -> Job:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     lab = build_tiny_lab(tmp_path_factory.mktemp("a course with spaces"))
-    title = "        title: Twice the input\n"
-    replace_in(lab.root / "grading.yml", title, f"{title}        forbid: [torch.nn.LayerNorm, torch.softmax]\n")
+    exercise = "      double:\n"
+    replace_in(lab.root / "grading.yml", exercise, f"{exercise}        forbid: [torch.nn.LayerNorm, torch.softmax]\n")
     return lab
 
 

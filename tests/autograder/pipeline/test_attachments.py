@@ -17,9 +17,6 @@ TRAINED = """\
 """
 TRAINED_EXERCISE = """\
       trained:
-        title: A trained scale
-        minutes: 5
-        hints: ["Train it.", "Train it longer.", "Save it."]
         attachments: [scale.txt]
         checks:
           test_the_scale_fits_the_code: 3

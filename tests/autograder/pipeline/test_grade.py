@@ -385,8 +385,8 @@ def test_owed_stages_follow_from_the_requested_stages(two_stages):
 def test_forbidden_calls_and_what_could_hide_one_are_noted_also_from_the_store(students):
     replace_in(
         students.lab.root / "grading.yml",
-        "        title: Twice the input\n",
-        "        title: Twice the input\n        forbid: [torch.softmax]\n",
+        "      double:\n",
+        "      double:\n        forbid: [torch.softmax]\n",
     )
     refused = solution(double="return x / x.softmax(0).sum() * 2", total="return eval('x.sum(axis)')")
     students.hands_in("ada", refused)

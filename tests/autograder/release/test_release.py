@@ -147,8 +147,8 @@ def test_a_release_that_cannot_be_made_leaves_everything_as_it_was(released, bre
 
 
 def test_a_hint_that_is_the_solution_is_refused(tiny_lab):
-    replace_in(tiny_lab.root / "grading.yml", "Division keeps the shape.", "return x / 2")
-    with pytest.raises(LabError, match=r"grading\.yml, hints of halve:2: students would read a line of the solution"):
+    replace_in(tiny_lab.stage(STAGE).exercises_file, "Division keeps the shape.", "return x / 2")
+    with pytest.raises(LabError, match=r"exercises\.yml, hints of halve:2: students would read a line of the solution"):
         release(tiny_lab)
 
 

@@ -1,4 +1,4 @@
-"""What the results should be, written out point by point: slow, in float64, and not like the reference."""
+"""Expected results, computed point by point in float64: slow, and independent of the reference."""
 
 import math
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from autograder.judge.probes import define
 Array = NDArray[np.float64]
 Profile = Callable[[float], float]
 
-# Kernels of our own, so that a slip in the submission's kernels costs nothing elsewhere. They are
-# functions of u², with finite support, and keep the dtype.
+# Kernels that do not depend on the submission, so that an error in its kernels fails only the checks of kernels.
+# They are functions of u² with finite support, and keep the dtype.
 _KERNELS = """
 import numpy as np
 
@@ -27,15 +27,15 @@ def box(u):
 """
 
 
-def kernels_of_ours(student: Student) -> Namespace:
-    """``biweight`` and ``box``, beside the submission."""
+def define_kernels(student: Student) -> Namespace:
+    """Define ``biweight`` and ``box`` in the submission's process."""
     return define(student, _KERNELS)
 
 
-def check_worked_out(result: object, shape: tuple[int, ...], axes: str | None = None) -> None:
-    """The result is an array of this shape that depends on the input: what no stub of one line returns.
+def check_computed(result: object, shape: tuple[int, ...], axes: str | None = None) -> None:
+    """Check that the result is an array of this shape that depends on the input, unlike that of a one-line stub.
 
-    Checks of a property that says nothing of values, such as an input left alone, ask this besides.
+    Checks of a property that does not concern values, such as an unmodified input, call this as well.
     """
     check_array_type(result)
     check_shape(result, shape, axes=axes)
@@ -51,9 +51,9 @@ def gaussian(u: float) -> float:
     return math.exp(-u * u / 2) / math.sqrt(2 * math.pi)
 
 
-def each(function: Profile, u: Array) -> Array | float:
-    """The function of every element; a plain number for an array without axes."""
-    values = [function(float(one)) for one in u.ravel()]
+def elementwise(function: Profile, u: Array) -> Array | float:
+    """Apply the function to every element; a 0-d array gives a Python number."""
+    values = [function(float(element)) for element in u.ravel()]
     return np.array(values).reshape(u.shape) if u.ndim else values[0]
 
 
@@ -63,29 +63,29 @@ def density_at(query: Array, data: Array, bandwidth: float, profile: Profile) ->
 
 
 def weights_of(query: Array, key: Array, bandwidth: float, profile: Profile) -> Array:
-    """``(query, key)``; rows of a window without keys are zero."""
+    """Weights ``(query, key)``; a row whose window holds no key is zero."""
     rows = []
     for q in query:
         row = [profile(math.dist(q, k) / bandwidth) for k in key]
         total = math.fsum(row)
-        rows.append([one / total if total else 0.0 for one in row])
+        rows.append([weight / total if total else 0.0 for weight in row])
     return np.array(rows)
 
 
 def gaussian_weights_of(query: Array, key: Array, bandwidth: float) -> Array:
-    """The same for the Gaussian kernel, whose rows never vanish."""
+    """Weights ``(query, key)`` of the Gaussian kernel, whose rows never vanish."""
     rows = []
     for q in query:
         squares = [(math.dist(q, k) / bandwidth) ** 2 for k in key]
         row = [math.exp((min(squares) - square) / 2) for square in squares]
-        rows.append([one / math.fsum(row) for one in row])
+        rows.append([weight / math.fsum(row) for weight in row])
     return np.array(rows)
 
 
 def line_at(q: float, key: Array, value: Array, weights: Array) -> tuple[float, float]:
     """Prediction and slope of one weighted line, by least squares on rows times √weight.
 
-    Draws whose weight lies almost on one position are left out: there the line is a matter of rounding.
+    Rejects examples with almost all weight on one position: rounding errors determine the line there.
     """
     inside = weights > 0
     key, value, weights = key[inside], value[inside], weights[inside]
@@ -107,7 +107,7 @@ def lines_at(query: Array, key: Array, value: Array, weights: Array) -> tuple[Ar
 
 
 def lowess_of(x: Array, y: Array, k: int, robust_steps: int) -> Array:
-    """Cleveland's procedure with windows of ``k`` points, one point after the other."""
+    """Cleveland's LOWESS with windows of ``k`` points, point by point."""
     robust = np.ones(len(x))
     fit = _fit_windows(x, y, k, robust)
     for _ in range(robust_steps):
@@ -137,11 +137,11 @@ def _tricube_of(distance: float, bandwidth: float) -> float:
 
 
 def left_out_errors(x: Array, ys: Array, bandwidths: list[float]) -> Array:
-    """For each row of ``ys`` and each bandwidth, the squared errors when every point is predicted by the others."""
+    """Leave-one-out squared error of each row of ``ys`` and each bandwidth, ``(len(ys), len(bandwidths))``."""
     errors = np.zeros((len(ys), len(bandwidths)))
-    for place, bandwidth in enumerate(bandwidths):
+    for column, bandwidth in enumerate(bandwidths):
         for i in range(len(x)):
             others = np.arange(len(x)) != i
             row = gaussian_weights_of(x[i : i + 1, None], x[others, None], bandwidth)[0]
-            errors[:, place] += (ys[:, i] - ys[:, others] @ row) ** 2
+            errors[:, column] += (ys[:, i] - ys[:, others] @ row) ** 2
     return errors

@@ -1,8 +1,10 @@
-"""Writes lowess_in_r.csv: what R's own `lowess` gives, from the results that statsmodels ships for its tests.
+"""Write lowess_in_r.csv: the output of R's `lowess`, from the results that statsmodels ships for its tests.
 
-R and statsmodels take the floor of fraction · n for the number of points in a window, the lab takes the ceiling; so the
-number itself, `k`, is what is kept. Source: statsmodels 0.15.0, nonparametric/tests/results (3-clause BSD licence,
-© the statsmodels developers); the motorcycle data are described in data/motorcycle. Needs the `dev` extra.
+The number of points in a window is the floor of fraction · n in R and statsmodels, and the ceiling in the lab.
+The table therefore holds that number, `k`.
+
+Source: statsmodels 0.15.0, nonparametric/tests/results (3-clause BSD licence, © the statsmodels developers). The
+motorcycle data are described in data/motorcycle. Needs the `dev` extra.
 """
 
 from pathlib import Path

@@ -1,13 +1,13 @@
-"""Hidden tests of the weights, of Nadaraya–Watson regression and of the choice of its bandwidth."""
+"""Hidden tests of kernel weights, Nadaraya–Watson regression and the choice of its bandwidth."""
 
 import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from kernels_oracles import (
     biweight,
-    check_worked_out,
+    check_computed,
+    define_kernels,
     gaussian_weights_of,
-    kernels_of_ours,
     left_out_errors,
     weights_of,
 )
@@ -17,11 +17,11 @@ from autograder.judge.probes import check_inputs_unchanged
 from autograder.judge.strategies import distinct_sizes, normal_array, seeds
 
 TINY = (1e-3, 1e-30, 1e-100)
-WHOLE_NUMBERS = "whole numbers are not taken as numbers: cast them to float"
+INTEGERS = "integer inputs give wrong values: cast them to float"
 
 
 def draw_near(seed, queries, keys, d):
-    """Queries with a key within 0.5 of each, and those keys; fewer or more queries than keys."""
+    """Queries that each have a key within 0.5, and the keys; there may be fewer or more queries than keys."""
     key = normal_array(keys, d, seed=seed, scale=1.5)
     query = key[np.arange(queries) % keys] + np.random.default_rng(seed + 1).uniform(-0.25, 0.25, (queries, d))
     return query, key
@@ -29,58 +29,59 @@ def draw_near(seed, queries, keys, d):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2), st.floats(1.0, 4.0))
 def test_kernel_weights_are_shares_of_the_kernel(student, seed, sizes, bandwidth):
-    """A key's weight is the kernel of its distance, divided by the sum over the keys.
+    """kernel_weights: a weight is the kernel of the distance, divided by the sum over keys.
 
-    Hint: the Euclidean distance over all coordinates, in units of the bandwidth, goes into `kernel`. Then one
-    row at a time: which axis does the sum run over?
+    Hint: pass the Euclidean distance over all coordinates, divided by the bandwidth, to `kernel`. Then normalise row
+    by row: over which axis is the sum?
     """
     query, key = draw_near(seed, *sizes[:2], d=min(sizes[2], 4))
-    kernel = kernels_of_ours(student).biweight
-    # The whole first: where an axis has the size 1, several mistakes look alike.
-    for some, others in ((query, key), (query[:1], key), (query[:1], key[:1]), (query[:, :1], key[:, :1])):
-        weights = student.kernel_weights(some, others, bandwidth, kernel)
-        check_close(weights, weights_of(some, others, bandwidth, biweight), axes="query, key")
+    kernel = define_kernels(student).biweight
+    # The full arrays come first: with an axis of size 1, several mistakes give the same result.
+    for queries, keys in ((query, key), (query[:1], key), (query[:1], key[:1]), (query[:, :1], key[:, :1])):
+        weights = student.kernel_weights(queries, keys, bandwidth, kernel)
+        check_close(weights, weights_of(queries, keys, bandwidth, biweight), axes="query, key")
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_kernel_weights_sum_to_one_over_the_keys(student, seed, sizes):
-    """Every row sums to one, also when its only key is at the very edge of the window.
+    """kernel_weights: rows sum to one, even if the only key is at the edge of the window.
 
-    Hint: each query shares out one unit among the keys. What does a small number added to the divisor do to a small
-    sum?
+    Hint: each query distributes one unit of weight over the keys. How does a small number added to the divisor change
+    a small sum?
     """
-    ours = kernels_of_ours(student)
+    kernels = define_kernels(student)
     query, key = draw_near(seed, *sizes, d=2)
-    for kernel in (ours.biweight, ours.box):
+    for kernel in (kernels.biweight, kernels.box):
         sums = student.kernel_weights(query, key, 1.7, kernel=kernel).sum(axis=1)
         check_close(sums, np.ones(len(query)), says="rows do not sum to one over the keys")
-    at_the_edge = student.kernel_weights(np.zeros((1, 1)), np.array([[-0.999], [3.0]]), 1.0, kernel=ours.biweight)
+    at_the_edge = student.kernel_weights(np.zeros((1, 1)), np.array([[-0.999], [3.0]]), 1.0, kernel=kernels.biweight)
     check_close(at_the_edge, np.array([[1.0, 0.0]]), says="rows do not sum to one over the keys")
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_kernel_weights_of_an_empty_window_are_zero(student, seed, sizes):
-    """A row whose window holds no key is all zeros, and the other rows do not mind.
+    """kernel_weights: a row whose window holds no key is zero; other rows are unaffected.
 
-    Hint: 0/0 is NaN. Which rows have a sum to be divided by?
+    Hint: 0/0 is NaN. Which rows have a sum that you can divide by?
     """
     query, key = draw_near(seed, *sizes, d=3)
     query[::2] += 100.0
-    ours = kernels_of_ours(student)
-    weights = student.kernel_weights(query, key, 1.2, kernel=ours.biweight)
+    kernels = define_kernels(student)
+    weights = student.kernel_weights(query, key, 1.2, kernel=kernels.biweight)
     check_shape(weights, (len(query), len(key)), axes="query, key")
     check_close(weights[::2], np.zeros_like(weights[::2]))
-    check_that(bool(weights[1::2].max(axis=1).min() > 0), "a row is zero although there are keys in its window")
-    check_close(weights[1::2], student.kernel_weights(query[1::2], key, 1.2, kernel=ours.biweight))
-    nowhere = student.kernel_weights(query + 1000.0, key, 1.2, kernel=ours.box)
-    check_close(nowhere, np.zeros((len(query), len(key))))
+    check_that(bool(weights[1::2].max(axis=1).min() > 0), "a row is zero although its window holds keys")
+    check_close(weights[1::2], student.kernel_weights(query[1::2], key, 1.2, kernel=kernels.biweight))
+    outside = student.kernel_weights(query + 1000.0, key, 1.2, kernel=kernels.box)
+    check_close(outside, np.zeros((len(query), len(key))))
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2), st.floats(0.6, 4.0))
 def test_kernel_weights_are_gaussian_by_default(student, seed, sizes, bandwidth):
-    """Without a kernel the weights are Gaussian, and so they are with `kernel=gaussian`.
+    """kernel_weights: the weights are Gaussian by default and with `kernel=gaussian`.
 
-    Hint: for ordinary distances, logarithms must give the same as the kernel itself. Mind the 2 in exp(-u²/2).
+    Hint: for ordinary distances, logarithms must give the same weights as the kernel itself. Remember the 2 in
+    exp(-u²/2).
     """
     query, key = draw_near(seed, *sizes[:2], d=min(sizes[2], 4))
     expected = gaussian_weights_of(query, key, bandwidth)
@@ -90,10 +91,10 @@ def test_kernel_weights_are_gaussian_by_default(student, seed, sizes, bandwidth)
 
 @given(seeds(), distinct_sizes(count=2, min_size=2), st.sampled_from([30.0, 300.0]))
 def test_kernel_weights_far_away_go_to_the_nearest_key(student, seed, sizes, distance):
-    """Gaussian rows never vanish: far away, or at a tiny bandwidth, the nearest key takes all.
+    """kernel_weights: Gaussian rows never vanish: in the limit, the nearest key takes all weight.
 
-    Hint: exp(-5000) is 0 and 0/0 is NaN. Shift the exponents of a row so that the largest is 0: what does that do to
-    the shares?
+    Hint: exp(-5000) is 0 and 0/0 is NaN. Shift the exponents of a row so that the largest is 0: how do the normalised
+    weights change?
     """
     query, key = normal_array(sizes[0], 2, seed=seed), normal_array(sizes[1], 2, seed=seed + 1)
     query[0] += distance
@@ -103,46 +104,46 @@ def test_kernel_weights_far_away_go_to_the_nearest_key(student, seed, sizes, dis
     for bandwidth in (1.0, *TINY):
         expected = gaussian_weights_of(query, key, bandwidth)
         check_close(student.kernel_weights(query, key, bandwidth, student.gaussian), expected, axes="query, key")
-    # A tiny bandwidth need not be narrow: it depends on the unit.
+    # A tiny bandwidth is not narrow if the distances are as tiny.
     in_small_units = student.kernel_weights(query * 1e-100, key * 1e-100, 1e-100)
     check_close(in_small_units, gaussian_weights_of(query, key, 1.0), axes="query, key")
 
 
 def separated(query, key):
-    """Whether no two keys are nearly as near to any query: which one wins is then no matter of rounding."""
+    """Whether no two keys are almost equally near to any query, so that rounding does not decide which key wins."""
     distance = np.linalg.norm(query[:, None] - key, axis=2)
     return bool(np.diff(np.sort(distance, axis=1), axis=1).min() > 1e-3)
 
 
 def test_kernel_weights_keep_the_dtype(student):
-    """float32 stays float32, with the Gaussian kernel and with others.
+    """kernel_weights: float32 stays float32, with the Gaussian kernel and with others.
 
-    Hint: np.zeros and np.empty make float64, and a float64 array turns all it meets into float64.
+    Hint: np.zeros and np.empty make float64 arrays, and arithmetic with a float64 array gives float64.
     """
     query, key = draw_near(1, 4, 6, d=2)
-    for kernel in (student.gaussian, kernels_of_ours(student).biweight):
+    for kernel in (student.gaussian, define_kernels(student).biweight):
         wide = student.kernel_weights(query, key, 1.5, kernel)
-        check_worked_out(wide, (4, 6), axes="query, key")
+        check_computed(wide, (4, 6), axes="query, key")
         narrow = student.kernel_weights(query.astype(np.float32), key.astype(np.float32), 1.5, kernel)
         check_close(narrow, wide.astype(np.float32), axes="query, key")
 
 
 def test_kernel_weights_leave_their_inputs_alone(student):
-    """Neither query nor key is changed.
+    """kernel_weights: query and key are not modified.
 
     Hint: an operator such as `/=` writes into the array on its left.
     """
     query, key = draw_near(1, 4, 6, d=2)
-    for kernel in (student.gaussian, kernels_of_ours(student).box):
+    for kernel in (student.gaussian, define_kernels(student).box):
         check_inputs_unchanged(student, student.kernel_weights, query, key, 0.7, kernel)
-        check_worked_out(student.kernel_weights(query, key, 0.7, kernel), (4, 6), axes="query, key")
+        check_computed(student.kernel_weights(query, key, 0.7, kernel), (4, 6), axes="query, key")
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2), st.floats(0.8, 3.0))
 def test_nadaraya_watson_is_the_weighted_average(student, seed, sizes, bandwidth):
-    """A prediction is the weighted average of the values, for each of their columns.
+    """nadaraya_watson: a prediction is the weighted average of each column of `value`.
 
-    Hint: (query, key) and (key, d_value) make (query, d_value). Is the kernel passed on?
+    Hint: (query, key) times (key, d_value) gives (query, d_value). Do you pass `kernel` on?
     """
     query, key = draw_near(seed, *sizes[:2], d=min(sizes[2], 3))
     value = normal_array(sizes[1], sizes[3], seed=seed + 2, scale=3.0)
@@ -153,7 +154,7 @@ def test_nadaraya_watson_is_the_weighted_average(student, seed, sizes, bandwidth
     check_close(alone, value[:1, :1], axes="query, d_value")
     in_the_box = np.linalg.norm(query[:, None] - key, axis=2) <= bandwidth
     means = np.stack([value[inside].mean(axis=0) for inside in in_the_box])
-    boxed = student.nadaraya_watson(query, key, value, bandwidth, kernels_of_ours(student).box)
+    boxed = student.nadaraya_watson(query, key, value, bandwidth, define_kernels(student).box)
     check_close(boxed, means, axes="query, d_value")
 
 
@@ -161,9 +162,9 @@ FAR = np.array([[0.0], [90.0], [-400.0]]), np.array([[1.0], [0.2], [2.5], [-1.5]
 
 
 def test_nadaraya_watson_far_away_is_the_nearest_value(student):
-    """Far from the data the Gaussian average is the value of the nearest key.
+    """nadaraya_watson: far from the data, the Gaussian average is the nearest key's value.
 
-    Hint: are the weights those of `kernel_weights`, which works with logarithms?
+    Hint: do your weights come from `kernel_weights`, which works with logarithms?
     """
     value = normal_array(4, 3, seed=5)
     prediction = student.nadaraya_watson(*FAR, value, 1.0)
@@ -172,55 +173,55 @@ def test_nadaraya_watson_far_away_is_the_nearest_value(student):
 
 
 def test_nadaraya_watson_of_an_empty_window_is_zero(student):
-    """Where the window holds no key, the prediction is 0.
+    """nadaraya_watson: where the window holds no key, the prediction is 0.
 
-    Hint: are the weights those of `kernel_weights`, whose rows are then zero?
+    Hint: do your weights come from `kernel_weights`, which gives a row of zeros there?
     """
-    prediction = student.nadaraya_watson(*FAR, normal_array(4, 3, seed=5), 1.1, kernels_of_ours(student).box)
+    prediction = student.nadaraya_watson(*FAR, normal_array(4, 3, seed=5), 1.1, define_kernels(student).box)
     check_shape(prediction, (3, 3), axes="query, d_value")
     check_close(prediction[1:], np.zeros((2, 3)), axes="query, d_value")
-    check_worked_out(prediction[:1], (1, 3), axes="query, d_value")
+    check_computed(prediction[:1], (1, 3), axes="query, d_value")
 
 
 def test_nadaraya_watson_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """nadaraya_watson: float32 stays float32, and integers give float64.
 
-    Hint: np.zeros and np.empty make float64; an array made by zeros_like of whole numbers can hold no fractions.
+    Hint: np.zeros and np.empty make float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
     query, key = draw_near(1, 4, 6, d=2)
     value = normal_array(6, 3, seed=2)
     wide = student.nadaraya_watson(query, key, value, 1.5)
-    check_worked_out(wide, (4, 3), axes="query, d_value")
+    check_computed(wide, (4, 3), axes="query, d_value")
     narrow = (array.astype(np.float32) for array in (query, key, value))
     check_close(student.nadaraya_watson(*narrow, 1.5), wide.astype(np.float32), axes="query, d_value")
-    whole = np.array([[0], [3]]), np.array([[1], [-2], [4]]), np.array([[5, 1], [2, -3], [7, 0]])
-    as_floats = student.nadaraya_watson(*(array * 1.0 for array in whole), 1.5)
-    check_close(student.nadaraya_watson(*whole, 1.5), as_floats, says=WHOLE_NUMBERS, axes="query, d_value")
+    integers = np.array([[0], [3]]), np.array([[1], [-2], [4]]), np.array([[5, 1], [2, -3], [7, 0]])
+    as_floats = student.nadaraya_watson(*(array * 1.0 for array in integers), 1.5)
+    check_close(student.nadaraya_watson(*integers, 1.5), as_floats, says=INTEGERS, axes="query, d_value")
 
 
 def test_nadaraya_watson_leaves_its_inputs_alone(student):
-    """Neither query, key nor value is changed.
+    """nadaraya_watson: query, key and value are not modified.
 
     Hint: an operator such as `*=` writes into the array on its left.
     """
     query, key = draw_near(1, 4, 6, d=2)
     value = normal_array(6, 3, seed=2)
     check_inputs_unchanged(student, student.nadaraya_watson, query, key, value, 0.7)
-    check_worked_out(student.nadaraya_watson(query, key, value, 0.7), (4, 3), axes="query, d_value")
+    check_computed(student.nadaraya_watson(query, key, value, 0.7), (4, 3), axes="query, d_value")
 
 
 def check_choices(choices, expected):
-    """All at once: one number alone could be right, or look like another mistake, by chance."""
+    """Check several choices together: a wrong implementation may make a single choice correctly at random."""
     for choice, best in zip(choices, expected, strict=True):
         check_close(choice, best)
 
 
 @given(seeds(), st.integers(8, 14))
 def test_choose_bandwidth_predicts_each_point_from_the_others(student, seed, n):
-    """The bandwidth with the least leave-one-out error is chosen.
+    """choose_bandwidth: the candidate with the least leave-one-out error is chosen.
 
-    Hint: a point must not help to predict itself. Leave it out before the weights are made to sum to one, square
-    the differences, and add them up.
+    Hint: a point must not help to predict itself: leave it out before you normalise the weights. Square the
+    differences and add them up.
     """
     x = normal_array(n, seed=seed, scale=2.0)
     noise = np.array([[0.1], [0.4], [0.8], [1.5]]) * normal_array(4, n, seed=seed + 1)
@@ -230,46 +231,46 @@ def test_choose_bandwidth_predicts_each_point_from_the_others(student, seed, n):
     least, second = np.sort(errors, axis=1)[:, :2].T
     assume((second / least).min() > 1 + 1e-6)
     choices = [student.choose_bandwidth(x, y, bandwidths) for y in ys]
-    check_choices(choices, [bandwidths[place] for place in errors.argmin(axis=1)])
+    check_choices(choices, [bandwidths[index] for index in errors.argmin(axis=1)])
 
 
 def check_chooses(student):
-    """A choice so plain that nearly every attempt gets it right, and no stub."""
+    """Check an easy choice, which nearly every implementation gets right and no stub does."""
     x = np.linspace(0.0, 6.0, 13)
     check_close(student.choose_bandwidth(x, np.sin(x), [8.0, 0.5, 6.0]), 0.5)
 
 
 def test_choose_bandwidth_takes_the_first_on_ties(student):
-    """Among equally good candidates the first is taken, in the order given.
+    """choose_bandwidth: on ties, the first candidate in the given order is chosen.
 
-    Hint: do not sort the candidates, and ask `<`, not `<=`, when you look for a better one.
+    Hint: do not sort the candidates, and compare errors with `<`, not with `<=`.
     """
     check_chooses(student)
     candidates = [[0.7, 0.3, 1.9], [1.9, 0.3], [0.3, 0.7]]
-    choices = [student.choose_bandwidth(normal_array(7, seed=1), np.zeros(7), some) for some in candidates]
-    check_choices(choices, [some[0] for some in candidates])
+    choices = [student.choose_bandwidth(normal_array(7, seed=1), np.zeros(7), group) for group in candidates]
+    check_choices(choices, [group[0] for group in candidates])
 
 
 def test_choose_bandwidth_takes_lists_and_arrays(student):
-    """The candidates may be a list, a tuple or an array; one of them comes back, not its place.
+    """choose_bandwidth: from a list, tuple or array, the candidate is returned, not its index.
 
-    Hint: np.argmin gives a place; which candidate stands there?
+    Hint: np.argmin returns an index: which candidate has that index?
     """
     x = np.linspace(0.0, 6.0, 13)
-    candidates = [kind(some) for kind in (list, tuple, np.array) for some in ([8.0, 0.5, 6.0], [2.5])]
-    choices = [student.choose_bandwidth(x, np.sin(x), some) for some in candidates]
+    candidates = [kind(values) for kind in (list, tuple, np.array) for values in ([8.0, 0.5, 6.0], [2.5])]
+    choices = [student.choose_bandwidth(x, np.sin(x), group) for group in candidates]
     check_choices(choices, [0.5, 2.5] * 3)
 
 
 def test_choose_bandwidth_knows_the_nearest_neighbour(student):
-    """A tiny bandwidth predicts by the nearest neighbour, which can be best or worst.
+    """choose_bandwidth: a tiny bandwidth is scored by nearest-neighbour prediction.
 
-    Hint: exp(-5000) is 0 and 0/0 is NaN, which np.argmin takes for the least. Work with logarithms here too.
+    Hint: exp(-5000) is 0 and 0/0 is NaN, which np.argmin takes for the minimum. Work with logarithms here too.
     """
     x = np.array([0.0, 0.1, 0.25, 1.0, 1.12, 1.3, 2.4, 2.5, 2.7])
-    steps = np.array([5.0, 5.1, 5.4, 9.0, 9.2, 9.3, 2.0, 2.3, 2.2])  # best by the nearest neighbour
-    noise = np.array([5.0, 9.0, 5.5, 8.0, 4.0, 8.4, 4.5, 9.5, 6.0])  # best by the mean
-    curve = np.array([5.0, 8.5, 6.0, 9.5, 6.5, 9.0, 11.0, 7.5, 11.5])  # best by something between
+    steps = np.array([5.0, 5.1, 5.4, 9.0, 9.2, 9.3, 2.0, 2.3, 2.2])  # the nearest neighbour predicts best
+    noise = np.array([5.0, 9.0, 5.5, 8.0, 4.0, 8.4, 4.5, 9.5, 6.0])  # the mean predicts best
+    curve = np.array([5.0, 8.5, 6.0, 9.5, 6.5, 9.0, 11.0, 7.5, 11.5])  # a bandwidth in between predicts best
     choices, expected = [], []
     for tiny in (1e-4, 1e-100):
         for others in ([0.7, 8.0, 1.2, 3.0], [3.0, 1.2, 8.0, 0.7]):
@@ -280,7 +281,7 @@ def test_choose_bandwidth_knows_the_nearest_neighbour(student):
 
 
 def test_choose_bandwidth_leaves_its_inputs_alone(student):
-    """Neither x, y nor the candidates are changed.
+    """choose_bandwidth: x, y and the candidates are not modified.
 
     Hint: `sort()` sorts in place; np.fill_diagonal writes into its argument.
     """

@@ -1,11 +1,11 @@
-"""Hidden tests of the kernels and of the density made of them."""
+"""Hidden tests of the kernel functions and of kernel density estimation."""
 
 import math
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels_oracles import biweight, check_worked_out, density_at, each, gaussian, kernels_of_ours
+from kernels_oracles import biweight, check_computed, define_kernels, density_at, elementwise, gaussian
 
 from autograder.judge.compare import check_close, check_shape, check_that
 from autograder.judge.probes import check_inputs_unchanged
@@ -15,8 +15,8 @@ WIDTHS = st.sampled_from([0.3, 1.0, 4.0])
 GRID = np.linspace(-8.0, 8.0, 3201)
 STEP = GRID[1] - GRID[0]
 SHAPES = [(), (1,), (3, 2), (2, 1, 4), (1, 2, 3, 2)]
-WHOLE = np.array([-3, -1, 0, 1, 2])
-WHOLE_NUMBERS = "whole numbers are not taken as numbers: cast them to float"
+INTEGER_POINTS = np.array([-3, -1, 0, 1, 2])
+INTEGERS = "integer inputs give wrong values: cast them to float"
 
 
 def epanechnikov(u: float) -> float:
@@ -29,7 +29,7 @@ def tricube(u: float) -> float:
 
 def check_profile(function, profile, seed, width):
     u = normal_array(11, seed=seed, scale=width)
-    check_close(function(u), each(profile, u))
+    check_close(function(u), elementwise(profile, u))
     check_close(function(np.array([-1000.0, 1000.0])), np.zeros(2))
     check_close(float(function(GRID).sum() * STEP), 1.0, says="the kernel's integral is not 1", rtol=1e-5)
 
@@ -47,32 +47,32 @@ def check_dtypes(function):
     wide = function(GRID[::100])
     check_bump(wide, GRID[::100])
     check_close(function(GRID[::100].astype(np.float32)), wide.astype(np.float32))
-    check_close(function(WHOLE), function(WHOLE.astype(float)), says=WHOLE_NUMBERS)
+    check_close(function(INTEGER_POINTS), function(INTEGER_POINTS.astype(float)), says=INTEGERS)
 
 
-def check_leaves_alone(student, function):
+def check_input_unmodified(student, function):
     u = normal_array(7, seed=1, scale=2.0)
     check_inputs_unchanged(student, function, u)
     check_bump(function(u), u)
 
 
 def check_bump(result, u):
-    """The result is worked out, and not just the input."""
-    check_worked_out(result, u.shape)
+    """Check that the result is computed and differs from the input."""
+    check_computed(result, u.shape)
     check_that(float(abs(result - u).max()) > 1e-6, "the result is the input")
 
 
 @given(seeds(), WIDTHS)
 def test_gaussian_is_the_normal_density(student, seed, width):
-    """The Gaussian kernel is the density of the standard normal distribution.
+    """gaussian: the kernel is the density of the standard normal distribution.
 
-    Hint: its integral over the line is 1. Which constant makes it so?
+    Hint: the integral over the line is 1. Which constant makes it so?
     """
     check_profile(student.gaussian, gaussian, seed, width)
 
 
 def test_gaussian_takes_any_shape(student):
-    """The Gaussian kernel takes arrays of any shape.
+    """gaussian: the input may have any shape.
 
     Hint: work elementwise on the whole array, without counting its axes.
     """
@@ -80,32 +80,32 @@ def test_gaussian_takes_any_shape(student):
 
 
 def test_gaussian_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """gaussian: float32 stays float32, and integers give float64.
 
-    Hint: a NumPy scalar, such as np.sqrt(2 * np.pi), is float64 and turns float32 into float64; Python's floats don't.
+    Hint: a NumPy scalar such as np.sqrt(2 * np.pi) is float64 and turns float32 into float64; a Python float does not.
     """
     check_dtypes(student.gaussian)
 
 
 def test_gaussian_leaves_its_input_alone(student):
-    """The input is not changed.
+    """gaussian: the input is not modified.
 
     Hint: an operator such as `*=` and an argument `out=` write into the caller's array.
     """
-    check_leaves_alone(student, student.gaussian)
+    check_input_unmodified(student, student.gaussian)
 
 
 @given(seeds(), WIDTHS)
 def test_epanechnikov_is_a_parabola_cut_off_at_one(student, seed, width):
-    """The Epanechnikov kernel is 3/4 (1 - u²), and 0 beyond ±1.
+    """epanechnikov: the values are 3/4 (1 - u²) between -1 and 1, and 0 outside.
 
-    Hint: check the sketch: a parabola, not a triangle, never below 0, with an area of 1.
+    Hint: check a plot: the curve is a parabola, not a triangle; it is never below 0, and its area is 1.
     """
     check_profile(student.epanechnikov, epanechnikov, seed, width)
 
 
 def test_epanechnikov_takes_any_shape(student):
-    """The Epanechnikov kernel takes arrays of any shape.
+    """epanechnikov: the input may have any shape.
 
     Hint: work elementwise on the whole array, without counting its axes.
     """
@@ -113,32 +113,32 @@ def test_epanechnikov_takes_any_shape(student):
 
 
 def test_epanechnikov_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """epanechnikov: float32 stays float32, and integers give float64.
 
-    Hint: an array made by zeros_like of whole numbers can hold no fractions, one made by zeros is always float64.
+    Hint: zeros_like of an integer array makes integers, which hold no fractions; zeros always makes float64.
     """
     check_dtypes(student.epanechnikov)
 
 
 def test_epanechnikov_leaves_its_input_alone(student):
-    """The input is not changed.
+    """epanechnikov: the input is not modified.
 
     Hint: `u[…] = …` and an argument `out=` write into the caller's array.
     """
-    check_leaves_alone(student, student.epanechnikov)
+    check_input_unmodified(student, student.epanechnikov)
 
 
 @given(seeds(), WIDTHS)
 def test_tricube_is_cubed_twice(student, seed, width):
-    """The tricube kernel is 70/81 (1 - |u|³)³, and 0 beyond ±1.
+    """tricube: the values are 70/81 (1 - |u|³)³ between -1 and 1, and 0 outside.
 
-    Hint: two cubes, and |u| rather than u: what is (-2)³? The constant makes the area 1.
+    Hint: there are two cubes, and the inner cube is of |u|, not of u: what is (-2)³? The constant makes the area 1.
     """
     check_profile(student.tricube, tricube, seed, width)
 
 
 def test_tricube_takes_any_shape(student):
-    """The tricube kernel takes arrays of any shape.
+    """tricube: the input may have any shape.
 
     Hint: work elementwise on the whole array, without counting its axes.
     """
@@ -146,87 +146,87 @@ def test_tricube_takes_any_shape(student):
 
 
 def test_tricube_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """tricube: float32 stays float32, and integers give float64.
 
-    Hint: an array made by zeros_like of whole numbers can hold no fractions, one made by zeros is always float64.
+    Hint: zeros_like of an integer array makes integers, which hold no fractions; zeros always makes float64.
     """
     check_dtypes(student.tricube)
 
 
 def test_tricube_leaves_its_input_alone(student):
-    """The input is not changed.
+    """tricube: the input is not modified.
 
     Hint: `u[…] = …` and an argument `out=` write into the caller's array.
     """
-    check_leaves_alone(student, student.tricube)
+    check_input_unmodified(student, student.tricube)
 
 
 def check_density(result):
-    """One number per query, for five queries: worked out, and none negative."""
-    check_worked_out(result, (5,), axes="query")
-    check_that(float(result.min()) >= 0, "a density is nowhere below 0")
+    """Check for five queries that the result is one computed, non-negative number per query."""
+    check_computed(result, (5,), axes="query")
+    check_that(float(result.min()) >= 0, "a density must not be negative")
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2), st.floats(0.2, 5.0))
 def test_kernel_density_averages_the_bumps(student, seed, sizes, bandwidth):
-    """The density is the mean of one bump per data point, each divided by the bandwidth.
+    """kernel_density: the density is the mean over the data of kernel(distance/h) / h.
 
-    Hint: write down the sum for one query and one data point. What do wider bumps lose in height?
+    Hint: write down the term of one query and one data point. How much height does a wider bump lose?
     """
     query, data = normal_array(sizes[0], seed=seed, scale=2.0), normal_array(sizes[1], seed=seed + 1, scale=2.0)
-    kernel = kernels_of_ours(student).biweight
-    # The whole first: where an axis has the size 1, several mistakes look alike.
-    for some, others in ((query, data), (query[:1], data), (query, data[:1])):
-        density = student.kernel_density(some, others, bandwidth, kernel)
-        check_close(density, density_at(some, others, bandwidth, biweight), axes="query")
+    kernel = define_kernels(student).biweight
+    # The full arrays come first: with an axis of size 1, several mistakes give the same result.
+    for queries, points in ((query, data), (query[:1], data), (query, data[:1])):
+        density = student.kernel_density(queries, points, bandwidth, kernel)
+        check_close(density, density_at(queries, points, bandwidth, biweight), axes="query")
 
 
 @given(seeds(), sizes(max_size=5), st.sampled_from([0.5, 1.3, 3.0]))
 def test_kernel_density_integrates_to_one(student, seed, size, bandwidth):
-    """The area under the density is 1, whatever the bandwidth and the number of points.
+    """kernel_density: the density integrates to one for any bandwidth and sample size.
 
-    Hint: each of n bumps should have the area 1/n. Which area does kernel((q - x) / bandwidth) have?
+    Hint: each of the n bumps must have the area 1/n. What is the area of kernel((q - x) / bandwidth)?
     """
     data = normal_array(size, seed=seed)
     query = np.linspace(data.min() - 1.1 * bandwidth, data.max() + 1.1 * bandwidth, 1501)
-    density = student.kernel_density(query, data, bandwidth, kernel=kernels_of_ours(student).biweight)
+    density = student.kernel_density(query, data, bandwidth, kernel=define_kernels(student).biweight)
     area = float(density.sum() * (query[1] - query[0]))
     check_close(area, 1.0, says="the area under the density is not 1", rtol=1e-4)
 
 
 def test_kernel_density_is_gaussian_by_default(student):
-    """Without a kernel, the Gaussian one is used.
+    """kernel_density: the default kernel is the Gaussian.
 
     Hint: look at the signature in the stub.
     """
     query, data = normal_array(5, seed=3), normal_array(4, seed=4)
-    given_no_kernel = student.kernel_density(query, data, 0.7)
-    check_density(given_no_kernel)
-    check_close(given_no_kernel, student.kernel_density(query, data, 0.7, student.gaussian))
-    check_close(given_no_kernel, student.kernel_density(query, data, bandwidth=0.7, kernel=student.gaussian))
+    default = student.kernel_density(query, data, 0.7)
+    check_density(default)
+    check_close(default, student.kernel_density(query, data, 0.7, student.gaussian))
+    check_close(default, student.kernel_density(query, data, bandwidth=0.7, kernel=student.gaussian))
 
 
 def test_kernel_density_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """kernel_density: float32 stays float32, and integers give float64.
 
-    Hint: an array made by zeros is float64, one made by zeros_like of whole numbers can hold no fractions.
+    Hint: zeros always makes float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
-    query, data, kernel = normal_array(5, seed=3), normal_array(4, seed=4), kernels_of_ours(student).biweight
+    query, data, kernel = normal_array(5, seed=3), normal_array(4, seed=4), define_kernels(student).biweight
     wide = student.kernel_density(query, data, 1.7, kernel)
     check_density(wide)
     narrow = student.kernel_density(query.astype(np.float32), data.astype(np.float32), 1.7, kernel)
     check_close(narrow, wide.astype(np.float32), axes="query")
     query, data = np.array([0, 1, 4]), np.array([-1, 0, 0, 3])
-    whole = student.kernel_density(query, data, 1.5, kernel)
-    check_close(whole, student.kernel_density(query * 1.0, data * 1.0, 1.5, kernel), says=WHOLE_NUMBERS)
+    from_integers = student.kernel_density(query, data, 1.5, kernel)
+    check_close(from_integers, student.kernel_density(query * 1.0, data * 1.0, 1.5, kernel), says=INTEGERS)
 
 
 def test_kernel_density_leaves_its_inputs_alone(student):
-    """Neither query nor data is changed.
+    """kernel_density: query and data are not modified.
 
     Hint: an operator such as `/=` writes into the array on its left.
     """
     query, data = normal_array(5, seed=3), normal_array(4, seed=4)
-    kernel = kernels_of_ours(student).biweight
+    kernel = define_kernels(student).biweight
     check_inputs_unchanged(student, student.kernel_density, query, data, 1.7, kernel)
     check_density(student.kernel_density(query, data, 1.7, kernel))

@@ -7,9 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from kernels_oracles import (
     biweight,
-    check_worked_out,
+    check_computed,
+    define_kernels,
     gaussian_weights_of,
-    kernels_of_ours,
     lines_at,
     lowess_of,
     weights_of,
@@ -19,7 +19,7 @@ from autograder.judge.compare import check_close, check_shape, check_that
 from autograder.judge.probes import check_inputs_unchanged
 from autograder.judge.strategies import distinct_sizes, normal_array, seeds
 
-WHOLE_NUMBERS = "whole numbers are not taken as numbers: cast them to float"
+INTEGERS = "integer inputs give wrong values: cast them to float"
 
 
 def column(x):
@@ -27,18 +27,18 @@ def column(x):
 
 
 def pair(result, shape):
-    """The result as prediction and slope, both of this shape, the prediction worked out."""
-    check_that(type(result) in (tuple, list) and len(result) == 2, "expected prediction and slope together")
-    check_worked_out(result[0], shape, axes="query")
+    """Check that the result is a prediction and a slope of this shape, the prediction computed; return it."""
+    check_that(type(result) in (tuple, list) and len(result) == 2, "expected prediction and slope as a pair")
+    check_computed(result[0], shape, axes="query")
     check_shape(result[1], shape, axes="query")
     return result
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=4, max_size=12), st.floats(0.7, 3.0))
 def test_local_linear_is_weighted_least_squares(student, seed, sizes, bandwidth):
-    """Prediction and slope are those of the weighted least-squares line, at the query.
+    """local_linear: prediction and slope are those of weighted least squares at the query.
 
-    Hint: write down what is to be least. Does each weight count once? Is the line read off at the query?
+    Hint: write down the sum to minimise. Does each weight count once? Do you evaluate the line at the query?
     """
     key = normal_array(sizes[1], seed=seed, scale=1.5) + 4.0
     query = key[np.arange(sizes[0]) % sizes[1]] + np.random.default_rng(seed + 1).uniform(-0.6, 0.6, sizes[0])
@@ -48,16 +48,16 @@ def test_local_linear_is_weighted_least_squares(student, seed, sizes, bandwidth)
     assume((inside > 0).sum(axis=1).min() >= 3)
     expected_inside = lines_at(query, key, value, inside)
     check_close(student.local_linear(query, key, value, bandwidth), expected, axes="query")
-    line = student.local_linear(query, key, value, 4 * bandwidth, kernels_of_ours(student).biweight)
+    line = student.local_linear(query, key, value, 4 * bandwidth, define_kernels(student).biweight)
     check_close(line, expected_inside, axes="query")
 
 
 @given(seeds(), st.floats(-3.0, 3.0))
 def test_local_linear_reproduces_straight_lines(student, seed, slope):
-    """A straight line comes back exactly, with its slope, beyond the outermost keys too.
+    """local_linear: a line and its slope are reproduced exactly, even beyond the outermost keys.
 
-    Hint: a weighted mean of the values leans inwards at the boundary. A line does not. Is anything added to what you
-    divide by?
+    Hint: a weighted mean of the values is biased inwards at the boundary; a line is not. Do you add anything to a
+    divisor?
     """
     key = np.random.default_rng(seed).uniform(-2.0, 2.0, 12)
     key[:2] = -2.0, 2.0
@@ -69,54 +69,54 @@ def test_local_linear_reproduces_straight_lines(student, seed, slope):
 
 
 def test_local_linear_falls_back_to_the_mean_of_one_position(student):
-    """Where all weight lies on one position, the prediction is the mean there, and the slope 0.
+    """local_linear: with all weight on one position, the result is the mean there and slope 0.
 
-    Hint: no line is determined by one position: what is the spread of the keys then, and what is divided by it?
+    Hint: one position does not determine a line: what is the variance of the keys then, and what do you divide by it?
     """
-    ours = kernels_of_ours(student)
+    kernels = define_kernels(student)
     query, value = np.array([0.1, 0.9, -0.4]), np.array([1.0, 4.0, 2.0, 9.0, 3.0, 4.0, 5.0])
     expected = (np.full(3, 4.0), np.zeros(3))
-    for place in (0.0, 0.1 + 0.2, 1900.3):
-        key = np.full(7, place)
-        check_close(student.local_linear(query + place, key, value, 0.8), expected, axes="query")
-        check_close(student.local_linear(query + place, key, value, 2.0, ours.biweight), expected, axes="query")
-    # One key in each window, two at the same place in the last.
+    for position in (0.0, 0.1 + 0.2, 1900.3):
+        key = np.full(7, position)
+        check_close(student.local_linear(query + position, key, value, 0.8), expected, axes="query")
+        check_close(student.local_linear(query + position, key, value, 2.0, kernels.biweight), expected, axes="query")
+    # One key in each window, and two keys at the same position in the last window.
     key, value = np.array([5.0, 7.7, 11.1, 11.1]), np.array([1.0, 4.0, 2.0, 9.0])
     expected = (np.array([1.0, 4.0, 5.5]), np.zeros(3))
     near = np.array([5.3, 7.5, 11.2])
-    check_close(student.local_linear(near, key, value, 1.0, ours.biweight), expected, axes="query")
-    # So narrow a Gaussian that a key has all the weight at its own place.
+    check_close(student.local_linear(near, key, value, 1.0, kernels.biweight), expected, axes="query")
+    # The Gaussian is so narrow that a key has all the weight at its own position.
     check_close(student.local_linear(key[:2], key, value, 1e-100), (value[:2], np.zeros(2)), axes="query")
 
 
 def test_local_linear_is_zero_in_an_empty_window(student):
-    """Where no key lies in the window, prediction and slope are 0.
+    """local_linear: where the window holds no key, prediction and slope are 0.
 
-    Hint: an empty window has weights that sum to 0. What is divided by that?
+    Hint: the weights of an empty window sum to 0. What do you divide by that sum?
     """
     query, key = np.array([-50.0, 0.2, 50.0, 0.9]), np.array([-1.0, 0.0, 0.5, 1.5])
     value = np.array([2.0, 3.0, 5.0, 1.0])
-    line = pair(student.local_linear(query, key, value, 1.6, kernel=kernels_of_ours(student).biweight), (4,))
+    line = pair(student.local_linear(query, key, value, 1.6, kernel=define_kernels(student).biweight), (4,))
     check_close([part[[0, 2]] for part in line], [np.zeros(2), np.zeros(2)])
-    check_worked_out(line[0][[1, 3]], (2,))
+    check_computed(line[0][[1, 3]], (2,))
 
 
 def test_local_linear_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """local_linear: float32 stays float32, and integers give float64.
 
-    Hint: np.zeros and np.empty make float64; an array made by zeros_like of whole numbers can hold no fractions.
+    Hint: np.zeros and np.empty make float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
     query, key, value = normal_array(4, seed=1), normal_array(9, seed=2), normal_array(9, seed=3)
     wide = pair(student.local_linear(query, key, value, 1.5), (4,))
     narrow = student.local_linear(*(array.astype(np.float32) for array in (query, key, value)), 1.5)
     check_close(narrow, tuple(array.astype(np.float32) for array in wide), axes="query", rtol=1e-3, atol=1e-3)
-    whole = np.array([0, 3, 5]), np.array([1, -2, 4, 6]), np.array([5, 2, 7, 7])
-    as_floats = pair(student.local_linear(*(array * 1.0 for array in whole), 2.5), (3,))
-    check_close(student.local_linear(*whole, 2.5), as_floats, says=WHOLE_NUMBERS, axes="query")
+    integers = np.array([0, 3, 5]), np.array([1, -2, 4, 6]), np.array([5, 2, 7, 7])
+    as_floats = pair(student.local_linear(*(array * 1.0 for array in integers), 2.5), (3,))
+    check_close(student.local_linear(*integers, 2.5), as_floats, says=INTEGERS, axes="query")
 
 
 def test_local_linear_leaves_its_inputs_alone(student):
-    """Neither query, key nor value is changed.
+    """local_linear: query, key and value are not modified.
 
     Hint: an operator such as `-=` writes into the array on its left.
     """
@@ -126,19 +126,19 @@ def test_local_linear_leaves_its_inputs_alone(student):
 
 
 def check_smoothed(fit, y):
-    """The fit is worked out, and not just `y`."""
-    check_worked_out(fit, y.shape, axes="n")
-    check_that(float(abs(fit - y).max()) > 1e-6, "the fit is no smoother than the points")
+    """Check that the fit is computed and differs from `y`."""
+    check_computed(fit, y.shape, axes="n")
+    check_that(float(abs(fit - y).max()) > 1e-6, "the fit does not smooth the points")
 
 
 def scatter(seed, n, noise):
-    """Distinct sorted positions, and a curve with noise."""
+    """Distinct, sorted positions and a noisy curve."""
     x = np.cumsum(np.random.default_rng(seed).uniform(0.2, 1.0, n))
     return x, np.sin(x) + noise * normal_array(n, seed=seed + 1)
 
 
 def with_outliers(seed, n):
-    """The same with one point in five far off the curve."""
+    """A scatter plot with one point in five far off the curve."""
     x, y = scatter(seed, n, 0.3)
     y[np.random.default_rng(seed + 2).permutation(n)[: n // 5]] += 40.0
     return x, y
@@ -146,9 +146,10 @@ def with_outliers(seed, n):
 
 @given(seeds(), st.integers(10, 16), st.integers(5, 10), st.sampled_from([1.0, 1e-3]))
 def test_lowess_fits_a_line_in_each_window(student, seed, n, k, unit):
-    """Without robust steps, each point gets a local line with tricube weights.
+    """lowess: without robust steps, each point gets a local line with tricube weights.
 
-    Hint: for one point: sort its distances. The k-th, its own 0 being the first, is the bandwidth.
+    Hint: for one point, sort the distances to all points. The k-th is the bandwidth; the point's own distance, 0, is
+    the first.
     """
     x, y = scatter(seed, n, 1.0)
     expected = lowess_of(x, y, k, 0)
@@ -157,10 +158,10 @@ def test_lowess_fits_a_line_in_each_window(student, seed, n, k, unit):
 
 @given(seeds(), st.integers(10, 16), st.integers(1, 3), st.sampled_from([1.0, 1e-5]))
 def test_lowess_is_not_bent_by_outliers(student, seed, n, robust_steps, unit):
-    """Each robust step weighs the points down by the bisquare of their residuals, and fits again.
+    """lowess: each robust step applies bisquare weights of the residuals and refits.
 
-    Hint: residuals against the latest fit, in units of six times the median of their absolute values; both
-    weights are multiplied. How many fits are made in all?
+    Hint: take the residuals of the latest fit, in units of six times the median of their absolute values. Multiply
+    both weights. How many fits are there in all?
     """
     x, y = with_outliers(seed, n)
     k = n // 2 + 2
@@ -169,23 +170,23 @@ def test_lowess_is_not_bent_by_outliers(student, seed, n, robust_steps, unit):
 
 
 def test_lowess_takes_the_right_number_of_neighbours(student):
-    """A window holds k = ceil(fraction · n - 1e-9) points.
+    """lowess: a window holds k = ceil(fraction · n - 1e-9) points.
 
-    Hint: 0.55 · 20 is 11.000000000000002 for a computer. What is the ceil of that?
+    Hint: in floating point, 0.55 · 20 is 11.000000000000002. What is the ceiling of that?
     """
     for fraction, n, k in [(0.34, 10, 4), (0.5, 12, 6), (0.55, 20, 11), (0.28, 25, 7), (0.41, 17, 7)]:
         x, y = scatter(n, n, 1.0)
         fits = [student.lowess(x, y, (points - 0.5) / n, 0) for points in (k - 1, k, k + 1)]
-        check_worked_out(fits[1], (n,), axes="n")
+        check_computed(fits[1], (n,), axes="n")
         check_close(student.lowess(x, y, fraction, 0), fits[1], axes="n")
         for other in (fits[0], fits[2]):
             check_that(float(abs(fits[1] - other).max()) > 1e-6, "the fit does not depend on the fraction")
 
 
 def test_lowess_clips_the_number_of_neighbours(student):
-    """However small or large the fraction, a window holds at least one point and at most all.
+    """lowess: for any fraction, a window holds at least one point and at most all.
 
-    Hint: what is k for a fraction of 0, and of 2?
+    Hint: what is k for a fraction of 0, and for a fraction of 2?
     """
     x, y = scatter(3, 9, 1.0)
     check_close(student.lowess(x, y, 0.0, 0), y, axes="n")
@@ -195,9 +196,9 @@ def test_lowess_clips_the_number_of_neighbours(student):
 
 
 def test_lowess_keeps_the_order_of_the_points(student):
-    """Shuffled points give the same fit, in the shuffled order.
+    """lowess: shuffled points give the same fit, in the shuffled order.
 
-    Hint: if you sort by x, put the fit back into the order given. argsort of argsort undoes a sort.
+    Hint: if you sort by x, return the fit in the order given. The argsort of an argsort undoes the sort.
     """
     x, y = with_outliers(5, 14)
     order = np.random.default_rng(6).permutation(14)
@@ -208,26 +209,26 @@ def test_lowess_keeps_the_order_of_the_points(student):
 
 @given(seeds())
 def test_lowess_takes_equal_positions(student, seed):
-    """Several points may share a position.
+    """lowess: several points may share a position.
 
-    Hint: the distance to the k-th nearest point counts points, not positions. All points of a position have one window.
+    Hint: k counts points, not positions. All points at one position have the same window.
     """
     x, y = scatter(seed, 9, 1.0)
     fit = student.lowess(x, y, 6 / 9, 0)
-    check_worked_out(fit, (9,), axes="n")
-    twice = student.lowess(np.repeat(x, 2), np.repeat(y, 2), 12 / 18, 0)
-    check_close(twice, np.repeat(fit, 2), says="points that are given twice change the fit", axes="n")
+    check_computed(fit, (9,), axes="n")
+    doubled = student.lowess(np.repeat(x, 2), np.repeat(y, 2), 12 / 18, 0)
+    check_close(doubled, np.repeat(fit, 2), says="the fit changes when every point is given twice", axes="n")
     x = np.repeat(x, [1, 3, 1, 2, 1, 1, 4, 1, 2])
     shared = student.lowess(x, np.sin(x) + normal_array(16, seed=seed + 3), 8 / 16, 0)
-    check_worked_out(shared, (16,), axes="n")
+    check_computed(shared, (16,), axes="n")
     firsts = np.searchsorted(x, x)
-    check_close(shared, shared[firsts], says="equal positions get unequal fits", axes="n")
+    check_close(shared, shared[firsts], says="points at the same position get different fits", axes="n")
 
 
 def test_lowess_takes_a_window_without_width(student):
-    """When k points share a position, the fit there stays among their values, and is no NaN.
+    """lowess: where k points share a position, the fit is finite, within the range of their y.
 
-    Hint: the bandwidth is then 0. What are 0/0 and 1/0?
+    Hint: the bandwidth is 0 there. What are 0/0 and 1/0?
     """
     x = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.4, 3.0, 4.5])
     y = np.array([2.0, 3.0, 3.0, 3.0, 3.0, 7.0, 1.0, 4.0])
@@ -237,37 +238,39 @@ def test_lowess_takes_a_window_without_width(student):
     fit = student.lowess(x, y, 3 / 8, 0)
     shared = fit[1:5]
     check_smoothed(student.lowess(x, y, 7 / 8, 0), y)
-    check_close(shared.clip(3.0, 8.0), shared, says="the fit at a shared position is not among the values there")
+    check_close(shared.clip(3.0, 8.0), shared, says="the fit at a shared position is outside the values' range")
 
 
 def test_lowess_keeps_a_point_whose_window_has_no_weight(student):
-    """Where all weights of a window vanish, the point keeps its own y.
+    """lowess: where all weights of a window are 0, the point keeps its own y.
 
-    Hint: when every point in a window is an outlier, what is left to fit a line to?
+    Hint: if every point in a window is an outlier, which points are left to fit a line to?
     """
     x, y = scatter(8, 16, 0.5)
     x, y = np.append(x, np.full(4, 60.0)), np.append(y, [90.0, -85.0, 110.0, -100.0])
     fit = student.lowess(x, y, 5 / 20, 1)
     check_shape(fit, (20,), axes="n")
     check_close(fit[16:], y[16:], axes="n")
-    check_that(float(abs(fit - y)[:16].max()) > 1e-6, "the fit is no smoother than the points")
+    check_that(float(abs(fit - y)[:16].max()) > 1e-6, "the fit does not smooth the points")
 
 
 def test_lowess_stops_when_the_median_residual_is_zero(student):
-    """When more than half of the residuals are 0, the fit is left as it is.
+    """lowess: the fit stays as it is if more than half of the residuals are 0.
 
-    Hint: 0/0 again: what is the unit of the residuals when their median is 0?
+    Hint: 0/0 again: in which unit are the residuals measured if their median is 0?
     """
     x = np.cumsum(np.array([1.0, 0.7, 1.1, 0.9, 1.2, 0.8, 1.0, 1.3, 0.6, 1.0, 0.9, 1.1, 0.7, 1.2, 1.0, 0.8]))
     spike = np.where(np.arange(16) == 6, 10.0, 0.0)
     first = student.lowess(x, spike, 5 / 16, 0)
     check_smoothed(first, spike)
-    check_close(student.lowess(x, spike, 5 / 16), first, says="a fit with a median residual of 0 is changed", axes="n")
+    check_close(
+        student.lowess(x, spike, 5 / 16), first, says="the fit changes although its median residual is 0", axes="n"
+    )
     check_close(student.lowess(x, np.zeros(16), 0.5), np.zeros(16), axes="n")
 
 
 def test_lowess_has_its_usual_defaults(student):
-    """Without further arguments: two thirds of the points, three robust steps.
+    """lowess: the defaults are two thirds of the points and three robust steps.
 
     Hint: look at the signature in the stub.
     """
@@ -279,10 +282,10 @@ def test_lowess_has_its_usual_defaults(student):
 
 
 def test_lowess_equals_another_program(student):
-    """On real data, the fit is the one that the statistics program R gives.
+    """lowess: on real data, the fit equals that of the statistics program R.
 
-    Hint: R's lowess is Cleveland's own. If the exercise's other checks pass, look for what real data have and small
-    examples lack: equal positions, windows on one side.
+    Hint: R's lowess is Cleveland's own. If this exercise's other checks pass, consider what real data have and small
+    examples lack: equal positions and one-sided windows.
     """
     table = np.genfromtxt(Path(__file__).with_name("lowess_in_r.csv"), delimiter=",", names=True, dtype=None)
     for name in np.unique(table["data"]):
@@ -293,25 +296,25 @@ def test_lowess_equals_another_program(student):
 
 
 def test_lowess_keeps_the_dtype(student):
-    """float32 stays float32, whole numbers give float64.
+    """lowess: float32 stays float32, and integers give float64.
 
-    Hint: np.zeros and np.empty make float64; an array made by zeros_like of whole numbers can hold no fractions.
+    Hint: np.zeros and np.empty make float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
     x, y = scatter(7, 15, 1.0)
     wide = student.lowess(x, y, 0.6, 2)
-    check_worked_out(wide, (15,), axes="n")
+    check_computed(wide, (15,), axes="n")
     narrow = student.lowess(x.astype(np.float32), y.astype(np.float32), 0.6, 2)
     check_close(narrow, wide.astype(np.float32), axes="n", rtol=1e-3, atol=1e-3)
     x, y = np.array([0, 1, 3, 4, 6, 7, 9, 12, 13]), np.array([3, 1, 4, 1, 5, 9, 2, 6, 5])
     as_floats = student.lowess(x * 1.0, y * 1.0, 7 / 9, 2)
     check_smoothed(as_floats, y)
-    check_close(student.lowess(x, y, 7 / 9, 2), as_floats, says=WHOLE_NUMBERS, axes="n")
+    check_close(student.lowess(x, y, 7 / 9, 2), as_floats, says=INTEGERS, axes="n")
 
 
 def test_lowess_leaves_its_inputs_alone(student):
-    """Neither x nor y is changed.
+    """lowess: x and y are not modified.
 
-    Hint: `sort()` sorts in place; `fit = y` is another name for y, not a copy.
+    Hint: `sort()` sorts in place; `fit = y` makes a second name for y, not a copy.
     """
     x, y = scatter(7, 15, 1.0)
     order = np.random.default_rng(6).permutation(15)

@@ -1,7 +1,7 @@
 """Hidden tests of masked_softmax and scaled_dot_product_attention.
 
-Oracles: the definition row by row without a maximum, PyTorch's own attention, and laws: what is
-blocked may be changed at will, weights sum to one.
+Oracles: the definition row by row without subtracting a maximum; PyTorch's attention; and two invariants: blocked
+keys and values do not affect the result, and weights sum to one.
 """
 
 import torch
@@ -24,9 +24,9 @@ def weights_by_definition(scores, mask):
 
 
 def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0, requires_grad=False):
-    """Query, key and value, each with a seed of its own.
+    """Query, key and value, each with its own seed.
 
-    Where the scale is not the question, `d_head` is 1: √1 is 1, and a wrong scale costs its own checks alone.
+    Checks that do not concern the scale use a `d_head` of 1: √1 is 1, so a wrong scale fails only the scale's checks.
     """
     shapes = ((query, d_head), (key, d_head), (key, d_value))
     return [
@@ -37,9 +37,9 @@ def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0, req
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
 def test_masked_softmax_without_a_mask_is_softmax(student, seed, shape):
-    """Without a mask, every key takes part.
+    """masked_softmax: without a mask, the result is the softmax over all keys.
 
-    Hint: `mask=None` means that nothing is blocked.
+    Hint: `mask=None` means that no key is blocked.
     """
     scores = normal_tensor(*shape, seed=seed)
     check_values(student.masked_softmax(scores), torch.softmax(scores, dim=-1))
@@ -48,9 +48,9 @@ def test_masked_softmax_without_a_mask_is_softmax(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
 def test_masked_softmax_shares_the_weight_among_allowed_keys(student, seed, shape):
-    """Weights sum to one over the keys that are not blocked; the others get 0.
+    """masked_softmax: weights sum to one over the allowed keys; blocked keys get 0.
 
-    Hint: True means "may attend". What score does a key need, so that softmax gives it nothing?
+    Hint: True means "may attend". Which score makes softmax give a key the weight 0?
     """
     scores = normal_tensor(*shape, seed=seed, scale=2.0)
     mask = random_mask(*shape, seed=seed + 1)
@@ -62,9 +62,9 @@ def test_masked_softmax_shares_the_weight_among_allowed_keys(student, seed, shap
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_masked_softmax_broadcasts_the_mask(student, seed, shape):
-    """A mask with fewer axes, or with axes of size 1, counts for all that it is broadcast to.
+    """masked_softmax: a mask with fewer axes, or with axes of size 1, is broadcast.
 
-    Hint: let PyTorch broadcast; do not flatten, and do not count on equal shapes.
+    Hint: let PyTorch broadcast the mask; do not flatten it, and do not rely on equal shapes.
     """
     batch, heads, query, key = shape
     scores = normal_tensor(*shape, seed=seed)
@@ -77,45 +77,45 @@ def test_masked_softmax_broadcasts_the_mask(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_masked_softmax_ignores_a_blocked_key_of_any_score(student, seed, shape):
-    """A blocked key has no influence, be its score the largest by far.
+    """masked_softmax: a blocked key has no influence, however large its score.
 
-    Hint: block before the softmax, and replace the score rather than lower it.
+    Hint: block before the softmax, and replace the score instead of lowering it.
     """
     scores = normal_tensor(*shape, seed=seed)
     mask = random_mask(*shape, seed=seed + 1)
     expected = weights_by_definition(scores, mask)
     for lead in (3.0, 100.0, 1e4, 1e12):
         check_values(student.masked_softmax(scores.masked_fill(~mask, lead), mask), expected)
-    # The same with everything far below zero: a key is blocked however small the allowed scores are.
+    # All allowed scores are far below zero: a key is blocked however small they are.
     low = torch.where(mask, scores - 1e6, 0.0)
     check_values(student.masked_softmax(low, mask), weights_by_definition(low, mask))
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=3, max_size=6))
 def test_masked_softmax_gives_zeros_where_everything_is_blocked(student, seed, shape):
-    """A query that may attend to nothing gets zero weights: not NaN, not equal shares.
+    """masked_softmax: where every key is blocked, all weights are zero: not NaN, not equal.
 
-    Hint: look at what softmax does with such a row, and see what can still be told from the mask.
+    Hint: what does softmax do with such a row? The mask still tells you which rows these are.
     """
     scores = normal_tensor(*shape, seed=seed)
     mask = random_mask(*shape, seed=seed + 1)
     mask[0, 1], mask[-1] = False, False
-    none = torch.zeros(shape[1:], dtype=scores.dtype)
+    zeros = torch.zeros(shape[1:], dtype=scores.dtype)
     for scale in (1.0, 1e4):
         weights = student.masked_softmax(scores * scale, mask)
-        check_values(weights[-1], none)
-        check_values(weights[0, 1], none[1])
-    some = student.masked_softmax(scores, mask)[0, 0]
-    check_that(float(some.sum()) > 0, "other rows of the mask get no weights either")
-    thin = torch.arange(shape[1]).unsqueeze(-1) < 2  # key axis of size 1
-    check_values(student.masked_softmax(scores, thin)[:, 2:], none.expand(scores.shape)[:, 2:])
+        check_values(weights[-1], zeros)
+        check_values(weights[0, 1], zeros[1])
+    allowed = student.masked_softmax(scores, mask)[0, 0]
+    check_that(float(allowed.sum()) > 0, "a query that may attend to some keys gets zero weights as well")
+    column = torch.arange(shape[1]).unsqueeze(-1) < 2  # key axis of size 1
+    check_values(student.masked_softmax(scores, column)[:, 2:], zeros.expand(scores.shape)[:, 2:])
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_masked_softmax_has_a_finite_gradient(student, seed, shape):
-    """The gradient holds no NaN, also where a query may attend to nothing.
+    """masked_softmax: the gradient is finite, also where every key is blocked.
 
-    Hint: `torch.where` over a NaN mends the value and not the gradient: keep the NaN from arising.
+    Hint: `torch.where` replaces a NaN in the value but not in the gradient: do not let the NaN arise.
     """
     mask = random_mask(*shape, seed=seed)
     mask[1] = False
@@ -125,29 +125,29 @@ def test_masked_softmax_has_a_finite_gradient(student, seed, shape):
         scores = normal_tensor(*shape, seed=seed + 1, scale=scale, requires_grad=True)
         (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, torch.ones_like(scores))
         check_finite(found)
-        towards = normal_tensor(*shape, seed=seed + 2)
-        (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, towards)
+        grad_output = normal_tensor(*shape, seed=seed + 2)
+        (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, grad_output)
         check_finite(found)
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_masked_softmax_has_the_right_gradient(student, seed, shape):
-    """The gradient reaches the allowed scores, and none reaches a blocked one.
+    """masked_softmax: the gradient is correct at allowed scores and 0 at blocked scores.
 
-    Hint: compute with tensor operations throughout; `.data`, `.item()` and NumPy leave the graph.
+    Hint: use tensor operations throughout; `.data`, `.item()` and NumPy leave the autograd graph.
     """
     scores = normal_tensor(*shape, seed=seed, requires_grad=True)
     mask = random_mask(*shape, seed=seed + 1)
-    towards = normal_tensor(*shape, seed=seed + 2)
-    (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, towards)
+    grad_output = normal_tensor(*shape, seed=seed + 2)
+    (found,) = torch.autograd.grad(student.masked_softmax(scores, mask), scores, grad_output)
     weights = weights_by_definition(scores.detach(), mask)
-    check_values(found, weights * (towards - (weights * towards).sum(dim=-1, keepdim=True)))
+    check_values(found, weights * (grad_output - (weights * grad_output).sum(dim=-1, keepdim=True)))
 
 
 def test_masked_softmax_keeps_the_dtype(student):
-    """The weights have the dtype of the scores.
+    """masked_softmax: the weights have the dtype of the scores.
 
-    Hint: a mask that becomes a float tensor may widen the result.
+    Hint: a mask converted to a float tensor may widen the dtype of the result.
     """
     mask = random_mask(4, 4, seed=31)
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
@@ -158,9 +158,9 @@ def test_masked_softmax_keeps_the_dtype(student):
 
 
 def test_masked_softmax_keeps_the_device(student):
-    """The weights are on the device of the scores.
+    """masked_softmax: the weights are on the device of the scores.
 
-    Hint: tensors that you make yourself need the device of the scores.
+    Hint: tensors that you create need the device of the scores.
     """
     scores, other = normal_tensor(1, 4, 4, seed=34), normal_tensor(1, 4, 4, seed=35)
     mask = random_mask(4, 4, seed=36)
@@ -170,9 +170,9 @@ def test_masked_softmax_keeps_the_device(student):
 
 
 def test_masked_softmax_leaves_its_inputs_alone(student):
-    """Scores and mask are the same after the call.
+    """masked_softmax: scores and mask are not modified.
 
-    Hint: `masked_fill_` and `scores[~mask] = …` change what they are given; `masked_fill` does not.
+    Hint: `masked_fill_` and `scores[~mask] = …` modify the tensor they are given; `masked_fill` does not.
     """
     scores, other = normal_tensor(1, 4, 4, seed=37), normal_tensor(1, 4, 4, seed=38)
     for mask in (random_mask(4, 4, seed=39), random_mask(1, 4, 4, seed=40, keep_one=False)):
@@ -183,9 +183,9 @@ def test_masked_softmax_leaves_its_inputs_alone(student):
 
 @given(seeds(), distinct_sizes(count=5, min_size=2))
 def test_attention_averages_the_values(student, seed, shape):
-    """The output is softmax(q·kᵀ / √d_head) times the values.
+    """scaled_dot_product_attention: the output is softmax(q·kᵀ / √d_head) times the values.
 
-    Hint: which axis do the values share with the weights? And how does the spread of q·k grow with d_head?
+    Hint: which axis do the values share with the weights? How does the standard deviation of q·k grow with d_head?
     """
     batch, query, key, d_head, d_value = shape
     for sizes in ((query, key, d_head, d_value), (query, query, d_head, d_value), (query, key, d_head, d_head)):
@@ -196,9 +196,9 @@ def test_attention_averages_the_values(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=5, min_size=2))
 def test_attention_returns_the_weights(student, seed, shape):
-    """The second result is the weights, one row per query, each summing to one.
+    """scaled_dot_product_attention: the second result is the weights; rows sum to one.
 
-    Hint: weights are `(…, query, key)`, as they are when the values are averaged.
+    Hint: the weights are `(…, query, key)`, as they are when they average the values.
     """
     batch, query, key, d_head, d_value = shape
     for sizes in ((query, key, d_head, d_value), (query, query, d_head, d_value)):
@@ -212,9 +212,9 @@ def test_attention_returns_the_weights(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=6, min_size=2, max_size=7))
 def test_attention_takes_any_leading_axes(student, seed, shape):
-    """A single sequence, a batch, a batch of heads: all work alike.
+    """scaled_dot_product_attention: any number of leading axes is accepted.
 
-    Hint: count axes from the end; -1 and -2 are the same for every number of leading axes.
+    Hint: count axes from the end: -1 and -2 are the same for any number of leading axes.
     """
     *axes, query, key, d_value = shape
     for leading in ((), axes[:2], axes):
@@ -226,9 +226,9 @@ def test_attention_takes_any_leading_axes(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
 def test_attention_uses_the_scale_it_is_given(student, seed, shape):
-    """`scale` multiplies the scores in place of 1/√d_head.
+    """scaled_dot_product_attention: `scale` multiplies the scores instead of 1/√d_head.
 
-    Hint: only None stands for the default; 0 is a number like any other.
+    Hint: only None selects the default; 0 is a scale like any other.
     """
     inputs = inputs_of(*shape, leading=(2,), seed=seed)
     for scale in (0.3, 2.5, 1.0, 0.0):
@@ -241,9 +241,9 @@ def test_attention_uses_the_scale_it_is_given(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2))
 def test_attention_is_stable_for_large_scores(student, seed, shape):
-    """Long queries and keys overflow nowhere.
+    """scaled_dot_product_attention: large queries and keys do not overflow.
 
-    Hint: everything that exponentiates has to subtract a maximum first.
+    Hint: subtract the maximum before every exponential.
     """
     query, key, d_value = shape
     for scale in (30.0, 1000.0):
@@ -254,7 +254,7 @@ def test_attention_is_stable_for_large_scores(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=5, min_size=2, max_size=7))
 def test_attention_obeys_the_mask(student, seed, shape):
-    """Queries average over the keys that the mask allows.
+    """scaled_dot_product_attention: each query averages over its allowed keys.
 
     Hint: True means "may attend"; the mask is broadcast over the axes it lacks.
     """
@@ -269,9 +269,9 @@ def test_attention_obeys_the_mask(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=3, min_size=3))
 def test_attention_is_not_touched_by_blocked_keys(student, seed, shape):
-    """A blocked key and its value may be anything: the output stays.
+    """scaled_dot_product_attention: a blocked key and its value do not affect the output.
 
-    Hint: no matter how well a blocked key matches, its weight is exactly 0.
+    Hint: the weight of a blocked key is exactly 0, however well the key matches.
     """
     query, key, d_value = shape
     queries, keys, values = inputs_of(query, key, 1, d_value, seed=seed)
@@ -279,16 +279,16 @@ def test_attention_is_not_touched_by_blocked_keys(student, seed, shape):
     mask = torch.ones(query, key, dtype=torch.bool)
     mask[:, 1] = False
     before = functional.scaled_dot_product_attention(queries, keys, values, mask)
-    for size in (1.0, 1e6):
-        keys[1], values[1] = size, 1e4
+    for entry in (1.0, 1e6):
+        keys[1], values[1] = entry, 1e4
         check_values(check_results(student.scaled_dot_product_attention(queries, keys, values, mask), 2)[0], before)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=3))
 def test_attention_gives_zeros_where_everything_is_blocked(student, seed, shape):
-    """A query that may attend to nothing gets zeros, in the output and in the weights.
+    """scaled_dot_product_attention: where every key is blocked, output and weights are zero.
 
-    Hint: an average over nothing is set to 0 here; the other queries are not concerned.
+    Hint: an average over no keys is defined as 0 here; the other queries are not affected.
     """
     query, key, _, d_value = shape
     inputs = inputs_of(*shape, seed=seed)
@@ -297,29 +297,29 @@ def test_attention_gives_zeros_where_everything_is_blocked(student, seed, shape)
     output, weights = check_results(student.scaled_dot_product_attention(*inputs, mask=mask), 2)
     check_values(output[1], torch.zeros(d_value, dtype=torch.float64))
     check_values(weights[1], torch.zeros(key, dtype=torch.float64))
-    check_that(float(weights[0].sum()) > 0, "the other queries get no weights either")
+    check_that(float(weights[0].sum()) > 0, "the other queries get zero weights as well")
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=3))
 def test_attention_has_the_right_gradients(student, seed, shape):
-    """Gradients reach query, key and value.
+    """scaled_dot_product_attention: the gradients of query, key and value are correct.
 
-    Hint: compute with tensor operations throughout, and detach nothing.
+    Hint: use tensor operations throughout, and detach nothing.
     """
     query, key, d_value = shape
     inputs = inputs_of(query, key, 1, d_value, leading=(2,), seed=seed, requires_grad=True)
     mask = random_mask(query, key, seed=seed + 9)
     output = check_results(student.scaled_dot_product_attention(*inputs, mask), 2)[0]
-    towards = normal_tensor(*output.shape, seed=seed + 10)
-    found = torch.autograd.grad(output, inputs, towards)
-    expected = torch.autograd.grad(functional.scaled_dot_product_attention(*inputs, mask), inputs, towards)
+    grad_output = normal_tensor(*output.shape, seed=seed + 10)
+    found = torch.autograd.grad(output, inputs, grad_output)
+    expected = torch.autograd.grad(functional.scaled_dot_product_attention(*inputs, mask), inputs, grad_output)
     check_values(found, expected)
 
 
 def test_attention_keeps_the_dtype(student):
-    """Output and weights have the dtype of the inputs.
+    """scaled_dot_product_attention: output and weights have the dtype of the inputs.
 
-    Hint: a tensor that you make for the scale or the mask may widen the result.
+    Hint: a tensor that you create for the scale or the mask may widen the dtype of the result.
     """
     mask = random_mask(4, 4, seed=51)
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
@@ -331,9 +331,9 @@ def test_attention_keeps_the_dtype(student):
 
 
 def test_attention_keeps_the_device(student):
-    """Output and weights are on the device of the inputs.
+    """scaled_dot_product_attention: output and weights are on the device of the inputs.
 
-    Hint: tensors that you make yourself need the device of the query.
+    Hint: tensors that you create need the device of the query.
     """
     inputs, mask = inputs_of(4, 4, 3, 2, leading=(1,), seed=53), random_mask(4, 4, seed=54)
     check_computes(student.scaled_dot_product_attention, [*inputs, mask], [*reversed_values(inputs), mask])
@@ -342,9 +342,9 @@ def test_attention_keeps_the_device(student):
 
 
 def test_attention_leaves_its_inputs_alone(student):
-    """Query, key, value and mask are the same after the call.
+    """scaled_dot_product_attention: query, key, value and mask are not modified.
 
-    Hint: `query /= …` and functions whose name ends in an underscore change what they are given.
+    Hint: `query /= …` and functions whose names end in an underscore modify the tensor they are given.
     """
     inputs, mask = inputs_of(4, 4, 3, 2, leading=(1,), seed=55), random_mask(4, 4, seed=56)
     check_computes(student.scaled_dot_product_attention, [*inputs, mask], [*reversed_values(inputs), mask])
@@ -353,6 +353,6 @@ def test_attention_leaves_its_inputs_alone(student):
 
 
 def reversed_values(inputs):
-    """The same inputs with other values."""
+    """The same query and key, with the values in reverse order."""
     query, key, value = inputs
     return query, key, value.flip(-2)

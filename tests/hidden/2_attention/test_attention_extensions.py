@@ -1,6 +1,6 @@
 """Hidden tests of the extensions: attention_backward and blockwise_attention.
 
-Oracles: PyTorch's own attention and its autograd, finite differences, and the sizes of what is held in memory.
+Oracles: PyTorch's attention and autograd, finite differences, and the sizes of the tensors in memory.
 """
 
 import torch
@@ -11,7 +11,7 @@ from autograder.judge.compare import check_dtype, check_results, check_that, che
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, define
 from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
 
-# Sees every tensor that the call makes. Views hold nothing new, and neither do the inputs.
+# Records every tensor that the call creates, except views and the inputs, which take no new memory.
 HOLDINGS = """
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -50,59 +50,60 @@ def holdings(function, inputs, block_size):
 
 
 def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0):
-    """Query, key and value, each with a seed of its own.
+    """Query, key and value, each with its own seed.
 
-    Where the scale is not the question, `d_head` is 1: √1 is 1, and a wrong scale costs its own checks alone.
+    Checks that do not concern the scale use a `d_head` of 1: √1 is 1, so a wrong scale fails only the scale's checks.
     """
     shapes = ((query, d_head), (key, d_head), (key, d_value))
     return [normal_tensor(*leading, *shape, seed=seed + number, scale=scale) for number, shape in enumerate(shapes)]
 
 
 def forward(query, key, value, mask, scale):
-    """Output and weights; autograd differentiates them."""
+    """Output and weights, differentiable by autograd."""
     scores = torch.einsum("...qd,...kd->...qk", query, key) * scale
     weights = torch.softmax(scores.masked_fill(~mask, float("-inf")), dim=-1)
     return weights @ value, weights
 
 
 def backward_case(seed, query, key, d_head, d_value, *, leading=(), scale=0.7):
-    """The arguments of attention_backward, and the gradients that autograd finds."""
+    """The arguments of attention_backward, and the gradients from autograd."""
     inputs = [tensor.requires_grad_() for tensor in inputs_of(query, key, d_head, d_value, leading=leading, seed=seed)]
     mask = random_mask(query, key, seed=seed + 5)
     output, weights = forward(*inputs, mask, scale)
-    towards = normal_tensor(*output.shape, seed=seed + 6)
-    gradients = torch.autograd.grad(output, inputs, towards)
-    return [towards, *(tensor.detach() for tensor in inputs), weights.detach(), scale], gradients
+    grad_output = normal_tensor(*output.shape, seed=seed + 6)
+    gradients = torch.autograd.grad(output, inputs, grad_output)
+    return [grad_output, *(tensor.detach() for tensor in inputs), weights.detach(), scale], gradients
 
 
 def gradient_of(reply, number):
-    """One of the gradients of query, key and value, which come together."""
+    """Select the gradient of query, key or value from the reply."""
     return check_results(reply, 3)[number]
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
 def test_backward_gives_the_gradient_of_the_query(student, seed, sizes):
-    """The first result is the gradient of the query.
+    """attention_backward: the first result is the gradient of the query.
 
-    Hint: the softmax's derivative is weights · (g − Σ weights·g) along the keys; the scale comes after it.
+    Hint: the gradient through the softmax is weights · (g − Σ weights·g), with the sum over the keys; the scale comes
+    after it.
     """
     arguments, gradients = backward_case(seed, *sizes)
     check_values(gradient_of(student.attention_backward(*arguments), 0), gradients[0], axes="query, d_head")
-    # A small step of the query changes the loss by gradient · step.
-    towards, query, key, value, _, scale = arguments
+    # A small step in the query changes the loss by gradient · step.
+    grad_output, query, key, value, _, scale = arguments
     step = 1e-5 * normal_tensor(*query.shape, seed=seed + 7)
     everything = torch.ones(sizes[0], sizes[1], dtype=torch.bool)
     arguments[4] = forward(query, key, value, everything, scale)[1]
     found = gradient_of(student.attention_backward(*arguments), 0)
     ahead, behind = (forward(query + sign * step, key, value, everything, scale)[0] for sign in (1, -1))
-    check_values((found * step).sum(), ((ahead - behind) * towards).sum() / 2)
+    check_values((found * step).sum(), ((ahead - behind) * grad_output).sum() / 2)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
 def test_backward_gives_the_gradient_of_the_key(student, seed, sizes):
-    """The second result is the gradient of the key.
+    """attention_backward: the second result is the gradient of the key.
 
-    Hint: scores are query · keyᵀ: the gradient of the key wants the gradient of the scores transposed.
+    Hint: the scores are query · keyᵀ: the gradient of the key needs the transposed gradient of the scores.
     """
     arguments, gradients = backward_case(seed, *sizes)
     check_values(gradient_of(student.attention_backward(*arguments), 1), gradients[1], axes="key, d_head")
@@ -110,9 +111,9 @@ def test_backward_gives_the_gradient_of_the_key(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
 def test_backward_gives_the_gradient_of_the_value(student, seed, sizes):
-    """The third result is the gradient of the value.
+    """attention_backward: the third result is the gradient of the value.
 
-    Hint: each value went into every output, by its weight.
+    Hint: each value contributes to every output, in proportion to its weight.
     """
     arguments, gradients = backward_case(seed, *sizes)
     check_values(gradient_of(student.attention_backward(*arguments), 2), gradients[2], axes="key, d_value")
@@ -120,7 +121,7 @@ def test_backward_gives_the_gradient_of_the_value(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=6, min_size=2, max_size=7))
 def test_backward_takes_any_leading_axes(student, seed, shape):
-    """A batch and a batch of heads work like a single sequence.
+    """attention_backward: any number of leading axes is accepted.
 
     Hint: transpose the last two axes, not all of them.
     """
@@ -133,9 +134,9 @@ def test_backward_takes_any_leading_axes(student, seed, shape):
 
 
 def test_backward_keeps_the_dtype(student):
-    """The gradients have the dtype of the inputs.
+    """attention_backward: the gradients have the dtype of the inputs.
 
-    Hint: a tensor that you make yourself may widen the result.
+    Hint: a tensor that you create may widen the dtype of the result.
     """
     arguments, _ = backward_case(81, 3, 5, 4, 2, leading=(2,))
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
@@ -146,9 +147,9 @@ def test_backward_keeps_the_dtype(student):
 
 
 def test_backward_keeps_the_device(student):
-    """The gradients are on the device of the inputs.
+    """attention_backward: the gradients are on the device of the inputs.
 
-    Hint: tensors that you make yourself, such as an identity matrix, need the device of the inputs.
+    Hint: tensors that you create, such as an identity matrix, need the device of the inputs.
     """
     arguments, _ = backward_case(82, 3, 5, 4, 2, leading=(2,))
     check_computes(student.attention_backward, arguments, [-arguments[0], *arguments[1:]])
@@ -156,9 +157,9 @@ def test_backward_keeps_the_device(student):
 
 
 def test_backward_leaves_its_inputs_alone(student):
-    """No tensor that is passed in is changed.
+    """attention_backward: no input tensor is modified.
 
-    Hint: `weights *= …` changes what it is given; `weights * …` does not.
+    Hint: `weights *= …` modifies the tensor it is given; `weights * …` does not.
     """
     arguments, _ = backward_case(83, 3, 5, 4, 2, leading=(2,))
     check_computes(student.attention_backward, arguments, [-arguments[0], *arguments[1:]])
@@ -167,9 +168,9 @@ def test_backward_leaves_its_inputs_alone(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
 def test_blockwise_attention_equals_attention(student, seed, sizes):
-    """Block by block, the output is that of attention over all keys at once.
+    """blockwise_attention: the output equals that of attention over all keys at once.
 
-    Hint: when a new block raises the largest score, everything summed so far was scaled by the old one.
+    Hint: when a new block raises the largest score, the sums so far are still scaled by the old one.
     """
     key = sizes[1]
     inputs = inputs_of(*sizes, leading=(2,), seed=seed, scale=2.0)
@@ -180,9 +181,9 @@ def test_blockwise_attention_equals_attention(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_blockwise_attention_takes_blocks_that_do_not_divide(student, seed, sizes):
-    """The last block may be shorter than the others.
+    """blockwise_attention: the last block may be shorter than the others.
 
-    Hint: slices past the end are cut short by themselves; nothing may be counted twice or left out.
+    Hint: a slice past the end is cut short automatically; count no key twice, and leave none out.
     """
     query, d_value = sizes
     for key, block_size in ((7, 3), (5, 2), (9, 5)):
@@ -193,9 +194,9 @@ def test_blockwise_attention_takes_blocks_that_do_not_divide(student, seed, size
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_blockwise_attention_is_stable_for_large_scores(student, seed, sizes):
-    """Long queries and keys overflow nowhere, whatever block they are in.
+    """blockwise_attention: large queries and keys do not overflow in any block.
 
-    Hint: the largest score so far is subtracted in every block.
+    Hint: subtract the largest score so far in every block.
     """
     query, d_value = sizes
     for scale in (30.0, 1000.0):
@@ -207,9 +208,9 @@ def test_blockwise_attention_is_stable_for_large_scores(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=7))
 def test_blockwise_attention_takes_any_leading_axes(student, seed, shape):
-    """A single sequence, a batch, a batch of heads: all work alike.
+    """blockwise_attention: any number of leading axes is accepted.
 
-    Hint: count axes from the end, and make your sums with the leading axes of the query.
+    Hint: count axes from the end, and give your sums the leading axes of the query.
     """
     *axes, query, d_value = shape
     for leading in ((), axes[:1], axes):
@@ -219,7 +220,7 @@ def test_blockwise_attention_takes_any_leading_axes(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
 def test_blockwise_attention_obeys_the_mask(student, seed, shape):
-    """Each block uses its own part of the mask.
+    """blockwise_attention: each block uses its own part of the mask.
 
     Hint: slice the mask's key axis as you slice the keys; the mask is broadcast over the axes it lacks.
     """
@@ -235,9 +236,9 @@ def test_blockwise_attention_obeys_the_mask(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_blockwise_attention_passes_over_blocks_without_allowed_keys(student, seed, shape):
-    """A block in which everything is blocked changes nothing, be it the first.
+    """blockwise_attention: a block without allowed keys changes nothing, even the first block.
 
-    Hint: while nothing has been allowed yet, the largest score is -inf, and -inf minus -inf is NaN.
+    Hint: before the first allowed key, the largest score is -inf, and -inf minus -inf is NaN.
     """
     query, d_value = shape
     inputs = inputs_of(query, 8, 1, d_value, leading=(2,), seed=seed)
@@ -251,9 +252,9 @@ def test_blockwise_attention_passes_over_blocks_without_allowed_keys(student, se
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_blockwise_attention_takes_masks_with_a_key_axis_of_one(student, seed, shape):
-    """A mask that says the same for every key has a key axis of size 1.
+    """blockwise_attention: the key axis of the mask may have size 1.
 
-    Hint: such an axis cannot be sliced: what would its second block be?
+    Hint: an axis of size 1 holds for every key and cannot be sliced: what would its second block be?
     """
     query, d_value = shape
     inputs = inputs_of(query, 5, 1, d_value, leading=(2,), seed=seed)
@@ -267,9 +268,9 @@ def test_blockwise_attention_takes_masks_with_a_key_axis_of_one(student, seed, s
 
 @given(seeds(), distinct_sizes(count=3, min_size=3))
 def test_blockwise_attention_gives_zeros_where_everything_is_blocked(student, seed, shape):
-    """A query that may attend to nothing gets zeros.
+    """blockwise_attention: where every key is blocked, the output is zero.
 
-    Hint: at the end such a query has a total of 0, and 0 / 0 is NaN.
+    Hint: such a query has a total of 0 at the end, and 0 / 0 is NaN.
     """
     query, d_head, d_value = shape
     inputs = inputs_of(query, 5, d_head, d_value, leading=(2,), seed=seed)
@@ -277,32 +278,34 @@ def test_blockwise_attention_gives_zeros_where_everything_is_blocked(student, se
     mask[1] = False
     output = student.blockwise_attention(*inputs, 2, mask)
     check_values(output[:, 1], torch.zeros(2, d_value, dtype=torch.float64))
-    check_that(float(output[:, 0].square().sum()) > 0, "the other queries get zeros too")
+    check_that(float(output[:, 0].square().sum()) > 0, "the output of the other queries is zero as well")
 
 
 def test_blockwise_attention_never_holds_more_than_a_block(student):
-    """Scores and weights exist for at most `block_size` keys at a time.
+    """blockwise_attention: scores and weights exist for at most `block_size` keys at a time.
 
-    Hint: nothing of size query × key may be made, in one piece or in many; keep three running sums.
+    Hint: create nothing of size query × key, in one piece or in many; keep three running sums.
     """
     probe = define(student, HOLDINGS)
-    # One number per query and key: a product of queries and a block of keys is query × block_size numbers.
+    # With d_head 1, the largest allowed product has query × block_size elements for each of the 2 sequences.
     query, block_size = 16, 4
     inputs = inputs_of(query, 80, 1, 1, leading=(2,), seed=91)
     check_computes(student.blockwise_attention, [*inputs, block_size], [inputs[0], inputs[1], -inputs[2], block_size])
     largest_product, _ = probe.holdings(student.blockwise_attention, inputs, block_size)
-    check_that(largest_product <= 2 * query * block_size, "scores are made for more than `block_size` keys at once")
-    # More keys may cost a copy of them or an output per block, but far from a number per query and key.
+    check_that(largest_product <= 2 * query * block_size, "scores are computed for more than `block_size` keys at once")
+    # More keys may add a copy of the keys or an output per block, but much less than a number per query and key.
     query, block_size, few, many = 64, 64, 128, 640
     _, least = probe.holdings(student.blockwise_attention, inputs_of(query, few, 2, 3, seed=92), block_size)
     _, most = probe.holdings(student.blockwise_attention, inputs_of(query, many, 2, 3, seed=93), block_size)
-    check_that(2 * (most - least) < query * (many - few), "scores or weights of all keys are held at the same time")
+    check_that(
+        2 * (most - least) < query * (many - few), "scores or weights of all keys are in memory at the same time"
+    )
 
 
 def test_blockwise_attention_keeps_the_dtype(student):
-    """The output has the dtype of the inputs.
+    """blockwise_attention: the output has the dtype of the inputs.
 
-    Hint: the tensors that you sum in need the dtype of the query.
+    Hint: the tensors that hold your sums need the dtype of the query.
     """
     mask = random_mask(3, 5, seed=101)
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
@@ -313,9 +316,9 @@ def test_blockwise_attention_keeps_the_dtype(student):
 
 
 def test_blockwise_attention_keeps_the_device(student):
-    """The output is on the device of the inputs.
+    """blockwise_attention: the output is on the device of the inputs.
 
-    Hint: the tensors that you sum in need the device of the query.
+    Hint: the tensors that hold your sums need the device of the query.
     """
     inputs, mask = inputs_of(3, 5, 4, 2, leading=(2,), seed=103), random_mask(3, 5, seed=104)
     check_computes(student.blockwise_attention, [*inputs, 2], [inputs[0], inputs[1], -inputs[2], 2])
@@ -324,9 +327,9 @@ def test_blockwise_attention_keeps_the_device(student):
 
 
 def test_blockwise_attention_leaves_its_inputs_alone(student):
-    """Query, key, value and mask are the same after the call.
+    """blockwise_attention: query, key, value and mask are not modified.
 
-    Hint: a slice is a view: `scores[…] = …` on your own tensors is fine, on `query` it is not.
+    Hint: a slice is a view: you may write `scores[…] = …` into your own tensors, but not into a slice of `query`.
     """
     inputs, mask = inputs_of(3, 5, 4, 2, leading=(2,), seed=105), random_mask(3, 5, seed=106)
     check_computes(student.blockwise_attention, [*inputs, 2], [inputs[0], inputs[1], -inputs[2], 2])

@@ -1,7 +1,7 @@
 """Hidden tests of kernel_attention and AdditiveAttention.
 
-Oracles: the Gaussian's weights from differences of squared distances, as in stage 1; the additive
-score pair by pair; laws: a shift of queries and keys together changes nothing, nor does a blocked key.
+Oracles: Gaussian weights from differences of squared distances, as in stage 1; the additive score pair by pair;
+invariants: shifting queries and keys together changes nothing, and blocked keys have no influence.
 """
 
 import torch
@@ -15,26 +15,26 @@ D_QUERY, D_KEY, D_HIDDEN = 3, 5, 7
 
 
 def regression(query, key, value, bandwidth):
-    """Nadaraya–Watson, one query at a time: a key's weight is `1 / Σⱼ exp((d² − dⱼ²) / 2h²)`."""
+    """Nadaraya–Watson, query by query: a key's weight is `1 / Σⱼ exp((d² − dⱼ²) / 2h²)`."""
     results = []
-    for one in query:
-        squares = torch.stack([((one - other) / bandwidth).pow(2).sum() for other in key])
+    for q in query:
+        squares = torch.stack([((q - k) / bandwidth).pow(2).sum() for k in key])
         weights = 1 / torch.exp((squares.unsqueeze(1) - squares.unsqueeze(0)) / 2).sum(dim=1)
         results.append(weights @ value)
     return torch.stack(results)
 
 
 def points_of(query, key, d, d_value, *, leading=(), seed=0):
-    """Queries, keys and values; keys have lengths of their own, so that a missing |k|² shows."""
+    """Queries, keys and values; the norms of the keys differ, so that a missing |k|² changes the result."""
     queries, keys = normal_tensor(*leading, query, d, seed=seed), normal_tensor(*leading, key, d, seed=seed + 1)
     return queries, 2 * keys + 1, normal_tensor(*leading, key, d_value, seed=seed + 2)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=1))
 def test_kernel_attention_equals_kernel_regression(student, seed, shape):
-    """The result is the average of the values under a Gaussian kernel.
+    """kernel_attention: the result is the average of the values under a Gaussian kernel.
 
-    Hint: the Gaussian's weight is exp(−distance² / 2h²); which scores give it after a softmax?
+    Hint: the Gaussian weight is exp(−distance² / 2h²). Which scores give this weight after a softmax?
     """
     points = points_of(*shape, seed=seed)
     for bandwidth in (0.5, 1.0, 3.0):
@@ -44,20 +44,20 @@ def test_kernel_attention_equals_kernel_regression(student, seed, shape):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
 def test_kernel_attention_depends_on_distances_alone(student, seed, shape):
-    """Moving all queries and keys by the same step changes nothing.
+    """kernel_attention: shifting all queries and keys by the same vector changes nothing.
 
-    Hint: |q − k|² = |q|² − 2·q·k + |k|²; which of the three terms are the same for every key?
+    Hint: |q − k|² = |q|² − 2·q·k + |k|². Which of the three terms are the same for every key?
     """
     query, key, value = points_of(*shape, seed=seed)
     step = normal_tensor(shape[2], seed=seed + 5, scale=3.0)
-    there = student.kernel_attention(query + step, key + step, value, 0.7)
-    check_values(there, student.kernel_attention(query, key, value, 0.7))
-    check_that(float(there.std()) > 0, "the result does not depend on the input")
+    shifted = student.kernel_attention(query + step, key + step, value, 0.7)
+    check_values(shifted, student.kernel_attention(query, key, value, 0.7))
+    check_that(float(shifted.std()) > 0, "the result does not depend on the input")
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
 def test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth(student, seed, shape):
-    """Where every kernel value underflows, the nearest key decides.
+    """kernel_attention: where every kernel value underflows, the nearest key decides.
 
     Hint: exp(−1000) is 0 and 0 / 0 is NaN; leave the exponential to a softmax that subtracts the largest score.
     """
@@ -73,34 +73,36 @@ def test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth(student, seed
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_kernel_attention_takes_any_leading_axes(student, seed, shape):
-    """A single set of points, a batch, a batch of heads: all work alike.
+    """kernel_attention: any number of leading axes is accepted.
 
-    Hint: count axes from the end when you bring each query together with each key.
+    Hint: count axes from the end when you pair each query with each key.
     """
     *leading, query, key = shape
     points = points_of(query, key, 2, 3, leading=leading, seed=seed)
     together = student.kernel_attention(*points, 0.9)
     for index in range(leading[0]):
-        apart = torch.stack([regression(*one, 0.9) for one in zip(*(tensor[index] for tensor in points), strict=True)])
+        apart = torch.stack(
+            [regression(*item, 0.9) for item in zip(*(tensor[index] for tensor in points), strict=True)]
+        )
         check_values(together[index], apart)
     check_values(student.kernel_attention(*(tensor[0] for tensor in points), 0.9), together[0])
 
 
 def test_kernel_attention_keeps_the_dtype(student):
-    """The result has the dtype of the inputs.
+    """kernel_attention: the result has the dtype of the inputs.
 
-    Hint: a tensor that you make for the bandwidth may widen the result.
+    Hint: a tensor that you create for the bandwidth may widen the dtype of the result.
     """
-    for dtype in (torch.float64, torch.float32):  # PyTorch's own distances know no narrower one
+    for dtype in (torch.float64, torch.float32):  # PyTorch's distance functions support no narrower dtype
         points = [tensor.to(dtype) for tensor in points_of(4, 4, 2, 3, leading=(1,), seed=61)]
         check_computes(student.kernel_attention, [*points, 0.7], [*points, 1.1])
         check_dtype(student.kernel_attention(*points, 0.7), dtype)
 
 
 def test_kernel_attention_keeps_the_device(student):
-    """The result is on the device of the inputs.
+    """kernel_attention: the result is on the device of the inputs.
 
-    Hint: tensors that you make yourself need the device of the query.
+    Hint: tensors that you create need the device of the query.
     """
     points = points_of(4, 4, 2, 3, leading=(1,), seed=62)
     check_computes(student.kernel_attention, [*points, 0.7], [*points, 1.1])
@@ -108,9 +110,9 @@ def test_kernel_attention_keeps_the_device(student):
 
 
 def test_kernel_attention_leaves_its_inputs_alone(student):
-    """Queries, keys and values are the same after the call.
+    """kernel_attention: query, key and value are not modified.
 
-    Hint: `query /= bandwidth` changes what it is given; `query = query / bandwidth` does not.
+    Hint: `query /= bandwidth` modifies the tensor it is given; `query = query / bandwidth` does not.
     """
     points = points_of(4, 4, 2, 3, leading=(1,), seed=63)
     check_computes(student.kernel_attention, [*points, 0.7], [*points, 1.1])
@@ -118,7 +120,7 @@ def test_kernel_attention_leaves_its_inputs_alone(student):
 
 
 def parameters_of(seed, scale=1.0):
-    """A state dict, each matrix with a seed of its own."""
+    """A state dict, each matrix with its own seed."""
     return {
         "query_proj.weight": normal_tensor(D_HIDDEN, D_QUERY, seed=seed, scale=scale),
         "key_proj.weight": normal_tensor(D_HIDDEN, D_KEY, seed=seed + 1, scale=scale),
@@ -129,26 +131,23 @@ def parameters_of(seed, scale=1.0):
 def module_of(student, parameters):
     """The student's module in float64, with these parameters."""
     module = student.AdditiveAttention(D_QUERY, D_KEY, D_HIDDEN).double()
-    module.load_state_dict(parameters, strict=False)  # what else it may hold has a check of its own
+    module.load_state_dict(parameters, strict=False)  # another check covers unexpected parameters
     return module
 
 
 def sequences_of(batch, query, key, d_value, *, seed):
-    """Query, key and value of a batch, each with a seed of its own."""
+    """Query, key and value of a batch, each with its own seed."""
     shapes = ((batch, query, D_QUERY), (batch, key, D_KEY), (batch, key, d_value))
     return [normal_tensor(*shape, seed=seed + 10 + number) for number, shape in enumerate(shapes)]
 
 
 def additive(parameters, query, key, value, mask=None):
-    """Output and weights, the score of each pair for itself."""
+    """Output and weights; the score is computed pair by pair."""
     rows = []
     for queries, keys in zip(query, key, strict=True):
-        for one in queries:
-            hidden = [
-                torch.tanh(parameters["query_proj.weight"] @ one + parameters["key_proj.weight"] @ other)
-                for other in keys
-            ]
-            rows.append(torch.stack([parameters["score.weight"][0] @ each for each in hidden]))
+        for q in queries:
+            hidden = [torch.tanh(parameters["query_proj.weight"] @ q + parameters["key_proj.weight"] @ k) for k in keys]
+            rows.append(torch.stack([parameters["score.weight"][0] @ features for features in hidden]))
     scores = torch.stack(rows).reshape(query.shape[0], query.shape[1], key.shape[1])
     blocked = torch.zeros_like(scores, dtype=torch.bool) if mask is None else ~mask
     weights = torch.softmax(scores.masked_fill(blocked, float("-inf")), dim=-1)
@@ -156,22 +155,23 @@ def additive(parameters, query, key, value, mask=None):
 
 
 def test_additive_attention_has_the_parameters_listed(student):
-    """The parameters are the weights of `query_proj`, `key_proj` and `score`, and no others.
+    """AdditiveAttention: the only parameters are the weights of query_proj, key_proj, score.
 
-    Hint: three linears, all without bias; `nn.Linear(inputs, outputs)`.
+    Hint: three linear layers, all without bias; `nn.Linear(in_features, out_features)`.
     """
     state = student.AdditiveAttention(D_QUERY, D_KEY, D_HIDDEN).state_dict()
     expected = {name: tuple(tensor.shape) for name, tensor in parameters_of(0).items()}
-    check_equal(sorted(state), sorted(expected), says="the state dict has other names than the ones listed")
+    check_equal(sorted(state), sorted(expected), says="the names in the state dict differ from the parameters listed")
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    check_equal(shapes, expected, says="a parameter has another shape than a linear of the sizes listed has")
+    check_equal(shapes, expected, says="a parameter does not have the shape of a linear layer of the sizes listed")
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_additive_attention_averages_the_values(student, seed, sizes):
-    """The output is the average of the values under score(tanh(query_proj(q) + key_proj(k))).
+    """AdditiveAttention: the output is the average of the values under the additive scores.
 
-    Hint: bring each query together with each key before the tanh: one axis for queries, one for keys.
+    Hint: the score is score(tanh(query_proj(q) + key_proj(k))). Pair each query with each key before the tanh: one
+    axis for queries, one axis for keys.
     """
     parameters, inputs = parameters_of(seed), sequences_of(*sizes, seed=seed)
     output = check_results(module_of(student, parameters)(*inputs), 2)[0]
@@ -180,9 +180,9 @@ def test_additive_attention_averages_the_values(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_additive_attention_returns_the_weights(student, seed, sizes):
-    """The second result is the weights, one row per query, each summing to one.
+    """AdditiveAttention: the second result is the weights; rows sum to one.
 
-    Hint: weights are `(batch, query, key)`; the softmax goes over keys.
+    Hint: the weights are `(batch, query, key)`; the softmax runs over the keys.
     """
     parameters, inputs = parameters_of(seed), sequences_of(*sizes, seed=seed)
     weights = check_results(module_of(student, parameters)(*inputs), 2)[1]
@@ -191,7 +191,7 @@ def test_additive_attention_returns_the_weights(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_additive_attention_obeys_the_mask(student, seed, sizes):
-    """Blocked keys have no weight, for every form of mask that can be broadcast.
+    """AdditiveAttention: blocked keys get weight 0 under any mask that broadcasts.
 
     Hint: the rule is that of `masked_softmax`; pass the mask on.
     """
@@ -202,13 +202,13 @@ def test_additive_attention_obeys_the_mask(student, seed, sizes):
         mask = random_mask(*mask_shape, seed=seed + 20)
         check_values(check_results(module(*inputs, mask), 2), additive(parameters, *inputs, mask))
     longer = [inputs[0], torch.cat([inputs[1]] * 2, dim=1), torch.cat([inputs[2], 1e4 * inputs[2]], dim=1)]
-    real = (torch.arange(2 * key) < key).expand(batch, 1, 2 * key)
-    check_values(check_results(module(*longer, mask=real), 2)[0], check_results(module(*inputs), 2)[0])
+    is_real = (torch.arange(2 * key) < key).expand(batch, 1, 2 * key)
+    check_values(check_results(module(*longer, mask=is_real), 2)[0], check_results(module(*inputs), 2)[0])
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_additive_attention_gives_zeros_where_everything_is_blocked(student, seed, sizes):
-    """A query that may attend to nothing gets zeros, in the output and in the weights.
+    """AdditiveAttention: where every key is blocked, output and weights are zero.
 
     Hint: the rule is that of `masked_softmax`.
     """
@@ -219,29 +219,29 @@ def test_additive_attention_gives_zeros_where_everything_is_blocked(student, see
     output, weights = check_results(module_of(student, parameters_of(seed))(*inputs, mask), 2)
     check_values(output[:, 1], torch.zeros(sizes[0], d_value, dtype=torch.float64))
     check_values(weights[:, 1], torch.zeros(sizes[0], key, dtype=torch.float64))
-    check_that(float(weights[:, 0].sum()) > 0, "the other queries get no weights either")
+    check_that(float(weights[:, 0].sum()) > 0, "the other queries get zero weights as well")
 
 
 @given(seeds())
 def test_additive_attention_learns_all_its_parameters(student, seed):
-    """Gradients reach the three linears.
+    """AdditiveAttention: the gradients of the three linear layers are correct.
 
-    Hint: compute with the modules themselves, not with their `.data`, and detach nothing.
+    Hint: compute with the layers themselves, not with their `.data`, and detach nothing.
     """
     parameters, inputs = parameters_of(seed), sequences_of(2, 4, 3, 6, seed=seed)
-    towards = normal_tensor(2, 4, 6, seed=seed + 30)
+    grad_output = normal_tensor(2, 4, 6, seed=seed + 30)
     module = module_of(student, parameters)
-    check_results(module(*inputs), 2)[0].backward(towards)
+    check_results(module(*inputs), 2)[0].backward(grad_output)
     found = gradients(module)
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in parameters.items()}
-    expected = torch.autograd.grad(additive(leaves, *inputs)[0], list(leaves.values()), towards)
+    expected = torch.autograd.grad(additive(leaves, *inputs)[0], list(leaves.values()), grad_output)
     check_values([found.get(name) for name in leaves], list(expected))
 
 
 def test_additive_attention_keeps_the_dtype(student):
-    """Output and weights have the dtype of the inputs.
+    """AdditiveAttention: output and weights have the dtype of the inputs.
 
-    Hint: a tensor that you make yourself may widen the result.
+    Hint: a tensor that you create may widen the dtype of the result.
     """
     mask = random_mask(4, 4, seed=71)
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
@@ -254,9 +254,9 @@ def test_additive_attention_keeps_the_dtype(student):
 
 
 def test_additive_attention_keeps_the_device(student):
-    """Output and weights are on the device of the inputs.
+    """AdditiveAttention: output and weights are on the device of the inputs.
 
-    Hint: tensors that you make yourself need the device of the query.
+    Hint: tensors that you create need the device of the query.
     """
     inputs, mask = sequences_of(1, 4, 4, 6, seed=73), random_mask(4, 4, seed=74)
     module = module_of(student, parameters_of(75))
@@ -265,9 +265,9 @@ def test_additive_attention_keeps_the_device(student):
 
 
 def test_additive_attention_leaves_its_inputs_alone(student):
-    """Query, key, value and mask are the same after the call.
+    """AdditiveAttention: query, key, value and mask are not modified.
 
-    Hint: functions whose name ends in an underscore change what they are given.
+    Hint: functions whose names end in an underscore modify the tensor they are given.
     """
     inputs, mask = sequences_of(1, 4, 4, 6, seed=76), random_mask(4, 4, seed=77)
     module = module_of(student, parameters_of(78))

@@ -1,6 +1,6 @@
 """Hidden tests of split_heads, merge_heads, repeat_kv and KeyValueCache.
 
-Oracle: the definition piece by piece, each piece cut out or put in its place by hand.
+Oracle: the definition piece by piece; slices are cut out and joined explicitly.
 """
 
 import torch
@@ -12,7 +12,7 @@ from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16)
 
-# Two steps in one, so that what the second makes is seen on another device too.
+# Two steps in one call, so that the probes of device and dtype cover the tensors that the second step creates.
 TWO_STEPS = """
 def two_steps(make_cache, key, value):
     cache = make_cache()
@@ -22,23 +22,23 @@ def two_steps(make_cache, key, value):
 
 
 def pieces_of(lengths, *, batch, heads, d_head, seed):
-    """Keys and values as they come in, step by step, each with a seed of its own."""
+    """Keys and values in the order of their steps, each with its own seed."""
     return [
         [normal_tensor(batch, heads, length, d_head, seed=seed + 2 * step + number) for number in range(2)]
         for step, length in enumerate(lengths)
     ]
 
 
-def joined(pieces, count):
-    """Keys and values of the first `count` pieces, oldest first."""
+def concatenate(pieces, count):
+    """Concatenate the keys and the values of the first `count` pieces, oldest first."""
     return [torch.cat([piece[number] for piece in pieces[:count]], dim=2) for number in range(2)]
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_split_heads_gives_each_head_its_own_features(student, seed, sizes):
-    """Head h gets the features h·d_head to (h+1)·d_head of every position.
+    """split_heads: head h gets the features h·d_head to (h+1)·d_head of every position.
 
-    Hint: cut the last axis into heads and d_head first; only then move the heads to the front.
+    Hint: split the last axis into heads and d_head first; only then move the heads in front of the positions.
     """
     batch, length, heads, d_head = sizes
     for count, size in ((heads, d_head), (d_head, heads), (1, d_head), (heads, 1)):
@@ -48,18 +48,18 @@ def test_split_heads_gives_each_head_its_own_features(student, seed, sizes):
 
 
 def test_split_heads_refuses_what_does_not_divide(student):
-    """A d_model that the heads cannot share equally is an error, not a shorter result.
+    """split_heads: a d_model that num_heads does not divide raises a ValueError.
 
-    Hint: raise a ValueError when the remainder of the division is not 0.
+    Hint: raise a ValueError if the remainder of the division is not 0.
     """
     for d_model, heads in ((10, 4), (7, 2), (3, 6)):
         x = normal_tensor(2, 3, d_model, seed=11)
-        with check_raises(ValueError, says="features that cannot be shared equally are not refused"):
+        with check_raises(ValueError, says="no error is raised although num_heads does not divide d_model"):
             student.split_heads(x, heads)
 
 
 def test_split_heads_names_the_numbers_that_do_not_divide(student):
-    """The error says which two numbers do not go together.
+    """split_heads: the error message names d_model and num_heads.
 
     Hint: put d_model and the number of heads into the message of the ValueError.
     """
@@ -70,7 +70,7 @@ def test_split_heads_names_the_numbers_that_do_not_divide(student):
 
 
 def test_split_heads_keeps_dtype_and_device(student):
-    """The heads have the dtype of the input and are on its device.
+    """split_heads: the heads have the dtype and the device of the input.
 
     Hint: reshape and transpose keep both; a new tensor that you fill does not.
     """
@@ -83,9 +83,9 @@ def test_split_heads_keeps_dtype_and_device(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
 def test_merge_heads_puts_the_heads_side_by_side(student, seed, sizes):
-    """Each position has its heads' features beside each other, the first head's first.
+    """merge_heads: each position has the features of its heads side by side, first head first.
 
-    Hint: heads and d_head must be neighbouring axes before they become one.
+    Hint: heads and d_head must be neighbouring axes before they become one axis.
     """
     batch, heads, length, d_head = sizes
     for shape in ((batch, heads, length, d_head), (batch, length, heads, d_head), (batch, 1, length, d_head)):
@@ -94,7 +94,7 @@ def test_merge_heads_puts_the_heads_side_by_side(student, seed, sizes):
 
 
 def test_merge_heads_keeps_dtype_and_device(student):
-    """The result has the dtype of the heads and is on their device.
+    """merge_heads: the result has the dtype and the device of the heads.
 
     Hint: transpose and reshape keep both; a new tensor that you fill does not.
     """
@@ -107,7 +107,7 @@ def test_merge_heads_keeps_dtype_and_device(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_repeat_kv_repeats_neighbours(student, seed, sizes):
-    """Each key/value head comes `repeats` times in a row: 0 0 1 1, not 0 1 0 1.
+    """repeat_kv: each head is repeated `repeats` times in a row: 0 0 1 1, not 0 1 0 1.
 
     Hint: head h of the result is head h // repeats of the input.
     """
@@ -119,20 +119,20 @@ def test_repeat_kv_repeats_neighbours(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_repeat_kv_collects_the_gradient_of_every_copy(student, seed, sizes):
-    """A shared head learns from all the heads that it serves.
+    """repeat_kv: the gradient of a shared head is the sum over its copies.
 
-    Hint: repeat with tensor operations, and detach nothing.
+    Hint: use tensor operations to repeat, and detach nothing.
     """
     batch, heads, length, d_head = sizes
     x = normal_tensor(*sizes, seed=seed, requires_grad=True)
-    towards = normal_tensor(batch, heads * 3, length, d_head, seed=seed + 1)
-    (found,) = torch.autograd.grad(student.repeat_kv(x, 3), x, towards)
-    expected = sum(towards[:, start::3] for start in range(3))
+    grad_output = normal_tensor(batch, heads * 3, length, d_head, seed=seed + 1)
+    (found,) = torch.autograd.grad(student.repeat_kv(x, 3), x, grad_output)
+    expected = sum(grad_output[:, start::3] for start in range(3))
     check_values(found, expected)
 
 
 def test_repeat_kv_keeps_dtype_and_device(student):
-    """The repeated heads have the dtype of the input and are on its device.
+    """repeat_kv: the repeated heads have the dtype and the device of the input.
 
     Hint: a new tensor that you fill needs the dtype and the device of the input.
     """
@@ -145,19 +145,19 @@ def test_repeat_kv_keeps_dtype_and_device(student):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
 def test_cache_returns_all_so_far(student, seed, sizes):
-    """Every append returns the keys and values of all positions, oldest first.
+    """KeyValueCache: `append` returns keys and values of all positions, oldest first.
 
-    Hint: join along the axis of positions, the old before the new; keys with keys, values with values.
+    Hint: concatenate along the axis of positions, old before new; keys with keys, values with values.
     """
     batch, heads, d_head = sizes
     pieces = pieces_of((1, 3, 1, 2), batch=batch, heads=heads, d_head=d_head, seed=seed)
     cache = student.KeyValueCache()
     for count, piece in enumerate(pieces, start=1):
-        check_values(cache.append(*piece), joined(pieces, count), axes="batch, heads, length, d_head")
+        check_values(cache.append(*piece), concatenate(pieces, count), axes="batch, heads, length, d_head")
 
 
 def test_cache_counts_positions(student):
-    """len(cache) is the number of positions kept: 0 at first, then as many as were appended.
+    """KeyValueCache: len(cache) is the number of positions appended so far, 0 at first.
 
     Hint: count positions, not calls; the number is the size of one axis.
     """
@@ -170,37 +170,37 @@ def test_cache_counts_positions(student):
 
 
 def test_caches_keep_to_themselves(student):
-    """Two caches know nothing of each other; a new one is empty.
+    """KeyValueCache: two caches share nothing, and a new cache is empty.
 
-    Hint: make what a cache keeps in `__init__`, on `self`: what stands in the class itself is shared by all.
+    Hint: create what a cache keeps in `__init__`, on `self`: all instances share an attribute of the class.
     """
     pieces = pieces_of((2, 3, 1), batch=2, heads=3, d_head=4, seed=51)
     first, second = student.KeyValueCache(), student.KeyValueCache()
     check_values(first.append(*pieces[0]), pieces[0])
     check_values(second.append(*pieces[1]), pieces[1])
-    check_values(first.append(*pieces[2]), joined([pieces[0], pieces[2]], 2))
+    check_values(first.append(*pieces[2]), concatenate([pieces[0], pieces[2]], 2))
     check_values(student.KeyValueCache().append(*pieces[1]), pieces[1])
 
 
 def test_cache_passes_gradients(student):
-    """What append returns belongs to the graph of the keys and values that it was given.
+    """KeyValueCache: gradients flow through `append` to the keys and values passed in.
 
-    Hint: join with tensor operations, and do not detach what you return.
+    Hint: concatenate with tensor operations, and do not detach what you return.
     """
     pieces = pieces_of((2, 3), batch=2, heads=3, d_head=4, seed=61)
     cache = student.KeyValueCache()
     for count, piece in enumerate(pieces, start=1):
         leaves = [tensor.clone().requires_grad_() for tensor in piece]
         keys, values = check_results(cache.append(*leaves), 2)
-        check_shape(keys, joined(pieces, count)[0].shape, axes="batch, heads, length, d_head")
+        check_shape(keys, concatenate(pieces, count)[0].shape, axes="batch, heads, length, d_head")
         found = torch.autograd.grad(2 * keys.sum() + 3 * values.sum(), leaves)
         check_values(found, [torch.full_like(tensor, factor) for tensor, factor in zip(piece, (2, 3), strict=True)])
 
 
 def test_cache_keeps_dtype_and_device(student):
-    """Keys and values come back with the dtype they came with, on their device.
+    """KeyValueCache: keys and values keep their dtype and device.
 
-    Hint: joining keeps both; a buffer that you fill needs the dtype and the device of the keys.
+    Hint: concatenation keeps both; a buffer that you fill needs the dtype and the device of the keys.
     """
     two_steps = define(student, TWO_STEPS).two_steps
     for dtype in DTYPES:

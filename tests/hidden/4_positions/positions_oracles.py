@@ -1,4 +1,4 @@
-"""What positions should give, written out from the papers in plain loops over Python floats."""
+"""Expected values of stage 4, computed from the papers' formulas in plain loops over Python floats."""
 
 import math
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def sinusoids(length: int, d_model: int, base: float = 10000.0) -> Tensor:
-    """Sine and cosine of each clock side by side, `(length, d_model)` in float64."""
+    """Interleave the sine and cosine of each clock, `(length, d_model)` in float64."""
     rows = []
     for position in range(length):
         row = []
@@ -20,18 +20,18 @@ def sinusoids(length: int, d_model: int, base: float = 10000.0) -> Tensor:
 
 def angles(positions: Tensor, d_head: int, base: float = 10000.0) -> tuple[Tensor, Tensor]:
     """Cosine and sine of each pair's angle, each `positions.shape + (d_head/2,)` in float64."""
-    turns = [
+    values = [
         [position * base ** (-2 * pair / d_head) for pair in range(d_head // 2)]
         for position in positions.flatten().tolist()
     ]
     shape = (*positions.shape, d_head // 2)
-    cos = torch.tensor([[math.cos(turn) for turn in row] for row in turns], dtype=torch.float64)
-    sin = torch.tensor([[math.sin(turn) for turn in row] for row in turns], dtype=torch.float64)
+    cos = torch.tensor([[math.cos(angle) for angle in row] for row in values], dtype=torch.float64)
+    sin = torch.tensor([[math.sin(angle) for angle in row] for row in values], dtype=torch.float64)
     return cos.reshape(shape), sin.reshape(shape)
 
 
 def rotation(position: float, d_head: int, base: float = 10000.0) -> list[list[float]]:
-    """The matrix with one 2 × 2 rotation per pair of neighbours on its diagonal."""
+    """Build the block-diagonal matrix with one 2 × 2 rotation per adjacent pair."""
     matrix = [[0.0] * d_head for _ in range(d_head)]
     for pair in range(d_head // 2):
         angle = position * base ** (-2 * pair / d_head)
@@ -41,8 +41,8 @@ def rotation(position: float, d_head: int, base: float = 10000.0) -> list[list[f
     return matrix
 
 
-def turned(x: Tensor, positions: Tensor, base: float = 10000.0) -> Tensor:
-    """Each row of `x` `(…, length, d_head)` times the rotation of its position, `(length,)`; in float64."""
+def rotated(x: Tensor, positions: Tensor, base: float = 10000.0) -> Tensor:
+    """Multiply each row of `x` `(…, length, d_head)` by the rotation of its position, `(length,)`; in float64."""
     matrices = [rotation(position, x.shape[-1], base) for position in positions.tolist()]
     matrices = torch.tensor(matrices, dtype=torch.float64)  # (length, d_head, d_head)
     return torch.einsum("lij,...lj->...li", matrices, x.double())

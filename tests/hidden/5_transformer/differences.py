@@ -1,4 +1,4 @@
-"""Gradients held against differences of the student's own results: they can be right where the values are wrong."""
+"""Compare gradients with differences of the student's own results: they can be right where values are wrong."""
 
 import torch
 from remote_modules import load
@@ -11,26 +11,26 @@ STEP = 1e-5
 
 
 def check_differentiates(student, module, state, inputs, seed, call=None):
-    """The gradient of a random sum of the results, along a random direction in inputs and parameters.
+    """Check the gradient of a random sum of the results along a random direction in inputs and parameters.
 
     Args:
         student: the submission.
         module: a remote module in float64.
         state: its parameters.
-        inputs: its floating inputs.
-        seed: what the directions depend on.
-        call: how inputs become one tensor; the module itself when None.
+        inputs: its floating-point inputs.
+        seed: seed of the directions.
+        call: function from the inputs to one tensor; the module itself when None.
     """
     call = call or module
-    directions = [normal_tensor(*one.shape, seed=seed + 900 + number) for number, one in enumerate(inputs)]
+    directions = [normal_tensor(*tensor.shape, seed=seed + 900 + number) for number, tensor in enumerate(inputs)]
     moves = {
-        name: normal_tensor(*one.shape, seed=seed + 950 + number) / 4
-        for number, (name, one) in enumerate(sorted(state.items()))
+        name: normal_tensor(*tensor.shape, seed=seed + 950 + number) / 4
+        for number, (name, tensor) in enumerate(sorted(state.items()))
     }
-    leaves = [one.clone().requires_grad_() for one in inputs]
+    leaves = [tensor.clone().requires_grad_() for tensor in inputs]
     result = call(*leaves)
     check_finite(result)
-    check_that(result.requires_grad, "the result is cut off from the gradient")
+    check_that(result.requires_grad, "the result is detached from the graph")
     towards = normal_tensor(*result.shape, seed=seed + 999)
     result.backward(towards)
     check_that(all(leaf.grad is not None for leaf in leaves), "no gradient reaches an input")
@@ -42,9 +42,9 @@ def check_differentiates(student, module, state, inputs, seed, call=None):
     check_that(bool(found.abs() > 1e-9), "the result does not depend on inputs and parameters")
     ends = []
     for step in (STEP, -STEP):
-        load(student, module, {name: one + step * moves[name] for name, one in state.items()})
-        moved = [one + step * direction for one, direction in zip(inputs, directions, strict=True)]
+        load(student, module, {name: tensor + step * moves[name] for name, tensor in state.items()})
+        moved = [tensor + step * direction for tensor, direction in zip(inputs, directions, strict=True)]
         with torch.no_grad():
             ends.append((call(*moved) * towards).sum())
-    says = "the gradient does not say how the result changes"
+    says = "the gradient differs from the change of the result"
     check_close(found, (ends[0] - ends[1]) / (2 * STEP), says=says, rtol=1e-5, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The student's modules with weights of ours, in few and small messages: one vector in place of many tensors."""
+"""The student's modules with known weights, sent in few and small messages: one vector instead of many tensors."""
 
 import functools
 import math
@@ -15,14 +15,14 @@ def make(kind, sizes, options, numbers, shapes):
     return load(kind(*sizes, **options).double(), numbers, shapes)
 
 def load(module, numbers, shapes):
-    # Other names in the module's state have a check of their own.
+    # Another check covers other names in the module's state.
     pieces = numbers.split([count for _, _, count in shapes])
     state = {name: piece.reshape(shape) for piece, (name, shape, _) in zip(pieces, shapes)}
     module.load_state_dict(state, strict=False)
     return module
 
-def one_by_one(stack, kind, sizes, options, norm, x, memory, masks):
-    # What the stack's blocks give when each is made by itself.
+def in_order(stack, kind, sizes, options, norm, x, memory, masks):
+    # Run copies of the stack's blocks, each created separately.
     for number, block in enumerate(stack.blocks):
         alone = kind(*sizes, **options).double()
         alone.load_state_dict(block.state_dict())
@@ -38,17 +38,17 @@ def one_by_one(stack, kind, sizes, options, norm, x, memory, masks):
 def made(
     student: Student, kind: RemoteFunction, *sizes: int, state: Mapping[str, torch.Tensor], **options: Any
 ) -> RemoteObject:
-    """A module of the student's in float64, made with these sizes and options, holding this state."""
+    """Create a module of the student's in float64 with these sizes and options, and load this state."""
     module: RemoteObject = helpers(student, _HELPERS).make(kind, list(sizes), options, *_flat(state))
     return module
 
 
 def load(student: Student, module: RemoteObject, state: Mapping[str, torch.Tensor]) -> None:
-    """Give the module this state."""
+    """Load this state into the module."""
     helpers(student, _HELPERS).load(module, *_flat(state))
 
 
-def one_by_one(
+def in_order(
     student: Student,
     stack: RemoteObject,
     kind: RemoteFunction,
@@ -58,19 +58,19 @@ def one_by_one(
     norm_first: bool = True,
     **masks: torch.Tensor,
 ) -> Any:
-    """What the student's own blocks give one after the other, with the weights of a stack; then its norm."""
+    """Run the student's own blocks in order with the weights of a stack, then its norm."""
     norm = student.LayerNorm if norm_first else None
     options = {"norm_first": norm_first}
-    return helpers(student, _HELPERS).one_by_one(stack, kind, list(sizes), options, norm, x, list(memory), masks)
+    return helpers(student, _HELPERS).in_order(stack, kind, list(sizes), options, norm, x, list(memory), masks)
 
 
 @functools.lru_cache(maxsize=4)
 def helpers(student: Student, source: str) -> Namespace:
-    """Helpers of ours beside the submission, defined once per check."""
+    """Define helpers in the process of the submission, once per check."""
     return define(student, source)
 
 
 def _flat(state: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, list[Any]]:
-    """All numbers in one vector, and name, shape and count of each tensor."""
+    """Return all numbers in one vector, and name, shape and count of each tensor."""
     shapes = [[name, list(tensor.shape), math.prod(tensor.shape)] for name, tensor in state.items()]
     return torch.cat([tensor.flatten() for tensor in state.values()]), shapes

@@ -1,8 +1,8 @@
 """Hidden tests of the two blocks and of the stacks made of them.
 
-Values are held against PyTorch's own layers with the same weights. What masks, caches and gradients do is
-held against the student's own block called in another way, so that a wrong value costs its own checks alone.
-Stacks are held against the student's own blocks, one after the other.
+Values are compared with PyTorch's layers with the same weights. Masks, caches and gradients are compared
+with a different call of the student's own block, so that wrong values fail only the checks of values.
+Stacks are compared with the student's own blocks, run in order.
 """
 
 from itertools import pairwise
@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from differences import check_differentiates
 from hypothesis import given
-from remote_modules import helpers, load, made, one_by_one
+from remote_modules import helpers, in_order, load, made
 from transformer_oracles import (
     DECODER_PARTS,
     ENCODER_PARTS,
@@ -37,7 +37,7 @@ from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 AXES = "batch, length, d_model"
 HEADS = 3
 
-# A cache is of stage 3: this stage's module need not have it under its name.
+# The cache comes from stage 3: this stage's module need not import the name.
 _NEW_CACHE = """
 from multihead import KeyValueCache
 
@@ -68,38 +68,38 @@ def tokens_of(batch, length, seed, d_model=6):
 
 
 def result_of(module, x, *rest, **options):
-    """The result, a tensor of the shape of `x` that something was computed for, be it right or not."""
+    """Return the result; fail one that has the wrong shape, is constant or equals the input."""
     result = module(x, *rest, **options)
     check_shape(result, tuple(x.shape), axes=AXES)
     check_finite(result)
-    check_that(bool(result.max() > result.min()), "the result is the same number everywhere")
-    check_that(bool((result - x).abs().max() > 1e-6), "the result is the input")
+    check_that(bool(result.max() > result.min()), "all values of the result are equal")
+    check_that(bool((result - x).abs().max() > 1e-6), "the result equals the input")
     return result
 
 
 def check_state_names(module, expected):
-    """The names and shapes of a state dict."""
+    """Check the names and shapes of a state dict."""
     shapes = {name: tuple(tensor.shape) for name, tensor in sorted(module.state_dict().items())}
-    says = "the state dict has other names than those of the modules listed"
+    says = "the names in the state dict differ from those of the listed modules"
     check_equal(sorted(shapes), sorted(expected), says=says)
-    says = "a parameter has another shape than the modules listed give it"
+    says = "the shape of a parameter differs from that in the listed modules"
     check_equal(shapes, dict(sorted(expected.items())), says=says)
 
 
 def check_dropped(added, rate, says):
-    """About this share of the numbers that were added is zero: 7 standard deviations either way at 2000 or more."""
+    """Check that the share of zeros is within 7 standard deviations of `rate`."""
     share = (added == 0).double().mean().item()
     check_that(abs(share - rate) < 7 * (rate * (1 - rate) / added.numel()) ** 0.5, says)
 
 
 def without(state, *parts):
-    """The state with these parts adding nothing."""
+    """Return the state with the output projections of these parts set to zero."""
     silent = tuple(f"{part}.output_proj" for part in parts)
-    return {name: torch.zeros_like(one) if name.startswith(silent) else one for name, one in state.items()}
+    return {name: torch.zeros_like(tensor) if name.startswith(silent) else tensor for name, tensor in state.items()}
 
 
 def check_drops_everywhere(student, kind, parts, seed, *memory):
-    """Dropout on each branch of a block, on its attention weights, and nowhere in eval mode."""
+    """Check dropout on each branch of a block, on its attention weights, and its absence in eval mode."""
     state = state_for(parts, 6, seed)
     branches = [part for part in ("attention", "self_attention", "cross_attention") if part in parts]
     x = tokens_of(800, 1, seed)
@@ -108,14 +108,14 @@ def check_drops_everywhere(student, kind, parts, seed, *memory):
         dropping = block_of(student, kind, others, num_heads=1, dropout=0.2)
         added = (result_of(dropping, x, *memory) - x).detach()
         if branch != "feed_forward":
-            # One head and one key: a weight that is dropped takes the whole position with it.
+            # One head and one key: dropping a weight sets the whole position to zero.
             whole = (added != 0).double().sum(dim=-1) > 0
             check_dropped(whole, 0.2, "dropout does not act on the attention weights at its rate")
             added = added[whole]
-        check_dropped(added, 0.2, "dropout does not act on a branch at its rate, before it is added")
+        check_dropped(added, 0.2, "dropout does not act at its rate on a branch before it is added")
         layer = student.FeedForward(6, 8, 0.5)
         if branch == "feed_forward" and bool((layer(x.float()) - layer(x.float())).abs().max() > 0):
-            # A layer that never drops costs points of its own.
+            # A FeedForward without dropout fails its own check.
             undropped = (result_of(block_of(student, kind, others, num_heads=1), x, *memory) - x).detach() / 0.8
             changed = ((added - undropped).abs() > 1e-9) & (added != 0)
             check_that(int(changed.sum()) > 0, "dropout does not act on the hidden layer")
@@ -124,7 +124,7 @@ def check_drops_everywhere(student, kind, parts, seed, *memory):
 
 
 def check_keeps_dtype_and_device(student, kind, **memory_lengths):
-    """A block of this kind, and its memory if it has one, in two dtypes and elsewhere."""
+    """Check a block of this kind, with a memory if it takes one, in two dtypes and on another device."""
     for dtype, norm_first in ((torch.bfloat16, False), (torch.float64, True)):
         module = getattr(student, kind)(6, HEADS, 8, norm_first=norm_first).to(dtype)
         xs = [tokens_of(2, 4, seed).to(dtype) for seed in (1, 2)]
@@ -138,9 +138,9 @@ def check_keeps_dtype_and_device(student, kind, **memory_lengths):
 
 
 def test_encoder_block_has_the_modules_listed(student):
-    """The parameters are those of the attention, the feed-forward layer and a norm for each.
+    """EncoderBlock: the state dict holds the attention, the feed-forward and two norms.
 
-    Hint: the attention's linears have no biases here; everything else has.
+    Hint: the linear layers of the attention have no biases here; the other modules have biases.
     """
     for norm_first in (True, False):
         check_state_names(student.EncoderBlock(6, 3, 7, norm_first=norm_first), block_shapes(ENCODER_PARTS, 6, 7))
@@ -148,9 +148,10 @@ def test_encoder_block_has_the_modules_listed(student):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_encoder_block_gives_the_output(student, seed, sizes):
-    """Pre-norm, each of the two branches is added to what came in: x + f(norm(x)).
+    """EncoderBlock: pre-norm adds both branches to the input, x + f(norm(x)).
 
-    Hint: what is added is computed from the norm; what it is added to is not normalised. Which norm is whose?
+    Hint: each branch reads the normalised x, and is added to the x that is not normalised. Which norm belongs to which
+    branch?
     """
     batch, length, heads, d_head = sizes
     state = state_for(ENCODER_PARTS, heads * d_head, seed)
@@ -161,9 +162,9 @@ def test_encoder_block_gives_the_output(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_encoder_block_norms_last_on_request(student, seed, sizes):
-    """With `norm_first=False`, the sum is normalised: norm(x + f(x)).
+    """EncoderBlock: `norm_first=False` normalises the sum, norm(x + f(x)).
 
-    Hint: the feed-forward layer then reads, and is added to, what the first norm gave.
+    Hint: the feed-forward layer then reads the output of the first norm, and is added to it.
     """
     batch, length, heads, d_head = sizes
     state = state_for(ENCODER_PARTS, heads * d_head, seed)
@@ -174,20 +175,20 @@ def test_encoder_block_norms_last_on_request(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=4))
 def test_encoder_block_obeys_masks(student, seed, sizes):
-    """What a mask blocks has no influence.
+    """EncoderBlock: positions that the mask blocks have no influence.
 
-    Hint: the mask goes to the attention as it is; True means "may attend".
+    Hint: pass the mask to the attention unchanged; True means "may attend".
     """
     batch, length = sizes
     x = tokens_of(batch, length, seed)
     for norm_first in (True, False):
         block = encoder_block(student, seed, norm_first=norm_first)
-        # Where each position may see itself alone, it is as if it were alone.
-        alone = [result_of(block, x[:, place : place + 1]) for place in range(length)]
+        # A position that may attend only to itself gives the result of a sequence of length 1.
+        alone = [result_of(block, x[:, index : index + 1]) for index in range(length)]
         own = torch.eye(length, dtype=torch.bool)
         for mask in (own, own.expand(batch, -1, -1), own.expand(batch, 1, -1, -1)):
             check_values(result_of(block, x, mask=mask), torch.cat(alone, dim=1))
-        # Padding changes nothing for real tokens.
+        # Padding does not change the results of real tokens.
         real = (torch.arange(length) < length - 1).expand(batch, 1, -1)
         kept = slice(0, length - 1)
         check_values(result_of(block, x, mask=real)[:, kept], result_of(block, x[:, kept]))
@@ -198,9 +199,9 @@ def test_encoder_block_obeys_masks(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=5))
 def test_encoder_block_goes_on_from_a_cache(student, seed, sizes):
-    """With a cache, new positions alone give what they give in the whole text, read causally.
+    """EncoderBlock: with a cache, new positions give the result of one causal pass.
 
-    Hint: the cache goes to the attention as it is.
+    Hint: pass the cache to the attention unchanged.
     """
     batch, length = sizes
     x = tokens_of(batch, length + 1, seed)
@@ -209,13 +210,13 @@ def test_encoder_block_goes_on_from_a_cache(student, seed, sizes):
         whole = result_of(block, x, mask=~is_later(length + 1))
         cache = helpers(student, _NEW_CACHE).new_cache()
         first = result_of(block, x[:, :2], mask=~is_later(2), cache=cache)
-        steps = [result_of(block, x[:, place : place + 1], cache=cache) for place in range(2, length + 1)]
+        steps = [result_of(block, x[:, index : index + 1], cache=cache) for index in range(2, length + 1)]
         check_values(torch.cat([first, *steps], dim=1), whole)
 
 
 @given(seeds())
 def test_encoder_block_passes_gradients(student, seed):
-    """Gradients reach x and all parameters, along both branches and past them.
+    """EncoderBlock: gradients reach x and all parameters, along the branches and past them.
 
     Hint: compute with the modules themselves; `.data` and `detach` leave the graph.
     """
@@ -227,25 +228,25 @@ def test_encoder_block_passes_gradients(student, seed):
 
 @given(seeds())
 def test_encoder_block_drops_in_all_its_places(student, seed):
-    """Dropout acts on attention weights and on each branch in training, and not in eval mode.
+    """EncoderBlock: dropout acts on attention weights and each branch, in training only.
 
-    Hint: hand the rate to what the block is made of, and drop what each branch gives before it is added.
+    Hint: pass the rate to the modules of the block, and apply dropout to the output of each branch before it is added.
     """
     check_drops_everywhere(student, "EncoderBlock", ENCODER_PARTS, seed)
 
 
 def test_encoder_block_keeps_dtype_and_device(student):
-    """The result has the dtype and the device of x.
+    """EncoderBlock: the result has the dtype and the device of x.
 
-    Hint: tensors that you make yourself need both from x.
+    Hint: a tensor that you create needs both from x.
     """
     check_keeps_dtype_and_device(student, "EncoderBlock")
 
 
 def test_encoder_block_leaves_its_inputs_alone(student):
-    """x and the mask are the same after the call.
+    """EncoderBlock: neither x nor the mask is changed in place.
 
-    Hint: `x += …` changes what it is given.
+    Hint: `x += …` changes its input.
     """
     x, mask = tokens_of(2, 4, 5), ~is_later(4)
     for norm_first in (True, False):
@@ -258,16 +259,16 @@ def test_encoder_block_leaves_its_inputs_alone(student):
 
 
 def test_decoder_block_has_the_modules_listed(student):
-    """The parameters are those of two attentions, the feed-forward layer and three norms.
+    """DecoderBlock: the state dict holds two attentions, the feed-forward and three norms.
 
-    Hint: the attentions' linears have no biases here; everything else has.
+    Hint: the linear layers of the attentions have no biases here; the other modules have biases.
     """
     for norm_first in (True, False):
         check_state_names(student.DecoderBlock(6, 3, 7, norm_first=norm_first), block_shapes(DECODER_PARTS, 6, 7))
 
 
 def check_decoder_block(student, seed, sizes, *, norm_first):
-    """Against PyTorch's layer, with memories longer and shorter than the text."""
+    """Compare with PyTorch's layer, for a memory of a different length and one as long as the text."""
     batch, query, key, d_head = sizes
     state = state_for(DECODER_PARTS, HEADS * d_head, seed)
     block = block_of(student, "DecoderBlock", state, norm_first=norm_first)
@@ -280,27 +281,28 @@ def check_decoder_block(student, seed, sizes, *, norm_first):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_decoder_block_gives_the_output(student, seed, sizes):
-    """Pre-norm, each of the three branches is added to what came in; the memory is read as it is.
+    """DecoderBlock: pre-norm adds three branches to x; the memory is not normalised.
 
-    Hint: first x looks at itself, then at the memory: whose are the queries then, and whose keys and values?
+    Hint: x first attends to itself, then to the memory. Where do the queries come from then, and where the keys and
+    values?
     """
     check_decoder_block(student, seed, sizes, norm_first=True)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_decoder_block_norms_last_on_request(student, seed, sizes):
-    """With `norm_first=False`, each sum is normalised: norm(x + f(x)), three times.
+    """DecoderBlock: `norm_first=False` normalises each of three sums, norm(x + f(x)).
 
-    Hint: each branch reads, and is added to, what the norm before it gave.
+    Hint: each branch reads the output of the norm before it, and is added to that output.
     """
     check_decoder_block(student, seed, sizes, norm_first=False)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=4))
 def test_decoder_block_never_sees_what_comes_later(student, seed, sizes):
-    """A position depends on the positions up to its own, whatever the mask allows.
+    """DecoderBlock: no position sees a later position, whatever the mask allows.
 
-    Hint: the causal mask is always there, and a mask that is given can only block more.
+    Hint: the causal mask always applies, and a mask that is passed in can only block more.
     """
     batch, query, key = sizes
     memory = tokens_of(batch, key, seed + 1)
@@ -314,24 +316,24 @@ def test_decoder_block_never_sees_what_comes_later(student, seed, sizes):
     ):
         block = decoder_block(student, seed, norm_first=norm_first)
         before = result_of(block, x, memory, mask=mask)
-        for place in range(1, query):
+        for index in range(1, query):
             changed = x.clone()
-            changed[:, place:] = tokens_of(batch, query - place, seed + 2)
+            changed[:, index:] = tokens_of(batch, query - index, seed + 2)
             after = result_of(block, changed, memory, mask=mask)
-            says = "a position changes when a later one does"
-            check_values(after[:, :place], before[:, :place], says=says)
-            # … and the causal mask is no excuse for not looking back.
-            moved = bool((after[:, place] - before[:, place]).abs().max() > 1e-6)
-            check_that(moved, "a position does not change when it is another one")
+            says = "the result at a position changes when a later position changes"
+            check_values(after[:, :index], before[:, :index], says=says)
+            # A causal block must still see its own and earlier positions.
+            moved = bool((after[:, index] - before[:, index]).abs().max() > 1e-6)
+            check_that(moved, "the result at a position does not depend on the input at that position")
         first = x.clone()
         first[:, 0] = tokens_of(batch, 1, seed + 3)[:, 0]
         looked_back = bool((result_of(block, first, memory, mask=mask) - before)[:, -1].abs().max() > 1e-6)
-        check_that(looked_back, "the last position does not see the first one")
+        check_that(looked_back, "the last position does not see the first position")
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=3, max_size=5))
 def test_decoder_block_obeys_masks(student, seed, sizes):
-    """What the mask blocks is blocked too, besides what comes later.
+    """DecoderBlock: `mask` blocks positions in addition to the causal mask.
 
     Hint: a query may attend where both masks are True.
     """
@@ -339,20 +341,20 @@ def test_decoder_block_obeys_masks(student, seed, sizes):
     x, memory = tokens_of(batch, query, seed), tokens_of(batch, key, seed + 1)
     for norm_first in (True, False):
         block = decoder_block(student, seed, norm_first=norm_first)
-        # Without the first two tokens the others are as if the text began there.
+        # With the first two positions blocked, the others give the results of a text that begins after them.
         real = (torch.arange(query) >= 2).expand(batch, 1, -1)
         kept = result_of(block, x[:, 2:], memory)
         check_values(result_of(block, x, memory, mask=real)[:, 2:], kept)
         own = torch.eye(query, dtype=torch.bool)
-        alone = [result_of(block, x[:, place : place + 1], memory) for place in range(query)]
+        alone = [result_of(block, x[:, index : index + 1], memory) for index in range(query)]
         check_values(result_of(block, x, memory, mask=own), torch.cat(alone, dim=1))
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
 def test_decoder_block_obeys_memory_masks(student, seed, sizes):
-    """What the memory's mask blocks has no influence, for each query by itself.
+    """DecoderBlock: `memory_mask` blocks memory positions for each query separately.
 
-    Hint: this mask belongs to the cross-attention; its key axis is that of the memory, and nothing there is causal.
+    Hint: this mask belongs to the cross-attention. Its key axis is the memory's, and nothing there is causal.
     """
     batch, query, key = sizes
     x, memory = tokens_of(batch, query, seed), tokens_of(batch, key, seed + 1)
@@ -362,7 +364,7 @@ def test_decoder_block_obeys_memory_masks(student, seed, sizes):
         masked = result_of(block, x, memory, memory_mask=real)
         check_values(masked, result_of(block, x, memory[:, : key - 1]))
         mask = torch.ones(query, key, dtype=torch.bool)
-        mask[0, 1:] = False  # the first query sees the first of the memory alone, the others all
+        mask[0, 1:] = False  # the first query sees only the first memory position, the others see all
         masked = result_of(block, x, memory, memory_mask=mask)
         check_values(masked[:, :1], result_of(block, x, memory[:, :1])[:, :1])
         check_values(masked[:, 1:], result_of(block, x, memory)[:, 1:])
@@ -370,9 +372,9 @@ def test_decoder_block_obeys_memory_masks(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
 def test_decoder_block_goes_on_from_a_cache(student, seed, sizes):
-    """With a cache, new positions alone give what they give in the whole text.
+    """DecoderBlock: with a cache, new positions give the result of one full pass.
 
-    Hint: the causal mask has one row per new position, and a column for each position of the cache besides.
+    Hint: the causal mask has one row per new position, and one column per cached and per new position.
     """
     batch, length, key = sizes
     x, memory = tokens_of(batch, length + 2, seed), tokens_of(batch, key, seed + 1)
@@ -387,7 +389,7 @@ def test_decoder_block_goes_on_from_a_cache(student, seed, sizes):
 
 @given(seeds())
 def test_decoder_block_passes_gradients(student, seed):
-    """Gradients reach x, the memory and all parameters.
+    """DecoderBlock: gradients reach x, the memory and all parameters.
 
     Hint: compute with the modules themselves; `.data` and `detach` leave the graph.
     """
@@ -399,25 +401,25 @@ def test_decoder_block_passes_gradients(student, seed):
 
 @given(seeds())
 def test_decoder_block_drops_in_all_its_places(student, seed):
-    """Dropout acts on both attentions and on each branch in training, and not in eval mode.
+    """DecoderBlock: dropout acts on both attentions and each branch, in training only.
 
-    Hint: hand the rate to what the block is made of, and drop what each branch gives before it is added.
+    Hint: pass the rate to the modules of the block, and apply dropout to the output of each branch before it is added.
     """
     check_drops_everywhere(student, "DecoderBlock", DECODER_PARTS, seed, tokens_of(800, 1, seed + 1))
 
 
 def test_decoder_block_keeps_dtype_and_device(student):
-    """The result has the dtype and the device of x.
+    """DecoderBlock: the result has the dtype and the device of x.
 
-    Hint: the causal mask is made where x is.
+    Hint: create the causal mask on the device of x.
     """
     check_keeps_dtype_and_device(student, "DecoderBlock", memory=5)
 
 
 def test_decoder_block_leaves_its_inputs_alone(student):
-    """x, the memory and the masks are the same after the call.
+    """DecoderBlock: x, the memory and the masks are not changed in place.
 
-    Hint: `x += …` and `mask &= …` change what they are given.
+    Hint: `x += …` and `mask &= …` change their input.
     """
     x, memory = tokens_of(2, 4, 5), tokens_of(2, 5, 6)
     mask, memory_mask = torch.ones(4, 4, dtype=torch.bool), torch.ones(4, 5, dtype=torch.bool)
@@ -433,13 +435,13 @@ BLOCKS = 2
 
 
 def stack_of(student, kind, parts, seed, d_model=6, num_heads=HEADS, **options):
-    """The student's stack in float64 with known parameters."""
+    """Create the student's stack in float64 with known parameters."""
     state = state_of(stack_shapes(parts, BLOCKS, d_model, 8, norm_first=options.get("norm_first", True)), seed)
     return made(student, getattr(student, kind), BLOCKS, d_model, num_heads, 8, state=state, **options)
 
 
 def check_has_blocks_of_its_own(student, kind, parts):
-    """Names, shapes, and that no two blocks share a parameter."""
+    """Check names and shapes, and that no two blocks share a parameter."""
     for norm_first in (True, False):
         for count in (1, 3):
             shapes = stack_shapes(parts, count, 6, 8, norm_first=norm_first)
@@ -447,23 +449,23 @@ def check_has_blocks_of_its_own(student, kind, parts):
             check_state_names(module, shapes)
         state = state_of(shapes, 9)
         load(student, module.double(), state)
-        says = "a parameter changes when that of another block does"
+        says = "two blocks share a parameter"
         check_close(dict(sorted(module.state_dict().items())), dict(sorted(state.items())), says=says)
 
 
 def test_encoder_has_blocks_of_its_own(student):
-    """Each block has its own parameters; the norm at the end exists with pre-norm only.
+    """Encoder: each block has its own parameters; only a pre-norm stack has a final norm.
 
-    Hint: a module that stands in a list twice is one module; a plain Python list registers nothing.
+    Hint: the same module twice in a list is one module, and a plain Python list registers no parameters.
     """
     check_has_blocks_of_its_own(student, "Encoder", ENCODER_PARTS)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_encoder_applies_its_blocks_in_order(student, seed, sizes):
-    """The blocks work one after the other, and the norm at the end, if there is one.
+    """Encoder: the blocks run in order, then the final norm if there is one.
 
-    Hint: each block reads what the one before gave; all arguments after `num_blocks` are the blocks' own.
+    Hint: each block reads the output of the block before it. All arguments after `num_blocks` go to the blocks.
     """
     batch, length, heads, d_head = sizes
     d_model = heads * d_head
@@ -471,37 +473,37 @@ def test_encoder_applies_its_blocks_in_order(student, seed, sizes):
     for norm_first in (True, False):
         encoder = stack_of(student, "Encoder", ENCODER_PARTS, seed, d_model, heads, norm_first=norm_first)
         block = student.EncoderBlock
-        expected = one_by_one(student, encoder, block, (d_model, heads, 8), x, norm_first=norm_first)
+        expected = in_order(student, encoder, block, (d_model, heads, 8), x, norm_first=norm_first)
         check_values(result_of(encoder, x), expected, axes=AXES)
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3, max_size=6))
 def test_encoder_hands_the_mask_to_every_block(student, seed, sizes):
-    """What the mask blocks has no influence in any block.
+    """Encoder: the mask acts in every block.
 
-    Hint: what the first block kept apart, the second can still mix.
+    Hint: the second block can still mix positions that the first block kept apart.
     """
     batch, length = sizes
     encoder = stack_of(student, "Encoder", ENCODER_PARTS, seed)
     x = tokens_of(batch, length, seed)
     mask = (torch.arange(length) < length - 1).expand(batch, 1, -1)
-    expected = one_by_one(student, encoder, student.EncoderBlock, (6, HEADS, 8), x, mask=mask)
+    expected = in_order(student, encoder, student.EncoderBlock, (6, HEADS, 8), x, mask=mask)
     check_values(result_of(encoder, x, mask=mask), expected, axes=AXES)
 
 
 def test_decoder_has_blocks_of_its_own(student):
-    """Each block has its own parameters; the norm at the end exists with pre-norm only.
+    """Decoder: each block has its own parameters; only a pre-norm stack has a final norm.
 
-    Hint: a module that stands in a list twice is one module; a plain Python list registers nothing.
+    Hint: the same module twice in a list is one module, and a plain Python list registers no parameters.
     """
     check_has_blocks_of_its_own(student, "Decoder", DECODER_PARTS)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_decoder_applies_its_blocks_in_order(student, seed, sizes):
-    """The blocks work one after the other with one memory, then the norm, if there is one.
+    """Decoder: the blocks run in order with one memory, then the final norm if there is one.
 
-    Hint: each block reads what the one before gave, and the memory as it came.
+    Hint: each block reads the output of the block before it, and the unchanged memory.
     """
     batch, query, key, heads = sizes
     d_model = 2 * heads
@@ -509,15 +511,15 @@ def test_decoder_applies_its_blocks_in_order(student, seed, sizes):
     for norm_first in (True, False):
         decoder = stack_of(student, "Decoder", DECODER_PARTS, seed, d_model, heads, norm_first=norm_first)
         block = student.DecoderBlock
-        expected = one_by_one(student, decoder, block, (d_model, heads, 8), x, memory, norm_first=norm_first)
+        expected = in_order(student, decoder, block, (d_model, heads, 8), x, memory, norm_first=norm_first)
         check_values(result_of(decoder, x, memory), expected, axes=AXES)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=3, max_size=6))
 def test_decoder_hands_the_masks_to_every_block(student, seed, sizes):
-    """Both masks reach every block, each at its place.
+    """Decoder: `mask` and `memory_mask` reach every block, each in its role.
 
-    Hint: one is for the text so far, the other for the memory.
+    Hint: one mask is for the text so far, the other for the memory.
     """
     batch, query, key = sizes
     decoder = stack_of(student, "Decoder", DECODER_PARTS, seed)
@@ -525,22 +527,22 @@ def test_decoder_hands_the_masks_to_every_block(student, seed, sizes):
     mask = (torch.arange(query) > 0).expand(batch, 1, -1) | torch.eye(query, dtype=torch.bool)
     memory_mask = (torch.arange(key) < key - 1).expand(batch, 1, -1)
     for masks in ({"mask": mask}, {"memory_mask": memory_mask}, {"mask": mask, "memory_mask": memory_mask}):
-        expected = one_by_one(student, decoder, student.DecoderBlock, (6, HEADS, 8), x, memory, **masks)
+        expected = in_order(student, decoder, student.DecoderBlock, (6, HEADS, 8), x, memory, **masks)
         check_values(result_of(decoder, x, memory, **masks), expected, axes=AXES)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
 def test_decoder_gives_each_block_its_cache(student, seed, sizes):
-    """With one cache per block, new positions alone give what they give in the whole text.
+    """Decoder: with one cache per block, new positions give the result of one full pass.
 
-    Hint: the caches and the blocks go in pairs.
+    Hint: pair the caches with the blocks.
     """
     batch, length, key = sizes
     decoder = stack_of(student, "Decoder", DECODER_PARTS, seed)
     x, memory = tokens_of(batch, length + 1, seed), tokens_of(batch, key, seed + 1)
     whole = result_of(decoder, x, memory)
     caches = [helpers(student, _NEW_CACHE).new_cache() for _ in range(BLOCKS)]
-    pieces = [result_of(decoder, x[:, place : place + 1], memory, caches=caches) for place in range(length + 1)]
+    pieces = [result_of(decoder, x[:, index : index + 1], memory, caches=caches) for index in range(length + 1)]
     check_values(torch.cat(pieces, dim=1), whole)
     for cache in caches:
         check_equal(len(cache), length + 1, says="a block's cache does not hold all positions")

@@ -1,6 +1,6 @@
 """Hidden tests of the norms, gelu and the feed-forward layer.
 
-Oracles: the formulas in plain loops over Python floats, PyTorch's own functions, and slopes by differences.
+Oracles: the formulas in plain loops over Python floats, PyTorch's functions, and finite differences.
 """
 
 import math
@@ -28,7 +28,7 @@ DTYPES = (torch.float64, torch.bfloat16)
 
 
 def norm_of(student, kind, state, **options):
-    """The student's norm in float64 with these parameters."""
+    """Create the student's norm in float64 with these parameters."""
     return made(student, getattr(student, kind), len(state["weight"]), state=state, **options)
 
 
@@ -38,7 +38,7 @@ def norm_state(d_model, seed, *, bias=True):
 
 
 def by_hand(x, state, eps, *, centre):
-    """Each vector normalised in Python floats."""
+    """Normalise each vector in Python floats."""
     rows = []
     for row in x.reshape(-1, x.shape[-1]).tolist():
         mean = math.fsum(row) / len(row) if centre else 0.0
@@ -49,7 +49,7 @@ def by_hand(x, state, eps, *, centre):
 
 
 def check_norm(student, kind, x, seed, **options):
-    """The student's norm against the formula, with the gains drawn."""
+    """Compare the student's norm with the formula, with random parameters."""
     centre = kind == "LayerNorm"
     eps = options.get("eps", 1e-5 if centre else 1e-6)
     state = norm_state(x.shape[-1], seed, bias=centre)
@@ -57,7 +57,7 @@ def check_norm(student, kind, x, seed, **options):
 
 
 def check_tiny_vectors(student, kind, seed):
-    """Where a vector is so short, or so constant, that eps decides."""
+    """Check vectors so short, or so nearly constant, that eps determines the result."""
     for scale in (1e-2, 1e-3, 1e-5):
         check_norm(student, kind, normal_tensor(2, 3, 5, seed=seed, scale=scale), seed)
         check_norm(student, kind, normal_tensor(2, 3, 5, seed=seed, scale=scale), seed, eps=1e-3)
@@ -65,7 +65,7 @@ def check_tiny_vectors(student, kind, seed):
 
 
 def check_keeps_dtype_and_device(student, modules, *shape):
-    """`modules` by dtype; inputs of this shape."""
+    """Check `modules`, given by dtype, on inputs of this shape."""
     for dtype, module in modules.items():
         x, other = (normal_tensor(*shape, seed=seed, dtype=dtype) for seed in (1, 2))
         check_computes(module, [x], [other])
@@ -82,9 +82,9 @@ def by_dtype(student, kind, *sizes):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
 def test_layer_norm_normalises_each_vector(student, seed, sizes):
-    """Each vector gets mean 0 and variance 1 by itself, then the weight and the bias.
+    """LayerNorm: each vector gets mean 0 and variance 1, then weight and bias.
 
-    Hint: mean and variance are over the last axis only; by how many numbers is the sum of squares divided?
+    Hint: mean and variance are over the last axis only. By which number is the sum of squares divided?
     """
     for scale in (1.0, 30.0):
         x = normal_tensor(*sizes, seed=seed, scale=scale) + 3
@@ -95,9 +95,9 @@ def test_layer_norm_normalises_each_vector(student, seed, sizes):
 
 @given(seeds())
 def test_layer_norm_of_tiny_vectors(student, seed):
-    """Short and constant vectors come out as the formula says, whatever eps is.
+    """LayerNorm: short and constant vectors follow the formula, for any `eps`.
 
-    Hint: does eps stand inside the root? And is it the eps that was asked for?
+    Hint: is eps inside the root, and is it the eps that was passed in?
     """
     check_tiny_vectors(student, "LayerNorm", seed)
     check_norm(student, "LayerNorm", torch.full((2, 3, 4), 0.7, dtype=torch.float64), seed)
@@ -105,9 +105,9 @@ def test_layer_norm_of_tiny_vectors(student, seed):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_layer_norm_takes_any_leading_axes(student, seed, sizes):
-    """One vector, a matrix of vectors, and more axes work alike.
+    """LayerNorm: a single vector and any number of leading axes work.
 
-    Hint: count axes from the end: the last one is -1.
+    Hint: count axes from the end: the last axis is -1.
     """
     for shape in (sizes[-1:], sizes[-2:], sizes):
         module = norm_of(student, "LayerNorm", norm_state(sizes[-1], seed))
@@ -115,17 +115,17 @@ def test_layer_norm_takes_any_leading_axes(student, seed, sizes):
         result = module(x)
         check_shape(result, shape)
         check_finite(result)
-        check_that(bool(result.max() > result.min()), "the result is the same number everywhere")
-        # As its rows do when they come in three axes, be that right or not.
+        check_that(bool(result.max() > result.min()), "all values of the result are equal")
+        # Compare with the student's own result for three axes, right or wrong.
         rows = module(x.reshape(1, -1, sizes[-1]))
         check_shape(rows, (1, x.numel() // sizes[-1], sizes[-1]))
         check_values(result, rows.reshape(shape))
 
 
 def test_layer_norm_has_a_weight_and_a_bias(student):
-    """The parameters are `weight` and `bias`, at first ones and zeros.
+    """LayerNorm: the parameters are `weight` and `bias`, initialised to 1 and 0.
 
-    Hint: what is a parameter is an `nn.Parameter`; its name is that of the attribute.
+    Hint: a parameter is an `nn.Parameter`, and its name is the name of the attribute.
     """
     for d_model in (5, 8):
         state = student.LayerNorm(d_model).state_dict()
@@ -134,7 +134,7 @@ def test_layer_norm_has_a_weight_and_a_bias(student):
 
 @given(seeds())
 def test_layer_norm_passes_gradients(student, seed):
-    """Gradients reach the input, the weight and the bias, through mean and variance too.
+    """LayerNorm: gradients reach x, weight and bias, also through mean and variance.
 
     Hint: compute with tensor operations throughout; `.data` and `detach` leave the graph.
     """
@@ -145,17 +145,17 @@ def test_layer_norm_passes_gradients(student, seed):
 
 
 def test_layer_norm_keeps_dtype_and_device(student):
-    """The result has the dtype and the device of the input.
+    """LayerNorm: the result has the dtype and the device of the input.
 
-    Hint: a tensor that you make yourself has a dtype and a device of its own.
+    Hint: a tensor that you create has its own dtype and device.
     """
     check_keeps_dtype_and_device(student, by_dtype(student, "LayerNorm", 6), 2, 3, 6)
 
 
 def test_layer_norm_leaves_its_input_alone(student):
-    """The input is the same after the call.
+    """LayerNorm: the input is not changed in place.
 
-    Hint: `x -= …` and functions whose name ends in an underscore change what they are given.
+    Hint: `x -= …` and methods whose name ends in an underscore change their input.
     """
     module, x = student.LayerNorm(6).double(), normal_tensor(2, 3, 6, seed=5) + 1
     check_computes(module, [x], [-2 * x])
@@ -167,9 +167,9 @@ def test_layer_norm_leaves_its_input_alone(student):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
 def test_rms_norm_scales_each_vector(student, seed, sizes):
-    """Each vector is divided by the root of its mean square, and nothing is shifted.
+    """RMSNorm: each vector is divided by its root mean square, and not shifted.
 
-    Hint: a vector of equal numbers should come out as ones times the weight.
+    Hint: a vector of equal numbers should become all 1, times the weight.
     """
     for scale in (1.0, 30.0):
         x = normal_tensor(*sizes, seed=seed, scale=scale) + 3
@@ -180,15 +180,15 @@ def test_rms_norm_scales_each_vector(student, seed, sizes):
 
 @given(seeds())
 def test_rms_norm_of_tiny_vectors(student, seed):
-    """Short vectors come out as the formula says, whatever eps is.
+    """RMSNorm: short vectors follow the formula, for any `eps`.
 
-    Hint: does eps stand inside the root? And is it the eps that was asked for?
+    Hint: is eps inside the root, and is it the eps that was passed in?
     """
     check_tiny_vectors(student, "RMSNorm", seed)
 
 
 def test_rms_norm_has_a_weight_alone(student):
-    """The one parameter is `weight`, at first ones.
+    """RMSNorm: the only parameter is `weight`, initialised to 1.
 
     Hint: nothing is shifted, so there is no bias.
     """
@@ -198,7 +198,7 @@ def test_rms_norm_has_a_weight_alone(student):
 
 @given(seeds())
 def test_rms_norm_passes_gradients(student, seed):
-    """Gradients reach the input and the weight, through the mean square too.
+    """RMSNorm: gradients reach x and weight, also through the mean square.
 
     Hint: compute with tensor operations throughout; `.data` and `detach` leave the graph.
     """
@@ -209,9 +209,9 @@ def test_rms_norm_passes_gradients(student, seed):
 
 
 def test_rms_norm_keeps_dtype_and_device(student):
-    """The result has the dtype and the device of the input.
+    """RMSNorm: the result has the dtype and the device of the input.
 
-    Hint: a tensor that you make yourself has a dtype and a device of its own.
+    Hint: a tensor that you create has its own dtype and device.
     """
     check_keeps_dtype_and_device(student, by_dtype(student, "RMSNorm", 6), 2, 3, 6)
 
@@ -234,9 +234,9 @@ def gelu_by_tanh(x):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
 def test_gelu_is_exact(student, seed, sizes):
-    """By default it is x · Φ(x), by the error function.
+    """gelu: the default is x · Φ(x), computed with the error function.
 
-    Hint: Φ(x) = (1 + erf(x/√2))/2; there is no tanh in it.
+    Hint: Φ(x) = (1 + erf(x/√2))/2, without tanh.
     """
     for shape, scale in ((sizes, 1.0), (sizes[:2], 30.0), (sizes[:1], 1000.0)):
         x = normal_tensor(*shape, seed=seed, scale=scale)
@@ -246,7 +246,7 @@ def test_gelu_is_exact(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
 def test_gelu_has_the_tanh_formula(student, seed, sizes):
-    """With `approximate="tanh"` it is the formula of GPT-2.
+    """gelu: `approximate="tanh"` gives GPT-2's formula.
 
     Hint: √(2/π) multiplies the sum of x and 0.044715 x³.
     """
@@ -257,9 +257,9 @@ def test_gelu_has_the_tanh_formula(student, seed, sizes):
 
 
 def test_gelu_keeps_dtype_and_device(student):
-    """The result has the dtype and the device of the input.
+    """gelu: the result has the dtype and the device of the input.
 
-    Hint: a constant may be a Python number; then nothing is upcast.
+    Hint: write constants as Python numbers; they do not change the dtype.
     """
     for approximate in ("none", "tanh"):
         for dtype in DTYPES:
@@ -279,9 +279,9 @@ def feed_forward(student, state, **options):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=7))
 def test_feed_forward_gives_the_output(student, seed, sizes):
-    """The output is linear, GELU, linear.
+    """FeedForward: the output is linear, GELU, linear.
 
-    Hint: which GELU is the default, and which of the two linears comes first?
+    Hint: which GELU is the default, and which of the two linear layers comes first?
     """
     batch, length, d_model, d_hidden = sizes
     state = state_of(feed_forward_shapes(d_model, d_hidden), seed)
@@ -292,25 +292,25 @@ def test_feed_forward_gives_the_output(student, seed, sizes):
 
 
 def test_feed_forward_has_two_linears(student):
-    """The parameters are those of `input_proj` and `output_proj`, biases included.
+    """FeedForward: the parameters are weight and bias of `input_proj` and `output_proj`.
 
-    Hint: two `nn.Linear`s under the names listed.
+    Hint: use two `nn.Linear` layers with the names listed.
     """
     state = student.FeedForward(5, 7).state_dict()
     shapes = {name: tuple(tensor.shape) for name, tensor in sorted(state.items())}
     expected = dict(sorted(feed_forward_shapes(5, 7).items()))
-    check_equal(sorted(shapes), sorted(expected), says="the state dict has other names than the ones listed")
-    check_equal(shapes, expected, says="a parameter has another shape than a linear of the sizes listed has")
+    check_equal(sorted(shapes), sorted(expected), says="the names in the state dict differ from the listed names")
+    check_equal(shapes, expected, says="the shape of a parameter differs from that of the listed linear layer")
 
 
 @given(seeds())
 def test_feed_forward_drops_hidden_features(student, seed):
-    """Dropout removes hidden features at its rate in training, and none in eval mode.
+    """FeedForward: dropout acts on the hidden layer at its rate, in training only.
 
-    Hint: dropout acts on what the GELU gives, before the second linear.
+    Hint: dropout acts on the output of the GELU, before the second linear layer.
     """
     state = state_of(feed_forward_shapes(6, 6), seed)
-    state["output_proj.weight"] = torch.eye(6, dtype=torch.float64)  # what comes out is the hidden layer
+    state["output_proj.weight"] = torch.eye(6, dtype=torch.float64)  # the output is the hidden layer
     state["output_proj.bias"] = torch.zeros(6, dtype=torch.float64)
     x = normal_tensor(20, 20, 6, seed=seed + 50)
     whole = feed_forward(student, state)(x)
@@ -320,6 +320,6 @@ def test_feed_forward_drops_hidden_features(student, seed):
     check_shape(output, tuple(x.shape), axes="batch, length, d_model")
     check_values(output, torch.where(output == 0, 0.0, whole / 0.8))
     dropped = int((output == 0).sum())
-    # 480 of 2400 on average; 150 more or less are 7.6 standard deviations.
-    check_that(330 < dropped < 630, "dropout does not remove as many hidden features as its rate says")
+    # The mean is 480 of 2400; 150 is 7.6 standard deviations.
+    check_that(330 < dropped < 630, "dropout does not act on the hidden features at its rate")
     check_values(module.eval()(x), whole)

@@ -1,7 +1,7 @@
-"""Hidden tests of the whole Transformer, and of what trains it and writes with it.
+"""Hidden tests of the whole Transformer, its loss, its schedule and greedy decoding.
 
-The whole is held against PyTorch's own layers once; besides, it is held against the student's own encoder and
-decoder, so that a wrong block costs its own checks. Greedy decoding is given models that follow a script.
+One check compares the model with PyTorch's layers. The others compare it with the student's own encoder and
+decoder, so that a wrong block fails only its own checks. Greedy decoding gets models that follow a script.
 """
 
 import math
@@ -29,7 +29,7 @@ from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds, si
 
 SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, D_HIDDEN, MAX_LENGTH = 11, 13, 6, 3, 8, 9
 PAD = 4
-# Sinusoids of float32 are as good as those of float64.
+# The tolerance accepts float32 sinusoids as well as float64 sinusoids.
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 
 _CATCH = """
@@ -44,7 +44,7 @@ class Catch(torch.nn.Module):
         raise Caught
 
 def read_by(model, name, *inputs):
-    # What the encoder or the decoder is given: neither is asked to work.
+    # Return the input of the encoder or the decoder without running it.
     catch = Catch()
     setattr(model, name, catch)
     try:
@@ -58,7 +58,7 @@ _RANDOM_BLOCKS = """
 import torch
 
 def blocks_that_drop(model, x):
-    # Whether each block gives something else each time.
+    # For each block, whether two calls give different results.
     encoder = [not torch.equal(block(x), block(x)) for block in model.encoder.blocks]
     return encoder + [not torch.equal(block(x, x), block(x, x)) for block in model.decoder.blocks]
 """
@@ -67,7 +67,7 @@ _SCRIPTED = """
 import torch
 
 class Scripted(torch.nn.Module):
-    # Row r of the source begins with r. It is answered by script[r], as long as it reads start and script[r] itself.
+    # Row r of the source begins with r. The model writes script[r] while the target is start_id and script[r].
     def __init__(self, script, vocab, start_id, end_id, pad_id):
         super().__init__()
         self.script, self.vocab, self.start_id, self.end_id, self.pad_id = script, vocab, start_id, end_id, pad_id
@@ -77,18 +77,18 @@ class Scripted(torch.nn.Module):
 
     def decode(self, target, memory, source):
         if not torch.equal(memory[..., 0], source + 0.5):
-            raise RuntimeError("the memory is not what encode made of this source")
+            raise RuntimeError("the memory is not the output of encode for this source")
         longest = len(self.script[0])
         if target.shape[1] > longest:
-            raise ValueError("the text is longer than it may be")
+            raise ValueError("the text is longer than max_length")
         logits = -torch.ones(*target.shape, self.vocab, dtype=torch.float64)
         for row, (number, read) in enumerate(zip(source[:, 0].tolist(), target.tolist())):
             line = self.script[number]
-            for place in range(len(read)):
-                before = line[:place]
-                right = self.end_id in before or read[: place + 1] == [self.start_id, *before]
-                token = line[place] if right else (line[place] + 1) % self.vocab
-                logits[row, place, token] = 1.0 + row
+            for index in range(len(read)):
+                before = line[:index]
+                right = self.end_id in before or read[: index + 1] == [self.start_id, *before]
+                token = line[index] if right else (line[index] + 1) % self.vocab
+                logits[row, index, token] = 1.0 + row
         return logits
 
 def scripted(script, vocab, start_id, end_id, pad_id):
@@ -97,9 +97,9 @@ def scripted(script, vocab, start_id, end_id, pad_id):
 
 
 def transformer(student, seed=0, num_blocks=1, scale=1.0, pad_id=PAD, **options):
-    """The student's model in float64 and the state it was given.
+    """Create the student's model in float64; return it and its state.
 
-    `scale` is that of the embeddings; where `pad_id` is None the model is left its default.
+    `scale` multiplies the embeddings; where `pad_id` is None the model uses its default.
     """
     if pad_id is not None:
         options["pad_id"] = pad_id
@@ -112,20 +112,20 @@ def transformer(student, seed=0, num_blocks=1, scale=1.0, pad_id=PAD, **options)
 
 
 def varied(result):
-    """A result that something was computed for, be it right or not."""
+    """Return the result; fail one that is not finite or is constant."""
     check_finite(result)
-    check_that(bool(result.max() > result.min()), "the result is the same number everywhere")
+    check_that(bool(result.max() > result.min()), "all values of the result are equal")
     return result
 
 
 def token_ids(batch, length, vocab, seed, *, pad_id=PAD):
-    """Token ids without padding."""
+    """Draw token ids without padding."""
     drawn = torch.randint(vocab - 1, (batch, length), generator=torch.Generator().manual_seed(seed))
     return drawn + (drawn >= pad_id)
 
 
 def padded(tokens, lengths, pad_id=PAD):
-    """The tokens with padding from `lengths` on."""
+    """Replace the tokens of each row from its length on with padding."""
     return tokens.masked_fill(torch.arange(tokens.shape[1]) >= torch.tensor(lengths)[:, None], pad_id)
 
 
@@ -133,24 +133,24 @@ def padded(tokens, lengths, pad_id=PAD):
 
 
 def test_transformer_has_the_modules_listed(student):
-    """The parameters are those of the modules listed; the sinusoids are none.
+    """Transformer: the state dict holds the listed modules, and no sinusoids.
 
-    Hint: what is computed anew each time, or kept with `persistent=False`, is not in the state dict.
+    Hint: tensors that are computed in each call, or registered with `persistent=False`, are not in the state dict.
     """
     model = student.Transformer(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, HEADS, 2, D_HIDDEN, MAX_LENGTH)
     shapes = {name: tuple(tensor.shape) for name, tensor in sorted(model.state_dict().items())}
     expected = transformer_shapes(SOURCE_VOCAB, TARGET_VOCAB, D_MODEL, 2, D_HIDDEN)
-    says = "the state dict has other names than those of the modules listed"
+    says = "the names in the state dict differ from those of the listed modules"
     check_equal(sorted(shapes), sorted(expected), says=says)
-    says = "a parameter has another shape than the modules listed give it"
+    says = "the shape of a parameter differs from that in the listed modules"
     check_equal(shapes, dict(sorted(expected.items())), says=says)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
 def test_transformer_embeds_tokens_and_places(student, seed, sizes):
-    """What the encoder and the decoder read is the embedding times √d_model, plus the sinusoids.
+    """Transformer: the stacks read the embedding times √d_model, plus the sinusoids.
 
-    Hint: only the embedding is multiplied; places are counted from 0; each language has its own embedding.
+    Hint: multiply only the embedding. Positions count from 0, and each language has its own embedding.
     """
     batch, source_length, target_length = sizes
     source = token_ids(batch, source_length, SOURCE_VOCAB, seed)
@@ -164,7 +164,7 @@ def test_transformer_embeds_tokens_and_places(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=7))
 def test_transformer_encodes_with_its_encoder(student, seed, sizes):
-    """The memory is what the encoder makes of the embedded source.
+    """Transformer: the memory is the encoder's output for the embedded source.
 
     Hint: embed, then encode.
     """
@@ -177,9 +177,9 @@ def test_transformer_encodes_with_its_encoder(student, seed, sizes):
 
 @given(seeds(), sizes(min_size=2, max_size=4))
 def test_transformer_encodes_past_padding(student, seed, batch):
-    """Padding of the source changes nothing for its real tokens, whatever its id.
+    """Transformer: source padding does not change the memory of real tokens, for any `pad_id`.
 
-    Hint: the encoder needs a mask (batch, 1, key), True where a token is not `pad_id`.
+    Hint: the encoder needs a mask (batch, 1, key) that is True where a token is not `pad_id`.
     """
     length = 6
     for pad_id in (0, 10):
@@ -195,9 +195,9 @@ def test_transformer_encodes_past_padding(student, seed, batch):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
 def test_transformer_decodes_with_its_decoder(student, seed, sizes):
-    """The logits are the output projection of what the decoder makes of the target.
+    """Transformer: the logits are the output projection of the decoder's output.
 
-    Hint: embed, decode with the memory, project; no softmax.
+    Hint: embed, decode with the memory, project; do not apply a softmax.
     """
     batch, source_length, target_length = sizes
     source = token_ids(batch, source_length, SOURCE_VOCAB, seed)
@@ -211,9 +211,9 @@ def test_transformer_decodes_with_its_decoder(student, seed, sizes):
 
 @given(seeds(), sizes(min_size=2, max_size=4))
 def test_transformer_decodes_past_padding(student, seed, batch):
-    """What the memory holds where the source is padding is not read.
+    """Transformer: the decoder does not read the memory where the source is padding.
 
-    Hint: cross-attention needs the source's mask as well.
+    Hint: cross-attention needs the source's mask too.
     """
     length = 6
     for pad_id in (0, 10):
@@ -228,9 +228,10 @@ def test_transformer_decodes_past_padding(student, seed, batch):
 
 @given(seeds(), sizes(min_size=3, max_size=6))
 def test_transformer_does_not_mask_the_target(student, seed, length):
-    """A target token with the id of padding is read like any other: the start token may be one.
+    """Transformer: a target token equal to `pad_id` is read like any other token.
 
-    Hint: padding on the right is hidden by the causal mask already; look at your decoder's mask.
+    Hint: the start token can equal `pad_id`, and the causal mask already hides padding on the right. Look at your
+    decoder's mask.
     """
     source = token_ids(2, 5, SOURCE_VOCAB, seed)
     target = token_ids(2, length, TARGET_VOCAB, seed + 1)
@@ -244,24 +245,24 @@ def test_transformer_does_not_mask_the_target(student, seed, length):
 
 @given(seeds(), distinct_sizes(count=2, min_size=4, max_size=7))
 def test_transformer_gives_the_logits(student, seed, sizes):
-    """All together, the logits are those of PyTorch's own layers with the same weights.
+    """Transformer: the logits equal those of PyTorch's layers with the same weights.
 
-    Hint: this check is passed last; the others say which part to look at.
+    Hint: this check passes last; the other checks show which part is wrong.
     """
     source_length, target_length = sizes
     source = padded(token_ids(3, source_length, SOURCE_VOCAB, seed), (source_length, 2, 3))
     target = padded(token_ids(3, target_length, TARGET_VOCAB, seed + 1), (target_length, 3, 2))
     target[:, 0] = PAD
-    # With numbers this large, where eps stands is below the tolerance, and which GELU it is well above it.
+    # With numbers this large, the position of eps changes less than the tolerance, and the kind of GELU much more.
     model, state = transformer(student, seed, num_blocks=2, scale=2.0)
-    state |= {name: 4 * one for name, one in state.items() if name.endswith("feed_forward.output_proj.weight")}
+    state |= {name: 4 * tensor for name, tensor in state.items() if name.endswith("feed_forward.output_proj.weight")}
     load(student, model, state)
     expected = torch_transformer(state, HEADS, source, target, PAD)
     check_close(model(source, target), expected, axes="batch, target, vocab", **CLOSE)
 
 
 def test_transformer_refuses_what_is_too_long(student):
-    """More than `max_length` tokens are a ValueError, just as many are not.
+    """Transformer: only more than `max_length` tokens raise ValueError.
 
     Hint: compare the number of tokens with max_length before you add the sinusoids, in both languages.
     """
@@ -270,17 +271,17 @@ def test_transformer_refuses_what_is_too_long(student):
     long = [token_ids(2, MAX_LENGTH + 1, vocab, seed=4) for vocab in (SOURCE_VOCAB, TARGET_VOCAB)]
     check_shape(model(*fits), (2, MAX_LENGTH, TARGET_VOCAB), axes="batch, target, vocab")
     memory = normal_tensor(2, MAX_LENGTH, D_MODEL, seed=5)
-    with check_raises(ValueError, says="a source that is too long is not refused"):
+    with check_raises(ValueError, says="a source longer than max_length raises no ValueError"):
         model.encode(long[0])
-    with check_raises(ValueError, says="a target that is too long is not refused"):
+    with check_raises(ValueError, says="a target longer than max_length raises no ValueError"):
         model.decode(long[1], memory, fits[0])
 
 
 @given(seeds())
 def test_transformer_learns_all_its_parameters(student, seed):
-    """Gradients reach every parameter, and every row of the embeddings that is read.
+    """Transformer: gradients reach every parameter and every embedding row that is read.
 
-    Hint: `padding_idx` keeps a row of an embedding from learning; the start token may be that row.
+    Hint: `padding_idx` excludes a row of an embedding from training, and the start token can be that row.
     """
     source, target = token_ids(2, 4, SOURCE_VOCAB, seed), token_ids(2, 3, TARGET_VOCAB, seed + 1)
     target[:, 0] = PAD
@@ -290,9 +291,9 @@ def test_transformer_learns_all_its_parameters(student, seed):
 
 @given(seeds())
 def test_transformer_drops_in_all_its_places(student, seed):
-    """Dropout acts on embeddings and in every block in training, and not in eval mode.
+    """Transformer: dropout acts on embeddings and in every block, in training only.
 
-    Hint: drop after the sinusoids are added, and hand the rate to the encoder and the decoder.
+    Hint: apply dropout after the sinusoids are added, and pass the rate to the encoder and the decoder.
     """
     rate = 0.2
     model, state = transformer(student, seed, num_blocks=2, dropout=rate)
@@ -301,7 +302,7 @@ def test_transformer_drops_in_all_its_places(student, seed):
     check_values(varied(model.eval()(source[:2], target[:2])), plain(source[:2], target[:2]))
     model.train()
     drops = helpers(student, _RANDOM_BLOCKS).blocks_that_drop(model, normal_tensor(2, 5, D_MODEL, seed=seed + 2))
-    check_equal(drops, [True] * 4, says="a block of the encoder or the decoder drops nothing")
+    check_equal(drops, [True] * 4, says="a block of the encoder or the decoder applies no dropout")
     for name, inputs, whole in (
         ("decoder", (source, target), embedded(state["target_embedding.weight"], target)),
         ("encoder", (source,), embedded(state["source_embedding.weight"], source)),
@@ -310,15 +311,15 @@ def test_transformer_drops_in_all_its_places(student, seed):
         check_shape(found, tuple(whole.shape), axes="batch, length, d_model")
         dropped = found == 0
         share = dropped.double().mean().item()
-        # 432 of 2160 on average; seven standard deviations either way.
+        # The mean is 432 of 2160; the tolerance is seven standard deviations.
         check_that(abs(share - rate) < 0.061, "dropout does not act on the embeddings at its rate")
         check_close(found, torch.where(dropped, 0.0, whole / (1 - rate)), **CLOSE)
 
 
 def test_transformer_keeps_dtype_and_device(student):
-    """Memory and logits have the dtype of the model, and are where the tokens are.
+    """Transformer: results have the dtype of the model and the device of the tokens.
 
-    Hint: the sinusoids come in PyTorch's default dtype: turn them into that of the embedding.
+    Hint: the sinusoids have PyTorch's default dtype: convert them to the dtype of the embedding.
     """
     source, target = token_ids(2, 5, SOURCE_VOCAB, 1), token_ids(2, 4, TARGET_VOCAB, 2)
     model, _ = transformer(student)
@@ -335,7 +336,7 @@ def test_transformer_keeps_dtype_and_device(student):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=7))
 def test_shift_right_gives_the_token_before(student, seed, sizes):
-    """At each position stands the token before it, the start token at the first.
+    """shift_right: each position holds the token before it, the first holds `start_id`.
 
     Hint: the result is as long as the tokens.
     """
@@ -346,9 +347,9 @@ def test_shift_right_gives_the_token_before(student, seed, sizes):
 
 
 def test_shift_right_keeps_dtype_and_device(student):
-    """The result has the dtype and the device of the tokens.
+    """shift_right: the result has the dtype and the device of the tokens.
 
-    Hint: make the start token like the tokens.
+    Hint: create the start token with the dtype and device of the tokens.
     """
     for dtype in (torch.int64, torch.int32):
         tokens = token_ids(2, 4, 50, 1).to(dtype)
@@ -358,9 +359,9 @@ def test_shift_right_keeps_dtype_and_device(student):
 
 
 def test_shift_right_leaves_the_tokens_alone(student):
-    """The tokens are the same after the call: they are the targets.
+    """shift_right: the tokens are not changed in place.
 
-    Hint: writing into a slice of the tokens writes into the tokens.
+    Hint: writing into a slice of the tokens writes into the tokens, which are the targets.
     """
     tokens = token_ids(2, 4, 50, 2)
     check_computes(student.shift_right, [tokens, 17], [tokens + 1, 17])
@@ -371,23 +372,23 @@ def test_shift_right_leaves_the_tokens_alone(student):
 
 
 def loss_by_hand(logits, targets, smoothing, pad_id):
-    """The mean over real tokens of −Σ q log p, in Python floats."""
+    """Compute the mean over real tokens of −Σ q log p, in Python floats."""
     losses = []
     for row, target in zip(logits.flatten(0, 1).tolist(), targets.flatten().tolist(), strict=True):
         if target == pad_id:
             continue
-        most = max(row)
-        log_sum = most + math.log(math.fsum(math.exp(value - most) for value in row))
-        wanted = [smoothing / len(row) + (1 - smoothing) * (token == target) for token in range(len(row))]
-        losses.append(-math.fsum(q * (value - log_sum) for q, value in zip(wanted, row, strict=True)))
+        largest = max(row)
+        log_sum = largest + math.log(math.fsum(math.exp(value - largest) for value in row))
+        smoothed = [smoothing / len(row) + (1 - smoothing) * (token == target) for token in range(len(row))]
+        losses.append(-math.fsum(q * (value - log_sum) for q, value in zip(smoothed, row, strict=True)))
     return torch.tensor(math.fsum(losses) / len(losses), dtype=torch.float64)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
 def test_loss_without_smoothing_is_cross_entropy(student, seed, sizes):
-    """With smoothing 0 it is the mean of −log p of the right tokens.
+    """label_smoothed_loss: smoothing 0 gives the mean of −log p of the targets.
 
-    Hint: softmax runs over the vocabulary, the last axis.
+    Hint: softmax is over the vocabulary, the last axis.
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
@@ -398,9 +399,9 @@ def test_loss_without_smoothing_is_cross_entropy(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7), st.sampled_from((0.1, 0.35, 0.8)))
 def test_loss_spreads_the_smoothing_over_all_classes(student, seed, sizes, smoothing):
-    """Each class gets smoothing/vocab, and the right one 1 − smoothing besides.
+    """label_smoothed_loss: each class gets smoothing/vocab, the target 1 − smoothing more.
 
-    Hint: over how many classes is the smoothing spread?
+    Hint: over how many classes is the smoothing distributed?
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
@@ -409,40 +410,58 @@ def test_loss_spreads_the_smoothing_over_all_classes(student, seed, sizes, smoot
     check_values(found, loss_by_hand(logits, targets, smoothing, pad_id=1))
 
 
+def padded_batch(seed, sizes, pad_id):
+    """Return logits and targets whose rows end in `pad_id`; at least one token of each row is real."""
+    batch, length, vocab = sizes
+    lengths = [1 + (row + seed) % length for row in range(batch)]
+    targets = padded(token_ids(batch, length, vocab, seed, pad_id=pad_id), lengths, pad_id)
+    return normal_tensor(batch, length, vocab, seed=seed), targets
+
+
 @given(seeds(), distinct_sizes(count=3, min_size=3, max_size=7))
 def test_loss_leaves_padding_out(student, seed, sizes):
-    """Positions whose target is padding count neither in the sum nor in the number of tokens.
+    """label_smoothed_loss: targets that are `pad_id` or -100 do not count.
 
-    Hint: a mean over real tokens divides by their number, be there one or many; -100 is no token either.
+    Hint: the logits at padding have no influence at all, and a target of -100 is treated as padding.
     """
-    batch, length, vocab = sizes
-    logits = normal_tensor(batch, length, vocab, seed=seed)
-    lengths = [1 + (row + seed) % length for row in range(batch)]
     for pad_id, smoothing in ((0, 0.0), (2, 0.3)):
-        targets = padded(token_ids(batch, length, vocab, seed, pad_id=pad_id), lengths, pad_id)
+        logits, targets = padded_batch(seed, sizes, pad_id)
         found = student.label_smoothed_loss(logits, targets, smoothing, pad_id)
         check_shape(found, ())
         check_that(bool(found > 0), "the loss of random logits is not positive")
         other = torch.where((targets == pad_id)[..., None], 30 * logits + 5, logits)
-        says = "the loss changes with logits at padding"
+        says = "the loss depends on the logits at padding"
         check_values(student.label_smoothed_loss(other, targets, smoothing, pad_id), found, says=says)
-        kept = targets != pad_id
-        alone = student.label_smoothed_loss(logits[kept][None], targets[kept][None], smoothing, pad_id)
-        check_values(found, alone, says="padding counts as tokens")
-        marked = targets.masked_fill(~kept, -100)
+        marked = targets.masked_fill(targets == pad_id, -100)
         found_marked = student.label_smoothed_loss(logits, marked, smoothing, pad_id)
         check_values(found_marked, found, says="a target of -100 counts")
-        one, twice = (
+
+
+@given(seeds(), distinct_sizes(count=3, min_size=3, max_size=7))
+def test_loss_is_a_mean_over_real_tokens(student, seed, sizes):
+    """label_smoothed_loss: the sum is divided by the number of real tokens.
+
+    Hint: a mean over real tokens divides by their number, whether it is one or many.
+    """
+    for pad_id, smoothing in ((0, 0.0), (2, 0.3)):
+        logits, targets = padded_batch(seed, sizes, pad_id)
+        found = student.label_smoothed_loss(logits, targets, smoothing, pad_id)
+        check_shape(found, ())
+        check_that(bool(found > 0), "the loss of random logits is not positive")
+        kept = targets != pad_id
+        alone = student.label_smoothed_loss(logits[kept][None], targets[kept][None], smoothing, pad_id)
+        check_values(found, alone, says="padding counts in the number of tokens")
+        once, twice = (
             student.label_smoothed_loss(
                 logits[:1, :1].repeat(1, times, 1), targets[:1, :1].repeat(1, times), smoothing, pad_id
             )
             for times in (1, 2)
         )
-        check_values(one, twice, says="the mean of one token is not that of the same token twice")
+        check_values(once, twice, says="the loss of one token differs from the loss of the same token twice")
 
 
 def test_loss_of_padding_alone_is_zero(student):
-    """Where no target is a real token, the loss is 0.
+    """label_smoothed_loss: the loss is 0 when no target is a real token.
 
     Hint: what is 0 divided by 0?
     """
@@ -457,9 +476,9 @@ def test_loss_of_padding_alone_is_zero(student):
 
 @given(seeds())
 def test_loss_is_stable_with_its_gradient(student, seed):
-    """Large logits overflow nowhere, and the gradient is (softmax − wanted)/tokens.
+    """label_smoothed_loss: large logits do not overflow, and the gradient is exact.
 
-    Hint: log and softmax are one step: log_softmax.
+    Hint: log and softmax are one operation, log_softmax. The gradient is (softmax − smoothed target) / tokens.
     """
     targets = padded(token_ids(2, 4, 7, seed, pad_id=0), (4, 2), 0)
     for scale in (1.0, 1000.0):
@@ -468,7 +487,7 @@ def test_loss_is_stable_with_its_gradient(student, seed):
         loss = student.label_smoothed_loss(logits, targets, 0.1, 0)
         expected = functional.cross_entropy(other.flatten(0, 1), targets.flatten(), ignore_index=0, label_smoothing=0.1)
         check_values(loss, expected.detach())
-        check_that(loss.requires_grad, "the loss is cut off from the gradient")
+        check_that(loss.requires_grad, "the loss is detached from the graph")
         loss.backward()
         expected.backward()
         check_close(logits.grad, other.grad)
@@ -476,7 +495,7 @@ def test_loss_is_stable_with_its_gradient(student, seed):
 
 # --- greedy_decode ---------------------------------------------------------------------------------------------------
 
-# Lines of up to 6 tokens; 2 ends a sentence. What follows an end is never asked for.
+# Lines of 6 tokens; token 2 ends a sentence. The tokens after an end are never part of the result.
 SCRIPT = [
     [5, 3, 2, 6, 6, 5],
     [3, 3, 4, 1, 5, 3],
@@ -487,7 +506,7 @@ END = 2
 
 
 def write(student, rows, *, start_id=1, pad_id=0, max_length=6, training=False):
-    """What the student writes for these rows of the script, and the model's mode afterwards."""
+    """Decode these rows of the script; return the tokens and the model's mode afterwards."""
     model = helpers(student, _SCRIPTED).scripted(SCRIPT, 7, start_id, END, pad_id)
     model.train(training)
     source = torch.tensor([[row, 3, 5] for row in rows])
@@ -496,18 +515,18 @@ def write(student, rows, *, start_id=1, pad_id=0, max_length=6, training=False):
 
 
 def test_greedy_writes_the_likeliest(student):
-    """Each token is the likeliest after what has been written so far.
+    """greedy_decode: each token is the most likely after the tokens written so far.
 
-    Hint: the logits of the last position are the ones for the next token; what was written is read again.
+    Hint: the logits at the last position are for the next token. Each step reads all tokens written so far.
     """
-    # A single row each, and none that ends: whatever happens at an end has checks of its own.
+    # Each batch has a single row that does not end: other checks cover the end of a row.
     for row, count in ((1, 6), (0, 2), (3, 4), (1, 1)):
         written, _ = write(student, [row], max_length=count)
         check_close(written, torch.tensor([SCRIPT[row][:count]]), axes="batch, length")
 
 
 def test_greedy_writes_each_row_by_itself(student):
-    """Rows of a batch are written side by side, each for its own source.
+    """greedy_decode: each row of a batch is decoded for its own source.
 
     Hint: argmax is over the vocabulary, for each row.
     """
@@ -516,9 +535,9 @@ def test_greedy_writes_each_row_by_itself(student):
 
 
 def test_greedy_fills_up_after_the_end(student):
-    """A row that has ended is padding from there on, also when it was the first to end.
+    """greedy_decode: a row that has ended is filled with `pad_id`.
 
-    Hint: keep in mind which rows have ended; what the model says about them no longer counts.
+    Hint: keep track of the rows that have ended, even those that end first; their later predictions do not count.
     """
     for pad_id in (0, 4):
         written, _ = write(student, [0, 1, 2], pad_id=pad_id)
@@ -527,35 +546,35 @@ def test_greedy_fills_up_after_the_end(student):
 
 
 def test_greedy_stops_when_all_have_ended(student):
-    """The result is no longer than its longest row.
+    """greedy_decode: the result is no longer than its longest row.
 
-    Hint: when no row goes on, there is nothing left to ask.
+    Hint: stop when all rows have ended.
     """
     for rows, length in (([0], 3), ([0, 2, 3], 5), ([2], 1)):
         written, _ = write(student, rows)
         check_shape(written, (len(rows), length), axes="batch, length")
-        check_equal(int(written[0, 0]), SCRIPT[rows[0]][0], says="the first token is not the likeliest")
+        check_equal(int(written[0, 0]), SCRIPT[rows[0]][0], says="the first token is not the most likely token")
 
 
 def test_greedy_starts_with_padding_where_told(student):
-    """The start token may be the same as the padding.
+    """greedy_decode: `start_id` can equal `pad_id`.
 
-    Hint: whether a row has ended is known from what was written, not from what looks like padding.
+    Hint: decide that a row has ended by the tokens written, not by tokens that look like padding.
     """
     written, _ = write(student, [3, 1], start_id=0, pad_id=0, max_length=4)
     check_close(written, torch.tensor([SCRIPT[3][:4], SCRIPT[1][:4]]), axes="batch, length")
 
 
 def test_greedy_leaves_the_mode_as_it_was(student):
-    """A model that was training still is, and one that was not still is not.
+    """greedy_decode: the model keeps its train/eval mode.
 
-    Hint: ask `model.training` before you change it.
+    Hint: read `model.training` before you change it.
     """
     for training in (True, False):
         written, mode = write(student, [1], max_length=3, training=training)
         check_shape(written, (1, 3), axes="batch, length")
-        check_equal(int(written[0, 0]), SCRIPT[1][0], says="the first token is not the likeliest")
-        check_equal(mode, training, says="the model is in another mode than before")
+        check_equal(int(written[0, 0]), SCRIPT[1][0], says="the first token is not the most likely token")
+        check_equal(mode, training, says="the train/eval mode of the model has changed")
 
 
 # --- warmup_rate -----------------------------------------------------------------------------------------------------
@@ -563,9 +582,9 @@ def test_greedy_leaves_the_mode_as_it_was(student):
 
 @given(sizes(min_size=2, max_size=600), sizes(min_size=2, max_size=4000))
 def test_warmup_rate_follows_the_formula(student, d_model, warmup):
-    """The rate rises in a line until `warmup`, then falls as 1/√step.
+    """warmup_rate: the rate rises linearly until `warmup`, then falls as 1/√step.
 
-    Hint: of the two terms the smaller one counts; where are they equal?
+    Hint: the smaller of the two terms counts. Where are they equal?
     """
     peak = 1 / math.sqrt(d_model * warmup)
     for step in (1, 2, warmup // 2 or 1, warmup - 1, warmup, warmup + 1, 2 * warmup, 100 * warmup):

@@ -1,4 +1,4 @@
-"""States with a seed for each parameter, PyTorch's own layers with those weights, and slopes by differences."""
+"""States with a seed for each parameter, and PyTorch's layers with the same weights."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from autograder.judge.strategies import normal_tensor
 
-# PyTorch's name of each part of a block beside ours.
+# Our name of each part of a block → PyTorch's name.
 ENCODER_PARTS = {
     "attention": "self_attn",
     "attention_norm": "norm1",
@@ -37,7 +37,7 @@ def feed_forward_shapes(d_model, d_hidden):
 
 
 def block_shapes(parts, d_model, d_hidden):
-    """Name → shape of each parameter of a block with these parts."""
+    """Return name → shape of each parameter of a block with these parts."""
     shapes = under("feed_forward", feed_forward_shapes(d_model, d_hidden))
     for part in parts:
         if part.endswith("attention"):
@@ -48,7 +48,7 @@ def block_shapes(parts, d_model, d_hidden):
 
 
 def stack_shapes(parts, num_blocks, d_model, d_hidden, *, norm_first=True):
-    """Name → shape of each parameter of an encoder or a decoder."""
+    """Return name → shape of each parameter of an encoder or a decoder."""
     shapes = {"norm.weight": (d_model,), "norm.bias": (d_model,)} if norm_first else {}
     for number in range(num_blocks):
         shapes |= under(f"blocks.{number}", block_shapes(parts, d_model, d_hidden))
@@ -56,7 +56,7 @@ def stack_shapes(parts, num_blocks, d_model, d_hidden, *, norm_first=True):
 
 
 def transformer_shapes(source_vocab, target_vocab, d_model, num_blocks, d_hidden):
-    """Name → shape of each parameter of a whole Transformer."""
+    """Return name → shape of each parameter of a whole Transformer."""
     return {
         "source_embedding.weight": (source_vocab, d_model),
         "target_embedding.weight": (target_vocab, d_model),
@@ -67,17 +67,18 @@ def transformer_shapes(source_vocab, target_vocab, d_model, num_blocks, d_hidden
 
 
 def under(prefix, entries):
-    """The same entries, their names after a prefix and a dot."""
+    """Put a prefix and a dot before the name of each entry."""
     return {f"{prefix}.{name}": entry for name, entry in entries.items()}
 
 
 def part_of(state, prefix):
-    """The entries under a prefix, without it."""
-    return {name.removeprefix(f"{prefix}."): one for name, one in state.items() if name.startswith(f"{prefix}.")}
+    """Select the entries under a prefix, and remove it from their names."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in state.items() if name.startswith(start)}
 
 
 def state_of(shapes, seed):
-    """A state dict in float64 with a seed for each parameter: no two gains or matrices are alike."""
+    """Create a state dict in float64 with a seed for each parameter: no two gains or matrices are equal."""
     state = {}
     for number, (name, shape) in enumerate(sorted(shapes.items())):
         tensor = normal_tensor(*shape, seed=seed + 7 * number)
@@ -91,7 +92,7 @@ def state_of(shapes, seed):
 
 
 def as_torch_names(state, parts):
-    """A block's state under PyTorch's names; its attentions get biases of zero."""
+    """Rename a block's state to PyTorch's names, with biases of zero for its attentions."""
     found = {}
     for ours, theirs in parts.items():
         if ours.endswith("attention"):
@@ -106,7 +107,7 @@ def as_torch_names(state, parts):
 
 
 def torch_layer(kind, parts, state, num_heads, *, norm_first=True):
-    """PyTorch's encoder or decoder layer with this state, in training mode: its fast path is another code."""
+    """Create PyTorch's layer with this state, in training mode: its fast path uses different code."""
     d_hidden, d_model = state["feed_forward.input_proj.weight"].shape
     options = {"norm_first": norm_first, "batch_first": True, "dtype": torch.float64}
     layer = kind(d_model, num_heads, d_hidden, 0.0, functional.gelu, **options)
@@ -123,12 +124,12 @@ def decoder_layer(state, num_heads, *, norm_first=True):
 
 
 def is_later(length):
-    """PyTorch's causal mask: True where a key comes after its query."""
+    """Return PyTorch's causal mask: True where a key comes after its query."""
     return torch.ones(length, length, dtype=torch.bool).triu(1)
 
 
 def embedded(table, tokens):
-    """Rows of an embedding times √d_model, plus sinusoids of the tokens' places."""
+    """Return rows of an embedding times √d_model, plus sinusoids of the tokens' positions."""
     d_model = table.shape[1]
     speeds = 10000.0 ** (-torch.arange(0, d_model, 2, dtype=torch.float64) / d_model)
     angle = torch.arange(tokens.shape[1], dtype=torch.float64)[:, None] * speeds
@@ -137,7 +138,7 @@ def embedded(table, tokens):
 
 
 def torch_transformer(state, num_heads, source, target, pad_id):
-    """Logits by PyTorch's own layers and norms."""
+    """Compute the logits with PyTorch's layers and norms."""
     d_model = state["target_embedding.weight"].shape[1]
     padding = source == pad_id
     memory = embedded(state["source_embedding.weight"], source)

@@ -1,6 +1,6 @@
-"""Makes and asks the model, beside the student's code.
+"""Creates and calls the model in the process of the student's code.
 
-The text of this file is sent to where the submission lives, so it imports nothing of the course's.
+The source of this file is sent to that process, so it imports nothing from the course.
 """
 
 from itertools import pairwise
@@ -10,7 +10,7 @@ from torch import nn
 
 
 def make(kind, config, sizes, options, numbers, shapes):
-    """A GPT in float64, its state from one vector. Other names in its state have a check of their own."""
+    """Create a GPT in float64 with a state from one vector. Another check covers other names in its state."""
     model = kind(config(*sizes, **options)).double()
     pieces = numbers.split([count for _, _, count in shapes])
     state = {name: piece.reshape(shape) for piece, (name, shape, _) in zip(pieces, shapes, strict=True)}
@@ -19,11 +19,11 @@ def make(kind, config, sizes, options, numbers, shapes):
 
 
 class Caught(Exception):
-    """Ends a forward pass where it was caught."""
+    """Ends a forward pass in `Catch`."""
 
 
 class Catch(nn.Module):
-    """Stands where a block stood, and keeps what that would have read."""
+    """Replaces a block and stores its input."""
 
     def forward(self, x, *rest, **more):
         self.x = x
@@ -31,7 +31,7 @@ class Catch(nn.Module):
 
 
 def read_by_blocks(model, tokens):
-    """What the first block is given; no block works."""
+    """Return the input of the first block without running any block."""
     catch = Catch()
     model.blocks[0] = catch
     try:
@@ -42,12 +42,12 @@ def read_by_blocks(model, tokens):
 
 
 def blocks_that_drop(model, x):
-    """Whether each block gives something else each time."""
+    """Return for each block whether two calls give different results."""
     return [not torch.equal(block(x), block(x)) for block in model.blocks]
 
 
 def in_pieces(model, tokens, cuts):
-    """The logits of the pieces between the cuts, each read after those before it."""
+    """Return the logits of the pieces between the cuts, read in order with caches."""
     from multihead import KeyValueCache
 
     caches = [KeyValueCache() for _ in model.blocks]
@@ -56,18 +56,18 @@ def in_pieces(model, tokens, cuts):
 
 
 def under_autocast(model, tokens):
-    """The logits of a trainer on a graphics card: weights in float32, products in bfloat16."""
+    """Return the logits as in training on a GPU: weights in float32, products in bfloat16."""
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         return model(tokens).float()
 
 
 def slopes(model, tokens, towards, moves, step=1e-4):
-    """How a weighted sum of the logits changes along a move of each parameter: by its gradient, and by moving it."""
+    """Compute the change of a weighted sum of logits along a move of each parameter: by gradient and by difference."""
     (model(tokens) * towards).sum().backward()
     parameters = dict(model.named_parameters())
     by_gradient, by_moving = [], []
     for name, move in moves.items():
-        if name in parameters:  # whether all of them are there has a check of its own
+        if name in parameters:  # another check covers missing parameters
             parameter, ends = parameters[name], []
             gradient = parameter.grad
             by_gradient.append(None if gradient is None else float((gradient * move).sum()))

@@ -1,4 +1,4 @@
-"""A GPT of PyTorch's own functions, a state with a seed for each parameter, and the way to the student's process."""
+"""A GPT in PyTorch's functions, states with a seed for each parameter, and access to the student's process."""
 
 import functools
 import inspect
@@ -16,12 +16,12 @@ VOCAB, CONTEXT, HEADS, D_MODEL, D_HIDDEN = 11, 9, 3, 6, 8
 
 @functools.lru_cache(maxsize=8)
 def in_worker(student, module=gpt_model_in_worker):
-    """The functions of a module of ours, beside the submission."""
+    """Define the functions of one of our modules in the process of the submission."""
     return define(student, inspect.getsource(module))
 
 
 def gpt_shapes(num_blocks, *, vocab=VOCAB, context=CONTEXT, d_model=D_MODEL, d_hidden=D_HIDDEN):
-    """Name → shape of each parameter of a GPT."""
+    """Return name → shape of each parameter of a GPT."""
     shapes = {"token_embedding.weight": (vocab, d_model), "position_embedding.weight": (context, d_model)}
     norms = ["norm"]
     for block in (f"blocks.{number}" for number in range(num_blocks)):
@@ -36,7 +36,7 @@ def gpt_shapes(num_blocks, *, vocab=VOCAB, context=CONTEXT, d_model=D_MODEL, d_h
 
 
 def state_of(shapes, seed, *, sharp=1.0):
-    """A state in float64 with a seed for each parameter; `sharp` multiplies queries and keys."""
+    """Create a state in float64 with a seed for each parameter; `sharp` multiplies queries and keys."""
     state = {}
     for number, (name, shape) in enumerate(sorted(shapes.items())):
         tensor = normal_tensor(*shape, seed=seed + 7 * number)
@@ -49,17 +49,17 @@ def state_of(shapes, seed, *, sharp=1.0):
     return state
 
 
-def telling_state(seed):
-    """The state of one block whose likeliest tokens depend on all that it reads, and not on one token most of all."""
+def sensitive_state(seed):
+    """Create a state of one block whose most likely tokens depend on all tokens it reads, none dominating."""
     state = state_of(gpt_shapes(1), seed, sharp=3.0)
     embedding = state["token_embedding.weight"]
     strong = {name: 4 * tensor for name, tensor in state.items() if name.endswith("output_proj.weight")}
-    alike = {"token_embedding.weight": embedding / embedding.norm(dim=-1, keepdim=True)}
-    return state | strong | alike | {"norm.bias": torch.zeros(D_MODEL, dtype=torch.float64)}
+    normalised = {"token_embedding.weight": embedding / embedding.norm(dim=-1, keepdim=True)}
+    return state | strong | normalised | {"norm.bias": torch.zeros(D_MODEL, dtype=torch.float64)}
 
 
 def made(student, state, num_blocks, **options):
-    """The student's GPT in float64, with this state."""
+    """Create the student's GPT in float64 with this state."""
     shapes = [[name, list(tensor.shape), math.prod(tensor.shape)] for name, tensor in state.items()]
     numbers = torch.cat([tensor.flatten() for tensor in state.values()])
     sizes = [VOCAB, CONTEXT, D_MODEL, HEADS, num_blocks, D_HIDDEN]
@@ -67,18 +67,18 @@ def made(student, state, num_blocks, **options):
 
 
 def gpt_of(student, seed=0, num_blocks=2, *, sharp=1.0, **options):
-    """The student's GPT in float64, and the state it was given."""
+    """Create the student's GPT in float64; return it and its state."""
     state = state_of(gpt_shapes(num_blocks), seed, sharp=sharp)
     return made(student, state, num_blocks, **options), state
 
 
 def token_ids(*shape, seed):
-    """Token ids in no order."""
+    """Draw token ids."""
     return torch.randint(VOCAB, shape, generator=torch.Generator().manual_seed(seed))
 
 
 def gpt_logits(state, tokens):
-    """The logits, by PyTorch's own attention and norms; gradients reach the state."""
+    """Compute the logits with PyTorch's attention and norms; gradients reach the state."""
 
     def normed(x, name):
         return functional.layer_norm(x, (D_MODEL,), state[f"{name}.weight"], state[f"{name}.bias"])
@@ -101,7 +101,7 @@ def gpt_logits(state, tokens):
     return functional.linear(normed(x, "norm"), state["token_embedding.weight"])
 
 
-def places_of(tokens, windows, width):
-    """Where each window stands in a text whose tokens are all different; -1 for none."""
+def starts_of(tokens, windows, width):
+    """Find the start of each window in a text of distinct tokens; -1 if it does not occur."""
     found = (windows[:, None, :] == tokens.long().unfold(0, width, 1)).all(dim=-1)
     return torch.where(found.any(dim=1), found.double().argmax(dim=1), -1)

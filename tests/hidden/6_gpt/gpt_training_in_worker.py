@@ -1,6 +1,6 @@
-"""Runs what trains, beside the student's code, and beside PyTorch's in the judge: one loop around either.
+"""Runs training code: the student's in the process of the submission, PyTorch's in the judge.
 
-The text of this file is sent to where the submission lives, so it imports nothing of the course's.
+The source of this file is sent to the process of the submission, so it imports nothing from the course.
 """
 
 import torch
@@ -8,19 +8,19 @@ from torch import nn
 
 
 def sample(sample_batch, tokens, batch_size, context_length, seed, options):
-    """A batch drawn with this seed, and whether the global generator is as it was."""
+    """Draw a batch with this seed; return it and whether the global generator is unchanged."""
     before = torch.get_rng_state()
     batch = sample_batch(tokens, batch_size, context_length, torch.Generator().manual_seed(seed), **options)
     return list(batch), torch.equal(torch.get_rng_state(), before)
 
 
 def device_of_batch(sample_batch, tokens, device):
-    """The devices of a batch."""
+    """Return the device types of a batch."""
     return [tensor.device.type for tensor in sample_batch(tokens, 3, 2, torch.Generator(), device=device)]
 
 
 def clip(clip_gradients, found, max_norm, once):
-    """Clip parameters that hold these gradients; they come as an iterable that can be read once, or as a list."""
+    """Clip parameters with these gradients, passed as an iterator if `once` and as a list otherwise."""
     parameters = [nn.Parameter(torch.ones(3, dtype=torch.float64)) for _ in found]
     for parameter, gradient in zip(parameters, found, strict=True):
         if gradient is not None:
@@ -31,7 +31,7 @@ def clip(clip_gradients, found, max_norm, once):
 
 
 class Tied(nn.Module):
-    """A parameter of each kind; the embedding's matrix is used a second time."""
+    """A model with a parameter of each kind; the embedding's matrix is used twice."""
 
     def __init__(self):
         super().__init__()
@@ -43,7 +43,7 @@ class Tied(nn.Module):
 
 
 def grouped(parameter_groups, weight_decay):
-    """The names of the parameters in each group, sorted, and the settings of the groups."""
+    """Return the sorted names of the parameters in each group, and the weight decay of each group."""
     model = Tied()
     groups = parameter_groups(model, weight_decay)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -53,7 +53,7 @@ def grouped(parameter_groups, weight_decay):
 
 
 def trajectory(kind, starts, groups, options, steps):
-    """Where the steps of an optimizer lead, one row per step.
+    """Return the parameters after each step of an optimizer, one row per step.
 
     A group is a list of indices and settings; a step is a gradient for each parameter, and new settings for groups.
     """
@@ -72,12 +72,12 @@ def trajectory(kind, starts, groups, options, steps):
 
 
 def is_optimizer(kind):
-    """Whether PyTorch takes it for an optimizer: schedulers ask that."""
+    """Return whether it is a PyTorch optimizer, which schedulers require."""
     return isinstance(kind([nn.Parameter(torch.zeros(2))]), torch.optim.Optimizer)
 
 
 class Table(nn.Module):
-    """The simplest language model: the logits after a token are its row, plus a bias. It keeps notes."""
+    """The simplest language model: logits are the token's row plus a bias. Records whether graphs are built."""
 
     def __init__(self, table, bias, dropout):
         super().__init__()
@@ -91,7 +91,7 @@ class Table(nn.Module):
 
 
 def train(train_step, table, bias, batches, max_norm, old_gradient):
-    """One step of plain descent; gives the loss, and table and bias in one vector. None: no gradient is left over."""
+    """Take one step of SGD; return the loss, and table and bias in one vector. `old_gradient` may be None."""
     model = Table(table, bias, 0.0)
     if old_gradient is not None:
         model.table.grad, model.bias.grad = old_gradient.clone(), old_gradient[0].clone()
@@ -101,7 +101,7 @@ def train(train_step, table, bias, batches, max_norm, old_gradient):
 
 
 def big_step(model, optimizer, batches, max_norm):
-    """What a step on all batches is, with PyTorch's own loss and clipping."""
+    """Take a step on all batches together, with PyTorch's loss and clipping."""
     optimizer.zero_grad()
     inputs, targets = (torch.cat([tensor.flatten() for tensor in tensors]) for tensors in zip(*batches, strict=True))
     loss = nn.functional.cross_entropy(model(inputs), targets)
@@ -111,8 +111,8 @@ def big_step(model, optimizer, batches, max_norm):
     return loss.item()
 
 
-def held(evaluate, table, bias, batches, dropout, training):
-    """The loss; the mode afterwards; whether graphs were made; whether gradients were left."""
+def evaluation(evaluate, table, bias, batches, dropout, training):
+    """Return the loss, the mode afterwards, whether graphs were built, and whether gradients were left."""
     model = Table(table, bias, dropout).train(training)
     loss = evaluate(model, batches)
     left = [parameter.grad is not None for parameter in model.parameters()]

@@ -1,20 +1,20 @@
-"""Runs what writes, beside the student's code.
+"""Runs generation and encoding in the process of the student's code.
 
-The text of this file is sent to where the submission lives, so it imports nothing of the course's.
+The source of this file is sent to that process, so it imports nothing from the course.
 """
 
 import torch
 
 
 def write(generate, model, prompt, count, seed, options):
-    """A text written with this seed, and whether the global generator is as it was."""
+    """Generate a text with this seed; return it and whether the global generator is unchanged."""
     before = torch.get_rng_state()
     text = generate(model, prompt, count, generator=torch.Generator().manual_seed(seed), **options)
     return text, torch.equal(torch.get_rng_state(), before)
 
 
 def greedy(model, prompt, count, context_length):
-    """The likeliest tokens after the last `context_length`, each from a reading of its own."""
+    """Append the most likely token after the last `context_length` tokens, with a full pass for each token."""
     model.eval()
     text = prompt
     for _ in range(count):
@@ -24,14 +24,14 @@ def greedy(model, prompt, count, context_length):
 
 
 def mode_after(generate, model, prompt, training):
-    """The model's mode after it has written."""
+    """Return the model's training mode after generation."""
     model.train(training)
     generate(model, prompt, 2)
     return model.training
 
 
 def encodings(kind, text, vocab_size, probes):
-    """Train; gives the ids of the probes, what they decode to, and the pieces of the ids from 256 on."""
+    """Train; return the ids of the probes, the decoded ids, and the pieces of the ids from 256 on."""
     bpe = _trained(kind, text, vocab_size)
     ids = _ids(bpe, probes)
     pieces = [bytes(bpe.decode([token])) for token in range(256, vocab_size)]
@@ -39,7 +39,7 @@ def encodings(kind, text, vocab_size, probes):
 
 
 def ids_after(kind, text, vocab_size, probes):
-    """Train; gives the ids of the probes."""
+    """Train; return the ids of the probes."""
     return _ids(_trained(kind, text, vocab_size), probes)
 
 

@@ -1,10 +1,10 @@
-"""Hidden tests of the loss and of the batches that it is computed on."""
+"""Hidden tests of the loss and of the batches."""
 
 import math
 
 import gpt_training_in_worker
 import torch
-from gpt_oracles import in_worker, places_of
+from gpt_oracles import in_worker, starts_of
 from hypothesis import given
 from torch.nn import functional
 
@@ -28,19 +28,19 @@ def classes(*shape, vocab, seed):
 
 
 def with_ignored(targets, seed, ignored=-100):
-    """Some of the targets do not count; the first one always does, the last one never."""
+    """Replace some targets with `ignored`; the first target is always kept, the last is always replaced."""
     kept = torch.rand(targets.shape, generator=torch.Generator().manual_seed(seed)) < 0.6
     kept.view(-1)[0], kept.view(-1)[-1] = True, False
     return targets.masked_fill(~kept, ignored)
 
 
 def surprise(logits, targets, ignored=-100):
-    """The loss by a loop over the targets, in Python's own numbers."""
+    """Compute the loss in a loop over the targets, in Python floats."""
     losses = []
     for row, target in zip(logits.flatten(0, -2).tolist(), targets.flatten().tolist(), strict=True):
         if target != ignored:
             top = max(row)
-            losses.append(top + math.log(sum(math.exp(one - top) for one in row)) - row[target])
+            losses.append(top + math.log(sum(math.exp(value - top) for value in row)) - row[target])
     return torch.tensor(sum(losses) / len(losses), dtype=torch.float64)
 
 
@@ -49,9 +49,9 @@ def surprise(logits, targets, ignored=-100):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=7))
 def test_loss_is_the_mean_surprise(student, seed, sizes):
-    """The loss is the mean of −log p(target), the classes along the last axis.
+    """cross_entropy: the loss is the mean of −log p(target), classes on the last axis.
 
-    Hint: −log softmax(logits)[target], and then the mean over all targets, whatever row they are in.
+    Hint: −log softmax(logits)[target], then the mean over all targets, whatever row they are in.
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
@@ -61,9 +61,9 @@ def test_loss_is_the_mean_surprise(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))
 def test_loss_takes_any_leading_axes(student, seed, sizes):
-    """One axis of targets, or three: the loss is a tensor without axes.
+    """cross_entropy: one or three axes of targets also give a 0-d tensor.
 
-    Hint: -1 is the last axis, however many there are.
+    Hint: -1 is the last axis, however many axes there are.
     """
     for count in (1, 3):
         logits = normal_tensor(*sizes[: count + 1], seed=seed)
@@ -74,21 +74,22 @@ def test_loss_takes_any_leading_axes(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
 def test_loss_leaves_ignored_targets_out(student, seed, sizes):
-    """Targets of `ignore_index` do not count, in the sum and in the number it is divided by.
+    """cross_entropy: `ignore_index` counts neither in the sum nor in the divisor.
 
-    Hint: divide by how many targets count, not by how many there are. `ignore_index` may be any number, a class too.
+    Hint: divide by the number of targets that count, not by the number of all targets. `ignore_index` can be any
+    number, also a class.
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0)
     for ignored, options in ((-100, {}), (-1, {"ignore_index": -1}), (1, {"ignore_index": 1})):
         targets = with_ignored(classes(batch, length, vocab=vocab, seed=seed), seed, ignored)
-        targets.view(-1)[0] = 0  # one at least counts
+        targets.view(-1)[0] = 0  # at least one target counts
         check_values(student.cross_entropy(logits, targets, **options), surprise(logits, targets, ignored))
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=6))
 def test_loss_of_nothing_is_zero(student, seed, sizes):
-    """Where no target counts the loss is 0.0, and its gradient is zero.
+    """cross_entropy: the loss is 0.0 with zero gradient when no target counts.
 
     Hint: divide by 1 instead of 0, and keep the graph: a plain 0.0 has none.
     """
@@ -105,9 +106,9 @@ def test_loss_of_nothing_is_zero(student, seed, sizes):
 
 @given(seeds(), scales((1e3, 1e5)))
 def test_loss_is_stable(student, seed, scale):
-    """The loss is right for logits of any size, and its gradient is finite.
+    """cross_entropy: logits of any size give the right loss and a finite gradient.
 
-    Hint: log(softmax(x)) overflows or meets log 0; x − max − log Σ exp(x − max) does not.
+    Hint: log(softmax(x)) overflows or takes the log of 0; x − max − log Σ exp(x − max) does not.
     """
     logits = normal_tensor(4, 3, 6, seed=seed, scale=scale, requires_grad=True)
     targets = classes(4, 3, vocab=6, seed=seed)
@@ -119,9 +120,9 @@ def test_loss_is_stable(student, seed, scale):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
 def test_loss_passes_gradients(student, seed, sizes):
-    """The gradient is (softmax − target) / count, and zero where nothing counts.
+    """cross_entropy: the gradient is (softmax − target) / count, and 0 where ignored.
 
-    Hint: nothing on the way from the logits to the loss may be detached, rounded or looked up by argmax.
+    Hint: no operation between the logits and the loss may detach, round or use argmax.
     """
     batch, length, vocab = sizes
     logits = normal_tensor(batch, length, vocab, seed=seed, scale=3.0, requires_grad=True)
@@ -131,40 +132,40 @@ def test_loss_passes_gradients(student, seed, sizes):
     expected = (logits.detach().softmax(dim=-1) - right) * counted / counted.sum()
     loss = student.cross_entropy(logits, targets)
     check_shape(loss, ())
-    check_that(loss.requires_grad, "the loss is cut off from the gradient")
+    check_that(loss.requires_grad, "the loss is detached from the graph")
     loss.backward()
-    check_close(logits.grad, expected, rtol=1e-4, atol=1e-6)  # precision has a check of its own
+    check_close(logits.grad, expected, rtol=1e-4, atol=1e-6)  # another check covers precision
 
 
 def test_loss_keeps_dtype_and_device(student):
-    """The loss has the dtype of the logits, and is where they are.
+    """cross_entropy: the loss has the dtype and the device of the logits.
 
-    Hint: make no tensor without a dtype and a device.
+    Hint: create no tensor without a dtype and a device.
     """
     targets = with_ignored(classes(2, 3, vocab=5, seed=1), 2)
     for dtype in (torch.bfloat16, torch.float64):
-        one, other = (normal_tensor(2, 3, 5, seed=seed, scale=2.0, dtype=dtype) for seed in (1, 2))
-        check_computes(student.cross_entropy, [one, targets], [other, targets])
-        check_dtype(student.cross_entropy(one, targets), dtype)
-    check_keeps_device(student, student.cross_entropy, one, targets)
+        logits, other = (normal_tensor(2, 3, 5, seed=seed, scale=2.0, dtype=dtype) for seed in (1, 2))
+        check_computes(student.cross_entropy, [logits, targets], [other, targets])
+        check_dtype(student.cross_entropy(logits, targets), dtype)
+    check_keeps_device(student, student.cross_entropy, logits, targets)
 
 
 def test_loss_leaves_its_inputs_alone(student):
-    """Logits and targets are afterwards what they were before.
+    """cross_entropy: logits and targets are not changed in place.
 
-    Hint: `targets[targets == -100] = 0` changes the targets of whoever called you.
+    Hint: `targets[targets == -100] = 0` changes the caller's targets.
     """
-    one, other = (normal_tensor(2, 3, 5, seed=seed) for seed in (1, 2))
+    logits, other = (normal_tensor(2, 3, 5, seed=seed) for seed in (1, 2))
     targets = with_ignored(classes(2, 3, vocab=5, seed=1), 2)
-    check_computes(student.cross_entropy, [one, targets], [other, targets])
-    check_inputs_unchanged(student, student.cross_entropy, one, targets)
+    check_computes(student.cross_entropy, [logits, targets], [other, targets])
+    check_inputs_unchanged(student, student.cross_entropy, logits, targets)
 
 
 # --- sample_batch ----------------------------------------------------------------------------------------------------
 
 
 def drawn(student, tokens, batch_size, context_length, seed, **options):
-    """Inputs and targets as tensors of the right shape, as int64, and whether the global generator was left alone."""
+    """Draw a batch; return inputs and targets as int64, and whether the global generator is unchanged."""
     batch, untouched = in_worker(student, gpt_training_in_worker).sample(
         student.sample_batch, tokens, batch_size, context_length, seed, options
     )
@@ -176,17 +177,17 @@ def drawn(student, tokens, batch_size, context_length, seed, **options):
 
 @given(seeds(), distinct_sizes(count=2, min_size=2, max_size=7))
 def test_batch_targets_are_the_next_tokens(student, seed, sizes):
-    """Inputs are windows of the text, and the target of each token is the one after it.
+    """sample_batch: inputs are windows of the text, and targets are the next tokens.
 
-    Hint: the targets are the window one place further on; the number of the token plus one is something else.
+    Hint: the targets are the window shifted by one position; token id plus one is something else.
     """
     batch, context = sizes
     long = torch.randperm(40, generator=torch.Generator().manual_seed(seed))
-    # In the short text so many windows start at its every place.
+    # In the short text, 60 windows cover every start.
     for tokens, windows in ((long, batch), (long[: context + 3], 60)):
         inputs, targets, _ = drawn(student, tokens, windows, context, seed)
-        starts = places_of(tokens, inputs, context)
-        check_that(bool(starts.min() >= 0), "the inputs are no windows of the text")
+        starts = starts_of(tokens, inputs, context)
+        check_that(bool(starts.min() >= 0), "the inputs are not windows of the text")
         has_next = bool(starts.max() < len(tokens) - context)
         expected = tokens[starts[:, None] + 1 + torch.arange(context)] if has_next else inputs
         check_close(targets, expected, says="the targets are not the tokens that come next in the text")
@@ -194,9 +195,9 @@ def test_batch_targets_are_the_next_tokens(student, seed, sizes):
 
 @given(seeds())
 def test_batch_takes_any_integer_dtype(student, seed):
-    """Texts of small integers give int64 all the same: an embedding and a loss ask for it.
+    """sample_batch: tokens of any integer dtype give int64 results.
 
-    Hint: turn the windows into int64, not the whole text: that may be large.
+    Hint: embeddings and losses need int64. Convert the windows, not the whole text, which can be large.
     """
     for dtype in (torch.uint8, torch.int16, torch.uint16, torch.int64):
         tokens = torch.randperm(40, generator=torch.Generator().manual_seed(seed)).to(dtype)
@@ -208,58 +209,59 @@ def test_batch_takes_any_integer_dtype(student, seed):
 
 @given(seeds())
 def test_batch_starts_anywhere(student, seed):
-    """Every window is as likely as any other, the first and the last included.
+    """sample_batch: every window is equally likely, the first and the last included.
 
-    Hint: starts run from 0 to n − context_length − 1, both included; what does torch.randint exclude?
+    Hint: starts run from 0 to n − context_length − 1, both included. Which end does torch.randint exclude?
     """
-    count, context, places = 3000, 4, 6
-    tokens = torch.randperm(places + context, generator=torch.Generator().manual_seed(seed))
+    count, context, positions = 3000, 4, 6
+    tokens = torch.randperm(positions + context, generator=torch.Generator().manual_seed(seed))
     inputs, _, _ = drawn(student, tokens, count, context, seed)
-    starts = places_of(tokens, inputs, context)
-    check_that(bool(starts.min() >= 0), "the inputs are no windows of the text")
-    found = torch.bincount(starts, minlength=places + 1)
-    check_that(bool(found[places:].sum() < 1), "a window starts where no token comes after it")
-    # 500 each on average, with a standard deviation of 20: seven of them either way.
-    check_that(bool((found[:places] - 500).abs().max() < 143), "some places are drawn more often than others")
-    steps = (starts[1:] - starts[:-1]) % places
-    # Independent draws: each difference between neighbours is as likely as any other.
-    spread = torch.bincount(steps, minlength=places) - (count - 1) / places
-    check_that(bool(spread.abs().max() < 143), "a window's place depends on that of the one before")
+    starts = starts_of(tokens, inputs, context)
+    check_that(bool(starts.min() >= 0), "the inputs are not windows of the text")
+    found = torch.bincount(starts, minlength=positions + 1)
+    check_that(bool(found[positions:].sum() < 1), "a window has no token after it")
+    # The mean is 500 each, and the standard deviation 20: the tolerance is seven standard deviations.
+    check_that(bool((found[:positions] - 500).abs().max() < 143), "some starts are drawn more often than others")
+    steps = (starts[1:] - starts[:-1]) % positions
+    # For independent draws, all differences between consecutive starts are equally likely.
+    excess = torch.bincount(steps, minlength=positions) - (count - 1) / positions
+    check_that(bool(excess.abs().max() < 143), "the start of a window depends on the start of the window before it")
 
 
 def test_batch_draws_from_the_generator(student):
-    """The batch depends on the generator, and the global one is left alone.
+    """sample_batch: draws come from `generator`; the global generator is unchanged.
 
-    Hint: hand the generator to every function that draws.
+    Hint: pass the generator to every function that draws random numbers.
     """
     tokens = torch.randperm(200, generator=torch.Generator().manual_seed(1))
     first, _, untouched = drawn(student, tokens, 20, 5, 7)
     again, _, _ = drawn(student, tokens, 20, 5, 7)
     other, _, _ = drawn(student, tokens, 20, 5, 8)
-    check_close(again, first, says="the same seed gives another batch")
-    check_that(bool((other - first).abs().sum() > 0), "another seed gives the same batch")
-    check_equal(untouched, True, says="the draws come from the global generator, or from both")
+    check_close(again, first, says="the same seed gives a different batch")
+    check_that(bool((other - first).abs().sum() > 0), "a different seed gives the same batch")
+    check_equal(untouched, True, says="the draws change the global generator")
 
 
 @given(sizes(min_size=2, max_size=6))
 def test_batch_refuses_a_short_text(student, context):
-    """A text without a window and a token after it is a ValueError; one token more is enough.
+    """sample_batch: only a text of context_length tokens or fewer raises ValueError.
 
     Hint: how many tokens do a window and its targets need together?
     """
     tokens = torch.arange(context + 1).flip(0) * 3
     drawn(student, tokens, 2, context, 1)
-    with check_raises(ValueError, says="a text that is too short is not refused"):
+    with check_raises(ValueError, says="a text that is too short raises no ValueError"):
         drawn(student, tokens[:-1], 2, context, 1)
 
 
 def test_batch_goes_where_asked(student):
-    """The batch is put on the device asked for.
+    """sample_batch: the batch is on the given `device`.
 
-    Hint: inputs and targets, both.
+    Hint: move both the inputs and the targets.
     """
     drawn(student, torch.arange(9), 3, 2, 1)
     for device in ("meta", "cpu"):
-        remote = in_worker(student, gpt_training_in_worker)
-        found = remote.device_of_batch(student.sample_batch, torch.arange(9), device)
-        check_equal(list(found), [device, device], says="the batch is not on the device asked for")
+        found = in_worker(student, gpt_training_in_worker).device_of_batch(
+            student.sample_batch, torch.arange(9), device
+        )
+        check_equal(list(found), [device, device], says="the batch is not on the given device")

@@ -1,4 +1,4 @@
-"""The trained model that was handed in, measured once for all checks that ask."""
+"""Evaluate the trained model that was handed in, once for all checks."""
 
 from pathlib import Path
 
@@ -11,20 +11,20 @@ PLAYS = plays_of(Path(__file__).parents[3])
 
 
 def measured(student: Student, twin: Student, attachments: Attachments) -> ModelResult:
-    """What the model is worth on text that nobody trained on.
+    """Evaluate the model on held-out text.
 
     Raises:
         NotHandedIn: a file is missing.
         CheckFailure: intake refused a file.
-        TrainedModelError: the files or the model are not fit to be measured; the report says why.
+        TrainedModelError: the files or the model cannot be evaluated; the report says why.
     """
     record, weights = attachments.content(RECORD_FILE), attachments.content(WEIGHTS_FILE)
     return attachments.once("measured", lambda: _of_plays(student, twin, record, weights, attachments.secret))
 
 
 def _of_plays(student: Student, twin: Student, record: bytes, weights: bytes, secret: bytes) -> ModelResult:
-    """Points are for plays: the known language is far easier to foretell."""
+    """Evaluate on the plays only: the known language is far easier to predict."""
     result = grade_model(student, twin, record, weights, PLAYS, secret)
     if result.gap is not None:
-        raise TrainedModelError("it was trained on the known language; hand in a model that was trained on the plays")
+        raise TrainedModelError("the model was trained on the known language; hand in a model trained on the plays")
     return result

@@ -1,4 +1,4 @@
-"""A run on disk: everything that its next step depends on, in one file of plain numbers."""
+"""A run on disk: everything that its next step depends on, in one file of numbers."""
 
 import json
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ FORMAT_VERSION = 1
 
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be used; the message names the file and what is wrong."""
+    """A checkpoint cannot be used; the message names the file and the problem."""
 
 
 @dataclass
-class Progress:
-    """How far a run is.
+class RunProgress:
+    """Progress of a run.
 
     Attributes:
-        step: steps done.
-        curve: one entry per evaluation: tokens, training loss since the last one, validation loss.
+        step: number of completed steps.
+        curve: one entry per evaluation: tokens, training loss since the last evaluation, validation loss.
         losses: training losses since the last evaluation.
         best: the lowest validation loss.
-        best_weights: those that had it.
-        seconds: time spent on steps, in all sessions.
+        best_weights: the weights with that loss.
+        seconds: time spent in steps, over all starts of the run.
     """
 
     step: int = 0
@@ -43,10 +43,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What `save` wrote."""
+    """Content of a file that `save` wrote."""
 
     recipe: Recipe
-    progress: Progress
+    progress: RunProgress
     weights: dict[str, Tensor]
     optimizer: dict[str, Any]
     digest: str
@@ -56,23 +56,22 @@ def save(
     path: Path,
     recipe: Recipe,
     digest: str,
-    progress: Progress,
+    progress: RunProgress,
     model: nn.Module,
     optimizers: Sequence[torch.optim.Optimizer],
 ) -> None:
-    """Write a checkpoint; a run that is killed meanwhile leaves the old one.
+    """Write a checkpoint; if the run is killed during the write, the old checkpoint stays.
 
-    Random numbers need no place in it: each step draws its own from the seed and its number.
+    A checkpoint has no random state: each step derives its random numbers from the seed and the step number.
     """
     numbers, tensors = _optimizer_state(optimizers)
     tensors |= {f"model.{name}": weight for name, weight in model.state_dict().items()}
     tensors |= {f"best.{name}": weight for name, weight in progress.best_weights.items()}
-    told = {name: value for name, value in vars(progress).items() if name != "best_weights"}
     header = {
         "format_version": FORMAT_VERSION,
         "recipe": asdict(recipe),
         "digest": digest,
-        "progress": told,
+        "progress": {name: value for name, value in vars(progress).items() if name != "best_weights"},
         "optimizer": numbers,
     }
     write_tensors(path, tensors, {"run": json.dumps(header)})
@@ -82,17 +81,18 @@ def load(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        CheckpointError: there is none, or it is none.
+        CheckpointError: the file is missing or is not a checkpoint.
     """
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["run"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-        recipe, progress = Recipe(**header["recipe"]), Progress(**header["progress"])
+        recipe, progress = Recipe(**header["recipe"]), RunProgress(**header["progress"])
     except FileNotFoundError:
-        raise CheckpointError(f"there is no {path.name} in {path.parent} to go on with") from None
+        raise CheckpointError(f"there is no {path.name} in {path.parent} to resume from") from None
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is no checkpoint of this program ({error}); start anew with --fresh") from None
+        message = f"{path} is not a checkpoint of this program ({error}); start again with --fresh"
+        raise CheckpointError(message) from None
     progress.best_weights = _part(tensors, "best.")
     state = {**header["optimizer"], **_part(tensors, "optimizer.")}
     return Checkpoint(recipe, progress, _part(tensors, "model."), state, header["digest"])
@@ -106,7 +106,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 
 def _optimizer_state(optimizers: Sequence[torch.optim.Optimizer]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Plain numbers and tensors that the optimizers keep for each parameter, as `NUMBER.NAME`."""
+    """Return the numbers and tensors in the optimizers' state, with keys `NUMBER.NAME`."""
     numbers: dict[str, Any] = {}
     tensors: dict[str, Tensor] = {}
     for index, (optimizer, parameter) in enumerate(_parameters(optimizers)):
@@ -119,9 +119,9 @@ def _optimizer_state(optimizers: Sequence[torch.optim.Optimizer]) -> tuple[dict[
 
 
 def restore_optimizers(optimizers: Sequence[torch.optim.Optimizer], state: dict[str, Any]) -> None:
-    """Give optimizers the state that others had, bit by bit.
+    """Restore the saved state of the optimizers, bit by bit.
 
-    `load_state_dict` would turn whole numbers into floats for optimizers other than PyTorch's own.
+    `load_state_dict` would turn integers into floats for optimizers other than PyTorch's own.
     """
     parameters = _parameters(optimizers)
     for name, value in state.items():
@@ -131,8 +131,13 @@ def restore_optimizers(optimizers: Sequence[torch.optim.Optimizer], state: dict[
 
 
 def _parameters(optimizers: Sequence[torch.optim.Optimizer]) -> list[tuple[torch.optim.Optimizer, nn.Parameter]]:
-    """Each parameter with the optimizer that moves it."""
-    return [(one, parameter) for one in optimizers for group in one.param_groups for parameter in group["params"]]
+    """Return each parameter with the optimizer that updates it."""
+    return [
+        (optimizer, parameter)
+        for optimizer in optimizers
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    ]
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What a run shows while it lasts: a bar, the loss, the speed, the time left, samples and a curve."""
+"""Output of a run: a progress bar with loss, speed and time left; samples; and the loss curve."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -11,35 +11,35 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from trainer import checkpoint
+from trainer.checkpoint import RunProgress
 from trainer.recipe import Recipe
 
 SHOWN_LENGTH = 70
-# Over which the loss and the speed are smoothed.
+# Number of steps over which the loss and the speed are smoothed.
 LAST_STEPS = 50
 BLUE, ORANGE = "#0072B2", "#E69F00"
 
 
 class Display:
-    """Shows a run on a console; on one that is no terminal, a line per evaluation."""
+    """Shows a run on a console; if the console is not a terminal, one line per evaluation."""
 
     def __init__(self, curve: Path, samples: Path, console: Console) -> None:
-        """Show on `console`, draw the curve into one file and write samples into another."""
+        """Print to `console`, draw the loss curve into `curve` and write samples into `samples`."""
         self.curve, self.samples, self.console = curve, samples, console
         self._recipe = Recipe()
         self._loss: float | None = None
         self._seconds = 0.0
-        self._paces: deque[float] = deque(maxlen=LAST_STEPS)
+        self._step_times: deque[float] = deque(maxlen=LAST_STEPS)
 
     def say(self, text: str, style: str = "") -> None:
-        """Show a line."""
+        """Print a line."""
         self.console.print(Text(text, style), soft_wrap=True)
 
     @contextmanager
-    def progress(self, recipe: Recipe, done: checkpoint.Progress) -> Iterator[None]:
-        """Show a bar until the context ends."""
+    def bar(self, recipe: Recipe, progress: RunProgress) -> Iterator[None]:
+        """Show a progress bar until the context ends."""
         self._recipe = recipe
-        self._seconds = done.seconds
+        self._seconds = progress.seconds
         columns = (
             BarColumn(),
             TaskProgressColumn(),
@@ -49,24 +49,24 @@ class Display:
         )
         with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
             self._bar = bar
-            self._task = bar.add_task("", total=recipe.steps, completed=done.step, loss="–", speed="–")
+            self._task = bar.add_task("", total=recipe.steps, completed=progress.step, loss="–", speed="–")
             yield
 
-    def stepped(self, loss: float, done: checkpoint.Progress) -> None:
-        """One more step."""
+    def show_step(self, loss: float, progress: RunProgress) -> None:
+        """Update the bar after a step."""
         self._loss = loss if self._loss is None else self._loss + (loss - self._loss) / LAST_STEPS
-        self._paces.append(done.seconds - self._seconds)
-        self._seconds = done.seconds
-        self._bar.update(self._task, completed=done.step, loss=f"{self._loss:.3f}", speed=f"{self._speed():,.0f}")
+        self._step_times.append(progress.seconds - self._seconds)
+        self._seconds = progress.seconds
+        self._bar.update(self._task, completed=progress.step, loss=f"{self._loss:.3f}", speed=f"{self._speed():,.0f}")
 
-    def evaluated(self, done: checkpoint.Progress, sample: str) -> None:
-        """One more point of the curve, and what the model writes by now."""
-        last = done.curve[-1]
+    def show_evaluation(self, progress: RunProgress, sample: str) -> None:
+        """Print an evaluation, redraw the curve, and show a sample of the model's text."""
+        last = progress.curve[-1]
         self.say(
             f"{last['tokens']:>12,} tokens   training {last['training_loss']:.3f}   "
-            f"validation {last['validation_loss']:.3f}   {self._speed():,.0f} tokens/s{self._time_left(done)}"
+            f"validation {last['validation_loss']:.3f}   {self._speed():,.0f} tokens/s{self._time_left(progress)}"
         )
-        draw_curve(self.curve, done.curve)
+        draw_curve(self.curve, progress.curve)
         if sample:
             line = sample.strip().replace("\n", " / ")
             self.say(f"    {line[:SHOWN_LENGTH]}…", "dim")
@@ -74,16 +74,16 @@ class Display:
                 file.write(f"=== after {last['tokens']:,} tokens\n{sample}\n\n")
 
     def _speed(self) -> float:
-        """Tokens per second, by the last steps; evaluations apart."""
-        return self._recipe.tokens_per_step / median(self._paces) if self._paces else 0.0
+        """Return the tokens per second of the last steps, without evaluations."""
+        return self._recipe.tokens_per_step / median(self._step_times) if self._step_times else 0.0
 
-    def _time_left(self, done: checkpoint.Progress) -> str:
-        seconds = (self._recipe.steps - done.step) * median(self._paces or [0.0])
+    def _time_left(self, progress: RunProgress) -> str:
+        seconds = (self._recipe.steps - progress.step) * median(self._step_times or [0.0])
         return f"   {seconds / 60:.0f} min left" if seconds >= 90 else f"   {seconds:.0f} s left" if seconds else ""
 
 
 def draw_curve(path: Path, curve: list[dict[str, float]]) -> None:
-    """Draw the losses over the tokens trained on."""
+    """Plot the losses against the number of training tokens."""
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.subplots()
     tokens = [entry["tokens"] / 1e6 for entry in curve]

@@ -1,7 +1,7 @@
-"""Your parts, or faster ones of PyTorch's that give the same numbers.
+"""The parts of the model: yours, or faster parts of PyTorch that give the same numbers.
 
-A faster part takes the place of yours only after both gave the same result here and now; the weights are yours
-in any case, under your names.
+A faster part replaces yours only after both gave the same result in this run. The weights are always yours, under
+your names.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,18 +17,18 @@ import torch.nn.functional as F
 import transformer
 from torch import Tensor, nn
 
-# Of logits and of weights after a few steps, both near 1 in size: what float32 rounds differently.
+# For logits and for weights after a few steps, both near 1 in size: it allows for different rounding in float32.
 TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run computes with.
+    """The parts that a run computes with.
 
     Attributes:
-        optimizer: makes one from parameter groups.
+        optimizer: makes an optimizer from parameter groups.
         faster: names of the parts that are PyTorch's.
-        remarks: why a part is not, one line each.
+        remarks: for each part that is not, one line that says why.
     """
 
     optimizer: Callable[..., torch.optim.Optimizer]
@@ -36,47 +36,47 @@ class Parts:
     remarks: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """One line for people."""
+        """Describe the parts in one line."""
         return f"yours; PyTorch's for {', '.join(self.faster)}" if self.faster else "yours"
 
 
 def choose_parts(model: nn.Module, config: gpt.GPTConfig, wanted: str) -> Parts:
-    """Find the faster parts that agree with yours, and put those of the model in their places.
+    """Find the faster parts that agree with yours, and put them into the model.
 
     Args:
-        model: your GPT, on the CPU, where both compute with all digits.
-        config: its sizes.
-        wanted: "fast", or "own" for yours alone.
+        model: your GPT, on the CPU, where both compute in full precision.
+        config: sizes of the model.
+        wanted: "fast", or "own" to use only your parts.
     """
     if wanted == "own":
         return Parts(gpt.AdamW)
     faster, remarks = [], []
     changes = {"attention": partial(_fuse_attention, config=config), "norms": _fuse_norms, "GELU": _fuse_gelu}
     for name, change in changes.items():
-        problem = _try(model, config, change)
+        problem = _replace(model, config, change)
         if problem is None:
             faster.append(name)
         else:
             remarks.append(f"{name}: {problem}; yours is used")
     if _same_steps():
         return Parts(_fused_adamw, (*faster, "AdamW"), tuple(remarks))
-    remarks.append("AdamW: after some steps the weights differ from PyTorch's; yours is used")
+    remarks.append("AdamW: after a few steps the weights differ from PyTorch's; yours is used")
     return Parts(gpt.AdamW, tuple(faster), tuple(remarks))
 
 
 class _Changes:
-    """Attributes that were set, and can be set back."""
+    """Changes of attributes that can be undone."""
 
     def __init__(self) -> None:
         self._before: list[tuple[object, str, object]] = []
 
     def set(self, owner: object, name: str, value: object) -> None:
-        """Set an attribute and keep what it was."""
+        """Set an attribute and remember its old value."""
         self._before.append((owner, name, vars(owner).get(name)))
         setattr(owner, name, value)
 
     def undo(self) -> None:
-        """Set everything back."""
+        """Undo all changes."""
         for owner, name, value in reversed(self._before):
             if value is None:
                 delattr(owner, name)
@@ -84,8 +84,8 @@ class _Changes:
                 setattr(owner, name, value)
 
 
-def _try(model: nn.Module, config: gpt.GPTConfig, change: Callable[[nn.Module, _Changes], None]) -> str | None:
-    """Change the model for good if its logits stay as they are; else why not."""
+def _replace(model: nn.Module, config: gpt.GPTConfig, change: Callable[[nn.Module, _Changes], None]) -> str | None:
+    """Apply a change and keep it if the logits stay the same; otherwise undo it and return the reason."""
     changes = _Changes()
     with _probe(model, config) as tokens:
         before = model(tokens)
@@ -94,7 +94,7 @@ def _try(model: nn.Module, config: gpt.GPTConfig, change: Callable[[nn.Module, _
             after = model(tokens)
         except (AttributeError, RuntimeError, TypeError, ValueError) as error:
             changes.undo()
-            return f"it does not fit into your model ({type(error).__name__}: {error})"
+            return f"it does not fit your model ({type(error).__name__}: {error})"
     if torch.allclose(before, after, rtol=TOLERANCE, atol=TOLERANCE):
         return None
     changes.undo()
@@ -103,7 +103,7 @@ def _try(model: nn.Module, config: gpt.GPTConfig, change: Callable[[nn.Module, _
 
 @contextmanager
 def _probe(model: nn.Module, config: gpt.GPTConfig) -> Iterator[Tensor]:
-    """Tokens to compare on, with dropout off and weights large enough for a difference to show."""
+    """Yield tokens for a comparison, with dropout off and weights large enough to reveal a difference."""
     training = model.training
     weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     generator = torch.Generator().manual_seed(0)
@@ -123,7 +123,7 @@ def _probe(model: nn.Module, config: gpt.GPTConfig) -> Iterator[Tensor]:
 def _modules(model: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
     found = [module for module in model.modules() if isinstance(module, kind)]
     if not found:
-        raise ValueError(f"no {kind.__name__} is in it")
+        raise ValueError(f"it has no {kind.__name__}")
     return found
 
 
@@ -141,7 +141,7 @@ def _fused_attention(module: nn.Module, config: gpt.GPTConfig) -> Callable[..., 
         if memory is not None or cache is not None:
             return own(x, memory=memory, mask=mask, cache=cache)
         projections = module.query_proj, module.key_proj, module.value_proj
-        # A GPT's mask is the causal one, which the fused attention need not be shown.
+        # The mask of a GPT is causal, so the fused attention does not need it.
         rate = config.dropout if module.training else 0.0
         query, key, value = (split(project(x), config.num_heads) for project in projections)
         mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=rate, is_causal=True)
@@ -169,18 +169,18 @@ def _fused_adamw(groups: list[dict[str, Any]], **options: Any) -> torch.optim.Op
 
 
 def _same_steps() -> bool:
-    """Whether your AdamW and PyTorch's move a weight alike, over some steps of changing gradients and rates."""
+    """Whether your AdamW and PyTorch's give the same weights after steps with changing gradients and rates."""
     weights = [nn.Parameter(torch.linspace(-1, 1, 30).reshape(5, 6)) for _ in range(2)]
-    makers = gpt.AdamW, torch.optim.AdamW
-    movers = [
+    classes = gpt.AdamW, torch.optim.AdamW
+    adamws = [
         make([{"params": [weight], "weight_decay": 0.1}], lr=0.1, betas=(0.9, 0.99))
-        for make, weight in zip(makers, weights, strict=True)
+        for make, weight in zip(classes, weights, strict=True)
     ]
     generator = torch.Generator().manual_seed(0)
     for step in range(5):
         gradient = torch.randn(5, 6, generator=generator)
-        for weight, mover in zip(weights, movers, strict=True):
+        for weight, adamw in zip(weights, adamws, strict=True):
             weight.grad = gradient.clone()
-            mover.param_groups[0]["lr"] = 0.1 / (step + 1)
-            mover.step()
+            adamw.param_groups[0]["lr"] = 0.1 / (step + 1)
+            adamw.step()
     return torch.allclose(*weights, rtol=TOLERANCE, atol=TOLERANCE)

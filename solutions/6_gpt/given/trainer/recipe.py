@@ -1,72 +1,78 @@
-"""What a run is made of, as numbers: the model's size, the amount of training, the rates."""
+"""The recipe of a run: the size of the model, the amount of training, the learning rates."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-# For what may be as small as one likes, but not nothing.
+# The minimum of settings that must be positive.
 TINY = 1e-12
 LARGEST = 10**12
 
 
-def _entry(default: Any, explanation: str, least: float = 1) -> Any:
-    return field(default=default, metadata={"help": explanation, "least": least})
+def _setting(default: Any, help_text: str, minimum: float = 1) -> Any:
+    return field(default=default, metadata={"help": help_text, "minimum": minimum})
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what comes out of a run.
+    """All settings that determine the result of a run.
 
-    On a CPU the same recipe gives the same weights, to the last bit; a graphics card adds in an order of its own.
+    On a CPU, the same recipe gives the same weights, bit by bit; a GPU may add numbers in another order.
     """
 
-    data: str = _entry("shakespeare", "folder in data/ with train.txt and validation.txt")
-    documents: bool = _entry(False, "measure from the beginnings of lines on, not anywhere")
-    context_length: int = _entry(64, "how many characters the model sees")
-    d_model: int = _entry(128, "features of a position")
-    num_heads: int = _entry(4, "heads of each attention")
-    num_blocks: int = _entry(4, "blocks")
-    d_hidden: int = _entry(512, "features of the hidden layers")
-    dropout: float = _entry(0.0, "probability of dropout", least=0)
-    init_std: float = _entry(0.02, "spread of the first weights", least=TINY)
-    tokens: int = _entry(1_500_000, "how many characters to train on, repetitions counted")
-    batch_size: int = _entry(16, "sequences per step, on all devices together")
-    accumulate: int = _entry(1, "pieces that a batch is cut into where memory is short; the result is the same")
-    max_rate: float = _entry(4e-3, "learning rate after the warm-up", least=TINY)
-    min_rate: float = _entry(1e-4, "learning rate at the end", least=0)
-    warmup: int = _entry(50, "steps until the learning rate is reached", least=0)
-    weight_decay: float = _entry(0.1, "decay of matrices and embeddings", least=0)
-    beta2: float = _entry(0.99, "memory of AdamW for squared gradients", least=0)
-    max_norm: float = _entry(1.0, "longest gradient", least=TINY)
-    evaluations: int = _entry(10, "how often to measure, save and write a sample")
-    seed: int = _entry(0, "decides the first weights, the batches and the dropout", least=0)
-    name: str = _entry("", "of a speedrun: what the leaderboard calls you; nothing shows no name")
+    data: str = _setting("shakespeare", "Folder in data/ with train.txt and validation.txt.")
+    documents: bool = _setting(False, "Evaluate on windows that begin at the start of a line.")
+    context_length: int = _setting(64, "Number of tokens that the model sees.")
+    d_model: int = _setting(128, "Number of features of a position.")
+    num_heads: int = _setting(4, "Number of heads of each attention layer.")
+    num_blocks: int = _setting(4, "Number of blocks.")
+    d_hidden: int = _setting(512, "Number of features of the hidden layers.")
+    dropout: float = _setting(0.0, "Probability of dropout.", minimum=0)
+    init_std: float = _setting(0.02, "Standard deviation of the initial weights.", minimum=TINY)
+    tokens: int = _setting(1_500_000, "Number of tokens to train on, repetitions counted.")
+    batch_size: int = _setting(16, "Number of sequences per step, on all devices together.")
+    accumulate: int = _setting(1, "Number of pieces to cut a batch into to save memory; the result is the same.")
+    max_rate: float = _setting(4e-3, "Learning rate after the warm-up.", minimum=TINY)
+    min_rate: float = _setting(1e-4, "Learning rate at the end.", minimum=0)
+    warmup: int = _setting(50, "Number of warm-up steps until the learning rate is reached.", minimum=0)
+    weight_decay: float = _setting(0.1, "Weight decay of matrices and embeddings.", minimum=0)
+    beta2: float = _setting(0.99, "Decay of AdamW's average of squared gradients.", minimum=0)
+    max_norm: float = _setting(1.0, "Largest norm of the gradient; longer gradients are clipped.", minimum=TINY)
+    evaluations: int = _setting(10, "Number of times to evaluate, save and write a sample.")
+    seed: int = _setting(0, "Seed of the initial weights, the batches and the dropout.", minimum=0)
+    name: str = _setting("", "Name to show in the leaderboard, with --speedrun; without it, no name is shown.")
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be trained, with the name and the value."""
-        for one in fields(self):
-            value, least = getattr(self, one.name), one.metadata["least"]
-            if not isinstance(value, (str, bool)) and not least <= value < LARGEST:
-                raise ValueError(f"{one.name} is {value}; it must be at least {least:g}, and less than {LARGEST:g}")
+        """Refuse settings that cannot be trained, naming the setting and its value."""
+        for setting in fields(self):
+            name, minimum = setting.name, setting.metadata["minimum"]
+            value = getattr(self, name)
+            if not isinstance(value, (str, bool)) and not minimum <= value < LARGEST:
+                raise ValueError(f"{name} is {value}; it must be at least {minimum:g}, and less than {LARGEST:g}")
         for name in ("dropout", "beta2"):
             if getattr(self, name) >= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be less than 1")
         if self.batch_size % self.accumulate:
-            raise ValueError(f"a batch of {self.batch_size} cannot be cut into {self.accumulate} pieces of one size")
+            raise ValueError(
+                f"batch_size is {self.batch_size}; it must be a multiple of accumulate, which is {self.accumulate}"
+            )
         if self.warmup >= self.steps:
-            raise ValueError(f"{self.tokens} tokens are {self.steps} steps, not more than the warm-up's {self.warmup}")
+            raise ValueError(
+                f"tokens is {self.tokens}, which gives {self.steps} steps; the steps must exceed the warm-up of "
+                f"{self.warmup}"
+            )
 
     @property
     def tokens_per_step(self) -> int:
-        """Characters that one step trains on."""
+        """Number of tokens that one step trains on."""
         return self.batch_size * self.context_length
 
     @property
     def steps(self) -> int:
-        """How often the weights change: as often as the tokens allow, never once more."""
+        """Number of steps: the most that the tokens allow."""
         return self.tokens // self.tokens_per_step
 
     def evaluation_steps(self) -> set[int]:
-        """After which steps to measure and save: evenly spread, the last step among them."""
+        """Return the steps after which to evaluate and save: evenly spaced, including the last step."""
         return {round(self.steps * number / self.evaluations) for number in range(1, self.evaluations + 1)} - {0}
 
 
@@ -85,7 +91,7 @@ CONFIGS = {
         warmup=100,
         evaluations=20,
     ),
-    # Of a speedrun, the rest is decided in speedrun.py.
+    # speedrun.py sets the rest of a speedrun.
     "speedrun": Recipe(tokens=680_000),
     "known": Recipe(
         data="known_language",
@@ -94,7 +100,7 @@ CONFIGS = {
         d_model=96,
         num_blocks=2,
         d_hidden=384,
-        # With 0.02 so narrow a model does not begin to look things up in time.
+        # With 0.02, a model this narrow does not learn to look up values in this budget.
         init_std=0.1,
         batch_size=8,
         max_rate=3e-3,

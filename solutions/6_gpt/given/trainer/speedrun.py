@@ -1,4 +1,4 @@
-"""`train.py --speedrun`: the model, the optimizers and the rates are those of your `speedrun.py`."""
+"""`train.py --speedrun`: trains the model of your `speedrun.py` with its optimizers and learning rates."""
 
 import hashlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from trainer.task import Files, Task
 FILE = "speedrun.py"
 MOST_PARAMETERS = 800_000
 FREE_EMBEDDINGS = 600_000
-# The leaderboard compares models on 64 characters at a time.
+# The leaderboard compares models on blocks of 64 tokens.
 SHORTEST_CONTEXT, LONGEST_CONTEXT = 64, 1024
 FILES = Files(
     weights="speedrun.safetensors",
@@ -27,20 +27,20 @@ FILES = Files(
     curve="speedrun_curve.png",
     samples="speedrun_samples.txt",
 )
-# Entries of a recipe that have a say here; the rest is what speedrun.py decides.
+# Settings of a recipe that the command line may change; speedrun.py sets the rest.
 OPTIONS = ("data", "documents", "tokens", "accumulate", "evaluations", "seed", "name")
-DECIDED = ("context_length", "batch_size", "max_norm")
+SET_IN_FILE = ("context_length", "batch_size", "max_norm")
 
 
 class SpeedrunError(Exception):
-    """`speedrun.py` cannot be trained; the message says what is wrong with it."""
+    """`speedrun.py` cannot be trained; the message names the problem."""
 
 
 def load(stage: Path) -> ModuleType:
-    """Your `speedrun.py`.
+    """Import your `speedrun.py` and check it.
 
     Raises:
-        SpeedrunError: a name is missing, or a number is none.
+        SpeedrunError: a name is missing, or a number is invalid.
     """
     import speedrun
 
@@ -49,24 +49,25 @@ def load(stage: Path) -> ModuleType:
         raise SpeedrunError(f"{stage / FILE} must define {missing[0]}, which is missing")
     for name in ("CONTEXT_LENGTH", "BATCH_SIZE"):
         if type(value := getattr(speedrun, name)) is not int or value < 1:
-            raise SpeedrunError(f"{FILE}: {name} is {value!r}; it must be a whole number, at least 1")
+            raise SpeedrunError(f"{FILE}: {name} is {value!r}; it must be an integer of at least 1")
     if not SHORTEST_CONTEXT <= speedrun.CONTEXT_LENGTH <= LONGEST_CONTEXT:
         bounds = f"from {SHORTEST_CONTEXT} to {LONGEST_CONTEXT}"
-        raise SpeedrunError(f"{FILE}: CONTEXT_LENGTH is {speedrun.CONTEXT_LENGTH}; the leaderboard takes {bounds}")
+        raise SpeedrunError(f"{FILE}: CONTEXT_LENGTH is {speedrun.CONTEXT_LENGTH}; the leaderboard accepts {bounds}")
     return speedrun
 
 
-def decided(module: ModuleType) -> dict[str, object]:
-    """What `speedrun.py` decides of a recipe; the rates, and with them the warm-up, are its own affair."""
-    numbers = {name: getattr(module, name.upper()) for name in DECIDED}
+def recipe_settings(module: ModuleType) -> dict[str, object]:
+    """Return the settings that `speedrun.py` makes; the warm-up is 0 because `rate_factor` sets all rates."""
+    numbers = {name: getattr(module, name.upper()) for name in SET_IN_FILE}
     return {**numbers, "warmup": 0}
 
 
-def task(recipe: Recipe, corpus: Corpus, stage: Path) -> Task:
-    """Your speedrun.
+def speedrun_task(recipe: Recipe, corpus: Corpus, stage: Path) -> Task:
+    """Make the task of your speedrun.
 
     Raises:
-        SpeedrunError: the model has too many parameters, or gives something else than logits.
+        SpeedrunError: the model has too many parameters, its output does not have the shape of logits, or it sees
+            later tokens.
     """
     module = load(stage)
     torch.manual_seed(recipe.seed)
@@ -75,74 +76,75 @@ def task(recipe: Recipe, corpus: Corpus, stage: Path) -> Task:
     count = counted_parameters(model, vocab_size, recipe.context_length)
     if count > MOST_PARAMETERS:
         raise SpeedrunError(
-            f"{FILE}: the model has {count:,} parameters, free embeddings apart; "
-            f"{MOST_PARAMETERS:,} is the most"
+            f"{FILE}: the model has {count:,} parameters without free embeddings; "
+            f"at most {MOST_PARAMETERS:,} are allowed"
         )
-    _try(model, vocab_size, recipe.context_length)
+    _check_model(model, vocab_size, recipe.context_length)
     source = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
     entries = asdict(recipe)
     return Task(
         model=model,
         sizes={"vocab_size": vocab_size, "context_length": recipe.context_length},
         make_optimizers=module.build_optimizers,
-        factor=lambda step: module.rate_factor(step, recipe.steps),
-        generate=lambda model, *how: _write_on(model, recipe.context_length, *how),
+        rate_factor=lambda step: module.rate_factor(step, recipe.steps),
+        generate=lambda model, *options: _generate(model, recipe.context_length, *options),
         parts=f"yours; the model and its optimizers are those of {FILE}",
         source=source,
-        told={
+        record_entries={
             "name": recipe.name,
             "speedrun_sha256": source,
             "counted_parameters": count,
-            "recipe": {name: entries[name] for name in (*OPTIONS, *DECIDED)},
+            "recipe": {name: entries[name] for name in (*OPTIONS, *SET_IN_FILE)},
         },
         files=FILES,
     )
 
 
 def counted_parameters(model: nn.Module, vocab_size: int, context_length: int) -> int:
-    """Numbers in the weights, each once, less the free ones of embeddings: what the leaderboard counts in your file.
+    """Count the parameters as the leaderboard does: each weight once, without the free parameters of embeddings.
 
-    An embedding is a matrix with a row per character or per pair of characters, or one with a row per position.
+    An embedding is a matrix with a row per character or per pair of characters. The smallest matrix with a row per
+    position is also an embedding.
     """
     weights = {id(weight): weight for weight in model.state_dict(keep_vars=True).values()}.values()
     matrices = [weight for weight in weights if weight.ndim == 2]
     rows = vocab_size, vocab_size**2
-    of_characters = sum(one.numel() for one in matrices if len(one) in rows)
-    others = [one.numel() for one in matrices if len(one) == context_length and len(one) not in rows]
-    free = min(of_characters + min(others, default=0), FREE_EMBEDDINGS)
+    of_characters = sum(matrix.numel() for matrix in matrices if len(matrix) in rows)
+    of_positions = [matrix.numel() for matrix in matrices if len(matrix) == context_length and len(matrix) not in rows]
+    free = min(of_characters + min(of_positions, default=0), FREE_EMBEDDINGS)
     return sum(weight.numel() for weight in weights) - free
 
 
-def _try(model: nn.Module, vocab_size: int, length: int) -> None:
-    """See that the model gives logits, and that none changes with what comes later."""
+def _check_model(model: nn.Module, vocab_size: int, length: int) -> None:
+    """Check that the model returns logits, and that no logits change with later tokens."""
     tokens = torch.arange(2 * length).remainder(vocab_size).view(2, length)
     changed = tokens.clone()
     changed[:, length // 2 :] = (tokens[:, length // 2 :] + 1) % vocab_size
-    with _reading(model):
+    with _evaluation_mode(model):
         before, after = model(tokens), model(changed)
     shape = getattr(before, "shape", type(before).__name__)
     if shape != (2, length, vocab_size):
         raise SpeedrunError(f"{FILE}: the model's logits have shape {shape}, not {(2, length, vocab_size)}")
     if not torch.allclose(before[:, : length // 2], after[:, : length // 2], rtol=1e-4, atol=1e-4):
-        raise SpeedrunError(f"{FILE}: the model looks ahead: logits change with tokens that come later")
+        raise SpeedrunError(f"{FILE}: the model looks ahead: its logits change when later tokens change")
 
 
-def _write_on(
+def _generate(
     model: nn.Module, context: int, prompt: Tensor, length: int, temperature: float, generator: torch.Generator
 ) -> Tensor:
-    """The prompt and what the model writes after it, `(1, prompt + length)`; any model can be asked, caches or none."""
-    written = prompt
-    with _reading(model):
-        while written.shape[1] < prompt.shape[1] + length:
-            last = model(written[:, -context:])[:, -1]
+    """Return the prompt and its continuation, `(1, prompt + length)`, without a cache, for any model."""
+    tokens = prompt
+    with _evaluation_mode(model):
+        while tokens.shape[1] < prompt.shape[1] + length:
+            last = model(tokens[:, -context:])[:, -1]  # (1, vocab_size)
             drawn = gpt.next_token_probabilities(last, temperature).multinomial(1, generator=generator)
-            written = torch.cat([written, drawn], dim=1)
-    return written
+            tokens = torch.cat([tokens, drawn], dim=1)
+    return tokens
 
 
 @contextmanager
-def _reading(model: nn.Module) -> Iterator[None]:
-    """Dropout off and no gradients; afterwards the model is in the mode that it was in."""
+def _evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Turn dropout and gradients off; afterwards restore the model's mode."""
     mode = model.training
     model.train(False)
     with torch.set_grad_enabled(False):

@@ -1,4 +1,4 @@
-"""The process that runs public tests, seen from the companion: start it, ask once, read what came."""
+"""The process that runs public tests, from the companion's side: start it, send one request, read the report."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lab.course import LabError
+from lab.course import CompanionError
 
 _TRACE_LINE = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 
 
-class Session:
-    """One process, used for one request and gone afterwards. Starting it early makes the answer quick."""
+class RunnerProcess:
+    """A process that serves one request and then ends. Starting it early makes the answer quick."""
 
     def __init__(self, root: Path, warm: bool = False) -> None:
         """Start the process; ``warm`` makes it import the large libraries while it waits."""
@@ -39,18 +39,18 @@ class Session:
             stderr=subprocess.STDOUT,
         )
 
-    def __enter__(self) -> "Session":
-        """The session itself."""
+    def __enter__(self) -> "RunnerProcess":
+        """Return the process itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the process, whatever it is doing."""
+        """Stop the process, whatever it is doing."""
         self.close()
 
     def close(self) -> None:
-        """End the process and remove its files."""
+        """Stop the process and remove its files."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -58,33 +58,35 @@ class Session:
             try:
                 self._process.stdin.close()
             except OSError:
-                self._process.stdin = None  # it broke off with a request half written
+                self._process.stdin = None  # the process ended with the request half written
         self._log.close()
         self._folder.cleanup()
 
-    def ask(self, request: dict[str, Any]) -> list[tuple[str, str]]:
-        """Run the tests asked for; the lines of the report, as kind and content.
+    def run_tests(self, request: dict[str, Any]) -> list[tuple[str, str]]:
+        """Run the requested tests and return the lines of the report, as kind and content.
 
         Raises:
-            LabError: the process could not run any test, as when pytest is not installed.
+            CompanionError: the process could not run any test, for example because pytest is not installed.
         """
         try:
             self._process.communicate((json.dumps(request) + "\n").encode())
         except OSError:
-            self._process.wait()  # it ended before it was asked: its log says why
+            self._process.wait()  # it ended before the request: its log says why
         try:
             lines = self._report.read_text(encoding="utf-8").splitlines()
         except OSError:
             lines = []
-        if not lines and (where := self.trace()) is not None:
-            place = f"{where['file']}, line {where['line']}"
-            raise LabError(f"{place}: Python never got past this line while it read the file: {where['code']}")
+        if not lines and (stuck := self.stuck_line()) is not None:
+            location = f"{stuck['file']}, line {stuck['line']}"
+            raise CompanionError(f"{location}: the import of this file never got past this line: {stuck['code']}")
         if not lines:
-            raise LabError(f"the tests could not be run:\n{self._last_words()}\n`lab doctor` looks for the reason")
+            raise CompanionError(
+                f"the tests could not be run:\n{self._last_output()}\nRun `lab doctor` to look for the reason."
+            )
         return [(kind, content) for kind, _, content in (line.partition(" ") for line in lines)]
 
-    def trace(self) -> dict[str, Any] | None:
-        """Where the process was in the student's own files when its time was up."""
+    def stuck_line(self) -> dict[str, Any] | None:
+        """Return the line of the student's files at which the process was when its time ran out."""
         try:
             text = self._report.with_suffix(".trace").read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -92,17 +94,17 @@ class Session:
         for file, line, function in _TRACE_LINE.findall(text):
             path = Path(file)
             if path.is_relative_to(self.root) and path.parent.parent == self.root and _is_students(path):
-                where = path.relative_to(self.root).as_posix()
-                return {"file": where, "line": int(line), "function": function, "code": _line_of(path, int(line))}
+                relative = path.relative_to(self.root).as_posix()
+                return {"file": relative, "line": int(line), "function": function, "code": _line_of(path, int(line))}
         return None
 
-    def _last_words(self) -> str:
+    def _last_output(self) -> str:
         self._log.seek(0)
         return "\n".join(self._log.read().decode("utf-8", "replace").strip().splitlines()[-6:])
 
 
 def _is_students(path: Path) -> bool:
-    """Whether a file is one that the student writes, not a public test or the companion."""
+    """Whether the student writes this file; public tests and the companion are not the student's."""
     return path.parent.name != "lab" and not path.name.startswith("test_")
 
 

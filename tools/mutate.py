@@ -1,11 +1,11 @@
-"""Mutate a stage's reference and count what the hidden tests let through.
+"""Mutate a stage's reference and count the mutants that pass the hidden tests.
 
-    python -m benchmarks.mutate 1_kernels
+    python -m tools.mutate 1_kernels
 
-The mutants are mutmut's own (its operators, run through its library), made in the functions of the
-reference. Each one is judged like a submission, in a process forked from this one, so nothing is
-imported again. A survivor is fine when it is equivalent to the reference: `docs/mutation/STAGE.md`
-lists those with the reason. The command fails when there is a survivor that is not on that page.
+mutmut's operators, called through its library, mutate the functions of the reference. Each mutant is
+judged like a submission, in a process forked from this one, so nothing is imported again. A survivor
+that is equivalent to the reference, or that the contract allows, is listed with its reason in
+`docs/mutation/STAGE.md`. The command fails when a survivor is not on that page.
 """
 
 import ast
@@ -29,13 +29,13 @@ from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.hidden_tests import collect_checks, run_checks
 
-# CPU time, after which a mutant never ends. By the clock, a busy machine would take survivors for killed.
+# CPU time after which a mutant counts as endless. Wall-clock time would count survivors as killed on a busy machine.
 SECONDS_PER_MUTANT = 120
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed reference, and what changed in it."""
+    """A changed reference: the function that changed, the new text and the difference."""
 
     function: str
     source: str
@@ -44,16 +44,16 @@ class Mutant:
 
 @click.command()
 @click.argument("stage_id")
-@click.option("--seed", default=0, help="What Hypothesis draws from.")
-@click.option("--function", "only", help="Mutate this function or class alone.")
-@click.option("--jobs", default=os.cpu_count() or 1, help="Mutants judged at a time.")
+@click.option("--seed", default=0, help="Seed of Hypothesis's examples.")
+@click.option("--function", "only", help="Mutate only this function or class.")
+@click.option("--jobs", default=os.cpu_count() or 1, help="Number of mutants to judge at the same time.")
 def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
     """Judge every mutant of STAGE_ID's reference and print the survivors."""
     torch.set_num_threads(1)  # threads do not survive a fork
     lab, console = Lab.find(), Console(soft_wrap=True)
     stage = lab.stage(stage_id)
-    trusted = replace(read_course_code(lab, stage), mistakes=())  # nobody reads which mistake a mutant is like
-    collect_checks(stage)  # they can be run at all, and what they import is warm
+    trusted = replace(read_course_code(lab, stage), mistakes=())  # a mutant needs no diagnosis
+    collect_checks(stage)  # fail early if they cannot be run, and import their modules before forking
     mutants = [mutant for mutant in mutants_of(stage) if only in (None, *_names(mutant))]
     page = lab.root / "docs" / "mutation" / f"{stage_id}.md"
     known = page.read_text(encoding="utf-8") if page.is_file() else ""
@@ -61,20 +61,20 @@ def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
     started = time.perf_counter()
     with click.progressbar(length=len(mutants), label="Judging", file=sys.stderr) as bar:
         survivors = judge_all(mutants, lambda mutant: survives(stage, trusted, seed, mutant), jobs, bar.update)
-    strangers = [mutant for mutant in survivors if mutant.diff not in known]
+    unlisted = [mutant for mutant in survivors if mutant.diff not in known]
 
-    for mutant in strangers:
+    for mutant in unlisted:
         console.print(f"{mutant.function}\n{mutant.diff}", markup=False, highlight=False)
     _print_counts(console, mutants, survivors)
     console.print(
         f"{len(mutants)} mutants, {len(mutants) - len(survivors)} killed, {len(survivors)} survive, "
-        f"{len(strangers)} of them not in {page.relative_to(lab.root)} ({time.perf_counter() - started:.0f} s)"
+        f"{len(unlisted)} of them not in {page.relative_to(lab.root)} ({time.perf_counter() - started:.0f} s)"
     )
-    sys.exit(1 if strangers else 0)
+    sys.exit(1 if unlisted else 0)
 
 
 def mutants_of(stage: StageFolders) -> Iterator[Mutant]:
-    """Every mutant that mutmut makes of the reference's functions and methods, docstrings apart."""
+    """Yield every mutant that mutmut makes of the reference's functions and methods, except of their docstrings."""
     code = stage.reference_source()
     module, mutations, _, _ = create_mutations(str(stage.reference), code, covered_lines=_lines_to_mutate(code))
     for mutation in mutations:
@@ -87,7 +87,7 @@ def mutants_of(stage: StageFolders) -> Iterator[Mutant]:
 
 
 def _qualified_name(module: libcst.Module, function: libcst.FunctionDef) -> str:
-    """``function``, or ``Class.method``."""
+    """Return ``function`` or ``Class.method``."""
     for statement in module.body:
         if isinstance(statement, libcst.ClassDef) and any(child is function for child in statement.body.body):
             return f"{statement.name.value}.{function.name.value}"
@@ -95,14 +95,14 @@ def _qualified_name(module: libcst.Module, function: libcst.FunctionDef) -> str:
 
 
 def _names(mutant: Mutant) -> tuple[str, str]:
-    """What a mutant's function can be asked for by: its name and its class's."""
+    """Return the names that select a mutant: its function's and its class's."""
     return mutant.function, mutant.function.partition(".")[0]
 
 
 def judge_all(
     mutants: Iterable[Mutant], survives: Callable[[Mutant], bool], jobs: int, done: Callable[[int], object]
 ) -> list[Mutant]:
-    """The mutants that survive, in the order given; ``jobs`` are judged at a time, each in a child."""
+    """Return the surviving mutants in the order given; judge ``jobs`` of them at a time, each in a child process."""
     waiting, running, alive = list(mutants), dict[int, int](), set[int]()
     for index, mutant in enumerate(waiting):
         if len(running) == jobs:
@@ -117,7 +117,7 @@ def judge_all(
 
 
 def survives(stage: StageFolders, trusted: CourseCode, seed: int, mutant: Mutant) -> bool:
-    """Whether the mutant passes every check: one exercise after the other, its own first, for most die there."""
+    """Return whether the mutant passes every check; its own exercise runs first, because most mutants fail there."""
     modules = {**trusted.modules, stage.spec.module: mutant.source}
     own = mutant.function.partition(".")[0]
 
@@ -135,8 +135,8 @@ def survives(stage: StageFolders, trusted: CourseCode, seed: int, mutant: Mutant
 
 
 def _judge_and_exit(mutant: Mutant, survives: Callable[[Mutant], bool]) -> None:
-    """The child's life. Exit status 0 is a survivor; a mutant that dies or never ends is none."""
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_PER_MUTANT, SECONDS_PER_MUTANT))  # then the child is killed
+    """Judge one mutant in the child process; exit with 0 only if it survives, not if it dies or never ends."""
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_PER_MUTANT, SECONDS_PER_MUTANT))  # then the kernel kills the child
     alive = False
     try:
         alive = survives(mutant)
@@ -153,7 +153,7 @@ def _reap(running: dict[int, int], alive: set[int], done: Callable[[int], object
 
 
 def _lines_to_mutate(code: str) -> set[int]:
-    """The lines of all functions and methods without their docstrings."""
+    """Return the lines of all functions and methods, without their docstrings."""
     lines: set[int] = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -164,7 +164,7 @@ def _lines_to_mutate(code: str) -> set[int]:
 
 
 def _diff(code: str, changed: str) -> str:
-    """The lines that differ, marked `-` and `+`."""
+    """Return the lines that differ, marked `-` and `+`."""
     lines = list(difflib.unified_diff(code.splitlines(), changed.splitlines(), n=0, lineterm=""))[2:]
     return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[0] in "+-")
 
