@@ -1,4 +1,4 @@
-"""Reference → stub: nothing of a solution is left, everything else is."""
+"""Reference → stub: no solution remains, and everything else does."""
 
 import ast
 
@@ -103,18 +103,21 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        (made("return x"), "made.py:1: there is no solution block"),
+        (made("return x"), "made.py:1: the file has no solution block"),
         (made(BEGIN, "return x"), "made.py:2: this block has no `### END SOLUTION`"),
         (made("return x", END), "made.py:3: this `### END SOLUTION` has no `### BEGIN SOLUTION` above it"),
-        (made(BEGIN, BEGIN, "return x", END, END), "made.py:3: a block inside that of line 2"),
-        (made("## BEGIN SOLUTION", "return x", END), "made.py:2: `## BEGIN SOLUTION` is no marker"),
-        (made("### Begin solution", "return x", END), "made.py:2: `### Begin solution` is no marker"),
-        (made("### BEGIN_SOLUTION", "return x", END), "is no marker"),
-        (made(BEGIN, "return x", "### END SOLUTION."), "made.py:4: `### END SOLUTION.` is no marker"),
-        (made("# end-solution is written below", BEGIN, "return x", END), "is no marker"),
-        (f"{BEGIN}\nx = 1\n{END}\n", "made.py:1: a solution block must stand inside a function"),
-        (f"class A:\n    {BEGIN}\n    x = 1\n    {END}\n", "made.py:2: a solution block must stand inside a function"),
-        (made(BEGIN, "return x") + f"        {END}\n", "made.py:4: `### END SOLUTION` is indented otherwise"),
+        (made(BEGIN, BEGIN, "return x", END, END), "made.py:3: this block is inside the block of line 2"),
+        (made("## BEGIN SOLUTION", "return x", END), "made.py:2: `## BEGIN SOLUTION` is not a marker"),
+        (made("### Begin solution", "return x", END), "made.py:2: `### Begin solution` is not a marker"),
+        (made("### BEGIN_SOLUTION", "return x", END), "is not a marker"),
+        (made(BEGIN, "return x", "### END SOLUTION."), "made.py:4: `### END SOLUTION.` is not a marker"),
+        (made("# end-solution is written below", BEGIN, "return x", END), "is not a marker"),
+        (f"{BEGIN}\nx = 1\n{END}\n", "made.py:1: a solution block must be inside a function"),
+        (f"class A:\n    {BEGIN}\n    x = 1\n    {END}\n", "made.py:2: a solution block must be inside a function"),
+        (
+            made(BEGIN, "return x") + f"        {END}\n",
+            "made.py:4: `### END SOLUTION` and its `### BEGIN SOLUTION` in line 2 have different indentation",
+        ),
         ("def f(x:\n", "made.py:1: not Python"),
         (made("if x:", f"    {BEGIN}", "    return 1", f"    {END}", "  return 2"), "made.py:6: not Python"),
     ],
