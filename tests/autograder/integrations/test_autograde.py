@@ -1,4 +1,4 @@
-"""``nbgrader autograde`` inside this process: what happens where something is broken."""
+"""``nbgrader autograde`` in this process, with broken submissions and a failing judge."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def autograde(classroom: Classroom) -> None:
 
 @pytest.fixture
 def judged(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
-    """Every job is passed in full, without a process; the jobs."""
+    """Judge without processes, so that every check passes; the jobs so far."""
     jobs: list[Job] = []
 
     def judge(pool: JudgePool, job: Job) -> Judged:
@@ -41,7 +41,7 @@ def judged(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 
 
 def break_judge(monkeypatch: pytest.MonkeyPatch, student_code: str = "") -> None:
-    """The judge fails on submissions that hold a text."""
+    """Make the judge fail on submissions that contain a text."""
     judge = JudgePool.judge
 
     def broken(pool: JudgePool, job: Job) -> Judged | Broken:

@@ -1,4 +1,4 @@
-"""Filing: what the judge said is what the gradebook holds, whatever was there before."""
+"""Filing: the gradebook holds the judge's results, whatever it held before."""
 
 import csv
 import os
@@ -28,6 +28,7 @@ from autograder.integrations.nbgrader import (
     compare_gradebook,
     export_csv,
     file_results,
+    filing,
     generate_feedback,
     register_release,
     write_workspace_config,
@@ -114,6 +115,27 @@ def test_words_about_a_check_are_escaped(classroom):
 def test_odd_answers_are_filed_like_any_other(classroom, answer):
     classroom.file(classroom.graded(classroom.submission("odd", answer=f"because {answer}")))
     assert classroom.grades("odd")[QUESTION] == (None, None, None, True)
+
+
+def test_a_submission_is_looked_up_once_and_a_released_notebook_read_once_per_pass(classroom, monkeypatch):
+    everyone = [classroom.graded(classroom.submission(student, answer="Because.")) for student in ("ann", "bob", "cem")]
+    classroom.file(*everyone[:2])
+    looked_up, read = [], []
+    find_submission, released = Gradebook.find_submission, filing.released_notebook
+
+    def counting_find(gradebook, assignment, student):
+        looked_up.append(student)
+        return find_submission(gradebook, assignment, student)
+
+    def counting_read(lab, stage):
+        read.append(stage.id)
+        return released(lab, stage)
+
+    monkeypatch.setattr(Gradebook, "find_submission", counting_find)
+    monkeypatch.setattr(filing, "released_notebook", counting_read)
+    assert classroom.file(*everyone).differences == ()
+    assert looked_up == ["ann", "bob", "cem"]
+    assert read == [STAGE]
 
 
 def test_points_and_comments_by_hand_survive_every_regrade(classroom):
@@ -230,7 +252,7 @@ def test_a_refused_file_is_not_left_for_nbgrader_to_grade(classroom):
     [(timedelta(hours=1), 0.0), (timedelta(hours=1, minutes=11), 0.0), (3 * DAY, 2.0), (6 * DAY + DAY, 8.0)],
 )
 def test_late_work_loses_points_by_the_policy(classroom, late_by, penalty):
-    # In time is an hour before it is due; 10 % of 8 points a day, whole points only, ten minutes of grace.
+    # IN_TIME is an hour before the due date. A day costs 10 % of 8 points, rounded down, after ten minutes of grace.
     classroom.file(classroom.graded(classroom.submission("ann", at=IN_TIME + late_by)))
     assert classroom.score("ann") == (8.0, penalty)
 
@@ -273,7 +295,7 @@ def test_names_with_commas_stay_in_their_column(classroom):
     assert (row["last_name"], row["first_name"], row["max_score"]) == ("Lee, Jr.", 'An"n', "9.0")
 
 
-def test_a_score_changed_behind_the_graders_back_is_reported(classroom):
+def test_a_score_that_another_program_changed_is_reported(classroom):
     graded = classroom.graded(classroom.submission("mal"), passes=())
     classroom.file(graded)
     database = sqlite3.connect(classroom.lab.gradebook)
@@ -282,19 +304,19 @@ def test_a_score_changed_behind_the_graders_back_is_reported(classroom):
     database.commit()
     database.close()
     lines = compare_gradebook(classroom.lab, [graded.report])
-    assert "mal 1_tiny double: score 3 in the gradebook, 0 by the results" in lines
-    assert "mal 1_tiny halve: extra credit 9 in the gradebook, 0 by the results" in lines
-    assert "mal 1_tiny: late penalty -5 in the gradebook, none by the results" in lines
+    assert "mal 1_tiny double: score 3 in the gradebook, 0 in the results" in lines
+    assert "mal 1_tiny halve: extra credit 9 in the gradebook, 0 in the results" in lines
+    assert "mal 1_tiny: late penalty -5 in the gradebook, none in the results" in lines
     assert classroom.file(graded).differences == ()
 
 
-def test_scores_that_no_result_stands_behind_are_reported(classroom):
+def test_scores_without_a_stored_result_are_reported(classroom):
     mine, other = (classroom.graded(classroom.submission(student)) for student in ("ann", "bob"))
     classroom.file(mine, other)
     assert compare_gradebook(classroom.lab, [mine.report]) == []
     (classroom.lab.build / "results" / STAGE / "bob.json").unlink()
     assert compare_gradebook(classroom.lab, [mine.report]) == [
-        "bob 1_tiny: scores in the gradebook, but no stored result; grade it again"
+        "bob 1_tiny: scores in the gradebook, but no stored result; grade the submission again"
     ]
 
 
@@ -420,7 +442,7 @@ def test_feedback_that_cannot_be_made_is_an_error_with_nbgraders_words(classroom
 def test_a_workspace_has_a_gradebook_and_a_configuration_of_its_own(classroom, tmp_path):
     lab = Lab(classroom.lab.root, tmp_path)
     write_nbgrader_source(lab)
-    shutil.copy(classroom.lab.gradebook, lab.gradebook)  # an empty one: nbgrader takes seconds to make it
+    shutil.copy(classroom.lab.gradebook, lab.gradebook)  # empty; nbgrader takes seconds to create it
     write_workspace_config(lab)
     assert Classroom(lab).file(Classroom(lab).graded(Classroom(lab).submission("ann"))).filed == 1
     config = PyFileConfigLoader("nbgrader_config.py", path=str(lab.workspace)).load_config()

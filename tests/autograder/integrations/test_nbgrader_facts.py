@@ -1,6 +1,6 @@
-"""What nbgrader does, as far as the lab relies on it or works around it.
+"""Facts about nbgrader on which the lab relies, or which it works around.
 
-When one of these fails after an update of nbgrader, the integration has to be thought over.
+If one of these tests fails after an update of nbgrader, the integration must be reviewed.
 """
 
 from datetime import datetime, timedelta, timezone
