@@ -126,7 +126,7 @@ def _compares_by_hand(node: ast.Compare) -> bool:
 
 def _import_problem(name: str) -> str:
     if any(name == module or name.startswith(f"{module}.") for module in _TESTING_MODULES):
-        return f"`{name}` has comparisons of its own: use the check_… helpers"
+        return f"`{name}` has its own comparisons: use the check_… helpers"
     if name.startswith("pytest."):
         return "import pytest itself, so that each use names it"
     return ""

@@ -144,7 +144,7 @@ class Grader:
             return ()
         if _is_missing(submission) and stored.attempts:
             # An earlier submission stays valid when a later folder lacks it.
-            return ("not in this hand-in: the earlier result stands",)
+            return ("missing from this submission: the earlier result stands",)
         most = self._lab.config.policies.attempts
         if most is not None and submission.digest not in stored.attempts and len(stored.attempts) >= most:
             return (f"all {most} attempts were used: the earlier result stands",)

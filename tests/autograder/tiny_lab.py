@@ -177,7 +177,7 @@ def test_double():
 
 
 def test_total():
-    assert tiny.total(torch.ones(2, 3), 1).tolist() == [3.0, 3.0], "axis 1 has three ones to add"
+    assert tiny.total(torch.ones(2, 3), 1).tolist() == [3.0, 3.0], "axis 1 has three elements to add"
 
 
 def test_halve():

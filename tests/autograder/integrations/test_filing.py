@@ -88,7 +88,7 @@ def test_nbgraders_own_rule_reads_the_filed_scores_from_the_notebook(classroom):
     assert read == {"check_double": 0.0, "check_total": 3.0, "check_halve": 0.0}
 
 
-def test_what_students_typed_is_shown_and_never_rendered(classroom):
+def test_student_text_is_shown_and_never_rendered(classroom):
     evil = "<script>alert(1)</script> <img src=x onerror=alert(2)> *words*"
     submission = classroom.submission("mal", answer=evil, source=f"# {evil}\n")
     graded = classroom.graded(submission, passes=())
@@ -102,7 +102,7 @@ def test_what_students_typed_is_shown_and_never_rendered(classroom):
     assert cells[-1]["cell_type"] == "code"
 
 
-def test_words_about_a_check_are_escaped(classroom):
+def test_texts_about_a_check_are_escaped(classroom):
     graded = classroom.graded(classroom.submission("ann"), passes=())
     checks = tuple(msgspec.structs.replace(check, what="x<y & <b>bold</b>") for check in graded.report.checks)
     classroom.file(replace(graded, report=msgspec.structs.replace(graded.report, checks=checks)))
@@ -148,12 +148,12 @@ def test_points_and_comments_by_hand_survive_every_regrade(classroom):
     assert classroom.score("ann") == (4.5, 0.0)
 
 
-def test_an_answer_that_was_wiped_is_none(classroom):
+def test_an_empty_answer_counts_as_no_answer(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer=" \n")))
     assert classroom.grades("ann")[QUESTION] == (0.0, None, None, False)
 
 
-def test_another_answer_keeps_its_points_and_asks_for_a_look(classroom):
+def test_a_changed_answer_keeps_its_points_and_is_marked_for_manual_grading(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because.")))
     classroom.grade_by_hand("ann", QUESTION, 1.5)
     for _ in range(2):
@@ -172,7 +172,7 @@ def test_points_for_an_untouched_notebook_survive(classroom):
     assert classroom.comment("ann") == "explained it in class"
 
 
-def test_a_persons_score_of_a_check_stays_and_is_asked_for_when_the_judge_changes_its_mind(classroom):
+def test_a_manual_score_of_a_check_stays_and_is_marked_when_the_automatic_score_changes(classroom):
     submission = classroom.submission("ann")
     classroom.file(classroom.graded(submission, passes=()))
     classroom.grade_by_hand("ann", "check_double", 2.5)
@@ -182,7 +182,7 @@ def test_a_persons_score_of_a_check_stays_and_is_asked_for_when_the_judge_change
     assert classroom.grades("ann")["check_double"] == (3.0, 2.5, None, True)
 
 
-def test_where_the_grader_failed_no_number_is_filed_and_an_older_one_is_taken_back(classroom):
+def test_if_the_grader_failed_no_score_is_filed_and_an_older_score_is_removed(classroom):
     submission = classroom.submission("ann", answer="Because.")
     classroom.file(classroom.graded(submission))
     report = classroom.file(classroom.graded(submission, passes=DOUBLE, outcome=Outcome.GRADER_ERROR))
@@ -198,7 +198,7 @@ def test_where_the_grader_failed_no_number_is_filed_and_an_older_one_is_taken_ba
     assert rows_of(classroom)["ann"]["score"] == ""
 
 
-def test_a_stage_that_was_never_handed_in_is_no_entry_and_exports_as_zero(classroom):
+def test_a_stage_that_was_never_handed_in_has_no_entry_and_exports_as_zero(classroom):
     classroom.file(
         classroom.graded(classroom.submission("ann")),
         classroom.graded(classroom.missing("bob", MISSING), passes=(), outcome=Outcome.NOT_ATTEMPTED),
@@ -274,7 +274,7 @@ def test_a_late_hand_in_loses_its_share_of_points_that_a_person_gives_later(clas
     assert (row["raw_score"], row["late_submission_penalty"], row["score"]) == ("10.0", "3.0", "7.0")
 
 
-def test_after_the_last_day_not_even_half_a_point_is_left(classroom):
+def test_after_the_last_day_fractions_of_a_point_are_lost_too(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because.", at=IN_TIME + 7 * DAY)))
     classroom.grade_by_hand("ann", QUESTION, 1.5)
     row = rows_of(classroom)["ann"]
@@ -320,7 +320,7 @@ def test_scores_without_a_stored_result_are_reported(classroom):
     ]
 
 
-def test_an_entry_that_vanished_is_reported(classroom):
+def test_a_missing_entry_is_reported(classroom):
     graded = classroom.graded(classroom.submission("ann"))
     classroom.file(graded)
     with open_gradebook(classroom.lab) as gradebook:
@@ -348,7 +348,7 @@ def test_a_short_lock_is_waited_for(classroom):
     timer.join()
 
 
-def test_a_file_that_is_no_gradebook_is_an_error(classroom):
+def test_a_file_that_is_not_a_gradebook_is_an_error(classroom):
     classroom.lab.gradebook.write_bytes(b"not a database, but long enough to be read as one" * 100)
     with pytest.raises(GradebookError, match="cannot be used"):
         classroom.file(classroom.graded(classroom.submission("ann")))
@@ -396,7 +396,7 @@ def add_question(lab: Lab) -> None:
     sheet.write_text(sheet.read_text(encoding="utf-8") + question, encoding="utf-8")
 
 
-def test_a_cell_that_is_gone_is_never_dropped_with_what_people_graded(classroom):
+def test_a_removed_cell_with_manual_grades_is_refused(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because.")))
     question = "    questions:\n      why_axes:\n        title: Why a sum needs an axis\n        points: 2\n"
     replace_in(classroom.lab.root / "grading.yml", question, "")
@@ -418,7 +418,7 @@ def test_registering_a_release_twice_changes_nothing(classroom):
         assert gradebook.find_assignment(STAGE).max_score == 9.0
 
 
-def test_a_notebook_that_cannot_be_read_is_told_to_the_instructor(classroom):
+def test_an_unreadable_notebook_is_reported_to_the_instructor(classroom):
     submission = classroom.submission("ann", answers=read_answers(b"{ not json"))
     (note,) = [note for note in classroom.file(classroom.graded(submission)).notes if "cannot be read" in note]
     assert note.startswith("ann 1_tiny: the notebook cannot be read")

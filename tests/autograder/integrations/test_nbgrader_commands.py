@@ -129,7 +129,7 @@ def test_autograde_judges_unchecked_submissions_in_isolation(course, autograded)
         assert left == {f"{MODULE}.ipynb"}
 
 
-def test_feedback_tells_what_where_and_hint_and_nothing_hidden(course, autograded):
+def test_feedback_shows_symptom_location_and_hint_and_nothing_hidden(course, autograded):
     nbgrader(course.lab, "generate_feedback", STAGE)
     pages = {
         student: (step_folder(course.lab, "feedback") / student / STAGE / f"{MODULE}.html").read_text(encoding="utf-8")

@@ -53,7 +53,7 @@ def test_the_report_says_what_the_output_is(tiny_lab):
     assert result.hint == "think of one element first."
 
 
-def test_code_written_otherwise_is_named_by_its_outputs(tiny_lab):
+def test_differently_written_code_is_named_by_its_outputs(tiny_lab):
     results = judge(tiny_lab, right(double="return torch.stack([x, torch.full_like(x, 2)]).sum(0)"))
     assert names(results) == {"test_double_multiplies_by_two": "double_adds_two"}
 
@@ -65,13 +65,13 @@ def test_wrong_code_that_no_mistake_explains_is_not_named(tiny_lab, body):
     assert names(results) == {}
 
 
-def test_a_mistake_that_loses_a_check_the_student_passed_is_not_meant(tiny_lab):
+def test_a_mistake_that_loses_a_check_the_student_passed_is_not_named(tiny_lab):
     """The values match those of adding everything, but only for negative axes."""
     body = "return torch.sum(x) if axis < 0 else torch.sum(x, axis)"
     assert names(judge(tiny_lab, right(total=body))) == {}
 
 
-def test_of_two_mistakes_each_names_its_own_checks(tiny_lab):
+def test_each_of_two_mistakes_names_its_own_checks(tiny_lab):
     results = judge(tiny_lab, right(double="return 2 + x", total="return torch.sum(x)", halve="return x"))
     assert names(results) == {
         "test_double_multiplies_by_two": "double_adds_two",
@@ -81,7 +81,7 @@ def test_of_two_mistakes_each_names_its_own_checks(tiny_lab):
     }
 
 
-def test_what_was_not_attempted_does_not_keep_the_rest_from_being_named(tiny_lab):
+def test_exercises_not_attempted_do_not_prevent_naming_the_others(tiny_lab):
     results = judge(tiny_lab, solution(double="return 2 + x"))
     assert names(results) == {"test_double_multiplies_by_two": "double_adds_two"}
 
@@ -111,7 +111,7 @@ def test_mistakes_with_the_same_outputs_name_nothing(tiny_lab):
     assert judged_with(tiny_lab, right(double="return 2 + x"), twins[0]) == dict.fromkeys(both, "adds")
 
 
-def test_of_two_that_explain_a_check_the_one_that_explains_more_is_named(tiny_lab):
+def test_of_two_explanations_the_mistake_that_explains_more_checks_is_named(tiny_lab):
     """Both give the same result on `test_made`; on `test_other` only one gives the student's result."""
     everywhere = mistake("everywhere", "2 * x", "2 + x", "test_made", "test_other")
     small = mistake("small", "2 * x", "torch.where(x.max() < 4, 2 + x, 2 * x)", "test_made")
@@ -119,12 +119,12 @@ def test_of_two_that_explain_a_check_the_one_that_explains_more_is_named(tiny_la
     assert judged_with(tiny_lab, source, small, everywhere) == dict.fromkeys(("test_made", "test_other"), "everywhere")
 
 
-def test_a_mistake_that_is_never_to_be_named_is_not(tiny_lab):
+def test_an_unnamed_mistake_is_not_named(tiny_lab):
     silent = mistake("silent", "2 * x", "2 + x", "test_made", "test_other", named=False)
     assert judged_with(tiny_lab, right(double="return 2 + x"), silent) == {}
 
 
-def test_an_error_is_explained_by_the_same_error_alone(tiny_lab):
+def test_an_error_is_explained_only_by_the_same_error(tiny_lab):
     """The student's own TypeError differs from the TypeError of the catalogue."""
     raises = mistake("raises", "2 * x", "2 * x + None", "test_made", "test_other")
     source = right(double="return 2 * x + None")
@@ -132,7 +132,7 @@ def test_an_error_is_explained_by_the_same_error_alone(tiny_lab):
     assert judged_with(tiny_lab, right(double="return len(2)"), raises) == {}
 
 
-def test_an_error_is_told_with_its_cause(tiny_lab):
+def test_an_error_is_reported_with_its_cause(tiny_lab):
     raises = mistake("raises", "2 * x", "2 * x + None", "test_made", "test_other")
     write_checks(tiny_lab, TWO_CHECKS, "test_made", "test_other")
     trusted = CourseCode({MODULE: REFERENCE}, (raises,))
@@ -204,7 +204,7 @@ def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
     assert names(results) == {"test_made": "adds", "test_both": "adds"}
 
 
-def test_what_fits_several_mistakes_is_named_only_when_nothing_else_could_have_hidden_the_rest(tiny_lab):
+def test_a_reply_that_fits_several_mistakes_is_named_only_if_no_other_mistake_could_hide_the_rest(tiny_lab):
     """`inner` would lose `test_third` too if no other mistake saved it, so `outer` must not be named."""
     third = f"""
 def test_third(student):

@@ -53,7 +53,7 @@ def test_a_stub_is_not_attempted(tiny_lab):
         "    raise SystemExit\n",
     ],
 )
-def test_a_check_that_breaks_or_steps_aside_is_a_grader_error(tiny_lab, body):
+def test_a_check_that_fails_itself_or_is_skipped_is_a_grader_error(tiny_lab, body):
     result = only(tiny_lab, body)
     assert result.outcome is Outcome.GRADER_ERROR
     assert result.what == "the grader failed, not your code; no points were deducted"
@@ -112,7 +112,7 @@ def test_parameters_that_never_ran_are_not_passed(tiny_lab):
     assert result.outcome is Outcome.GRADER_ERROR
 
 
-def test_of_several_failing_parameters_the_first_is_told(tiny_lab):
+def test_the_first_of_several_failing_parameters_is_reported(tiny_lab):
     before = "@pytest.mark.parametrize('size', [1, 2])"
     body = "    check_that(size == 0, 'first' if size == 1 else 'second')\n"
     result = only(tiny_lab, body, before=before, arguments="student, size")
@@ -178,7 +178,7 @@ def test_a_missing_folder_of_hidden_tests_ends_the_judging(tiny_lab):
 
 
 @pytest.mark.parametrize("variable", ["PYTEST_ADDOPTS", "PYTEST_PLUGINS"])
-def test_settings_of_the_surroundings_choose_nothing(tiny_lab, monkeypatch, variable):
+def test_environment_variables_do_not_select_tests(tiny_lab, monkeypatch, variable):
     monkeypatch.setenv(variable, "-k nothing" if variable == "PYTEST_ADDOPTS" else "no_such_plugin")
     assert all(result.passed for result in judge(tiny_lab, RIGHT).values())
 
@@ -189,7 +189,7 @@ def test_a_conftest_beside_the_hidden_tests_is_not_read(tiny_lab):
     assert all(result.passed for result in judge(tiny_lab, RIGHT).values())
 
 
-def test_helpers_beside_the_hidden_tests_are_each_stages_own(tiny_lab):
+def test_each_stage_has_its_own_helpers(tiny_lab):
     """Every run imports its helpers again, because two stages may have helpers of the same name."""
     for expected in (2, 3):
         (tiny_lab.stage(STAGE).hidden_tests / "oracles.py").write_text(f"FACTOR = {expected}\n", encoding="utf-8")
@@ -198,7 +198,7 @@ def test_helpers_beside_the_hidden_tests_are_each_stages_own(tiny_lab):
         (tiny_lab.stage(STAGE).hidden_tests / "oracles.py").write_text(f"FACTOR = {expected + 1}\n", encoding="utf-8")
 
 
-def test_a_module_of_this_process_with_the_name_of_a_hidden_test_is_neither_used_nor_lost(tiny_lab, monkeypatch):
+def test_a_module_with_the_name_of_a_hidden_test_is_neither_used_nor_removed(tiny_lab, monkeypatch):
     mine = type(sys)(f"test_{MODULE}")
     monkeypatch.setitem(sys.modules, mine.__name__, mine)
     assert all(result.passed for result in judge(tiny_lab, RIGHT).values())
@@ -226,7 +226,7 @@ def test_a_module_of_this_process_with_the_name_of_a_hidden_test_is_neither_used
         ("__import__('hypothesis').errors.StopTest(0)", Outcome.ERROR),
     ],
 )
-def test_whatever_a_submission_raises_passes_no_check(tiny_lab, raised, outcome):
+def test_no_exception_of_a_submission_passes_a_check(tiny_lab, raised, outcome):
     source = solution(double=f"raise {raised}", total="return torch.sum(x, dim=axis)", halve="return x / 2")
     results = judge(tiny_lab, source)
     doubles = [result for result in results.values() if result.exercise == "double"]
@@ -234,17 +234,17 @@ def test_whatever_a_submission_raises_passes_no_check(tiny_lab, raised, outcome)
     assert all(result.passed for result in results.values() if result.exercise != "double")
 
 
-def test_an_error_is_placed_and_its_text_is_not_told(tiny_lab):
+def test_an_error_is_located_and_its_text_is_not_shown(tiny_lab):
     result = judge(tiny_lab, solution(double="raise ValueError(f'secret {x}')"))["test_double_multiplies_by_two"]
     assert (result.what, result.where) == ("your code raised ValueError", f"{MODULE}.py, line 5, double")
 
 
-def test_a_made_up_error_is_not_named(tiny_lab):
+def test_the_name_of_a_custom_error_is_not_shown(tiny_lab):
     source = solution(double="raise type('Secret', (Exception,), {})()")
     assert judge(tiny_lab, source)["test_double_keeps_the_dtype"].what == "your code raised an exception"
 
 
-def test_a_result_that_upsets_the_check_is_the_submissions_fault(tiny_lab):
+def test_a_result_that_breaks_the_check_is_the_submissions_fault(tiny_lab):
     body = "    check_close(student.double(torch.ones(2)) @ torch.ones(2), 4.0)\n"
     assert only(tiny_lab, body).outcome is Outcome.PASSED
     wrong = only(tiny_lab, body, solution(double="return x[:1].repeat(7)"))
@@ -294,7 +294,7 @@ def test_a_module_that_loads_only_once_loses_its_checks(tiny_lab):
 
 
 @pytest.mark.parametrize("reply", [None, 3, {"double": "six"}, {7: 7}, ["double"], {"double": 10**9}])
-def test_a_lie_about_the_functions_harms_nothing(tiny_lab, reply):
+def test_a_false_report_of_definitions_is_harmless(tiny_lab, reply):
     class Liar(InProcessSession):
         def request(self, op, **arguments):
             answer = super().request(op, **arguments)
@@ -441,7 +441,7 @@ def test_hypothesis_keeps_the_settings_of_the_process(tiny_lab):
     assert hypothesis.settings.get_current_profile_name() == before
 
 
-def test_nothing_of_an_input_reaches_the_feedback(tiny_lab):
+def test_no_input_value_reaches_the_feedback(tiny_lab):
     """Feedback has symptoms, locations and hints only, whatever the submission does with its inputs."""
     for body in ("raise KeyError(x)", "return x.tolist()", "return str(x)", "return {'x': x}", "return x[..., None]"):
         for result in judge(tiny_lab, solution(double=body, total=body, halve=body)).values():

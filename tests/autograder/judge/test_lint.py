@@ -53,11 +53,11 @@ def test_the_tiny_lab_has_no_problem(tiny_lab):
         ("    np.testing.assert_allclose(a, b)\n", "`assert_allclose(…)` compares by hand"),
         ("    torch.testing.assert_close(a, b)\n", "`assert_close(…)` compares by hand"),
         ("    self.assertEqual(a, b)\n", "`assertEqual(…)` compares by hand"),
-        ("    import numpy.testing\n", "`numpy.testing` has comparisons of its own"),
-        ("    import torch.testing as tt\n", "`torch.testing` has comparisons of its own"),
-        ("    from torch.testing import make_tensor\n", "`torch.testing` has comparisons of its own"),
-        ("    from numpy import testing\n", "`numpy.testing` has comparisons of its own"),
-        ("    from unittest import mock\n", "`unittest` has comparisons of its own"),
+        ("    import numpy.testing\n", "`numpy.testing` has its own comparisons"),
+        ("    import torch.testing as tt\n", "`torch.testing` has its own comparisons"),
+        ("    from torch.testing import make_tensor\n", "`torch.testing` has its own comparisons"),
+        ("    from numpy import testing\n", "`numpy.testing` has its own comparisons"),
+        ("    from unittest import mock\n", "`unittest` has its own comparisons"),
         ("    pytest.skip('later')\n", "`pytest.skip` is not allowed"),
         ("    pytest.fail('x')\n", "`pytest.fail` is not allowed"),
         ("    pytest.xfail('x')\n", "`pytest.xfail` is not allowed"),
@@ -71,7 +71,7 @@ def test_the_tiny_lab_has_no_problem(tiny_lab):
         ("    check_that(not (a > b), 'x')\n", "`not` in check_that"),
     ],
 )
-def test_a_breach_in_a_check_is_found(tiny_lab, body, problem):
+def test_a_violation_in_a_check_is_found(tiny_lab, body, problem):
     assert only_problem(tiny_lab, body).startswith(problem)
 
 
@@ -86,7 +86,7 @@ def test_a_breach_in_a_check_is_found(tiny_lab, body, problem):
         ("def test_made(student):\n    check_equal(1, 2)", "`test_made` is defined 2 times"),
     ],
 )
-def test_a_breach_around_a_check_is_found(tiny_lab, before, problem):
+def test_a_violation_around_a_check_is_found(tiny_lab, before, problem):
     found = [text.split(": ", 1)[1] for text in of_made(tiny_lab, before=before)]
     assert any(text.startswith(problem) for text in found), found
 
@@ -108,7 +108,7 @@ def test_a_breach_around_a_check_is_found(tiny_lab, before, problem):
         "    import torch.nn.functional\n",
     ],
 )
-def test_a_rightful_use_is_left_alone(tiny_lab, body):
+def test_a_correct_use_is_accepted(tiny_lab, body):
     assert of_made(tiny_lab, body) == []
 
 
@@ -121,7 +121,7 @@ def test_a_rightful_use_is_left_alone(tiny_lab, body):
         "SAYS = 'a sentence'\n\n\ndef check_rows(x):\n    check_close(x, 1, says=SAYS)",
     ],
 )
-def test_rightful_helpers_are_left_alone(tiny_lab, before):
+def test_correct_helpers_are_accepted(tiny_lab, before):
     assert of_made(tiny_lab, before=before) == []
 
 
@@ -171,7 +171,7 @@ def test_a_check_that_asserts_nothing_is_found(tiny_lab):
         (NEGATIVE, "total: " + "word " * 30, "characters; at most 90 fit a line"),
     ],
 )
-def test_wording_is_looked_at(tiny_lab, old, new, problem):
+def test_titles_and_hints_are_checked(tiny_lab, old, new, problem):
     stage = tiny_lab.stage(STAGE)
     replace_in(stage.hidden_tests / "test_tiny.py", old, new)
     found = list(lint_hidden_tests(stage))

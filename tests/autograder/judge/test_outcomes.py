@@ -23,13 +23,13 @@ class Attention:
 SOURCE = SourceMap.believing("made.py", TEXT, {"softmax": 4, "Attention": 8, "Attention.forward": 9})
 
 
-def test_a_pass_has_nothing_to_say():
+def test_a_pass_has_no_text():
     ending = ending_of(None, SOURCE)
     assert (ending.outcome, ending.what, ending.location) == (Outcome.PASSED, "", None)
 
 
 @pytest.mark.parametrize("symptom", Symptom)
-def test_a_failure_says_its_symptom_or_the_authors_words(symptom):
+def test_a_failure_has_its_symptom_or_the_authors_sentence(symptom):
     assert ending_of(CheckFailure(symptom), SOURCE).what == symptom.value
     ending = ending_of(CheckFailure(symptom, "rows do not sum to one"), SOURCE)
     assert (ending.outcome, ending.what) == (Outcome.FAILED, "rows do not sum to one")
@@ -42,7 +42,7 @@ def test_an_error_instead_of_the_expected_error_has_a_location():
 
 
 @pytest.mark.parametrize("reason", DeathReason)
-def test_each_way_to_die_has_words_without_details(reason):
+def test_each_death_reason_has_a_text_without_details(reason):
     ending = ending_of(WorkerDied(reason, "secret"), SOURCE)
     assert ending.outcome in (Outcome.ERROR, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY)
     assert ending.what
@@ -59,7 +59,7 @@ def test_each_way_to_die_has_words_without_details(reason):
         ("SystemExit", Outcome.ERROR, "your code raised an exception"),
     ],
 )
-def test_a_submissions_error_is_told_by_its_class_alone(name, outcome, what):
+def test_a_submissions_error_is_shown_only_by_its_class(name, outcome, what):
     ending = ending_of(SubmissionError.of(name, "secret"), SOURCE)
     assert (ending.outcome, ending.what) == (outcome, what)
 
@@ -74,7 +74,7 @@ def test_a_submissions_error_is_told_by_its_class_alone(name, outcome, what):
         (KeyboardInterrupt(), False),
     ],
 )
-def test_every_other_error_is_the_graders(error, doubtful):
+def test_every_other_error_is_a_grader_error(error, doubtful):
     ending = ending_of(error, SOURCE)
     assert (ending.outcome, ending.doubtful) == (Outcome.GRADER_ERROR, doubtful)
 

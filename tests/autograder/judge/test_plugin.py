@@ -65,7 +65,7 @@ def made_by_hypothesis(inner):
     return made
 
 
-def test_a_test_that_checks_no_example_is_found_out_whatever_hypothesis_says():
+def test_a_test_that_checks_no_example_is_detected():
     with pytest.raises(NothingChecked), _Examples(made_by_hypothesis(lambda: None), 0).watched():
         pass
     rejecting = made_by_hypothesis(reject)

@@ -124,15 +124,15 @@ class TestSubmissions:
             ("return None", Outcome.FAILED),
         ],
     )
-    def test_whatever_goes_wrong_costs_its_own_points(self, pool, body, outcome):
+    def test_each_failure_costs_only_its_own_points(self, pool, body, outcome):
         assert outcomes_of_double(pool, body) == {outcome}
 
     @pytest.mark.parametrize("source", ["import os; os._exit(0)", "raise ValueError", "def f(:", "while True: pass"])
-    def test_what_does_not_load_is_blocked(self, pool, source):
+    def test_a_module_that_does_not_load_is_blocked(self, pool, source):
         checks = checks_of(pool.judge(job(source)))
         assert {check.outcome for check in checks.values()} == {Outcome.BLOCKED}
 
-    def test_nothing_of_one_submission_reaches_the_next(self, pool):
+    def test_no_state_of_a_submission_reaches_the_next(self, pool):
         pool.judge(doubling("import builtins, torch; builtins.sum = torch.sum = None; torch.Tensor.__add__ = None"))
         checks = checks_of(pool.judge(job(solution(**RIGHT))))
         assert {check.outcome for check in checks.values()} == {Outcome.PASSED}

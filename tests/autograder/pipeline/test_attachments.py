@@ -104,7 +104,7 @@ def test_without_the_file_its_checks_are_not_attempted_and_the_code_earns_its_po
     assert all(check.hint for check in missing)
 
 
-def test_code_runs_on_stand_ins_and_what_was_trained_on_the_students_own(students):
+def test_code_runs_on_stand_ins_and_a_trained_model_on_the_students_own_modules(students):
     """A scale trained with a first stage that triples fits only that code."""
     tripling = LOOP.replace("return x + x", "return x + x + x")
     hands_in_all(students, "ada", tripling, scale=8 / 9)
@@ -137,7 +137,7 @@ def test_a_model_that_fails_does_not_keep_later_stages_from_the_code(students):
     ],
     ids=["too large", "a link", "a folder"],
 )
-def test_a_file_that_is_unfit_is_said_and_costs_its_own_checks(students, spoil, says):
+def test_an_unusable_file_is_reported_and_costs_only_its_own_checks(students, spoil, says):
     spoil(hands_in_all(students, "ada"))
     report = reports(students)["ada"]
     checks = {check.id: check for check in report.checks}
@@ -146,7 +146,7 @@ def test_a_file_that_is_unfit_is_said_and_costs_its_own_checks(students, spoil, 
     assert says in checks[MODEL].what
 
 
-def test_what_is_expensive_is_computed_once_and_so_is_its_failure():
+def test_a_value_or_its_failure_is_computed_once():
     calls: list[str] = []
 
     def fail() -> None:
@@ -175,7 +175,7 @@ def test_a_missing_file_is_named():
         ("{scale.txt: 1}", "{scale.txt: 0}", "1"),
     ],
 )
-def test_a_slip_in_grading_yml_is_said(lab, before, after, says):
+def test_an_error_in_grading_yml_is_reported(lab, before, after, says):
     path = lab.root / "grading.yml"
     text = path.read_text(encoding="utf-8")
     assert before in text

@@ -33,7 +33,7 @@ def two_stages(tmp_path: Path) -> Class:
 # ---- stored results
 
 
-def test_what_has_not_changed_is_not_judged_again(students):
+def test_unchanged_submissions_are_not_judged_again(students):
     students.hands_in("ada", GOOD)
     students.hands_in("bob", WRONG)
     first = students.grade()
@@ -55,7 +55,7 @@ def test_only_a_changed_submission_is_judged_again(students):
     assert again.scores == {("ada", STAGE): 7, ("bob", STAGE): 0}
 
 
-def test_line_ends_and_a_byte_order_mark_are_no_change(students):
+def test_line_ends_and_a_byte_order_mark_do_not_count_as_a_change(students):
     path = students.hands_in("ada", GOOD)
     students.grade()
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
@@ -94,7 +94,7 @@ def test_a_change_of_the_course_judges_all_again_unless_unchanged_submissions_ar
         ("title: Why a sum needs an axis", "title: Why axes"),
     ],
 )
-def test_what_changes_a_scores_worth_or_looks_judges_nothing_again(students, old, new):
+def test_changes_that_do_not_affect_scores_judge_nothing_again(students, old, new):
     students.hands_in("ada", GOOD)
     students.grade()
     replace_in(students.lab.root / "grading.yml", old, new)
@@ -107,7 +107,7 @@ def test_everything_is_judged_again_on_request(students):
     assert students.grade(ALL_AGAIN).judged == [(STAGE, GOOD)]
 
 
-def test_a_run_that_was_broken_off_goes_on_where_it_was(students):
+def test_an_interrupted_run_resumes(students):
     for number in range(6):
         students.hands_in(f"s{number}", GOOD)
     judges = ScriptedJudges(students.lab)
@@ -133,7 +133,7 @@ def test_a_damaged_result_is_judged_again(students, damage):
     assert students.grade().judged == []
 
 
-def test_a_result_without_isolation_is_not_taken_over_by_a_run_with_it(students):
+def test_a_result_without_isolation_is_not_reused_by_an_isolated_run(students):
     students.hands_in("ada", GOOD)
     students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.NONE))
     assert students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.NONE)).judged == []
@@ -161,7 +161,7 @@ def test_a_refused_file_is_blocked_with_its_message_and_the_class_goes_on(studen
     assert run.report("ada").graded, "a refused file is a result: no points"
 
 
-def test_another_refusal_is_another_result(students):
+def test_a_different_refusal_is_a_different_result(students):
     path = students.hands_in("ada", GOOD)
     path.write_bytes("x = 1\n".encode("utf-16"))
     students.grade()
@@ -169,7 +169,7 @@ def test_another_refusal_is_another_result(students):
     assert "6000 characters in line 1" in students.grade().report("ada").checks[0].what
 
 
-def test_a_missing_file_does_not_undo_what_was_handed_in_before(students):
+def test_a_missing_file_does_not_replace_an_earlier_submission(students):
     path = students.hands_in("ada", GOOD)
     students.hands_in("bob", GOOD)
     students.grade()
@@ -178,10 +178,10 @@ def test_a_missing_file_does_not_undo_what_was_handed_in_before(students):
         run = students.grade(reuse)
         assert run.report("ada").score == 7
         assert "ada" in run.cached
-        assert run.report("ada").notes == ("not in this hand-in: the earlier result stands",)
+        assert run.report("ada").notes == ("missing from this submission: the earlier result stands",)
 
 
-def test_what_was_never_handed_in_follows_the_course(students):
+def test_a_stage_never_handed_in_follows_changes_of_the_course(students):
     students.hands_in("bob", GOOD)
     (students.folder / "ada").mkdir()
     students.grade()
@@ -192,14 +192,14 @@ def test_what_was_never_handed_in_follows_the_course(students):
     assert (report.score, report.points, report.notes) == (0, 8, ())
 
 
-def test_a_file_that_is_refused_replaces_what_was_handed_in_before(students):
+def test_a_refused_file_replaces_an_earlier_submission(students):
     path = students.hands_in("ada", GOOD)
     students.grade()
     path.write_bytes(b"\xff")
     assert students.grade().scores == {("ada", STAGE): 0}
 
 
-def test_notes_are_those_of_this_hand_in(students):
+def test_notes_belong_to_the_current_submission(students):
     students.hands_in("ada", GOOD)
     assert students.grade().report("ada").notes == ()
     write_files(students.folder, {"ada/.git/HEAD": "0" * 40})
@@ -211,7 +211,7 @@ def test_notes_are_those_of_this_hand_in(students):
 # ---- attempts
 
 
-def test_of_limited_attempts_the_last_that_counts_stands(students):
+def test_the_last_of_the_allowed_attempts_stands(students):
     replace_in(students.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 2\n")
     students.hands_in("ada", WRONG)
     students.grade()
@@ -235,7 +235,7 @@ def test_of_limited_attempts_the_last_that_counts_stands(students):
 # ---- when the judge fails
 
 
-def test_a_judge_that_fails_gives_no_number_and_nothing_is_remembered(students):
+def test_a_failing_judge_gives_no_score_and_stores_nothing(students):
     students.hands_in("ada", CRASH)
     students.hands_in("bob", GOOD)
     run = students.grade()
@@ -249,7 +249,7 @@ def test_a_judge_that_fails_gives_no_number_and_nothing_is_remembered(students):
     assert students.grade().judged == [(STAGE, CRASH)], "the next run tries again"
 
 
-def test_a_judge_that_fails_leaves_the_earlier_result_in_the_store(students):
+def test_a_failing_judge_leaves_the_earlier_result_in_the_store(students):
     students.hands_in("ada", GOOD)
     students.grade()
     students.hands_in("ada", CRASH)
@@ -286,7 +286,7 @@ def first_module_of_second_stage(run) -> str:
     return job.modules["tiny"]
 
 
-def test_a_later_stage_runs_on_the_students_own_module_where_it_passed(two_stages):
+def test_a_later_stage_runs_on_the_students_own_module_if_it_passed(two_stages):
     hand_in_both(two_stages, "ada", GOOD)
     run = two_stages.grade()
     assert first_module_of_second_stage(run) == GOOD
@@ -294,7 +294,7 @@ def test_a_later_stage_runs_on_the_students_own_module_where_it_passed(two_stage
 
 
 @pytest.mark.parametrize("first", [WRONG, CRASH, None])
-def test_the_courses_module_stands_in_where_it_did_not(two_stages, first):
+def test_the_courses_module_stands_in_if_the_students_did_not_pass(two_stages, first):
     hand_in_both(two_stages, "ada", first or GOOD)
     if first is None:
         (two_stages.folder / "ada" / STAGE / "tiny.py").unlink()
@@ -322,7 +322,7 @@ def test_a_pass_from_the_store_counts(two_stages):
     assert first_module_of_second_stage(run) == GOOD
 
 
-def test_a_pass_whose_file_is_not_there_any_more_gives_no_module(two_stages):
+def test_a_passed_stage_whose_file_is_gone_gives_no_module(two_stages):
     hand_in_both(two_stages, "ada", GOOD)
     two_stages.grade()
     (two_stages.folder / "ada" / STAGE / "tiny.py").unlink()
@@ -331,7 +331,7 @@ def test_a_pass_whose_file_is_not_there_any_more_gives_no_module(two_stages):
     assert run.report("ada", SECOND).stand_ins == ("tiny",)
 
 
-def test_a_pass_of_an_earlier_attempt_is_no_pass_of_this_one(two_stages):
+def test_a_pass_of_an_earlier_attempt_does_not_count_for_this_attempt(two_stages):
     replace_in(two_stages.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 1\n")
     hand_in_both(two_stages, "ada", GOOD)
     two_stages.grade()
@@ -342,7 +342,7 @@ def test_a_pass_of_an_earlier_attempt_is_no_pass_of_this_one(two_stages):
     assert "as a stand-in" in first_module_of_second_stage(run)
 
 
-def test_asking_for_the_second_stage_gives_the_same_result_as_asking_for_both(two_stages, tmp_path):
+def test_grading_only_the_second_stage_gives_the_same_result_as_grading_both(two_stages, tmp_path):
     hand_in_both(two_stages, "ada", GOOD)
     hand_in_both(two_stages, "bob", WRONG)
     two_stages.hands_in("cy", GOOD, SECOND, SECOND_MODULE)
@@ -354,7 +354,7 @@ def test_asking_for_the_second_stage_gives_the_same_result_as_asking_for_both(tw
         assert requested.report(student, SECOND) == both.report(student, SECOND)
 
 
-def test_nothing_stands_in_where_nothing_is_judged(two_stages):
+def test_a_refused_submission_has_no_stand_ins(two_stages):
     two_stages.hands_in("ada", WRONG)
     two_stages.hands_in("ada", GOOD, SECOND, SECOND_MODULE).write_bytes(b"\xff")
     assert two_stages.grade().report("ada", SECOND).stand_ins == ()
@@ -460,7 +460,7 @@ def test_a_class_is_graded_end_to_end_with_the_real_hidden_tests(two_stages):
     assert all(graded.cached for graded in again.graded)
 
 
-def test_the_same_submission_draws_the_same_examples_whoever_hands_it_in(students):
+def test_the_same_submission_draws_the_same_examples_for_every_student(students):
     students.hands_in("ada", GOOD)
     students.hands_in("bob", GOOD)
     students.hands_in("cy", WRONG)

@@ -76,7 +76,7 @@ def test_tests_are_selected_as_pytest_does(tiny_lab, selection, selected):
         ("-k halve", "-k double", "no exercise's cell in lab.md runs `test_halve`"),
     ],
 )
-def test_public_tests_that_no_exercise_would_meet_are_refused(tiny_lab, old, new, says):
+def test_public_tests_without_an_exercise_are_refused(tiny_lab, old, new, says):
     replace_in(tiny_lab.stage(STAGE).sheet, old, new)
     with pytest.raises(ReleaseError) as caught:
         course_file(tiny_lab)

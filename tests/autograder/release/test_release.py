@@ -84,7 +84,7 @@ def test_differences_say_what_to_do(released):
     ]
 
 
-def test_a_file_that_no_release_made_stays(released):
+def test_a_file_that_no_release_generated_stays(released):
     mine = released.root / "assignments" / "notes" / "mine.txt"
     mine.parent.mkdir()
     mine.write_text("mine\n", encoding="utf-8")
@@ -94,13 +94,13 @@ def test_a_file_that_no_release_made_stays(released):
     assert mine.read_text(encoding="utf-8") == "mine\n"
 
 
-def test_a_file_that_is_no_longer_made_goes(released):
+def test_a_file_that_is_no_longer_generated_is_removed(released):
     (released.root / "solutions" / "student_repository" / "requirements.txt").unlink()
     assert release(released).removed == ("requirements.txt",)
     assert "requirements.txt" not in files(released)
 
 
-def test_a_file_that_is_no_longer_made_but_was_edited_stays(released):
+def test_an_edited_file_that_is_no_longer_generated_stays(released):
     (released.root / "solutions" / "student_repository" / "requirements.txt").unlink()
     (released.root / "assignments" / "requirements.txt").write_text("edited\n", encoding="utf-8")
     assert release(released).strangers == ("requirements.txt",)
@@ -136,7 +136,7 @@ def test_a_repository_in_assignments_keeps_its_history(released):
         (lambda lab: replace_in(public_tests(lab), "import tiny\n", f"# {SOLUTION}\n"), "the solution of total"),
     ],
 )
-def test_a_release_that_cannot_be_made_leaves_everything_as_it_was(released, break_it, says):
+def test_a_failing_release_changes_nothing(released, break_it, says):
     before = files(released)
     break_it(released)
     with pytest.raises(LabError, match=says):

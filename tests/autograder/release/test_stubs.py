@@ -66,7 +66,7 @@ def helper(x):
 '''
 
 
-def test_each_block_becomes_one_line_that_says_what_is_missing():
+def test_each_block_becomes_one_line_that_names_the_missing_function():
     assert strip_solutions(CLASS, "layer.py") == STUB
 
 
@@ -78,7 +78,7 @@ def test_signatures_and_docstrings_stay_as_they_are():
             assert ast.get_docstring(ours) == ast.get_docstring(theirs)
 
 
-def test_a_stub_raises_what_the_judge_reads_as_not_attempted():
+def test_a_stub_raises_the_error_that_means_not_attempted():
     namespace: dict = {}
     exec(strip_solutions(REFERENCE, "tiny.py"), namespace)
     for name in ("double", "total", "halve"):
@@ -143,12 +143,12 @@ def test_a_solution_line_that_students_would_read_is_refused(shown):
 
 
 @pytest.mark.parametrize("shown", ["self.d_model = d_model", "return x", "# a comment (of the solution)"])
-def test_lines_that_give_nothing_away_may_be_shown(shown):
+def test_lines_that_reveal_nothing_may_be_shown(shown):
     source = made(shown, BEGIN, "self.d_model = d_model", "# a comment (of the solution)", "return x", END)
     assert shown in strip_solutions(source, "made.py")
 
 
-def test_nothing_else_that_students_receive_may_hold_a_solution_line():
+def test_no_other_file_for_students_may_contain_a_solution_line():
     refuse_leaks(REFERENCE, "tiny.py", {"lab.md": "Add x over one axis.\n", "test_tiny.py": solution()})
     for line in ("Write `return torch.sum(x, dim=axis)`.", "    return torch.sum(x, dim=axis)"):
         with pytest.raises(ReleaseError, match=r"lab\.md:2: students would read a line of the solution of total"):
