@@ -20,7 +20,7 @@ from rich.table import Table
 
 from autograder.course.lab import Lab, StageFolders, needed_stages
 from autograder.isolation.process import Template
-from autograder.leaderboard.hand_in import measure_model
+from autograder.leaderboard.hand_in import evaluate_on_modules
 from autograder.models import RECORD_FILE, WEIGHTS_FILE
 from autograder.release.solved import write_solved
 
@@ -76,7 +76,7 @@ def losses_of(lab: Lab, stage: StageFolders, run: Path) -> Iterator[float]:
     with Template.start() as template:
         for course in range(COURSES):
             secret = f"course {course}".encode()
-            yield measure_model(lab, stage, modules, record, weights, secret, template).loss
+            yield evaluate_on_modules(lab, stage, modules, record, weights, secret, template).loss
 
 
 if __name__ == "__main__":

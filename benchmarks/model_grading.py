@@ -26,7 +26,7 @@ from autograder.judge.messages import Attached, Job, Judged
 from autograder.judge.pool import JudgePool
 from autograder.models import RECORD_FILE, WEIGHTS_FILE
 from autograder.models.model import gpt_of
-from autograder.models.record import FORMAT_VERSION, Record, Sizes
+from autograder.models.record import FORMAT_VERSION, GPTRecord, Sizes
 
 STAGE = "6_gpt"
 # Configuration → dtype of the weights, and the limit in seconds of one core.
@@ -66,12 +66,12 @@ def untrained(lab: Lab, stage: StageFolders, recipe: object, dtype: torch.dtype)
     )
     session = InProcessSession()
     session.load(reference_modules(lab, stage), stage.spec.module)
-    built = gpt_of(Record(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=0)).build(
+    built = gpt_of(GPTRecord(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=0)).build(
         Student(session)
     )
     weights = {name: weight.to(dtype).clone() for name, weight in built.state_dict().items()}
     parameters = sum(weight.numel() for weight in weights.values())
-    record = Record(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=parameters)
+    record = GPTRecord(format_version=FORMAT_VERSION, config=sizes, alphabet=alphabet, parameters=parameters)
     content = json.dumps(msgspec.to_builtins(record)).encode()
     return {RECORD_FILE: content, WEIGHTS_FILE: safetensors.torch.save(weights)}, parameters
 

@@ -50,18 +50,20 @@ def points_of(report: Mapping[str, Any], total: str) -> Iterator[int]:
 @click.command()
 @click.argument("before", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("after", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--ignore", multiple=True, metavar="CHECK", help="Leave this check out; totals are compared all the same.")
+@click.option("--ignore", multiple=True, metavar="CHECK", help="Leave this check out; compare totals all the same.")
 def main(before: Path, after: Path, ignore: tuple[str, ...]) -> None:
     """Compare the stored results in BEFORE and AFTER and end with 1 if they differ."""
     old, new = reports_in(before), reports_in(after)
-    lines = [f"{' '.join(key)}: only {'before' if key in old else 'after'}" for key in sorted(old.keys() ^ new.keys())]
+    lines = [f"{' '.join(key)}: only {'before' if key in old else 'after'}" for key in sorted({*old} ^ {*new})]
     for key in sorted(old.keys() & new.keys()):
         found = [line for line in differences(old[key], new[key]) if line.split(":")[0] not in ignore]
         lines += [f"{' '.join(key)}: {line}" for line in found]
     for line in lines:
         click.echo(line)
     scores = [sum(sum(points_of(report, "score")) for report in reports.values()) for reports in (old, new)]
-    click.echo(f"{len(old)} and {len(new)} reports, {scores[0]} and {scores[1]} points in all, {len(lines)} differences")
+    click.echo(
+        f"{len(old)} and {len(new)} reports, {scores[0]} and {scores[1]} points in all, {len(lines)} differences"
+    )
     sys.exit(1 if lines else 0)
 
 

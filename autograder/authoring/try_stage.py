@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from autograder.authoring.verify import LARGEST_COST
 from autograder.base.results import CheckResult
 from autograder.course.alternatives import load_alternatives
 from autograder.course.lab import Lab, StageFolders
@@ -67,7 +68,7 @@ def _report(console: Console, name: str, results: Iterable[CheckResult], expecte
     total = sum(result.points for result in results)
     seconds = sum(result.seconds for result in results)
     mark = "[green]ok[/]" if failed.keys() == expected else "[red]NOT AS LISTED[/]"
-    share = " [red]over 60 %[/]" if lost > 0.6 * total and expected else ""
+    share = f" [red]over {LARGEST_COST:.0%}[/]" if lost > LARGEST_COST * total and expected else ""
     console.print(f"{mark} {name}: loses {lost} of {total}{share} ({seconds:.2f} s)")
     for check in sorted(failed.keys() - expected):
         result = failed[check]

@@ -1,1 +1,1 @@
-"""What every other part builds on: the results of grading, text made safe to show, files written whole, threads."""
+"""Building blocks for the whole package: results of grading, safe display of text, atomic files, threads."""

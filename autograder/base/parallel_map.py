@@ -1,4 +1,4 @@
-"""The same work on many pieces, some at a time."""
+"""Runs a function on many items in a pool of threads."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,10 +14,13 @@ def parallel_map(
     workers: int,
     on_done: Callable[[Result], object] = lambda result: None,
 ) -> list[Result]:
-    """Do the work in ``workers`` threads, which wait for processes; the results in the order of the pieces.
+    """Map ``work`` over ``pieces`` in ``workers`` threads, which mostly wait for processes.
 
-    ``on_done`` is called from this thread, with each result as soon as it is there. An error, or Ctrl-C, ends it all:
-    what has not begun by then is given up.
+    ``on_done`` is called from the calling thread with each result as soon as it is available. An error or Ctrl-C
+    stops the map and cancels all pieces that have not started.
+
+    Returns:
+        The results in the order of the pieces.
     """
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(work, piece) for piece in pieces]

@@ -1,11 +1,11 @@
-"""What grading yields: outcomes, check results, stage reports, and their versioned JSON.
+"""The results of grading: outcomes, check results, stage reports, and their versioned JSON.
 
-Everything that renders, files or exports a grade reads these structures; nothing else carries a
-score through the program. A score is an integer, all or nothing per check, and only
-``Outcome.PASSED`` earns.
+All code that renders, files or exports a grade reads these structures; no other structure carries a
+score. A score is an integer, all or nothing per check, and only
+``Outcome.PASSED`` earns points.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -20,15 +20,15 @@ class Outcome(StrEnum):
     PASSED = "PASSED"
     FAILED = "FAILED"  # a wrong answer
     ERROR = "ERROR"  # the submission raised
-    TIMEOUT = "TIMEOUT"  # it used up its computing time
+    TIMEOUT = "TIMEOUT"  # it exceeded its time limit
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
-    NOT_ATTEMPTED = "NOT_ATTEMPTED"  # the stub is still there, or no file was handed in
+    NOT_ATTEMPTED = "NOT_ATTEMPTED"  # the stub is unchanged, or no file was handed in
     BLOCKED = "BLOCKED"  # the file was refused, or the module does not import
-    GRADER_ERROR = "GRADER_ERROR"  # our fault: never a number in a gradebook
+    GRADER_ERROR = "GRADER_ERROR"  # a fault of the grader: never filed as a score
 
 
 class IsolationLevel(StrEnum):
-    """How well student code was kept apart while it ran; stamped on every report."""
+    """How strongly student code was isolated while it ran; recorded in every report."""
 
     KERNEL_NAMESPACES = "kernel+ns"
     KERNEL = "kernel"
@@ -37,7 +37,7 @@ class IsolationLevel(StrEnum):
 
 
 def lowest_level(levels: Iterable[IsolationLevel]) -> IsolationLevel:
-    """The weakest of several levels; none when there are none."""
+    """The weakest of several levels; ``IsolationLevel.NONE`` if ``levels`` is empty."""
     order = list(IsolationLevel)
     return max(levels, key=order.index, default=IsolationLevel.NONE)
 
@@ -45,9 +45,9 @@ def lowest_level(levels: Iterable[IsolationLevel]) -> IsolationLevel:
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """One scored hidden check of one submission.
 
-    ``what`` is a symptom, ``where`` a place in the student's file, ``hint`` the author's advice;
-    none of them holds an input, a value or exception text. ``mistake`` is the id of the named
-    mistake that explains the failure; ``forbidden`` what was called although the exercise forbids it.
+    ``what`` is a symptom, ``where`` a location in the student's file, ``hint`` the author's advice;
+    none of them contains an input, a value or exception text. ``mistake`` is the id of the named
+    mistake that explains the failure; ``forbidden`` is the name of the forbidden function that was called.
     """
 
     id: str
@@ -78,7 +78,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     """One student's result in one stage.
 
     ``stand_ins`` names the earlier modules that were replaced by the course's own; ``notes`` are
-    for the instructor (odd characters found, files ignored); ``digest`` identifies what was graded.
+    for the instructor (invisible characters, unexpected paths); ``digest`` identifies what was graded.
     """
 
     student: str
@@ -91,37 +91,43 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def graded(self) -> bool:
-        """Whether this report may become a number: no check may have met a grader error."""
+        """Whether the score may be filed: there are checks, and none ended in a grader error."""
         return bool(self.checks) and all(check.outcome is not Outcome.GRADER_ERROR for check in self.checks)
 
     @property
     def points(self) -> int:
-        """Points possible, extensions apart."""
+        """Possible points, without extensions."""
         return sum(check.points for check in self.checks if not check.bonus)
 
     @property
     def score(self) -> int:
-        """Points earned, extensions apart."""
+        """Points earned, without extensions."""
         return sum(check.score for check in self.checks if not check.bonus)
 
     @property
     def bonus(self) -> int:
-        """Points earned with extensions."""
+        """Points earned by extensions."""
         return sum(check.score for check in self.checks if check.bonus)
 
     @property
     def bonus_points(self) -> int:
-        """Points possible with extensions."""
+        """Possible points of extensions."""
         return sum(check.points for check in self.checks if check.bonus)
 
     @property
     def seconds(self) -> float:
-        """Seconds the checks took, one after the other."""
+        """Total duration of the checks in seconds."""
         return sum(check.seconds for check in self.checks)
 
-    def to_builtins(self) -> dict[str, Any]:
-        """The report as JSON-ready data, derived scores written out."""
-        checks = [{**msgspec.to_builtins(check), "score": check.score} for check in self.checks]
+    def to_builtins(self, locations: Mapping[tuple[str, str], str] = {}) -> dict[str, Any]:
+        """The report as JSON-ready data, with derived scores and the hidden test of each check.
+
+        ``locations`` maps stage and check id to file and line of the hidden test.
+        """
+        checks = [
+            {**msgspec.to_builtins(check), "score": check.score, "test": locations.get((self.stage, check.id))}
+            for check in self.checks
+        ]
         return {
             "student": self.student,
             "stage": self.stage,
@@ -138,30 +144,39 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResultsFormatError(ValueError):
-    """A results file is not ours, or of a version this program does not read."""
+    """The bytes are not a results file, or have an unsupported version."""
 
 
-def encode_results(reports: Iterable[StageReport], isolation: IsolationLevel) -> bytes:
-    """The JSON that ``autograder grade --json`` writes."""
+def encode_results(
+    reports: Iterable[StageReport], isolation: IsolationLevel, locations: Mapping[tuple[str, str], str] = {}
+) -> bytes:
+    """The JSON that ``autograder grade --json`` writes, for instructors.
+
+    Args:
+        reports: the reports to write.
+        isolation: the weakest level among them.
+        locations: stage and check id → file and line of the hidden test; the ``test`` of a check
+            without a location is null.
+    """
     document = {
         "format_version": FORMAT_VERSION,
         "isolation": isolation.value,
-        "reports": [report.to_builtins() for report in reports],
+        "reports": [report.to_builtins(locations) for report in reports],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 
 
 def decode_results(raw: bytes) -> tuple[IsolationLevel, list[StageReport]]:
-    """Read what ``encode_results`` wrote; the derived scores are worked out again, never believed.
+    """Decode the JSON of ``encode_results``; derived scores are recomputed, not read.
 
     Raises:
-        ResultsFormatError: not JSON, another version, or a report that cannot be read.
+        ResultsFormatError: The bytes are not JSON, have another version, or contain an invalid report.
     """
     try:
         version = msgspec.json.decode(raw, type=_Version).format_version
         if version != FORMAT_VERSION:
-            known = f"this program reads {FORMAT_VERSION}"
-            raise ResultsFormatError(f"results of format version {version}; {known}: grade again")
+            known = f"this program reads version {FORMAT_VERSION}"
+            raise ResultsFormatError(f"the results have format version {version}, but {known}; grade again")
         document = msgspec.json.decode(raw, type=_Document)
     except msgspec.DecodeError as error:
         raise ResultsFormatError(f"not a results file: {error}") from None

@@ -1,7 +1,7 @@
 """The command line: arguments, printing and exit codes, and nothing else.
 
-Exit codes: 0 done, 1 graded with failures where that was asked for, or a proof that does not hold,
-2 wrong use, 3 a grader error.
+Exit codes: 0 for success; 1 for a failed check under ``--fail-on-failures``, or for a command that proves
+something and found a problem; 2 for wrong use; 3 for a grader error.
 """
 
 from autograder.cli.main import main

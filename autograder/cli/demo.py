@@ -1,4 +1,4 @@
-"""``autograder demo``: a sample class from hand-in to gradebook, held against its design."""
+"""``autograder demo``: grade a sample class up to the gradebook, and compare it with its design."""
 
 import shutil
 import statistics
@@ -27,14 +27,17 @@ _SECRET = b"no secret: the sample class is public\n"
 
 @click.command()
 @stage_option
-@click.option("--fresh", is_flag=True, help="Judge everything again; else what an earlier demo judged is kept.")
+@click.option(
+    "--fresh", is_flag=True, help="Judge every submission again instead of reusing results of an earlier demo."
+)
 @workers_option
 @unsafe_option
 @pass_lab
-def demo(
-    option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: int, unsafe_no_isolation: bool
-) -> None:
-    """Grade a sample class through nbgrader, in a workspace of its own, and compare with what each must earn."""
+def demo(option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: int, unsafe_no_isolation: bool) -> None:
+    """Grade a sample class and compare each score with its design.
+
+    The scores go through nbgrader into a gradebook in build/demo, apart from your own.
+    """
     console = Console(highlight=False)
     workspace = option.lab.root / "build" / "demo"
     lab = replace(option.lab, workspace=workspace)
@@ -42,7 +45,7 @@ def demo(
     shutil.rmtree(class_folder, ignore_errors=True)
     samples = sample_class(lab.stages() if not stage_ids else [lab.stage(stage_id) for stage_id in stage_ids])
     write_class(samples, class_folder)
-    # The same examples every time: what each sample must earn is held to the point.
+    # Every demo draws the same examples: each sample must earn its designed score exactly.
     write_atomically(workspace / SECRET_FILE, _SECRET)
     write_nbgrader_source(lab)
     write_workspace_config(lab)
@@ -50,13 +53,13 @@ def demo(
     graded = grade_class(lab, submissions, Reuse(nothing=fresh), workers, console, isolated=not unsafe_no_isolation)
     filed = file_results(lab, graded)
     pages = lab.build / "pages"
-    reports = [one.report for one in graded]
+    reports = [result.report for result in graded]
     statistics = statistics_of(lab, reports, graded)
     class_page = write_class_page(pages, statistics, write_student_pages(pages, lab, graded))
     print_class_table(console, statistics)
     _summarise(console, graded)
     console.print(filed.summary(), soft_wrap=True, markup=False)
-    console.print(f"pages: {class_page}, and one per student in {pages / STUDENT_PAGES}", soft_wrap=True)
+    console.print(f"pages: {class_page}, and one page per student in {pages / STUDENT_PAGES}", soft_wrap=True)
     console.print(f"gradebook: {lab.gradebook}", soft_wrap=True)
     surprises = [*_surprises(samples, reports), *filed.differences]
     for surprise in surprises:
@@ -67,16 +70,16 @@ def demo(
 
 
 def _summarise(console: Console, graded: Sequence[Graded]) -> None:
-    seconds = [one.report.seconds for one in graded if one.submission.source is not None]
-    level = lowest_level(one.report.isolation for one in graded)
+    seconds = [result.report.seconds for result in graded if result.submission.source is not None]
+    level = lowest_level(result.report.isolation for result in graded)
     console.print(
-        f"isolation: {level}; a submission and stage took {statistics.median(seconds):.2f} s (median), "
-        f"{max(seconds):.2f} s (longest)"
+        f"isolation: {level}; seconds per submission and stage: median {statistics.median(seconds):.2f}, "
+        f"maximum {max(seconds):.2f}"
     )
 
 
 def _surprises(samples: Sequence[Sample], reports: Sequence[StageReport]) -> list[str]:
-    """Where a report differs from its sample's design, one line each."""
+    """The differences between the reports and the samples' design, one line each."""
     found = {(report.student, report.stage): report for report in reports}
     lines = []
     for sample in samples:

@@ -1,4 +1,4 @@
-"""``autograder doctor``: what this machine offers."""
+"""``autograder doctor``: show whether this machine can grade."""
 
 import platform
 import shutil
@@ -24,7 +24,11 @@ _PACKAGES = ("torch", "numpy", "pytest", "hypothesis", "nbgrader")
 @click.command()
 @pass_lab
 def doctor(option: LabOption) -> None:
-    """Show what this machine offers: isolation and its probes, PyTorch, devices, nbgrader, the gradebook."""
+    """Show whether this machine can grade.
+
+    Lists versions, devices, the lab and its gradebook, the isolation level, and the result of each
+    isolation probe. Exits with code 1 if student code cannot be isolated.
+    """
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in (*_facts(), *_lab_facts(option)):
@@ -41,7 +45,7 @@ def _facts() -> Iterator[tuple[str, str]]:
     for package in _PACKAGES:
         yield package, version(package)
     yield "devices", ", ".join(_devices())
-    yield "bubblewrap", shutil.which("bwrap") or "not installed: `kernel+ns` is then out of reach, `kernel` is not"
+    yield "bubblewrap", shutil.which("bwrap") or "not installed: isolation `kernel+ns` requires it, `kernel` does not"
 
 
 def _devices() -> Iterator[str]:
@@ -59,11 +63,11 @@ def _lab_facts(option: LabOption) -> Iterator[tuple[str, str]]:
     except (LabError, ConfigError) as error:
         yield "lab", str(error)
         return
-    yield "gradebook", str(lab.gradebook) if lab.gradebook.exists() else f"{lab.gradebook} (none yet)"
+    yield "gradebook", str(lab.gradebook) if lab.gradebook.exists() else f"{lab.gradebook} (does not exist yet)"
 
 
 def _isolation(console: Console) -> str | None:
-    """Print the level and every probe; what to say when this machine cannot grade."""
+    """Print the isolation level and every probe; return the problem if this machine cannot grade."""
     try:
         template = Template.start()
     except TemplateError as error:
@@ -74,7 +78,7 @@ def _isolation(console: Console) -> str | None:
         console.print(f"isolation {proven_level(template, probes)}")
     finally:
         template.close()
-    table = Table("a student's code tries to", "", "seen", box=None, pad_edge=False)
+    table = Table("student code tries to", "", "observed", box=None, pad_edge=False)
     for probe in probes:
         table.add_row(probe.name, _mark(probe), probe.detail)
     console.print(table)
@@ -83,8 +87,8 @@ def _isolation(console: Console) -> str | None:
 
 def _mark(probe: Probe) -> str:
     if not probe.closed:
-        return "[red]GOT THROUGH[/]"
-    return "[green]stopped[/]" if probe.conclusive else "[yellow]not tried[/]"
+        return "[red]NOT STOPPED[/]"
+    return "[green]stopped[/]" if probe.conclusive else "[yellow]inconclusive[/]"
 
 
 def _verdict(probes: list[Probe]) -> str | None:

@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -20,6 +22,7 @@ from autograder.cli.shared import (
     unsafe_option,
     workers_option,
 )
+from autograder.course.check_locations import check_locations
 from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
@@ -30,81 +33,121 @@ from autograder.judge.pool import JudgePool
 from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
 
 
+@dataclass(frozen=True, kw_only=True)
+class GradeOptions:
+    """The arguments and options of ``autograder grade``, as click parsed them."""
+
+    paths: tuple[Path, ...]
+    stage_ids: tuple[str, ...]
+    only_changed: bool
+    fresh: bool
+    workers: int
+    json_file: Path | None
+    html_folder: Path | None
+    gradebook: bool
+    details: bool
+    fail_on_failures: bool
+    unsafe_no_isolation: bool
+
+    @property
+    def reuse(self) -> Reuse:
+        """The stored results that this run accepts."""
+        return Reuse(nothing=self.fresh, unchanged_submissions=self.only_changed)
+
+
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @stage_option
-@click.option("--only-changed", is_flag=True, help="Keep what older tests gave to files that have not changed since.")
-@click.option("--fresh", is_flag=True, help="Judge everything again, whatever is stored.")
+@click.option("--only-changed", is_flag=True, help="Reuse results of unchanged submissions even if the tests changed.")
+@click.option("--fresh", is_flag=True, help="Judge every submission again, whatever is stored.")
 @workers_option
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here.")
-@click.option("--html", "html_folder", type=click.Path(file_okay=False, path_type=Path), help="Write the pages here.")
-@click.option("--gradebook/--no-gradebook", default=True, help="File the scores in nbgrader's gradebook. [on]")
-@click.option("--details", is_flag=True, help="Print each student's report, not only the table.")
-@click.option("--fail-on-failures", is_flag=True, help="End with 1 when any check was not passed.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every check of every report to this file.",
+)
+@click.option(
+    "--html",
+    "html_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the class page and one page per student to this folder.",
+)
+@click.option(
+    "--gradebook/--no-gradebook", default=True, show_default=True, help="File the scores in nbgrader's gradebook."
+)
+@click.option("--details", is_flag=True, help="Print each student's report before the table, and each note after it.")
+@click.option("--fail-on-failures", is_flag=True, help="Exit with code 1 if any check did not pass.")
 @unsafe_option
 @pass_lab
-def grade(
-    option: LabOption,
-    paths: tuple[Path, ...],
-    stage_ids: tuple[str, ...],
-    only_changed: bool,
-    fresh: bool,
-    workers: int,
-    json_file: Path | None,
-    html_folder: Path | None,
-    gradebook: bool,
-    details: bool,
-    fail_on_failures: bool,
-    unsafe_no_isolation: bool,
-) -> None:
-    """Grade PATHS: folders, zips or clones, one student's or a whole class's.
+def grade(option: LabOption, /, **arguments: Any) -> None:
+    """Grade PATHS: folders, zips or clones of one student or a whole class.
 
     A path may be a class in nbgrader's layout (STUDENT/STAGE/MODULE.py), a clone or zip of a student's
-    repository, a folder of those, or a folder that holds some MODULE.py. Results are kept by content:
-    what has not changed is not judged again, and a run that was killed goes on where it was.
+    repository, a folder of clones and zips, or a folder that holds a MODULE.py. Results are stored as
+    soon as they are known: unchanged submissions are not judged again, and an interrupted run resumes
+    when you repeat the command.
     """
-    if only_changed and fresh:
+    options = GradeOptions(**arguments)
+    if options.only_changed and options.fresh:
         raise click.UsageError("--only-changed keeps results and --fresh discards them: choose one")
     lab, console = option.lab, Console(highlight=False)
-    submissions = take_in(paths, stage_files(lab, stage_ids))
+    submissions = _take_in(lab, options)
+    graded = _judge(lab, submissions, options, console)
+    if exit_code := _publish(lab, graded, options, console):
+        sys.exit(exit_code)
+
+
+def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
+    """Collect the submissions, and check that the gradebook can take their scores."""
+    submissions = take_in(options.paths, stage_files(lab, options.stage_ids))
     if not submissions:
-        Console(stderr=True).print("autograder: nothing to grade was found in these paths", style="red")
+        Console(stderr=True).print("autograder: these paths hold no submission", style="red")
         sys.exit(WRONG_USE)
-    if gradebook:
-        register_release(lab)  # what cannot be filed is better known before the class is judged
-    reuse = Reuse(nothing=fresh, unchanged_submissions=only_changed)
-    graded = grade_class(lab, submissions, reuse, workers, console, isolated=not unsafe_no_isolation)
-    # Stages that the ones asked for build on were graded for their sake only.
-    graded = [one for one in graded if not stage_ids or one.submission.stage in stage_ids]
-    reports = [one.report for one in graded]
-    if json_file is not None:
+    if options.gradebook:
+        register_release(lab)  # a gradebook that refuses scores must fail before the class is judged
+    return submissions
+
+
+def _judge(lab: Lab, submissions: Sequence[StageSubmission], options: GradeOptions, console: Console) -> list[Graded]:
+    """Grade the submissions; earlier stages that a chosen stage needs are graded but not returned."""
+    isolated = not options.unsafe_no_isolation
+    graded = grade_class(lab, submissions, options.reuse, options.workers, console, isolated=isolated)
+    return [result for result in graded if not options.stage_ids or result.submission.stage in options.stage_ids]
+
+
+def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console: Console) -> int:
+    """Write files and gradebook, print the reports; the exit code."""
+    reports = [result.report for result in graded]
+    if options.json_file is not None:
         isolation = lowest_level(report.isolation for report in reports)
-        write_atomically(json_file, encode_results(reports, isolation))
+        write_atomically(options.json_file, encode_results(reports, isolation, check_locations(lab)))
     statistics = statistics_of(lab, reports, graded)
-    if html_folder is not None:
-        write_class_page(html_folder, statistics, write_student_pages(html_folder, lab, graded))
-    filed = file_results(lab, graded) if gradebook else None
-    if details:
+    if options.html_folder is not None:
+        pages = write_student_pages(options.html_folder, lab, graded)
+        write_class_page(options.html_folder, statistics, pages)
+    filed = file_results(lab, graded) if options.gradebook else None
+    if options.details:
         for report in reports:
             print_report(console, report)
     print_class_table(console, statistics)
-    print_notes(console, reports, details=details)
+    print_notes(console, reports, details=options.details)
     if filed is not None:
         console.print(filed.summary(), soft_wrap=True, markup=False)
     if not all(report.graded for report in reports) or (filed is not None and filed.differences):
-        sys.exit(GRADER_ERROR)
-    if fail_on_failures and any(not check.passed for report in reports for check in report.checks):
-        sys.exit(FAILURES)
+        return GRADER_ERROR
+    failed = any(not check.passed for report in reports for check in report.checks)
+    return FAILURES if options.fail_on_failures and failed else 0
 
 
 def print_notes(console: Console, reports: Sequence[StageReport], *, details: bool) -> None:
-    """What intake and the judge noticed, for the instructor alone: no page for students holds it."""
+    """Print the notes of intake and judge. They are for the instructor: pages for students omit them."""
     notes = [f"{report.student} {report.stage}: {note}" for report in reports for note in report.notes]
     if details:
         for note in notes:
             console.print(f"note: {note}", markup=False, soft_wrap=True)
     elif notes:
-        console.print(f"{len(notes)} notes for you on these hand-ins: --details prints them, --json keeps them")
+        console.print(f"{len(notes)} notes about these submissions: --details prints them, --json includes them")
 
 
 def grade_class(
@@ -125,6 +168,6 @@ def grade_class(
         def show(graded: Graded) -> None:
             report = graded.report
             points = f"{report.score}/{report.points}" if report.graded else "not graded"
-            advance(f"{report.student} {report.stage} {points}{' (kept)' if graded.cached else ''}")
+            advance(f"{report.student} {report.stage} {points}{' (reused)' if graded.cached else ''}")
 
         return Grader(lab, judges, reuse).grade_all(submissions, workers=workers, on_done=show)

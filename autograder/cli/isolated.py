@@ -1,4 +1,4 @@
-"""Where student code runs for a command that measures: kept apart, and proved to be."""
+"""Proven isolation for the commands that evaluate models."""
 
 import sys
 
@@ -11,7 +11,7 @@ from autograder.judge.pool import no_isolation_message
 
 
 def proven_template(console: Console, *, isolated: bool) -> Template:
-    """A template whose isolation is proved; the program ends where it cannot be."""
+    """Start a template and prove its isolation; exit with an explanation if that fails."""
     if not isolated:
         return Template.start_without_isolation()
     try:

@@ -1,4 +1,4 @@
-"""Commands for those who write the lab: ``release``, ``new-stage``, ``schema``."""
+"""Commands for authors of the lab: ``release``, ``new-stage``, ``schema``."""
 
 import click
 import msgspec
@@ -16,27 +16,28 @@ from autograder.release import release as make_release
 @click.command()
 @pass_lab
 def release(option: LabOption) -> None:
-    """Make ``assignments`` from ``solutions``, and register the stages in the gradebook.
+    """Build `assignments` from `solutions`, and register the stages in the gradebook.
 
-    What students receive is made, never edited by hand. Files there that no release made stay, and are named.
+    Edit the files in `solutions`, not in `assignments`: a release replaces every file that it wrote.
+    Files in `assignments` that no release wrote are kept and listed.
     """
     console = Console(soft_wrap=True, highlight=False)
     made = make_release(option.lab)
     console.print(f"assignments: {made.files} files, {len(made.written)} new or changed, {len(made.removed)} removed")
     register_release(option.lab)
     for name in made.strangers:
-        console.print(f"  [yellow]kept, though no release made it:[/] {name}")
+        console.print(f"  [yellow]kept, not written by a release:[/] {name}")
 
 
 @click.command()
 @pass_lab
 def schema(option: LabOption) -> None:
-    """Write the JSON Schemas of grading.yml and exercises.yml, for editors, to docs/."""
+    """Write the JSON Schemas of grading.yml and exercises.yml, which editors use, to docs/."""
     console = Console(soft_wrap=True, highlight=False)
     for name, content in (("grading", config_schema()), ("exercises", texts_schema())):
         path = option.lab.root / "docs" / f"{name}.schema.json"
         write_atomically(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-        console.print(f"{path} is written")
+        console.print(f"wrote {path}")
 
 
 @click.command("new-stage")
@@ -44,10 +45,11 @@ def schema(option: LabOption) -> None:
 @click.argument("module")
 @pass_lab
 def new_stage(option: LabOption, stage_id: str, module: str) -> None:
-    """Begin a stage: STAGE_ID is its folder, like 10_moe; MODULE the file students fill in, like moe.
+    """Write a new stage with one small exercise.
 
-    Writes solutions/STAGE_ID, tests/hidden/STAGE_ID and the entry in grading.yml, with one tiny exercise
-    that `autograder verify` accepts; replace it piece by piece.
+    STAGE_ID is the folder of the stage, such as 10_moe. MODULE is the file that students fill in, such as
+    moe. The command writes solutions/STAGE_ID, tests/hidden/STAGE_ID and the entry in grading.yml.
+    `autograder verify` accepts the result; replace it piece by piece.
     """
     console = Console(soft_wrap=True, highlight=False)
     for path in write_stage(option.lab, stage_id, module):

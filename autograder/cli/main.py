@@ -1,4 +1,4 @@
-"""``autograder``: the group of all commands, and how their errors end."""
+"""``autograder``: the group of all commands, and the exit codes of their errors."""
 
 import importlib
 import sys
@@ -16,13 +16,13 @@ from autograder.intake import IntakeError
 from autograder.judge.errors import HiddenTestsError
 from autograder.judge.pool import JudgeError
 
-# Command → its module: each is imported when it is called for, since some need torch and some nbgrader.
+# Command → its module, imported on first use: some modules need torch and some nbgrader.
 _MODULES = {
     "release": "lab",
     "grade": "grade",
     "report": "output",
     "export": "output",
-    "measure": "measure",
+    "evaluate": "evaluate",
     "leaderboard": "leaderboard",
     "verify": "verify",
     "doctor": "doctor",
@@ -31,7 +31,7 @@ _MODULES = {
     "schema": "lab",
 }
 
-# Errors whose message is written for the person at the keyboard, with the code they end in.
+# Errors whose message is written for the user → exit code.
 _EXPLAINED: dict[type[Exception], int] = {
     ConfigError: WRONG_USE,
     LabError: WRONG_USE,
@@ -43,7 +43,7 @@ _EXPLAINED: dict[type[Exception], int] = {
 
 
 class _Commands(click.Group):
-    """Ends a command whose error explains itself with that explanation alone, without a traceback."""
+    """Prints the message of an error in ``_EXPLAINED`` without a traceback, and exits with its code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_MODULES)
@@ -69,10 +69,11 @@ class _Commands(click.Group):
     "--lab",
     "folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The lab's folder. [the one around this folder]",
+    show_default="the lab around the current folder",
+    help="Folder of the lab.",
 )
 @click.version_option(package_name="transformer-lab-autograder")
 @click.pass_context
 def main(ctx: click.Context, folder: Path | None) -> None:
-    """Release a lab, grade a class in isolation, and keep its scores in nbgrader's gradebook."""
+    """Release a lab, grade a class in isolation, and file the scores in nbgrader's gradebook."""
     ctx.obj = LabOption(folder)

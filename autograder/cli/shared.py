@@ -1,4 +1,4 @@
-"""What the commands share: the lab they work on, exit codes, progress."""
+"""Parts that several commands share: the lab, common options, exit codes, progress."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ GRADER_ERROR = 3
 
 @dataclass(frozen=True)
 class LabOption:
-    """The lab named with ``--lab``, or the one around the current folder; looked for when asked for."""
+    """The lab of ``--lab``, by default the lab around the current folder; found on first use."""
 
     folder: Path | None
 
@@ -36,7 +36,7 @@ class LabOption:
         """The lab.
 
         Raises:
-            LabError: there is none.
+            LabError: no lab was found.
         """
         return Lab.find(self.folder)
 
@@ -44,27 +44,33 @@ class LabOption:
 pass_lab = click.make_pass_decorator(LabOption)
 
 stage_option = click.option(
-    "--stage", "stage_ids", multiple=True, metavar="STAGE", help="Only this stage; may be given several times."
+    "--stage",
+    "stage_ids",
+    multiple=True,
+    metavar="STAGE",
+    show_default="all stages",
+    help="Process this stage only; repeatable.",
 )
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1),
     default=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     show_default="one per core",
-    help="How many submissions are worked on at once.",
+    metavar="N",
+    help="Number of submissions to process in parallel.",
 )
 unsafe_option = click.option(
     "--unsafe-no-isolation",
     is_flag=True,
-    help="Run student code unlocked where this machine cannot lock it; the grades are marked.",
+    help="Run student code without isolation, and mark the results.",
 )
 
 
 @contextmanager
 def progress(console: Console, title: str, total: int) -> Iterator[Callable[[str], None]]:
-    """A bar with time left on a terminal; one plain line per piece elsewhere, as in a CI log.
+    """Show a bar with the time left on a terminal, or one plain line per step elsewhere, as in a CI log.
 
-    Yields a function that takes a line about the piece of work just done.
+    Yields a function to call after each step, with a line about it.
     """
     if not console.is_terminal:
         done = 0

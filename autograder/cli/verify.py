@@ -1,4 +1,4 @@
-"""``autograder verify``: the lab proves itself."""
+"""``autograder verify``: prove that the lab grades as its authors say."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -25,11 +25,15 @@ from autograder.judge.pool import JudgePool
 
 @click.command()
 @stage_option
-@click.option("--seeds", default=1, type=click.IntRange(1), show_default=True, help="Judge all under so many seeds.")
+@click.option(
+    "--seeds", default=1, type=click.IntRange(1), show_default=True, metavar="N", help="Number of seeds to run."
+)
 @click.option(
     "--update", is_flag=True, help="Write the checks that each mistake loses to mistakes.lock.json, and stop."
 )
-@click.option("--mistakes/--no-mistakes", default=True, help="Judge the named mistakes too, most of the work. [on]")
+@click.option(
+    "--mistakes/--no-mistakes", default=True, show_default=True, help="Judge the named mistakes too: most of the work."
+)
 @workers_option
 @unsafe_option
 @pass_lab
@@ -42,16 +46,16 @@ def verify(
     workers: int,
     unsafe_no_isolation: bool,
 ) -> None:
-    """Prove the lab: what is right earns all, what is wrong loses exactly what it should.
+    """Prove that the lab grades correctly.
 
-    Per stage: the reference and every alternative earn all points (an alternative that
-    calls what is forbidden is refused in the lines it marks), the stub earns none, every named
-    mistake loses exactly the checks it lists and is named rightly or not at all, every check is lost
-    by some mistake, and no mistake costs more than 60 % of its stage. The hidden tests keep to their
-    rules, and ``assignments`` is what a release would make.
+    In each stage, the reference and every alternative earn all points; an alternative that calls a
+    forbidden function is refused in the lines it marks. The stub earns none. Every named mistake loses
+    exactly the checks in the lock file, and the diagnosis names it correctly or not at all. Every check
+    is lost by some mistake. No mistake costs more than 60 % of its stage. The hidden tests follow their
+    rules, and `assignments` equals a fresh release.
     """
     if update and not mistakes:
-        raise click.UsageError("--update judges the mistakes, and --no-mistakes leaves them out: choose one")
+        raise click.UsageError("--update judges the mistakes and --no-mistakes omits them: choose one")
     lab, console = option.lab, Console(highlight=False)
     stages = [lab.stage(stage_id) for stage_id in stage_ids] or lab.stages()
     if update:

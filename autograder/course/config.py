@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import msgspec
 
 from autograder.course.forbidden import FORBIDDABLE, full_name
+from autograder.course.speedrun import Speedrun, accept_underscores, check_speedrun
 from autograder.course.yaml_source import ConfigError, YamlSource, nearest
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ManualQuestion",
     "Policies",
     "ResourceLimits",
+    "Speedrun",
     "Stage",
     "load_config",
     "schema",
@@ -122,7 +124,8 @@ class Stage(_Table, frozen=True, kw_only=True):
     max_examples: PositiveInt = 20
     limits: ResourceLimits = ResourceLimits()
     attachments: dict[str, PositiveInt] = {}  # files handed in beside the module → the most MB each may have
-    entries: dict[str, PositiveInt] = {}  # the same for the leaderboard: no check looks at these, no grade is changed
+    entries: dict[str, PositiveInt] = {}  # the same for the leaderboard: no check reads them, no grade depends on them
+    speedrun: Speedrun | None = None
     exercises: Annotated[dict[str, Exercise], msgspec.Meta(min_length=1)]
     questions: dict[str, ManualQuestion] = {}
 
@@ -167,11 +170,9 @@ class Config(_Table, frozen=True, kw_only=True):
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of ``grading.yml``, for editors."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "grading.yml",
-        **msgspec.json.schema(Config),
-    }
+    generated = msgspec.json.schema(Config)
+    accept_underscores(generated)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "grading.yml", **generated}
 
 
 def load_config(path: Path) -> Config:
@@ -204,6 +205,11 @@ def _check_stages(config: Config, source: YamlSource) -> None:
                 raise source.error((*place, "needs"), f"no earlier stage named `{needed}`{nearest(needed, earlier)}")
         _check_module(stage.module, modules, (*place, "module"), source)
         _check_names(stage, place, source)
+        if stage.speedrun is not None:
+            _check_module(stage.speedrun.module, {stage.module: stage_id}, (*place, "speedrun", "module"), source)
+            check_speedrun(stage.speedrun, stage.entries, (*place, "speedrun"), source)
+        elif stage.entries:
+            raise source.error((*place, "entries"), "a stage with entries needs `speedrun`: its limits and events")
         if stage.limits.call_cpu_seconds > stage.limits.check_cpu_seconds:
             raise source.error((*place, "limits"), "one call may not take longer than a whole check")
         earlier.append(stage_id)

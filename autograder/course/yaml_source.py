@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any, TypeVar
 
 import msgspec
@@ -156,6 +157,8 @@ def _quoted(value: Any) -> str:
 
 
 def _fields(expected: Any) -> dict[str, Any] | None:
+    if isinstance(expected, UnionType):  # a table or None
+        expected = next(kind for kind in expected.__args__ if kind is not NoneType)
     if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
         return {field.name: field.type for field in msgspec.structs.fields(expected)}
     return None

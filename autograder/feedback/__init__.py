@@ -1,5 +1,5 @@
-"""Reports made readable: for students on the terminal, as a page, as Markdown and JUnit; for instructors the class.
+"""Reports for readers: a student's results on the terminal, as a page, as Markdown and as JUnit XML; a class's results.
 
-What a student may read passes through ``views``, which copies from a report only what is meant for
-them. ``class_*`` modules are for instructors: they name everybody.
+Texts for students pass through ``views``, which copies from a report only what students may see. The
+``class_*`` modules are for instructors: they name all students, and the hidden test of each check.
 """

@@ -1,4 +1,4 @@
-"""The page an instructor reads about a class. It names everybody: never for students."""
+"""The instructor's page about a class. It names all students and hidden tests: never hand it to students."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ LEGEND = {"good": "passed", "bad": "wrong answer", "stop": "stopped: error, time
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a figure; ``start`` and ``size`` are in per cent, ``kind`` is its colour."""
+    """One bar of a figure; ``start`` and ``size`` are percentages, ``kind`` is the colour class."""
 
     kind: str
     start: float
@@ -35,9 +35,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class Cell:
-    """One student's stage in the table: the words, the shade of its share of points, and days late."""
+    """One student's stage in the table of scores: text, shade for the share of points, and days late."""
 
-    words: str
+    text: str
     bonus: int
     shade: int | None
     ungraded: bool
@@ -46,7 +46,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One student's line; ``page`` is where their page is, if it was said."""
+    """One student's row; ``page`` is the path of the student's page, or None."""
 
     student: str
     page: str | None
@@ -55,11 +55,11 @@ class Row:
 
 
 def class_page(statistics: ClassStatistics, pages: Mapping[str, str] = {}) -> str:
-    """One self-contained HTML page about a class.
+    """Render one self-contained HTML page about a class.
 
     Args:
-        statistics: what ``class_statistics`` worked out.
-        pages: student → path of their own page, relative to this one.
+        statistics: the statistics of the class.
+        pages: student → path of the student's page, relative to the class page.
     """
     counts = [len(mistake.students) for mistake in statistics.mistakes]
     return render(
@@ -79,19 +79,19 @@ def class_page(statistics: ClassStatistics, pages: Mapping[str, str] = {}) -> st
 
 
 def histogram(stage: StageStatistics) -> list[Bar]:
-    """The distribution of scores; sizes are heights, the fullest bin being 100."""
+    """The distribution of scores; sizes are heights, and the fullest bin has height 100."""
     counts = stage.histogram
     most = max(counts) or 1
     labels = [f"{10 * tenth}–{10 * tenth + 9} %" for tenth in range(BINS - 1)] + ["full marks"]
     kinds = ["plain"] * (BINS - 1) + ["good"]
     return [
-        Bar(kind, round(100 * place / BINS, 3), round(100 * count / most, 3), count, label)
-        for place, (kind, count, label) in enumerate(zip(kinds, counts, labels, strict=True))
+        Bar(kind, round(100 * index / BINS, 3), round(100 * count / most, 3), count, label)
+        for index, (kind, count, label) in enumerate(zip(kinds, counts, labels, strict=True))
     ]
 
 
 def outcome_bars(check: CheckStatistics) -> list[Bar]:
-    """How the check ended over the class, as parts of one bar; sizes are widths."""
+    """The outcomes of a check over the class, as parts of one bar; sizes are widths."""
     total = sum(check.outcomes.values())
     bars, start = [], 0.0
     for kind, label in LEGEND.items():

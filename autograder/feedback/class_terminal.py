@@ -1,4 +1,4 @@
-"""A class on the terminal, for instructors: the table of scores, and the report."""
+"""A class on the terminal, for instructors: the table of scores, and the class report."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,17 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.base.results import IsolationLevel
-from autograder.feedback.class_statistics import ClassStatistics, StageStatistics
+from autograder.feedback.class_statistics import CheckStatistics, ClassStatistics, StageStatistics
 from autograder.feedback.text import log_line
 
 _WARNING = "bold yellow"
-_BETWEEN = 3  # columns from one cell to the next
-_NAMES = 24  # columns that a student's name may take before it wraps
-_HEADING = 12  # columns that a stage's name takes before it goes on in the next line
+_GAP = 3  # characters between two cells
+_NAMES = 24  # width of the column of names, in characters; longer names wrap
+_HEADING = 12  # width of a stage's heading, in characters; longer names wrap
 
 
 def print_class_table(console: Console, statistics: ClassStatistics) -> None:
-    """Print student × stage points, what is not graded, and how student code was kept apart.
+    """Print the points per student and stage, the ungraded reports and the isolation levels.
 
     A table that is wider than the console is printed in parts, each with all students.
     """
@@ -34,7 +34,7 @@ def print_class_table(console: Console, statistics: ClassStatistics) -> None:
 
 
 def print_class_report(console: Console, statistics: ClassStatistics) -> None:
-    """Print distribution, checks, common mistakes, who may need help, and the table of scores."""
+    """Print distribution, checks, common mistakes, students who may need help, and the table of scores."""
     console.print(_stage_table(statistics.stages))
     for stage in statistics.stages:
         console.print(_check_table(stage))
@@ -46,13 +46,13 @@ def print_class_report(console: Console, statistics: ClassStatistics) -> None:
 
 
 def _score_parts(statistics: ClassStatistics, width: int) -> Iterator[list[StageStatistics]]:
-    """The stages in runs that fit beside the names and the totals."""
+    """Split the stages into parts that fit beside the names and the totals."""
     part: list[StageStatistics] = []
     names = min(_NAMES, max((cell_len(log_line(student)) for student in statistics.students), default=0))
-    room = free = width - names - len("100 / 100") - 2 * _BETWEEN
+    room = free = width - names - len("100 / 100") - 2 * _GAP
     for stage in statistics.stages:
         cells = [_cell(statistics, student, stage) for student in statistics.students]
-        needed = max(text.cell_len for cell in [_heading(stage), *cells] for text in cell.split()) + _BETWEEN
+        needed = max(text.cell_len for cell in [_heading(stage), *cells] for text in cell.split()) + _GAP
         if part and needed > free:
             yield part
             part, free = [], room
@@ -104,7 +104,7 @@ def _warnings(statistics: ClassStatistics) -> Iterator[str]:
         if stages:
             yield f"! not graded: {student} in {', '.join(stages)} (grader error; grade again)"
     if IsolationLevel.NONE in statistics.isolation:
-        yield "! isolation none: student code could have read or changed anything here, these grades included"
+        yield "! isolation none: student code could have read or changed your files, including these grades"
 
 
 def _stage_table(stages: Sequence[StageStatistics]) -> Table:
@@ -119,15 +119,23 @@ def _stage_table(stages: Sequence[StageStatistics]) -> Table:
 
 
 def _check_table(stage: StageStatistics) -> Table:
-    table = _table("Check", title=f"Checks of {log_line(stage.id)}, {stage.ran} submissions")
+    title = f"Checks of {log_line(stage.id)}, {stage.ran} submissions"
+    folders = dict.fromkeys(check.test.rpartition("/")[0] for check in stage.checks if check.test)
+    table = _table("Check", title=f"{title}; hidden tests in {log_line(', '.join(folders))}" if folders else title)
     for heading in ("Points", "Passed", "Discrimination"):
         table.add_column(heading, justify="right", no_wrap=True)
     for check in stage.checks:
         passed = "–" if check.passed_share is None else f"{check.passed_share:.0%}"
         flag = f"{check.flag} " if check.flag else ""
         discrimination = Text.assemble((flag, _WARNING), _number(check.discrimination, 2))
-        table.add_row(Text(log_line(check.title)), str(check.points), passed, discrimination)
+        table.add_row(_check_name(check), str(check.points), passed, discrimination)
     return table
+
+
+def _check_name(check: CheckStatistics) -> Text:
+    """The title; below it the check's id and the file and line of its hidden test."""
+    file_and_line = log_line(check.test).rpartition("/")[2]
+    return Text.assemble(log_line(check.title), "\n", (f"{log_line(check.id)} {file_and_line}".rstrip(), "dim"))
 
 
 def _mistake_table(statistics: ClassStatistics) -> Table:
@@ -140,18 +148,18 @@ def _mistake_table(statistics: ClassStatistics) -> Table:
 
 
 def _help_table(statistics: ClassStatistics) -> Table:
-    table = _table("Student", title="Who may need help")
+    table = _table("Student", title="Students who may need help")
     table.add_column("Stage", no_wrap=True)
     table.add_column("Why", overflow="fold")
-    for one in statistics.needs_help:
-        for index, (stage, reason) in enumerate(one.reasons.items()):
-            name = "" if index else log_line(one.student)
+    for row in statistics.needs_help:
+        for index, (stage, reason) in enumerate(row.reasons.items()):
+            name = "" if index else log_line(row.student)
             table.add_row(Text(name), Text(log_line(stage)), Text(log_line(reason)))
     return table
 
 
 def _table(first: str, title: str | None = None) -> Table:
-    """A table whose first column takes the room there is, and folds rather than being cut."""
+    """A table whose first column takes the remaining width and wraps instead of being cut."""
     heading = Text(title, style="bold") if title else None
     table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold")

@@ -1,4 +1,4 @@
-"""Pages that stand alone: one file, no script, nothing loaded from anywhere."""
+"""Self-contained pages: one file, without scripts, that loads nothing."""
 
 import base64
 import hashlib
@@ -12,11 +12,11 @@ from autograder.feedback.text import code_parts, one_line
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template; everything that is not markup of ours is escaped."""
+    """Fill a template; every value that is not ``Markup`` is escaped."""
     environment = _environment()
     style = environment.get_template("style.css").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    # A policy in the page itself: even if markup slipped through, it could run and load nothing.
+    # The page carries its own policy: even unescaped markup could run and load nothing.
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return environment.get_template(template).render(style=Markup(style), policy=policy, **values)
 
@@ -36,7 +36,7 @@ def _environment() -> Environment:
 
 
 def prose(text: str) -> Markup:
-    """A message as HTML: escaped, with its `` `code` `` set as code."""
+    """A message as escaped HTML, with its `` `code` `` as ``<code>``."""
     parts = (
         Markup("<code>{}</code>" if is_code else "{}").format(part) for part, is_code in code_parts(one_line(text))
     )

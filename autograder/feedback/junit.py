@@ -6,14 +6,14 @@ from xml.etree import ElementTree
 from autograder.base.results import Outcome, StageReport
 from autograder.feedback.views import CheckView, stage_view
 
-# What stands in a build service as "the test could not say", as against "the test says no".
+# Build services distinguish an error, a test without an answer, from a failure, a test that answers "no".
 _ERRORS = frozenset({Outcome.ERROR, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.GRADER_ERROR})
 
 
 def junit(reports: Sequence[StageReport]) -> bytes:
-    """One test suite per report, one test case per check, in UTF-8.
+    """Encode reports as UTF-8 JUnit XML: one test suite per report, one test case per check.
 
-    What was not attempted is a failure: services count a skipped test as success.
+    A check that was not attempted is a failure, because services count a skipped test as a success.
     """
     root = ElementTree.Element("testsuites")
     for report in reports:
@@ -33,8 +33,8 @@ def _suite(root: ElementTree.Element, report: StageReport) -> None:
     counts = {"failure": 0, "error": 0}
     for exercise in view.exercises:
         for check in exercise.checks:
-            place = f"{view.stage}.{exercise.name}"
-            case = ElementTree.SubElement(suite, "testcase", classname=place, name=check.title)
+            group = f"{view.stage}.{exercise.name}"
+            case = ElementTree.SubElement(suite, "testcase", classname=group, name=check.title)
             if check.outcome is not Outcome.PASSED:
                 kind = "error" if check.outcome in _ERRORS else "failure"
                 counts[kind] += 1

@@ -1,4 +1,4 @@
-"""The leaderboard as a page for the class: chosen names alone, never whose entry it is."""
+"""The leaderboard as a page for the class: it shows only the names that students chose."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import msgspec
 
 from autograder.feedback.html import render
 from autograder.feedback.leaderboard_views import shown_loss, shown_name, shown_rank, shown_validation_loss
-from autograder.leaderboard import Event, Place, Ranking
+from autograder.leaderboard import Event, RankedEntry, Ranking
 
 
 @dataclass(frozen=True)
@@ -22,61 +22,60 @@ class Row:
 
 
 def leaderboard_page(course: str, ranking: Ranking, *, isolated: bool = True) -> str:
-    """One self-contained HTML page.
+    """Return one self-contained HTML page.
 
     Args:
-        course: its title.
+        course: the course's title.
         ranking: the leaderboard.
-        isolated: whether student code was kept apart while the entries were measured.
+        isolated: whether student code ran isolated while the entries were evaluated.
     """
     return render(
         "leaderboard.html",
         course=course,
-        events=[(event, [_row(place) for place in places]) for event, places in ranking.places],
-        ties=any(place.tied for _, places in ranking.places for place in places),
-        bars=ranking.bars,
+        events=[(event, [_row(entry) for entry in entries]) for event, entries in ranking.events],
+        ties=any(entry.tied for _, entries in ranking.events for entry in entries),
+        baselines=ranking.baselines,
         problems=[entry.problem for entry in ranking.unranked],
         isolated=isolated,
     )
 
 
 def leaderboard_json(ranking: Ranking) -> bytes:
-    """The same for programs: events with their places, bars, and why entries are not ranked; no student's id."""
+    """Return the leaderboard as JSON: events, baselines, and why entries are not ranked; it holds no student's id."""
     data = {
         "format_version": 1,
-        "events": [_event(event, places) for event, places in ranking.places],
-        "bars": [{"name": bar.name, "loss": bar.loss, "text": bar.text} for bar in ranking.bars],
+        "events": [_event(event, entries) for event, entries in ranking.events],
+        "bars": [msgspec.to_builtins(baseline) for baseline in ranking.baselines],
         "not_ranked": [entry.problem for entry in ranking.unranked],
     }
     return msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n"
 
 
-def _event(event: Event, places: tuple[Place, ...]) -> dict[str, object]:
-    return {"class": event.name, "most_tokens": event.most_tokens, "entries": [_entry(place) for place in places]}
+def _event(event: Event, entries: tuple[RankedEntry, ...]) -> dict[str, object]:
+    return {"class": event.name, "most_tokens": event.most_tokens, "entries": [_entry(entry) for entry in entries]}
 
 
-def _entry(place: Place) -> dict[str, object]:
-    one = place.measured
+def _entry(entry: RankedEntry) -> dict[str, object]:
+    evaluation = entry.evaluation
     return {
-        "rank": place.rank,
-        "tied": place.tied,
-        "name": shown_name(place),
-        "tokens": one.tokens,
-        "parameters": one.parameters,
-        "embeddings": one.embeddings,
-        "loss": one.loss,
-        "standard_error": one.standard_error,
-        "validation_loss": one.validation_loss,
+        "rank": entry.rank,
+        "tied": entry.tied,
+        "name": shown_name(entry),
+        "tokens": entry.record.tokens,
+        "parameters": evaluation.parameters,
+        "embeddings": evaluation.free_embeddings,
+        "loss": evaluation.loss,
+        "standard_error": evaluation.standard_error,
+        "validation_loss": entry.record.validation_loss,
     }
 
 
-def _row(place: Place) -> Row:
-    one = place.measured
+def _row(entry: RankedEntry) -> Row:
     return Row(
-        rank=shown_rank(place),
-        name=shown_name(place),
-        tokens=one.tokens,
-        parameters=one.parameters,
-        loss=shown_loss(place),
-        declared=shown_validation_loss(place),
+        rank=shown_rank(entry),
+        name=shown_name(entry),
+        tokens=entry.record.tokens,
+        parameters=entry.evaluation.parameters,
+        loss=shown_loss(entry),
+        declared=shown_validation_loss(entry),
     )

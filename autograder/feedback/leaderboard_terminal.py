@@ -8,48 +8,51 @@ from rich.text import Text
 
 from autograder.feedback.leaderboard_views import ANONYMOUS, shown_loss, shown_name, shown_rank, shown_validation_loss
 from autograder.feedback.text import log_line
-from autograder.leaderboard import Event, Place, Ranking
+from autograder.leaderboard import Event, RankedEntry, Ranking
 
-TIES = "=: on the same text, within two standard errors of the best of this rank; another could turn the order round"
+TIES = (
+    "=: on the same text, within two standard errors of the best entry of this rank; other text could change the order"
+)
 
 
 def print_leaderboard(console: Console, ranking: Ranking, *, show_students: bool = False) -> None:
-    """Print the places of each event, the bars beside them, and who is not ranked and why.
+    """Print the ranked entries of each event, the baselines, and the entries that are not ranked, with the reason.
 
     Args:
         console: prints.
         ranking: the leaderboard.
-        show_students: say whose entry each is, whether they chose a name or not.
+        show_students: print the student of each entry, with or without a chosen name.
     """
-    for event, places in ranking.places:
-        console.print(_table(event, places, show_students=show_students))
-    if not ranking.places:
+    for event, entries in ranking.events:
+        console.print(_table(event, entries, show_students=show_students))
+    if not ranking.events:
         console.print("no entry could be ranked")
-    for bar in ranking.bars:
-        console.print(f"{bar.name} reaches {bar.loss:.3f} on the {bar.text}", style="dim", soft_wrap=True)
-    if any(place.tied for _, places in ranking.places for place in places):
+    for baseline in ranking.baselines:
+        line = f"{baseline.name} reaches {baseline.loss:.3f} on the {baseline.text}"
+        console.print(line, style="dim", soft_wrap=True)
+    if any(entry.tied for _, entries in ranking.events for entry in entries):
         console.print(TIES, style="dim", soft_wrap=True)
-    for entry in ranking.unranked:
-        who = log_line(entry.student) if show_students else ANONYMOUS
-        console.print(f"not ranked, {who}: {log_line(entry.problem)}", style="yellow", markup=False, soft_wrap=True)
+    for unranked in ranking.unranked:
+        name = log_line(unranked.student) if show_students else ANONYMOUS
+        line = f"not ranked, {name}: {log_line(unranked.problem)}"
+        console.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
-def _table(event: Event, places: Sequence[Place], *, show_students: bool) -> Table:
+def _table(event: Event, entries: Sequence[RankedEntry], *, show_students: bool) -> Table:
     table = Table(title=f"{event.name}: at most {event.most_tokens:,} tokens", title_justify="left")
     for heading in ("rank", "name", *(["student"] if show_students else [])):
         table.add_column(heading, overflow="fold")
-    for heading in ("tokens", "parameters", "hidden text", "declared"):
+    for heading in ("tokens", "parameters", "held-out loss", "declared"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for place in places:
-        one = place.measured
-        student = [Text(log_line(place.student))] if show_students else []
+    for entry in entries:
+        student = [Text(log_line(entry.student))] if show_students else []
         table.add_row(
-            shown_rank(place),
-            Text(log_line(shown_name(place))),
+            shown_rank(entry),
+            Text(log_line(shown_name(entry))),
             *student,
-            f"{one.tokens:,}",
-            f"{one.parameters:,}",
-            shown_loss(place),
-            shown_validation_loss(place),
+            f"{entry.record.tokens:,}",
+            f"{entry.evaluation.parameters:,}",
+            shown_loss(entry),
+            shown_validation_loss(entry),
         )
     return table

@@ -1,28 +1,27 @@
-"""What a leaderboard shows, in words and figures; the same for terminal, page and file."""
+"""Words and figures of a leaderboard, the same for terminal, page and file."""
 
 from autograder.base.text import printable
-from autograder.leaderboard import Place
+from autograder.leaderboard import LONGEST_NAME, RankedEntry
 
 ANONYMOUS = "anonymous"
-LONGEST_NAME = 40
 
 
-def shown_name(place: Place) -> str:
-    """The name that the student chose to be shown under, on one line."""
-    return printable(" ".join(place.measured.name.split()), LONGEST_NAME) or ANONYMOUS
+def shown_name(entry: RankedEntry) -> str:
+    """Return the name that the student chose to show, on one line."""
+    return printable(" ".join(entry.record.name.split()), LONGEST_NAME) or ANONYMOUS
 
 
-def shown_rank(place: Place) -> str:
-    """The rank; ``=`` says that chance alone decides the order among those that share it."""
-    return f"{place.rank}=" if place.tied else str(place.rank)
+def shown_rank(entry: RankedEntry) -> str:
+    """Return the rank, with ``=`` if other entries share it."""
+    return f"{entry.rank}=" if entry.tied else str(entry.rank)
 
 
-def shown_loss(place: Place) -> str:
-    """The loss on hidden text with its standard error."""
-    return f"{place.measured.loss:.3f} ± {place.measured.standard_error:.3f}"
+def shown_loss(entry: RankedEntry) -> str:
+    """Return the loss on held-out text with its standard error."""
+    return f"{entry.evaluation.loss:.3f} ± {entry.evaluation.standard_error:.3f}"
 
 
-def shown_validation_loss(place: Place) -> str:
-    """The loss that the student's record declares; a dash where it declares none."""
-    declared = place.measured.validation_loss
+def shown_validation_loss(entry: RankedEntry) -> str:
+    """Return the loss that the student's record declares, or a dash if it declares none."""
+    declared = entry.record.validation_loss
     return "–" if declared is None else f"{declared:.3f}"

@@ -7,22 +7,19 @@ from autograder.base.results import StageReport
 from autograder.feedback.text import ZERO_WIDTH_SPACE, code_parts, log_line
 from autograder.feedback.views import CheckView, StageView, stage_view
 
-# What GitHub's Markdown acts upon inside a line; `:` and the dot of `www.` start links without brackets.
+# Characters with a meaning inside a line of GitHub's Markdown; `:` and the dot of `www.` start links without brackets.
 _ACTIVE = re.compile(r"[\\`*_\[\]<>#!~&:@$]|(?<=www)\.", re.IGNORECASE)
-# These become notifications and links after Markdown is done, so that its own escapes do not help.
+# GitHub turns these into notifications and links after rendering Markdown, so Markdown's escapes do not help.
 _REFERENCE = re.compile(r"[@#](?=\w)")
 
 
 def report_markdown(reports: Sequence[StageReport]) -> str:
-    """All reports as one Markdown document, in the order given."""
+    """Render all reports as one Markdown document, in the order given."""
     return "\n".join(line for report in reports for line in _stage(stage_view(report))) + "\n"
 
 
 def prose(text: str) -> str:
-    """A message as Markdown: it shows what ``text`` says, and none of it acts as markup.
-
-    Only `` `code` `` stays code.
-    """
+    """A message as Markdown that shows ``text`` literally; only `` `code` `` stays markup."""
     return "".join(_span(part) if is_code else _escape(part) for part, is_code in code_parts(log_line(text)))
 
 
@@ -38,12 +35,12 @@ def _span(line: str) -> str:
 
 
 def _escape(text: str) -> str:
-    whole = _REFERENCE.sub(lambda match: match.group() + ZERO_WIDTH_SPACE, text)
-    return _ACTIVE.sub(r"\\\g<0>", whole)
+    inert = _REFERENCE.sub(lambda match: match.group() + ZERO_WIDTH_SPACE, text)
+    return _ACTIVE.sub(r"\\\g<0>", inert)
 
 
 def _row(*cells: str) -> str:
-    """A line of a table; tables take a bar for the end of a cell even within code."""
+    """A row of a table; a bar is escaped, because it ends a cell even within code."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -1,4 +1,4 @@
-"""Which students an instructor may want to look after, and why."""
+"""Students who may need help, and the reasons."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,34 +14,34 @@ _RAN_OUT = {Outcome.TIMEOUT: "took too long", Outcome.OUT_OF_MEMORY: "ran out of
 
 @dataclass(frozen=True)
 class NeedsHelp:
-    """A student to look after: stage → why."""
+    """A student who may need help; ``reasons`` maps each stage to the reason."""
 
     student: str
     reasons: Mapping[str, str]
 
 
-def who_needs_help(
+def students_who_need_help(
     reports: Mapping[tuple[str, str], StageReport], students: Sequence[str], stages: Sequence[str]
 ) -> list[NeedsHelp]:
-    """Those with a reason in any stage, the ones with fewest points first.
+    """List the students with a reason in any stage, beginning with the fewest points.
 
     Args:
         reports: student and stage → report.
         students: the whole class.
-        stages: the stages that were graded; a student without a report in one handed nothing in.
+        stages: the stages that were graded; a student without a report of a stage handed nothing in.
     """
-    listed = []
+    found = []
     for student in students:
         reasons = {stage: "; ".join(_reasons(reports.get((student, stage)))) for stage in stages}
         reasons = {stage: reason for stage, reason in reasons.items() if reason}
         if reasons:
-            listed.append(NeedsHelp(student, reasons))
+            found.append(NeedsHelp(student, reasons))
 
-    def points(one: NeedsHelp) -> int:
-        own = [reports.get((one.student, stage)) for stage in stages]
+    def points(needs_help: NeedsHelp) -> int:
+        own = [reports.get((needs_help.student, stage)) for stage in stages]
         return sum(report.score for report in own if report and report.graded)
 
-    return sorted(listed, key=points)
+    return sorted(found, key=points)
 
 
 def _reasons(report: StageReport | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The student's own file as lines of HTML: coloured, numbered, with the checks that point at a line."""
+"""The student's own file as lines of HTML with syntax colours."""
 
 import io
 import keyword
@@ -11,12 +11,12 @@ from markupsafe import Markup, escape
 
 from autograder.feedback.text import visible
 
-# Far more than any honest file of the lab has. The tokenizer's time grows with the square of a line's
-# length, so beyond these a file is shown without colours.
+# Far more than an honest file of the lab has. The tokenizer's time grows with the square of a line's
+# length, so larger files and longer lines are shown without colours.
 LARGEST_COLOURED = 64 * 1024
 LONGEST_LINE_COLOURED = 1000
 
-# By name: newer Pythons split an f-string into several kinds of token.
+# Token types by name: newer versions of Python split an f-string into several types.
 _KINDS = {
     "COMMENT": "comment",
     "STRING": "string",
@@ -29,7 +29,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Span:
-    """A coloured stretch of one line: columns ``start`` up to ``end``, counted from 0."""
+    """A coloured range of one line: columns ``start`` (inclusive) to ``end`` (exclusive), counted from 0."""
 
     start: int
     end: int
@@ -37,7 +37,7 @@ class Span:
 
 
 def source_lines(source: str) -> list[Markup]:
-    """Each line of ``source`` as HTML, numbered as Python numbers them."""
+    """Each line of ``source`` as HTML; only a newline ends a line, as in Python's line numbers."""
     lines = source.split("\n")
     short = len(source) <= LARGEST_COLOURED and max(map(len, lines)) <= LONGEST_LINE_COLOURED
     spans = _spans(source) if short else {}
@@ -58,7 +58,7 @@ def _html(line: str, spans: list[Span]) -> Markup:
 
 
 def _spans(source: str) -> Mapping[int, list[Span]]:
-    """Line → its coloured stretches. What follows a place that is not Python stays plain."""
+    """Line number → coloured ranges. Text after a syntax error that stops the tokenizer stays plain."""
     spans: defaultdict[int, list[Span]] = defaultdict(list)
     try:
         for kind, token in _kinds(source):
@@ -67,7 +67,7 @@ def _spans(source: str) -> Mapping[int, list[Span]]:
                 end = token.end[1] if number == token.end[0] else LONGEST_LINE_COLOURED
                 spans[number].append(Span(start, end, kind))
     except (tokenize.TokenError, SyntaxError):
-        return spans  # a file that is not Python is shown all the same
+        return spans  # a file that is not valid Python is shown too
     return spans
 
 

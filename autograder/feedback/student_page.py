@@ -1,4 +1,4 @@
-"""The page a student reads: points, what to mend and where, and their own file beside it."""
+"""A student's page: points, what to fix and where, and the student's own file beside it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_
 
 @dataclass(frozen=True)
 class ShownCheck:
-    """A check on the page: its anchor, and the anchor of the line it points at, if the file is shown."""
+    """A check on the page: its anchor, and the anchor of the line it points at if that line is shown."""
 
     view: CheckView
     anchor: str
@@ -42,7 +42,7 @@ class SourceLine:
 
     @property
     def tone(self) -> str:
-        """``bad`` where something is wrong, ``open`` where nothing was tried yet."""
+        """``open`` if none of the checks was attempted yet, else ``bad``."""
         return "open" if all(check.view.tone == "open" for check in self.checks) else "bad"
 
 
@@ -59,8 +59,8 @@ class Segment:
 class StageSection:
     """One stage's part of the page.
 
-    ``named`` lists what explains some failures, each with the checks it explains; ``common`` stands
-    for all checks where nothing could be run.
+    ``named`` lists the named mistakes, each with the checks that it explains. ``common`` replaces the
+    details of all checks if none of them ran.
     """
 
     view: StageView
@@ -78,16 +78,16 @@ def student_page(
     config: Config,
     titles: Mapping[str, Mapping[str, str]],
 ) -> str:
-    """One self-contained HTML page about one student.
+    """Render one self-contained HTML page about one student.
 
     Args:
-        reports: the student's reports, in the order shown: one stage or several.
-        sources: stage id → the text that was graded; a stage without one is shown without it.
-        config: titles of course and stages.
-        titles: stage id → exercise → its title; an exercise without one is shown by its name.
+        reports: the student's reports of one or several stages, in the order shown.
+        sources: stage id → the text that was graded; a stage without a text is shown without its file.
+        config: source of the titles of course and stages.
+        titles: stage id → exercise → title; an exercise without a title is shown by its name.
 
     Raises:
-        ValueError: there is no report, or they are not all of one student.
+        ValueError: the reports are not all of one student, or there are none.
     """
     students = {report.student for report in reports}
     if len(students) != 1:

@@ -11,13 +11,13 @@ from autograder.base.results import StageReport
 from autograder.feedback.text import log_line
 from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
 
-WIDEST = 100  # beyond it, the points are too far from the words
+WIDEST = 100  # in wider output the points are too far from the titles
 
 _STYLES = {"good": "green", "bad": "red", "open": "dim", "ours": "bold yellow"}
 
 
 def print_report(console: Console, report: StageReport) -> None:
-    """Print one stage of one student: points per exercise, and what, where and hint of each failure."""
+    """Print one stage of one student: points per exercise, and symptom, location and hint of each failure."""
     view = stage_view(report)
     for part in _parts(view):
         console.print(part, width=WIDEST)
@@ -54,7 +54,7 @@ def _line(view: StageView, check: CheckView, score: str) -> Table:
 
 
 def _row(left: Text, right: Text) -> Table:
-    """Words on the left, points at the right edge; both wrap within their own column."""
+    """Text on the left, points at the right edge; the text wraps within its column."""
     row = Table.grid(expand=True, padding=(0, 2, 0, 0))
     row.add_column(ratio=1, overflow="fold")
     row.add_column(justify="right", no_wrap=True)

@@ -1,7 +1,8 @@
-"""What a student may see of a report: the only way from results to text for students.
+"""The part of a report that its student may see: the only way from results to text for students.
 
-A view holds titles, points, symptoms, places and hints, all of them made visible. It has no check
-ids, mistake ids, notes, digests or times, so no renderer can show them.
+A view holds titles, points, symptoms, locations in the student's file, and hints; every character in
+them is visible. It holds no check ids, mistake ids, notes, digests, times or locations of hidden tests, so
+no renderer can show them.
 """
 
 import re
@@ -20,7 +21,7 @@ _NO_TITLES: Mapping[str, str] = MappingProxyType({})
 NOT_ISOLATED = "graded without isolation: these points are provisional"
 NOT_GRADED = "no score yet: the grader failed, not your code"
 
-_PLACE = re.compile(r"(?P<file>[^,]+), line (?P<line>[0-9]{1,7})(?=,|$)")
+_LOCATION = re.compile(r"(?P<file>[^,]+), line (?P<line>[0-9]{1,7})(?=,|$)")
 
 _NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED, Outcome.GRADER_ERROR)
 
@@ -40,8 +41,7 @@ _LABELS = {
 class CheckView:
     """One check as its student sees it.
 
-    ``named`` says that ``what`` names the very mistake; ``file`` and ``line`` are set where
-    ``where`` has them.
+    ``named`` is whether ``what`` names the mistake that explains the failure.
     """
 
     title: str
@@ -55,7 +55,7 @@ class CheckView:
 
     @property
     def mark(self) -> str:
-        """One character for the outcome, told apart without colour."""
+        """One character for the outcome, which identifies it without colour."""
         marks = {Outcome.PASSED: "✓", Outcome.NOT_ATTEMPTED: "○", Outcome.GRADER_ERROR: "!"}
         return marks.get(self.outcome, "✗")
 
@@ -66,24 +66,24 @@ class CheckView:
 
     @property
     def tone(self) -> str:
-        """How the outcome is coloured: ``good``, ``bad``, ``open`` or ``ours``."""
+        """The colour class of the outcome: ``good``, ``bad``, ``open`` or ``ours``."""
         return {"✓": "good", "○": "open", "!": "ours"}.get(self.mark, "bad")
 
     @property
     def score_text(self) -> str:
-        """``3 / 3``; a check that the grader failed on has no score."""
+        """``3 / 3``; ``– / 3`` after a grader error."""
         return f"{'–' if self.outcome is Outcome.GRADER_ERROR else self.score} / {self.points}"
 
     @property
     def details(self) -> list[tuple[str, str]]:
-        """Symptom, place and hint, each with its name; those that are there."""
+        """Symptom, location and hint, each with its label; empty parts are omitted."""
         parts = [("what", self.what), ("where", self.where), ("hint", self.hint)]
         return [(name, text) for name, text in parts if text and text != self.label]
 
     def line_in(self, file: str) -> int | None:
-        """The line of ``file`` that the check points at."""
-        place = _PLACE.match(self.where)
-        return int(place["line"]) if place and place["file"] == file else None
+        """The line of ``file`` that the check points at; None if it points elsewhere."""
+        location = _LOCATION.match(self.where)
+        return int(location["line"]) if location and location["file"] == file else None
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class ExerciseView:
 
     @property
     def score_text(self) -> str:
-        """``5 / 8``; no score while one of its checks has none."""
+        """``5 / 8``; ``– / 8`` if one of the checks has no score."""
         graded = all(check.outcome is not Outcome.GRADER_ERROR for check in self.checks)
         return f"{sum(check.score for check in self.checks) if graded else '–'} / {self.points}"
 
@@ -129,16 +129,16 @@ class StageView:
 
     @cached_property
     def common(self) -> CheckView | None:
-        """What stands for all checks when nothing was run and each says the same; its title is the label."""
+        """One view for all checks if none ran and all give the same details; its title is the label."""
         first, *others = self.checks or (None,)
         if first is None or not others or first.outcome not in _NOT_RUN:
             return None
-        alike = all((one.outcome, one.details) == (first.outcome, first.details) for one in others)
+        alike = all((other.outcome, other.details) == (first.outcome, first.details) for other in others)
         return replace(first, title=first.label) if alike else None
 
     @property
     def score_text(self) -> str:
-        """``31 / 40``, with the bonus where there is one; ``not graded``."""
+        """``31 / 40``, ``31 / 40 + 2`` with a bonus, or ``not graded``."""
         if self.score is None:
             return "not graded"
         return f"{self.score} / {self.points}" + (f" + {self.bonus}" if self.bonus else "")
@@ -148,9 +148,9 @@ def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[
     """Copy from ``report`` what its student may see.
 
     Args:
-        report: of one stage.
-        stage: gives the stage's title and the name of the file.
-        titles: exercise → its title; an exercise without one is shown by its name.
+        report: the student's report of one stage.
+        stage: source of the stage's title and of the name of the file.
+        titles: exercise → title; an exercise without a title is shown by its name.
     """
     return StageView(
         student=one_line(report.student),
@@ -197,4 +197,4 @@ def _remarks(report: StageReport) -> Iterable[str]:
         yield NOT_ISOLATED
     if report.stand_ins:
         names = ", ".join(one_line(name) for name in report.stand_ins)
-        yield f"run on the course's own {names}, since yours did not pass everything"
+        yield f"run on the course's own {names}, because yours did not pass everything"

@@ -1,6 +1,6 @@
-"""Students' folders, clones and archives → checked sources, or a clear reason for each that is not judged.
+"""Students' folders, clones and archives → checked sources, or a clear reason why a file is not graded.
 
-Nothing here runs, parses, extracts or follows what a student handed in.
+This package does not run, parse or extract any file of a student, and follows no link.
 """
 
 from autograder.intake.collect import take_in

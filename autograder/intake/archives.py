@@ -1,4 +1,4 @@
-"""Archives as trees: nothing is extracted, a member is read into memory when it is asked for."""
+"""Archives as trees: nothing is extracted; a member is read into memory on demand."""
 
 import gzip
 import io
@@ -20,10 +20,10 @@ from autograder.intake.submission import (
     too_large,
     too_many_files,
 )
-from autograder.intake.tree import DEEPEST, MOST_ENTRIES, Entry, Tree, is_leftover
+from autograder.intake.tree import DEEPEST, MOST_ENTRIES, Tree, TreeEntry, is_leftover
 
 _MB = 1024 * 1024
-# Text packs to a fifth, rarely to a twentieth; what packs far better was made to hurt.
+# Text compresses to a fifth, rarely to a twentieth; a far higher ratio indicates an archive bomb.
 _LARGEST_RATIO = 200
 _RATIO_MATTERS_FROM = 10 * _MB
 
@@ -31,15 +31,15 @@ _ZIP = (".zip",)
 _TAR = (".tar.gz", ".tgz", ".tar")
 _UNKNOWN = (".rar", ".7z", ".tar.bz2", ".tar.xz", ".gz")
 
-# Of a zip's entry; kept in the upper half of its external attributes where Unix made it.
+# Fields of a zip entry. Zips made on Unix keep the mode in the upper half of the external attributes.
 _UNIX_MODE_SHIFT = 16
 _ENCRYPTED = 0x1
 _CENTRAL_ENTRY = b"PK\x01\x02"
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What an archive may be. ``strict`` refuses it for one member that no honest archive has."""
+class ArchiveLimits:
+    """The limits of an archive. ``strict`` refuses the whole archive for a single hostile member."""
 
     packed: int
     unpacked: int
@@ -47,13 +47,13 @@ class Limits:
     strict: bool
 
 
-HAND_IN = Limits(packed=50 * _MB, unpacked=200 * _MB, entries=MOST_ENTRIES, strict=True)
-# A class's export: what one student put into it must not keep the others from being graded.
-EXPORT = Limits(packed=1024 * _MB, unpacked=2048 * _MB, entries=500_000, strict=False)
+HAND_IN = ArchiveLimits(packed=50 * _MB, unpacked=200 * _MB, entries=MOST_ENTRIES, strict=True)
+# The export of a class: one student's files must not prevent the grading of other students.
+EXPORT = ArchiveLimits(packed=1024 * _MB, unpacked=2048 * _MB, entries=500_000, strict=False)
 
 
 def archive_name(name: str) -> str | None:
-    """The name without its archive suffix; None for what is no archive."""
+    """The name without its archive suffix; None if the name is not that of an archive."""
     lower = name.lower()
     for suffix in (*_TAR, *_ZIP, *_UNKNOWN):
         if lower.endswith(suffix) and len(name) > len(suffix):
@@ -61,11 +61,11 @@ def archive_name(name: str) -> str | None:
     return None
 
 
-def read_archive(name: str, raw: bytes, limits: Limits = HAND_IN) -> Tree:
-    """The tree in an archive.
+def read_archive(name: str, raw: bytes, limits: ArchiveLimits = HAND_IN) -> Tree:
+    """Read an archive as a tree.
 
     Raises:
-        RefusedError: not an archive we read, damaged, or larger than anyone hands in.
+        RefusedError: The format is not supported, or the archive is damaged or exceeds the limits.
     """
     lower = name.lower()
     if lower.endswith(_ZIP):
@@ -73,7 +73,7 @@ def read_archive(name: str, raw: bytes, limits: Limits = HAND_IN) -> Tree:
     elif lower.endswith(_TAR):
         tree = _read_tar(name, raw, limits)
     else:
-        raise _refused(name, "is no zip; hand in a .zip or .tar.gz")
+        raise _refused(name, "is not a supported archive; hand in a .zip or .tar.gz")
     return _with_folders(tree)
 
 
@@ -81,13 +81,13 @@ def _refused(name: str, what: str) -> RefusedError:
     return RefusedError(RefusalReason.ARCHIVE, name, what)
 
 
-def _read_zip(name: str, raw: bytes, limits: Limits) -> Tree:
+def _read_zip(name: str, raw: bytes, limits: ArchiveLimits) -> Tree:
     if raw.count(_CENTRAL_ENTRY) > limits.entries:
         raise too_many_files(name, limits.entries)
     try:
         archive = zipfile.ZipFile(io.BytesIO(raw))
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError, RuntimeError):
-        raise _refused(name, "is damaged or no zip at all; make it again") from None
+        raise _refused(name, "is damaged or not a zip archive; create it again") from None
     members = archive.infolist()
     if limits.strict:
         _refuse_bomb(name, sum(member.file_size for member in members), len(raw), limits)
@@ -96,8 +96,8 @@ def _read_zip(name: str, raw: bytes, limits: Limits) -> Tree:
         path = _path(name, member.filename, limits)
         if path is None:
             continue
-        entry = Entry(member.is_dir(), _zip_time(member), _zip_reader(archive, member, path))
-        tree[path] = _once(tree, path, entry)
+        entry = TreeEntry(member.is_dir(), _zip_time(member), _zip_reader(archive, member, path))
+        tree[path] = _unique(tree, path, entry)
     return tree
 
 
@@ -109,29 +109,29 @@ def _zip_reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) ->
         if member.is_dir() or kind not in (0, stat.S_IFREG):
             raise not_a_file(path)
         if member.flag_bits & _ENCRYPTED:
-            raise _refused(path, "is locked with a password; make the archive again without one")
+            raise _refused(path, "is protected by a password; create the archive again without one")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise _refused(path, "is packed in an unusual way; make the archive with your system's own zip")
+            raise _refused(path, "uses an unsupported compression method; create the archive with your system's zip")
         if member.file_size > limit:
             raise too_large(path, limit)
         try:
             with archive.open(member) as file:
                 return file.read(limit + 1)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError, RuntimeError):
-            raise _refused(path, "is damaged in the archive; make the archive again") from None
+            raise _refused(path, "is damaged in the archive; create the archive again") from None
 
     return read
 
 
 def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
-    """A zip knows the clock on the wall where it was made, not the time zone: ours is taken."""
+    """The modification time; a zip stores no time zone, so the local one is assumed."""
     try:
         return datetime(*member.date_time).astimezone()
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _read_tar(name: str, raw: bytes, limits: Limits) -> Tree:
+def _read_tar(name: str, raw: bytes, limits: ArchiveLimits) -> Tree:
     try:
         if not name.lower().endswith(".tar"):
             unpacked = _unzipped(raw, limits.unpacked)
@@ -142,24 +142,24 @@ def _read_tar(name: str, raw: bytes, limits: Limits) -> Tree:
         for member in archive:
             path = _path(name, member.name, limits)
             if path is not None:
-                tree[path] = _once(tree, path, _tar_entry(archive, member, path))
+                tree[path] = _unique(tree, path, _tar_entry(archive, member, path))
             if len(tree) > limits.entries:
                 raise too_many_files(name, limits.entries)
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError):
-        raise _refused(name, "is damaged or no archive at all; make it again") from None
+        raise _refused(name, "is damaged or not an archive; create it again") from None
     return tree
 
 
 def _unzipped(raw: bytes, limit: int) -> bytes:
-    """What gzip packed, or somewhat more than ``limit`` bytes of it."""
+    """The decompressed bytes; decompression stops shortly after ``limit`` bytes."""
     unpacked = bytearray()
     with gzip.open(io.BytesIO(raw)) as packed:
-        while len(unpacked) <= limit and (piece := packed.read(_MB)):
-            unpacked += piece
+        while len(unpacked) <= limit and (chunk := packed.read(_MB)):
+            unpacked += chunk
     return bytes(unpacked)
 
 
-def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> Entry:
+def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> TreeEntry:
     def read(limit: int) -> bytes:
         if member.issym() or member.islnk():
             raise link(path)
@@ -168,57 +168,58 @@ def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> 
         if member.size > limit:
             raise too_large(path, limit)
         try:
-            file = archive.extractfile(member)  # opens it for reading; nothing is written anywhere
+            file = archive.extractfile(member)  # opens the member for reading; writes no file
             return file.read(limit + 1) if file else b""
         except (tarfile.TarError, OSError, ValueError):
-            raise _refused(path, "is damaged in the archive; make the archive again") from None
+            raise _refused(path, "is damaged in the archive; create the archive again") from None
 
     try:
         modified = datetime.fromtimestamp(member.mtime).astimezone()
     except (ValueError, OverflowError, OSError):
         modified = None
-    return Entry(member.isdir(), modified, read)
+    return TreeEntry(member.isdir(), modified, read)
 
 
-def _refuse_bomb(name: str, unpacked: int, packed: int, limits: Limits) -> None:
+def _refuse_bomb(name: str, unpacked: int, packed: int, limits: ArchiveLimits) -> None:
     if unpacked > limits.unpacked or (unpacked > _RATIO_MATTERS_FROM and unpacked > _LARGEST_RATIO * packed):
-        what = f"unpacks to more than {limits.unpacked // _MB} MB or was made to; hand in the lab's files only"
+        most = limits.unpacked // _MB
+        what = f"unpacks to more than {most} MB or looks like an archive bomb; hand in only the lab's files"
         raise RefusedError(RefusalReason.TOO_LARGE, name, what)
 
 
-def _path(archive: str, name: str, limits: Limits) -> str | None:
-    """A member's path in its archive; None for what is left out.
+def _path(archive: str, name: str, limits: ArchiveLimits) -> str | None:
+    """A member's path in its archive; None if the member is ignored.
 
     Raises:
-        RefusedError: the path leads out of the archive.
+        RefusedError: The path leads out of the archive.
     """
-    # Some Windows programs write backslashes, against the format's rules.
+    # Some Windows programs write backslashes, which violates the format.
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
         if not limits.strict:
             return None
-        raise _refused(archive, f"holds the path {shown(name)}, which leads out of the archive; make it again")
+        raise _refused(archive, f"contains the path {shown(name)}, which leads out of the archive; create it again")
     if not 0 < len(path.parts) <= DEEPEST or any(is_leftover(part) for part in path.parts):
         return None
     return path.as_posix()
 
 
-def _once(tree: Tree, path: str, entry: Entry) -> Entry:
-    """The entry, or one that cannot be read where its path was seen before: which of two would be meant?"""
+def _unique(tree: Tree, path: str, entry: TreeEntry) -> TreeEntry:
+    """The entry, or an unreadable entry if its path occurred before, because the duplicate is ambiguous."""
     if path not in tree or (entry.is_folder and tree[path].is_folder):
         return entry
 
     def read(limit: int) -> bytes:
-        raise RefusedError(RefusalReason.AMBIGUOUS, path, "is in the archive twice; make it again with one of them")
+        raise RefusedError(RefusalReason.AMBIGUOUS, path, "is in the archive twice; create it again with one copy")
 
-    return Entry(False, entry.modified, read)
+    return TreeEntry(False, entry.modified, read)
 
 
 def _with_folders(tree: Tree) -> Tree:
-    """Archives need not list the folders that their files lie in."""
-    whole = dict(tree)
+    """Add the folders that contain the files: an archive need not list them."""
+    complete = dict(tree)
     for path in tree:
         for parent in PurePosixPath(path).parents:
-            if parent.parts and parent.as_posix() not in whole:
-                whole[parent.as_posix()] = Entry(True, None, lambda limit: b"")
-    return dict(sorted(whole.items()))
+            if parent.parts and parent.as_posix() not in complete:
+                complete[parent.as_posix()] = TreeEntry(True, None, lambda limit: b"")
+    return dict(sorted(complete.items()))

@@ -1,4 +1,4 @@
-"""Paths → one checked submission per student and stage."""
+"""Collects one checked submission per student and stage from paths."""
 
 import hashlib
 from collections import defaultdict
@@ -29,18 +29,18 @@ from autograder.intake.tree import Tree, top_level
 
 
 def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSubmission]:
-    """Take in the students' work in ``paths``.
+    """Read the students' hand-ins in ``paths``.
 
     Args:
-        paths: folders, clones and archives, one student's or a whole class's.
-        stages: all of the course's, in the order in which they are graded.
+        paths: Folders, clones and archives of one student or of a whole class.
+        stages: All stages of the course, in the order in which they are graded.
 
     Returns:
-        Student by student, one submission per stage that is owed. Whatever is wrong with a student's
-        files is that student's refusal, and nobody else's.
+        One submission per student and owed stage, ordered by student. A problem with a student's files is
+        a refusal for that student only.
 
     Raises:
-        IntakeError: a path does not exist, or nothing in it looks like a hand-in.
+        IntakeError: A path does not exist, or contains nothing that looks like a hand-in.
     """
     by_name: dict[str, list[HandIn]] = defaultdict(list)
     for path in paths:
@@ -48,35 +48,36 @@ def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSu
             by_name[hand_in.name].append(hand_in)
     ids = student_ids(by_name)
     works = {
-        name: _merge([_take(one, ids[name], stages) for one in hand_ins], stages) for name, hand_ins in by_name.items()
+        name: _merge([_take(hand_in, ids[name], stages) for hand_in in hand_ins], stages)
+        for name, hand_ins in by_name.items()
     }
     students = sorted(works, key=ids.__getitem__)
     begun = frozenset[str]().union(*(work.handed_in for work in works.values()))
-    found = [
+    submissions = [
         works[name].submissions[stage.stage]
         for name in students
         for stage in stages
         if _is_owed(stage, works[name].handed_in, begun)
     ]
-    return found or [works[name].submissions[stage.stage] for name in students for stage in stages]
+    return submissions or [works[name].submissions[stage.stage] for name in students for stage in stages]
 
 
 def _is_owed(stage: StageFiles, own: frozenset[str], begun: frozenset[str]) -> bool:
-    """Whether a student who handed in ``own``, in a class that has ``begun`` some stages, owes this one."""
+    """Whether a student owes a stage, given the stages of the student (``own``) and of the class (``begun``)."""
     match stage.owed:
-        case Owed.NOBODY:
+        case Owed.NEVER:
             return False
-        case Owed.WHO_HAS_IT:
+        case Owed.IF_HANDED_IN:
             return stage.stage in own
-        case Owed.ALL_ONCE_BEGUN:
+        case Owed.ONCE_BEGUN:
             return stage.stage in begun
-        case Owed.ALL:
+        case Owed.ALWAYS:
             return True
 
 
 @dataclass(frozen=True)
 class _Work:
-    """A student's submissions by stage, and the stages of which anything was handed in."""
+    """A student's submissions by stage, and the stages with at least one file handed in."""
 
     submissions: Mapping[str, StageSubmission]
     handed_in: frozenset[str]
@@ -106,9 +107,9 @@ def _notes(hand_in: HandIn, student: str) -> tuple[str, ...]:
 
 
 def _unpacked(hand_in: HandIn, stages: Sequence[StageFiles]) -> tuple[Tree, Path | None]:
-    """The hand-in's tree, and its folder where the tree is one on disk.
+    """The hand-in's tree, and its folder if the tree is on disk.
 
-    Learning platforms make a folder per student around the one archive: it is looked into.
+    Learning platforms create a folder per student with a single archive; the tree is then the archive's.
     """
     tree = hand_in.open()
     archives = [name for name in top_level(tree) if archive_name(name) is not None]
@@ -130,22 +131,22 @@ def _submission(
     )
     try:
         path = locate(tree, stage)
-        source, found = check_source(tree[path].read(LARGEST_FILE), path)
+        source, source_notes = check_source(tree[path].read(LARGEST_FILE), path)
     except RefusedError as error:
         return replace(hand_in, refusal=error.refusal)
     if not f"/{path}".endswith(f"/{stage.file}") and "/" in path:
-        found = (f"found as {shown(path)}, not as {stage.file}", *found)
-    beside = path.rpartition("/")[0]
-    attached = tuple(_attachments(tree, f"{beside}/" if beside else "", stage))
-    return replace(hand_in, source=source, notes=(*notes, *found), attachments=attached)
+        source_notes = (f"found as {shown(path)}, not as {stage.file}", *source_notes)
+    parent = path.rpartition("/")[0]
+    attached = tuple(_attachments(tree, f"{parent}/" if parent else "", stage))
+    return replace(hand_in, source=source, notes=(*notes, *source_notes), attachments=attached)
 
 
 def _attachments(tree: Tree, folder: str, stage: StageFiles) -> Iterator[Attachment]:
-    """The files that the stage takes beside its module, as far as they are there; one that is unfit says so later."""
-    for name, most_mb in stage.attachments:
+    """The stage's further files that exist beside its module; an unfit file is refused when it is read."""
+    for name, limit_mb in stage.attachments:
         path = f"{folder}{name}"
         if path in tree:
-            read = partial(tree[path].read, most_mb * 1024**2)
+            read = partial(tree[path].read, limit_mb * 1024**2)
             try:
                 digest = hashlib.sha256(read()).hexdigest()
             except RefusedError as error:
@@ -164,37 +165,37 @@ def _answers(tree: Tree, stage: StageFiles) -> Answers:
 
 
 def _handed_in(tree: Tree, folder: Path | None, stage: StageFiles) -> datetime | None:
-    """The time that the hand-in tells: of its module, or of its notebook where that is all there is."""
+    """The time of the hand-in: that of its module, or of its notebook if there is no module."""
     for suffix in (".py", ".ipynb"):
         try:
             path = locate(tree, stage, suffix)
         except RefusedError:
             continue
         if folder is None:
-            return tree[path].modified  # a stamp in an archive is the student's own
+            return tree[path].modified  # a time stamp in an archive was written by the student
         if (folder / ".git").exists():
-            return None  # the files' times are those of the cloning
+            return None  # the files have the time of the cloning
         return stamped(tree, path.rpartition("/")[0]) or tree[path].modified
     return None
 
 
 def _merge(works: Sequence[_Work], stages: Sequence[StageFiles]) -> _Work:
-    """One student's work from several paths, each stage from the one that has it."""
+    """Merge one student's work from several paths: each stage comes from the path that has it."""
     if len(works) == 1:
         return works[0]
     submissions = {}
     for stage in (stage.stage for stage in stages):
-        there = [work for work in works if not _is_missing(work.submissions[stage])]
-        # A hand-in that could not be opened counts only where no other one has the stage.
-        best = [work for work in there if stage in work.handed_in] or there or works[:1]
-        submissions[stage] = _same([work.submissions[stage] for work in best])
+        present = [work for work in works if not _is_missing(work.submissions[stage])]
+        # A hand-in that could not be opened counts only if no other hand-in has the stage.
+        best = [work for work in present if stage in work.handed_in] or present or works[:1]
+        submissions[stage] = _single([work.submissions[stage] for work in best])
     return _Work(submissions, frozenset[str]().union(*(work.handed_in for work in works)))
 
 
-def _same(found: Sequence[StageSubmission]) -> StageSubmission:
-    """What all of them are; where they differ, nobody but the instructor can say which counts."""
-    if len({one.digest for one in found}) == 1:
-        return found[0]
-    what = f"was handed in {len(found)} times, each time different; your instructor has to choose one"
-    error = RefusedError(RefusalReason.AMBIGUOUS, found[0].stage, what)
-    return replace(found[0], source=None, refusal=error.refusal)
+def _single(copies: Sequence[StageSubmission]) -> StageSubmission:
+    """The submission if all copies are equal; else a refusal, because only the instructor can choose."""
+    if len({submission.digest for submission in copies}) == 1:
+        return copies[0]
+    what = f"was handed in {len(copies)} times with different content; your instructor must choose one"
+    error = RefusedError(RefusalReason.AMBIGUOUS, copies[0].stage, what)
+    return replace(copies[0], source=None, refusal=error.refusal)

@@ -1,7 +1,7 @@
-"""Which commit a clone stands at, read from its files.
+"""Reads the current commit of a clone from its files.
 
-Git itself is never run in a student's repository: its configuration and hooks are programs that the
-student wrote.
+Git itself is never run in a student's repository, because its configuration and hooks can contain programs
+written by the student.
 """
 
 import re
@@ -16,7 +16,7 @@ _BRANCH = re.compile(r"ref: (refs/heads/[\w./-]+)")
 
 
 def commit_of(folder: Path) -> str | None:
-    """The commit that a clone's HEAD names; None for no clone, a work tree of another, or one that is damaged."""
+    """The commit at a clone's HEAD; None if the folder is not a clone, is a linked work tree, or is damaged."""
     head = _read(folder, ".git/HEAD")
     if head is None or _COMMIT.fullmatch(head):
         return head

@@ -1,4 +1,4 @@
-"""Which of a student's files is a stage's module."""
+"""Finds a stage's module among a student's files."""
 
 import difflib
 import re
@@ -11,13 +11,13 @@ _SOURCE_LIKE = re.compile(r".*\.(py|txt)", re.IGNORECASE | re.DOTALL)
 
 
 def locate(tree: Tree, stage: StageFiles, suffix: str = ".py") -> str:
-    """The path of a stage's module in a student's tree, or of its notebook.
+    """Find the path of a stage's module, or of its notebook, in a student's tree.
 
-    ``STAGE/MODULE.py`` at the top wins, then the same deeper down, then ``MODULE.py`` in any other
-    folder; the shallowest of each.
+    ``STAGE/MODULE.py`` has priority over ``MODULE.py`` in any other folder. Among equals the shallowest
+    path is chosen.
 
     Raises:
-        RefusedError: there is none, or two that are equally good.
+        RefusedError: There is no such file, or two paths have the same priority.
     """
     name = stage.module + suffix
     candidates = [path for path in tree if path.rpartition("/")[2] == name]
@@ -27,7 +27,7 @@ def locate(tree: Tree, stage: StageFiles, suffix: str = ".py") -> str:
     paths = [path for path in candidates if _rank(path, f"{stage.stage}/{name}") == best]
     if len(paths) > 1:
         listed = " and ".join(shown(path) for path in sorted(paths)[:3])
-        what = f"was handed in {len(paths)} times, as {listed}; keep the one that counts"
+        what = f"was handed in {len(paths)} times, as {listed}; keep only the file to be graded"
         raise RefusedError(RefusalReason.AMBIGUOUS, name, what)
     return paths[0]
 
@@ -37,20 +37,20 @@ def _rank(path: str, wanted: str) -> tuple[bool, int]:
 
 
 def _missing(tree: Tree, stage: StageFiles) -> RefusedError:
-    """Say what stands where the module should be: a wrong name is the most common reason."""
+    """The refusal of a missing module; names a similar file, because a wrong name is the most common reason."""
     folder = tree.get(stage.stage)
     if folder is not None and not folder.is_folder:
-        what = "is a link" if folder.is_link else "is no folder"
+        what = "is a link" if folder.is_link else "is not a folder"
         reason = RefusalReason.LINK if folder.is_link else RefusalReason.NOT_A_FILE
         return RefusedError(reason, stage.stage, f"{what}; hand in the folder itself")
     what = "was not handed in"
     if (similar := _similar(tree, stage)) is not None:
-        what += f"; there is {shown(similar)}: if that is it, call it {stage.module}.py"
+        what += f"; if {shown(similar)} is your solution, rename it to {stage.module}.py"
     return RefusedError(RefusalReason.MISSING, stage.file, what)
 
 
 def _similar(tree: Tree, stage: StageFiles) -> str | None:
-    """A file that is probably meant, such as ``Attention.py``, ``attention (1).py`` or ``attention.py.txt``."""
+    """A file with a similar name, such as ``Attention.py``, ``attention (1).py`` or ``attention.py.txt``."""
     wanted = f"{stage.module}.py"
     files = {
         path: name.lower()

@@ -1,8 +1,8 @@
-"""A student's notebook → its answers → the released notebook with those answers in it.
+"""A student's notebook → its answers → the released notebook with these answers.
 
-Only the text of the questions that a person grades is taken from a student's notebook. Cells may
-be missing, doubled, moved, split or of another kind, metadata changed, outputs huge, the JSON
-broken: the result always has exactly the released cells.
+Only the answers to manually graded questions are copied from a student's notebook. Its cells may
+be missing, duplicated, moved, split or of the wrong type; its metadata may be changed, its outputs huge, its JSON
+broken. The result always has exactly the released cells.
 """
 
 import json
@@ -15,7 +15,7 @@ import msgspec
 
 from autograder.base.text import printable
 
-LARGEST_NOTEBOOK = 20 * 1024 * 1024  # outputs with pictures are kept in it
+LARGEST_NOTEBOOK = 20 * 1024 * 1024  # it includes outputs with images
 LARGEST_ANSWER = 50_000  # characters
 _MOST_NOTES = 20
 
@@ -24,10 +24,10 @@ _BETWEEN_ANSWERS = "\n\n---\n\n"
 
 @dataclass(frozen=True)
 class Answers:
-    """The texts of a notebook's cells by their name, and what the instructor should know about it.
+    """The texts of a notebook's cells by cell name, and notes for the instructor.
 
-    A cell's name is its nbgrader grade id, or its plain cell id where an editor threw the metadata
-    away. A name that several cells bear has several texts, in the notebook's order.
+    A cell's name is its nbgrader grade id, or its plain cell id if an editor removed the metadata.
+    If several cells have the same name, the name has several texts, in the notebook's order.
     """
 
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class _Notebook(msgspec.Struct):
 
 
 def read_answers(raw: bytes | None) -> Answers:
-    """What a student wrote into the named cells of a notebook; None is a notebook that is not there."""
+    """Read the texts of the named cells of a notebook; None stands for a missing notebook."""
     if raw is None:
         return NO_ANSWERS
     if len(raw) > LARGEST_NOTEBOOK:
@@ -92,7 +92,7 @@ def read_answers(raw: bytes | None) -> Answers:
         if text is not None:
             for name in names:
                 texts[name].append(text)
-    return Answers({name: tuple(found) for name, found in texts.items()}, tuple(notes[:_MOST_NOTES]))
+    return Answers({name: tuple(copies) for name, copies in texts.items()}, tuple(notes[:_MOST_NOTES]))
 
 
 def _unread(note: str) -> Answers:
@@ -100,36 +100,36 @@ def _unread(note: str) -> Answers:
 
 
 def _cells(raw: bytes) -> list[msgspec.Raw]:
-    """The notebook's cells, each to be decoded by itself: a broken one costs only itself.
+    """The notebook's cells, undecoded, so that a broken cell does not affect other cells.
 
     Raises:
-        ValueError: not JSON, or no notebook.
-        RecursionError: nested deeper than any notebook is.
+        ValueError: The bytes are not JSON, or not a notebook.
+        RecursionError: The JSON is nested too deeply.
     """
     try:
         return msgspec.json.decode(raw, type=_Notebook).cells
     except msgspec.DecodeError:
-        # Python writes NaN and half characters, which JSON does not have, and reads other encodings.
+        # Python's json module writes NaN and lone surrogates, which are not valid JSON, and reads other encodings.
         lenient = json.loads(raw, parse_constant=lambda name: None)
-        whole = json.dumps(lenient, ensure_ascii=False).encode("utf-8", "replace")
-        return msgspec.json.decode(whole, type=_Notebook).cells
+        strict = json.dumps(lenient, ensure_ascii=False).encode("utf-8", "replace")
+        return msgspec.json.decode(strict, type=_Notebook).cells
 
 
 def graft(released: str, submitted: bytes | None) -> Grafted:
-    """Put a student's answers into the released notebook.
+    """Copy a student's answers into the released notebook.
 
     Args:
-        released: the released notebook's JSON, trusted.
-        submitted: the student's notebook as it was handed in; None when there is none.
+        released: The released notebook's JSON, trusted.
+        submitted: The student's notebook as handed in; None if it is missing.
 
     Returns:
-        A notebook with exactly the released cells, whatever was submitted.
+        A notebook with exactly the released cells, for any content of ``submitted``.
     """
     return graft_answers(released, read_answers(submitted))
 
 
 def graft_answers(released: str, answers: Answers) -> Grafted:
-    """The same for answers that were read before."""
+    """Copy answers that were read by ``read_answers`` into the released notebook."""
     notebook = json.loads(released)
     notes = list(answers.notes)
     for cell in notebook["cells"]:
@@ -137,20 +137,20 @@ def graft_answers(released: str, answers: Answers) -> Grafted:
         if not marks.get("solution"):
             continue
         grade_id = marks["grade_id"]
-        given = "".join(cell["source"])
+        released_text = "".join(cell["source"])
         texts = answers.texts.get(grade_id) or answers.texts.get(cell.get("id", ""), ())
-        written = list(dict.fromkeys(text for text in texts if text.strip() != given.strip()))
+        written = list(dict.fromkeys(text for text in texts if text.strip() != released_text.strip()))
         if not texts and answers is not NO_ANSWERS:
             notes.append(f"the cell of question `{grade_id}` is missing from the notebook")
         if len(written) > 1:
-            notes.append(f"question `{grade_id}` is answered in {len(written)} cells; their texts are put together")
+            notes.append(f"question `{grade_id}` is answered in {len(written)} cells; their texts are joined")
         if written:
             cell["source"] = _BETWEEN_ANSWERS.join(written)[:LARGEST_ANSWER].splitlines(keepends=True)
     return Grafted(json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n", tuple(notes))
 
 
 def _names(cell: msgspec.Raw) -> list[str]:
-    """The grade id and the cell id, each only where it is a text."""
+    """The grade id and the cell id, as far as they are strings."""
     marks = _decode(cell, _CellMetadata)
     own = _decode(cell, _CellId)
     names = [marks.metadata.nbgrader.grade_id if marks else None, own.id if own else None]
@@ -158,15 +158,15 @@ def _names(cell: msgspec.Raw) -> list[str]:
 
 
 def _text(cell: msgspec.Raw) -> tuple[str | None, str]:
-    """The cell's source, and what is odd about it."""
+    """The cell's source, and a description of its problem, if any."""
     content = _decode(cell, _CellText)
     if content is None:
-        return None, "its text is not a text"
+        return None, "its source is not text"
     source = content.source if isinstance(content.source, str) else "".join(content.source)
     if len(source) > LARGEST_ANSWER:
-        return source[:LARGEST_ANSWER], f"its text has {len(source)} characters; {LARGEST_ANSWER} of them are kept"
+        return source[:LARGEST_ANSWER], f"its text has {len(source)} characters; the first {LARGEST_ANSWER} are kept"
     if content.attachments:
-        return source, "pictures pasted into the answer are left out; see the student's own notebook"
+        return source, "images pasted into the answer are omitted; see the student's own notebook"
     return source, ""
 
 

@@ -1,7 +1,7 @@
-"""Checks on a source file's bytes, made before anything else sees them.
+"""Checks the bytes of a source file before any other step uses them.
 
-A syntax error is no reason to refuse: the judge reports it with its line. The text is never parsed
-here, because Python's parser can be made to run out of time or memory.
+A file with a syntax error is accepted: the judge reports the error with its line. The text is not parsed
+here, because hostile input can make Python's parser run out of time or memory.
 """
 
 import codecs
@@ -14,25 +14,25 @@ from autograder.intake.submission import RefusalReason, RefusedError, shown, too
 LARGEST_FILE = 256 * 1024
 LONGEST_LINE = 5000
 
-# PEP 263. Python itself ignores the declaration in text, so it could only mislead whoever reads the file.
+# PEP 263. Python ignores the declaration in a decoded text, so it could only mislead a reader.
 _DECLARED_ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _BLANK_OR_COMMENT = re.compile(r"[ \t\f]*(#.*)?$")
 _UTF_8 = frozenset({"utf-8", "utf-8-sig", "ascii"})
 _BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it starts with
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, because it begins with UTF-16's mark
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-_MOST_PLACES = 5
+_MOST_LINES = 5
 _MOST_KINDS = 10
 
 
 def check_source(raw: bytes, file: str) -> tuple[str, tuple[str, ...]]:
-    r"""The text of a source file, its line ends turned into ``\n``, and notes for the instructor.
+    r"""Return the text of a source file with ``\n`` line ends, and notes for the instructor.
 
     Raises:
-        RefusedError: too large, not UTF-8, or lines that no editor shows.
+        RefusedError: The file is too large, is not UTF-8, or has a line that is too long.
     """
     if len(raw) > LARGEST_FILE:
         raise too_large(file, LARGEST_FILE)
@@ -40,10 +40,10 @@ def check_source(raw: bytes, file: str) -> tuple[str, tuple[str, ...]]:
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         if len(line) > LONGEST_LINE:
-            what = f"has {len(line)} characters in line {number}, {LONGEST_LINE} is the most; break the line up"
+            what = f"has {len(line)} characters in line {number}; split the line: the limit is {LONGEST_LINE}"
             raise RefusedError(RefusalReason.LONG_LINE, file, what)
     _refuse_other_encoding(lines, file)
-    return text, tuple(_unseen(lines, file))
+    return text, tuple(_invisible(lines, file))
 
 
 def _decode(raw: bytes, file: str) -> str:
@@ -53,7 +53,7 @@ def _decode(raw: bytes, file: str) -> str:
     zero = raw.find(b"\0")
     if zero >= 0:
         is_utf_16 = raw.count(b"\0") * 3 > len(raw)
-        raise _not_text(file, "is saved as UTF-16" if is_utf_16 else f"holds a zero byte in line {_line(raw, zero)}")
+        raise _not_text(file, "is saved as UTF-16" if is_utf_16 else f"contains a zero byte in line {_line(raw, zero)}")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -73,7 +73,7 @@ def _refuse_other_encoding(lines: list[str], file: str) -> None:
     for number, line in enumerate(lines[:2], 1):
         declared = _DECLARED_ENCODING.match(line)
         if declared is not None and _codec(declared[1]) not in _UTF_8:
-            raise _not_text(file, f"declares the encoding {declared[1][:40]} in line {number}; take that line out")
+            raise _not_text(file, f"declares the encoding {declared[1][:40]} in line {number}; remove that line")
         if not _BLANK_OR_COMMENT.match(line):
             return
 
@@ -85,9 +85,9 @@ def _codec(name: str) -> str:
         return name
 
 
-def _unseen(lines: list[str], file: str) -> list[str]:
-    """Characters that a reader does not see or that reorder what is read, with their lines."""
-    found = [
+def _invisible(lines: list[str], file: str) -> list[str]:
+    """Notes on characters that are invisible or that reorder the displayed text, with their lines."""
+    occurrences = [
         (f"U+{ord(character):04X} {unicodedata.name(character, 'control')}", number)
         for number, line in enumerate(lines, 1)
         if not (line.isascii() and line.replace("\t", "").isprintable())
@@ -95,11 +95,11 @@ def _unseen(lines: list[str], file: str) -> list[str]:
         if unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp")
     ]
     notes = []
-    for name, group in groupby(sorted(found), key=lambda pair: pair[0]):
-        places = [str(number) for _, number in group]
-        more = ", …" if len(places) > _MOST_PLACES else ""
-        notes.append(f"{shown(file)} holds {name} in line {', '.join(places[:_MOST_PLACES])}{more}")
+    for name, group in groupby(sorted(occurrences), key=lambda pair: pair[0]):
+        numbers = [str(number) for _, number in group]
+        more = ", …" if len(numbers) > _MOST_LINES else ""
+        notes.append(f"{shown(file)} contains {name} in line {', '.join(numbers[:_MOST_LINES])}{more}")
     hidden = len(notes) - _MOST_KINDS
-    return (
-        [*notes[:_MOST_KINDS], f"{shown(file)} holds {hidden} more kinds of such characters"] if hidden > 0 else notes
-    )
+    if hidden <= 0:
+        return notes
+    return [*notes[:_MOST_KINDS], f"{shown(file)} contains {hidden} more kinds of such characters"]

@@ -1,4 +1,4 @@
-"""Names of folders and archives → student ids: safe as file names, on a command line and in a gradebook."""
+"""Names of folders and archives → student ids that are safe in paths, command lines and gradebooks."""
 
 import hashlib
 import re
@@ -6,19 +6,19 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-# Bytes of UTF-8: a file name may have 255, and gets suffixes.
+# In bytes of UTF-8: a file name may have 255 bytes, and suffixes are appended.
 _LONGEST = 120
 _ALLOWED = frozenset("._-@+")
-# Names that Windows gives to devices, whatever their suffix.
+# Names that Windows reserves for devices, with any suffix.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def student_ids(names: Iterable[str]) -> Mapping[str, str]:
-    """A student id for each of the names, no two the same.
+    """Map each name to a unique student id.
 
-    Letters, accents and digits of any script, ``.``, ``_``, ``-``, ``@`` and ``+`` stay. Names that come
-    out the same, or differ in case only, get a suffix made from the name itself; the one that needed
-    no change keeps it.
+    Letters, accents and digits of any script, ``.``, ``_``, ``-``, ``@`` and ``+`` are kept. If the ids of
+    several names are equal, or differ only in case, all but one get a suffix derived from the name. A name that
+    needs no change keeps its id.
     """
     by_id: dict[str, list[str]] = defaultdict(list)
     for name in sorted(set(names), key=lambda name: (safe_id(name) != name, name)):
@@ -31,12 +31,12 @@ def student_ids(names: Iterable[str]) -> Mapping[str, str]:
 
 
 def safe_id(name: str) -> str:
-    """The name with everything replaced that a file name or a shell could take for something else."""
+    """The name with every character replaced that has a special meaning in a path or a shell."""
     kept = "".join(
         character if unicodedata.category(character)[0] in "LMN" or character in _ALLOWED else "_"
         for character in unicodedata.normalize("NFC", name)
     )
-    # A dot in front hides a file, a dash makes an option of it, and a spreadsheet takes + and @ for formulas.
+    # A leading dot hides a file, a leading dash marks an option, and + and @ begin a formula in a spreadsheet.
     kept = re.sub(r"_+", "_", kept).lstrip("._-@+")
     kept = _cut(kept, _LONGEST).rstrip("._")
     if not kept or _DEVICES.fullmatch(kept):
@@ -44,8 +44,8 @@ def safe_id(name: str) -> str:
     return kept
 
 
-def _cut(text: str, most_bytes: int) -> str:
-    return text.encode()[:most_bytes].decode(errors="ignore")
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[:max_bytes].decode(errors="ignore")
 
 
 def _short_hash(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What intake yields: per student and stage the checked source, or the reason there is none."""
+"""The result of intake: per student and stage, the checked source or the reason why it is missing."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -11,55 +11,55 @@ from autograder.intake.notebooks import NO_ANSWERS, Answers
 
 
 class IntakeError(Exception):
-    """A path that was given cannot be taken in at all; the message says what was looked for."""
+    """A path on the command line cannot be read as hand-ins; the message says what was expected."""
 
 
 class Owed(Enum):
-    """From whom a stage is expected."""
+    """When a student owes a stage."""
 
-    NOBODY = "nobody"  # known, so that folders can be told apart, but not graded now
-    WHO_HAS_IT = "who has it"  # graded for the sake of later stages; not missed where it is not there
-    ALL_ONCE_BEGUN = "all once begun"  # a stage that nobody has handed in yet is no zero for the whole class
-    ALL = "all"
+    NEVER = "never"  # not graded in this run; listed so that its folders are recognised
+    IF_HANDED_IN = "if handed in"  # graded because later stages use it; not an error if it is missing
+    ONCE_BEGUN = "once begun"  # a stage that no student has handed in yet does not give the class zeros
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True)
 class StageFiles:
-    """What to look for: ``STAGE/MODULE.py``, and a notebook of the same name beside it."""
+    """The expected files of a stage: ``STAGE/MODULE.py``, and a notebook of the same name beside it."""
 
     stage: str
     module: str
-    owed: Owed = Owed.ALL_ONCE_BEGUN
-    attachments: tuple[tuple[str, int], ...] = ()  # names of further files, and the most MB of each
+    owed: Owed = Owed.ONCE_BEGUN
+    attachments: tuple[tuple[str, int], ...] = ()  # names of further files, and the size limit of each in MB
 
     @property
     def file(self) -> str:
-        """Where the module is expected."""
+        """The expected path of the module."""
         return f"{self.stage}/{self.module}.py"
 
     @property
     def own_names(self) -> frozenset[str]:
-        """Names that only this stage's folder and files have."""
+        """The names that only this stage's folder and files have."""
         return frozenset({self.stage, f"{self.module}.py", f"{self.module}.ipynb"})
 
 
 class RefusalReason(StrEnum):
-    """Why a file is not judged."""
+    """Why a file is not graded."""
 
     MISSING = "missing"
     AMBIGUOUS = "ambiguous"  # handed in more than once
     TOO_LARGE = "too large"
     LONG_LINE = "long line"
-    NOT_TEXT = "not text"  # another encoding, or no text at all
+    NOT_TEXT = "not text"  # in another encoding, or binary
     LINK = "link"
-    NOT_A_FILE = "not a file"  # a folder, a pipe, a device
-    ARCHIVE = "archive"  # one that cannot be read, or that no honest hand-in looks like
+    NOT_A_FILE = "not a file"  # a folder, a pipe or a device
+    ARCHIVE = "archive"  # unreadable, or unlike any honest hand-in
     UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file that is not judged: ``message`` tells the student what, where and the way out."""
+    """The reason why a file is not graded; ``message`` tells the student the file, the problem and the fix."""
 
     reason: RefusalReason
     message: str
@@ -67,9 +67,9 @@ class Refusal:
 
 
 class RefusedError(Exception):
-    """Raised where a file or archive turns out to be unfit; carries the refusal.
+    """A file or archive is refused; carries the refusal.
 
-    Its message is the file's name and ``what``: what is wrong with it and the way out.
+    The message consists of the file's name and ``what``, which states the problem and the fix.
     """
 
     def __init__(self, reason: RefusalReason, file: str, what: str) -> None:
@@ -79,41 +79,42 @@ class RefusedError(Exception):
 
 
 def link(file: str) -> RefusedError:
-    """The refusal of a link: following it would read files that nobody handed in."""
+    """The refusal of a link: following it would read files that were not handed in."""
     return RefusedError(RefusalReason.LINK, file, "is a link; hand in the file itself")
 
 
 def not_a_file(file: str) -> RefusedError:
     """The refusal of a folder, a pipe or a device."""
-    return RefusedError(RefusalReason.NOT_A_FILE, file, "is no file; hand in a plain text file of that name")
+    return RefusedError(RefusalReason.NOT_A_FILE, file, "is not a regular file; hand in a file with this name")
 
 
 def too_large(file: str, limit: int) -> RefusedError:
-    """The refusal of a file that is larger than ``limit`` bytes."""
+    """The refusal of a file larger than ``limit`` bytes."""
     size = f"{limit // 1024} KB" if limit < 1024**2 else f"{limit // 1024**2} MB"
-    what = f"is larger than {size}, the most that is read; take data and output out of it"
+    what = f"is larger than {size}, the size limit; remove data and output from it"
     return RefusedError(RefusalReason.TOO_LARGE, file, what)
 
 
 def too_many_files(name: str, limit: int) -> RefusedError:
     """The refusal of a folder or archive with more than ``limit`` entries."""
-    what = f"holds more than {limit} files; hand in the lab's files only"
+    what = f"contains more than {limit} files; hand in only the lab's files"
     return RefusedError(RefusalReason.TOO_LARGE, name, what)
 
 
 def shown(path: str) -> str:
-    """A student's path, fit for a message."""
+    """A student's path, made safe for a message."""
     return printable(path, 120)
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that was handed in beside a module.
+    """A file handed in beside a module.
 
     Attributes:
-        name: of the file.
-        digest: of its content, or of why it is not taken.
-        read: its bytes, read anew each time: a class's models need not be in memory together. Raises ``RefusedError``.
+        name: The name of the file.
+        digest: A digest of the content, or the text of the refusal.
+        read: Returns the bytes, read anew on each call, so that a class's models need not be in memory together.
+            Raises ``RefusedError``.
     """
 
     name: str
@@ -123,10 +124,10 @@ class Attachment:
 
 @dataclass(frozen=True)
 class StageSubmission:
-    """One student's hand-in of one stage: either ``source`` or ``refusal`` is None.
+    """One student's submission of one stage: either ``source`` or ``refusal`` is None.
 
     ``source`` is plain text whose lines end in line feeds. ``notes`` are for the instructor.
-    ``handed_in`` is the best that the hand-in tells: nbgrader's time stamp, else the file's own time;
+    ``handed_in`` is nbgrader's time stamp if there is one, else the file's modification time;
     None for a clone.
     """
 
@@ -141,9 +142,9 @@ class StageSubmission:
 
     @property
     def digest(self) -> str:
-        """Identifies what is graded: the source and what was handed in beside it, or why there is none."""
+        """A digest of what is graded: the source and its attachments, or the refusal."""
         if self.source is not None:
-            attached = [part for one in self.attachments for part in (one.name, one.digest)]
+            attached = [part for attachment in self.attachments for part in (attachment.name, attachment.digest)]
             return _digest(["source", self.source, *attached])
         refusal = self.why_refused
         return _digest(["refused", refusal.reason, refusal.file, refusal.message])

@@ -1,4 +1,4 @@
-"""When a stage was handed in, as far as the hand-in tells."""
+"""Reads the time of a hand-in from nbgrader's time stamp."""
 
 import re
 from datetime import UTC, datetime
@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from autograder.intake.submission import RefusedError
 from autograder.intake.tree import Tree
 
-# nbgrader writes it beside the notebook when it collects: `2026-03-01 11:58:03.120000 UTC`.
+# nbgrader writes this file beside the notebook when it collects submissions: `2026-03-01 11:58:03.120000 UTC`.
 STAMP = "timestamp.txt"
 _LONGEST_STAMP = 200
 _ZONED = re.compile(r"(.*\d)\s*(Z|[+-]\d\d:?\d\d|[A-Za-z][\w/+-]*)")
 
 
 def stamped(tree: Tree, folder: str) -> datetime | None:
-    """The time in nbgrader's ``timestamp.txt`` in a folder of the tree; None where there is none that can be read."""
+    """The time in nbgrader's ``timestamp.txt`` in a folder of the tree; None if it is missing or unreadable."""
     entry = tree.get(f"{folder}/{STAMP}" if folder else STAMP)
     if entry is None:
         return None
@@ -25,7 +25,7 @@ def stamped(tree: Tree, folder: str) -> datetime | None:
 
 
 def parse_stamp(text: str) -> datetime | None:
-    """A time with its zone, as nbgrader writes it; UTC where no zone is given, as nbgrader takes it."""
+    """Parse a time in nbgrader's format; without a zone it is UTC, as in nbgrader."""
     text = text.strip()
     zoned = _ZONED.fullmatch(text)
     moment, zone = (zoned[1], zoned[2]) if zoned else (text, "UTC")

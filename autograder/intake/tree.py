@@ -1,4 +1,4 @@
-"""A hand-in as a tree of entries, wherever it lies: nothing is read before it is asked for, nothing is followed."""
+"""A hand-in as a tree of entries: files are read on demand, and no link is followed."""
 
 import os
 import stat
@@ -10,16 +10,16 @@ from pathlib import Path
 from autograder.intake.submission import RefusalReason, RefusedError, link, not_a_file, too_large, too_many_files
 
 MOST_ENTRIES = 5000
-DEEPEST = 10  # levels; what lies deeper is not looked at
-# What tools and systems leave behind; nothing to grade lies in there. Names with a dot in front are left out, too.
+DEEPEST = 10  # levels; deeper files are ignored
+# Folders created by tools and systems, without anything to grade. Names that begin with a dot are ignored too.
 _LEFTOVERS = frozenset({"__MACOSX", "__pycache__", "node_modules", "venv", "env", "site-packages"})
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One file or folder. ``read(limit)`` gives a file's bytes.
+class TreeEntry:
+    """One file or folder. ``read(limit)`` returns a file's bytes.
 
-    ``read`` raises ``RefusedError`` for whatever is no plain file of at most ``limit`` bytes.
+    ``read`` raises ``RefusedError`` unless the entry is a regular file of at most ``limit`` bytes.
     """
 
     is_folder: bool
@@ -28,31 +28,31 @@ class Entry:
     is_link: bool = False
 
 
-# Entries by their path below the root, with `/` between the parts.
-Tree = dict[str, Entry]
+# Entries by their path relative to the root, with `/` between the parts.
+Tree = dict[str, TreeEntry]
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a file or folder is none of the student's own."""
+    """Whether a name belongs to a tool or system rather than to the student's work."""
     return name.startswith(".") or name in _LEFTOVERS
 
 
 def top_level(tree: Tree) -> Tree:
-    """The entries that lie in no folder."""
+    """The entries at the root of the tree."""
     return {path: entry for path, entry in tree.items() if "/" not in path}
 
 
 def below(tree: Tree, folder: str) -> Tree:
-    """The tree that one of the folders holds."""
+    """The subtree below a folder."""
     start = f"{folder}/"
     return {path.removeprefix(start): entry for path, entry in tree.items() if path.startswith(start)}
 
 
 def read_folder(root: Path, *, depth: int = DEEPEST) -> Tree:
-    """The tree of a folder on disk, down to ``depth`` levels.
+    """Read a folder on disk as a tree, down to ``depth`` levels.
 
     Raises:
-        RefusedError: it cannot be listed, or holds more than anyone hands in.
+        RefusedError: The folder cannot be listed, or contains too many files.
     """
     tree: Tree = {}
     for path, entry in _walk(root, "", depth):
@@ -62,10 +62,10 @@ def read_folder(root: Path, *, depth: int = DEEPEST) -> Tree:
     return tree
 
 
-def _walk(root: Path, folder: str, depth: int) -> Iterator[tuple[str, Entry]]:
+def _walk(root: Path, folder: str, depth: int) -> Iterator[tuple[str, TreeEntry]]:
     try:
-        with os.scandir(root / folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        with os.scandir(root / folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
     except OSError as error:
         raise RefusedError(RefusalReason.UNREADABLE, folder or root.name, f"cannot be read: {error.strerror}") from None
     for entry in entries:
@@ -73,7 +73,7 @@ def _walk(root: Path, folder: str, depth: int) -> Iterator[tuple[str, Entry]]:
             continue
         path = f"{folder}/{entry.name}" if folder else entry.name
         is_folder = entry.is_dir(follow_symlinks=False)
-        yield path, Entry(is_folder, _modified(entry), _reader(root, path), entry.is_symlink())
+        yield path, TreeEntry(is_folder, _modified(entry), _reader(root, path), entry.is_symlink())
         if is_folder and depth > 1:
             yield from _walk(root, path, depth - 1)
 
@@ -90,10 +90,10 @@ def _reader(root: Path, path: str) -> Callable[[int], bytes]:
 
 
 def read_plain_file(root: Path, path: str, limit: int) -> bytes:
-    """A file's bytes, following no link on the way from ``root`` and waiting for no pipe.
+    """Read a file below ``root`` without following links and without blocking on a pipe.
 
     Raises:
-        RefusedError: a link, a second name of another file, no plain file, larger than ``limit`` bytes.
+        RefusedError: The file is a link or a hard link, is not a regular file, or is larger than ``limit`` bytes.
     """
     try:
         descriptor = _open(root, path)
@@ -106,7 +106,7 @@ def read_plain_file(root: Path, path: str, limit: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise not_a_file(path)
         if status.st_nlink != 1:
-            what = "is a hard link, a second name of some other file; hand in a copy of it"
+            what = "is a hard link to another file; hand in a copy of that file"
             raise RefusedError(RefusalReason.LINK, path, what)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             raw = file.read(limit + 1)
@@ -120,15 +120,15 @@ def read_plain_file(root: Path, path: str, limit: int) -> bytes:
 
 
 def _open(root: Path, path: str) -> int:
-    """Open without following a link in any part of ``path``; a directory's descriptor stands in for its name."""
+    """Open a file without following a link in any part of ``path``: each folder is opened by descriptor."""
     *folders, name = path.split("/")
-    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    current = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for folder in folders:
-            there = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-            os.close(here)
-            here = there
-        # O_NONBLOCK: opening a pipe would otherwise wait for somebody to write into it.
-        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=here)
+            child = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
+            os.close(current)
+            current = child
+        # O_NONBLOCK: without it, opening a pipe would wait for a writer.
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=current)
     finally:
-        os.close(here)
+        os.close(current)

@@ -1,5 +1,5 @@
-"""Student code, kept apart: what runs it, what talks to it, and what proves that it is apart.
+"""Isolation of student code: the processes that run it, the protocol they speak, and the self-check.
 
 This file imports nothing: the template loads ``template``, ``lockdown``, ``executor`` and ``wire``, and
-must not drag the judge's side in with them.
+must not import the judge's side with them.
 """

@@ -1,7 +1,7 @@
-"""What the judge and the template say to each other: fork a worker, tell how one ended.
+"""Messages between the judge and the template: fork a worker, report how a worker ended.
 
-Both sides are ours, and a worker never has the socket. A request carries a number that its reply
-repeats: a judge that died between the two leaves a reply behind, which the next one must not take.
+Both sides are trusted, and a worker never has the socket. A reply repeats the number of its request: a judge
+that dies between the two leaves an unread reply, which the next judge must skip.
 """
 
 import os
@@ -17,13 +17,13 @@ _MOST_DESCRIPTORS = 8
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
-    """The template is ready; the number of its threads."""
+    """The template is ready and has this number of threads."""
 
     threads: int
 
 
 class Fork(msgspec.Struct, frozen=True, tag=True):
-    """Fork a worker that may use this much; see ``process.Limits``."""
+    """Fork a worker with these limits; see ``process.WorkerLimits``."""
 
     number: int
     memory_mb: int
@@ -32,33 +32,33 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
 
     @property
     def limits(self) -> tuple[int, int, int]:
-        """What the worker may use; the same for workers that can stand in for each other."""
+        """The worker's limits; workers with equal limits are interchangeable."""
         return self.memory_mb, self.cpu_seconds, self.reply_mb
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):
-    """A worker. Comes with its socket, the reading end of its output and, on Linux, its pidfd."""
+    """A forked worker. Sent with its socket, the reading end of its output and, on Linux, its pidfd."""
 
     number: int
     pid: int
 
 
 class End(msgspec.Struct, frozen=True, tag=True):
-    """Tell how a worker ended that has closed its socket; if it goes on without, end it."""
+    """Report how a worker that closed its socket ended; kill it if it still runs."""
 
     number: int
     pid: int
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
-    """How a worker ended: its exit code, or the negative number of the signal; None when it had to be killed."""
+    """How a worker ended: its exit code or negative signal number; None if it had to be killed."""
 
     number: int
     exit_code: int | None
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """The template could not do what was asked, or could not start (number 0)."""
+    """The template could not carry out a request, or could not start (number 0)."""
 
     number: int
     reason: str
@@ -69,7 +69,7 @@ Reply = Started | Forked | Ended | Failed
 
 
 class Control:
-    """Messages with file descriptors over a Unix stream socket."""
+    """A channel for messages with file descriptors over a Unix stream socket."""
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
@@ -79,17 +79,17 @@ class Control:
         return self._stream.fileno()
 
     def send(self, message: Request | Reply, descriptors: Sequence[int] = ()) -> None:
-        """Send one message, and copies of ``descriptors`` with it."""
+        """Send one message with copies of ``descriptors``."""
         body = msgspec.msgpack.encode(message)
-        # Small enough for the socket to take it in one piece.
+        # The message is small enough for the socket to accept it in one piece.
         socket.send_fds(self._stream, [_LENGTH.pack(len(body)) + body], list(descriptors))
 
     def receive(self, kind: Any) -> tuple[Any, list[int]]:
-        """Receive one message and the descriptors that came with it; they belong to the caller.
+        """Receive one message and its descriptors, which the caller owns.
 
         Raises:
-            EOFError: the other side is gone.
-            TimeoutError: the socket has a timeout, and it passed.
+            EOFError: The other side has ended.
+            TimeoutError: The socket has a timeout, and it passed.
         """
         prefix, descriptors, _, _ = socket.recv_fds(self._stream, _LENGTH.size, _MOST_DESCRIPTORS)
         for descriptor in descriptors:

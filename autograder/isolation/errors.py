@@ -1,4 +1,4 @@
-"""What can come back instead of a value: the submission's own error, or a worker that died."""
+"""The errors of a request: the submission's own exception, or the death of its worker."""
 
 import builtins
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from autograder.isolation.wire import ERROR_NAMES, ProtocolError
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One line of the submission that an error passed through."""
+class TracebackFrame:
+    """One line of the submission in the traceback of an error."""
 
     file: str
     line: int
@@ -19,19 +19,19 @@ class Frame:
 
 
 class SubmissionError(Exception):
-    """The submission's code raised.
+    """An exception raised by the submission's code.
 
-    ``type_name`` is the builtin error that it is or descends from, and this object then is an instance
-    of that too, so ``pytest.raises(ValueError)`` works. Anything else (its own classes, SystemExit,
+    A builtin error, or a subclass of one, arrives under the builtin's name and as an instance of it, so
+    ``pytest.raises(ValueError)`` works. Any other exception (the submission's own classes, SystemExit,
     an outcome of pytest) arrives as a plain ``SubmissionError`` under its own name.
 
     Attributes:
-        type_name: name of the error's class.
-        message: its text, the student's words: never show it as feedback on a hidden check.
-        frames: the submission's lines that it passed through, outermost first.
+        type_name: The name of the error's class.
+        message: The error's text, written by the student: never show it as feedback on a hidden check.
+        frames: The submission's lines in the traceback, outermost first.
     """
 
-    def __init__(self, type_name: str, message: str, frames: Sequence[Frame] = ()) -> None:
+    def __init__(self, type_name: str, message: str, frames: Sequence[TracebackFrame] = ()) -> None:
         self.type_name = type_name
         self.message = message
         self.frames = tuple(frames)
@@ -41,8 +41,8 @@ class SubmissionError(Exception):
         return f"{self.type_name}: {self.message}"
 
     @staticmethod
-    def of(type_name: str, message: str, frames: Sequence[Frame] = ()) -> "SubmissionError":
-        """The error for a reported class name, as an instance of the builtin error where it is one."""
+    def of(type_name: str, message: str, frames: Sequence[TracebackFrame] = ()) -> "SubmissionError":
+        """The error for a reported class name; also an instance of the builtin error of that name, if any."""
         return _BY_NAME.get(type_name, SubmissionError)(type_name, message, frames)
 
 
@@ -56,26 +56,26 @@ def value_of(answer: Any) -> Any:
     """The value in an executor's answer.
 
     Raises:
-        SubmissionError: the answer is an error.
-        ProtocolError: it is no answer. (Not a ValueError, which the submission may have raised.)
+        SubmissionError: The answer is an error.
+        ProtocolError: The answer is malformed. (Not a ValueError, which the submission may have raised.)
     """
     match answer:
         case ["value", value]:
             return value
-        case ["error", str(name), str(message), list(places)]:
-            raise SubmissionError.of(name, message, [_frame(place) for place in places])
-    raise ProtocolError("neither a value nor an error")
+        case ["error", str(name), str(message), list(frames)]:
+            raise SubmissionError.of(name, message, [_frame(frame) for frame in frames])
+    raise ProtocolError("an answer is neither a value nor an error")
 
 
-def _frame(place: Any) -> Frame:
-    match place:
+def _frame(frame: Any) -> TracebackFrame:
+    match frame:
         case (str(file), int(line), str(function)):
-            return Frame(file[:100], line, function[:100])
-    raise ProtocolError("a place that is none")
+            return TracebackFrame(file[:100], line, function[:100])
+    raise ProtocolError("a traceback frame is malformed")
 
 
 class DeathReason(StrEnum):
-    """Why a worker ended before its time."""
+    """Why a worker died."""
 
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out of memory"
@@ -85,11 +85,11 @@ class DeathReason(StrEnum):
 
 
 class WorkerDied(Exception):
-    """The worker is gone, and every later request to it says so again.
+    """The worker has ended; every later request to it raises the same error.
 
     Attributes:
-        reason: what ended it.
-        detail: more, for the instructor's log; may hold what the submission wrote.
+        reason: Why the worker ended.
+        detail: Details for the instructor's log; may hold text that the submission printed.
     """
 
     def __init__(self, reason: DeathReason, detail: str = "") -> None:
@@ -99,8 +99,8 @@ class WorkerDied(Exception):
 
 
 class TemplateError(ChildProcessError):
-    """The template could not start, or ended; the message says what to do. Never a submission's fault."""
+    """The template could not start, or ended. Never the submission's fault; the message names the fix."""
 
 
 class IsolationUnavailable(TemplateError):
-    """This machine has no means to isolate student code."""
+    """This machine cannot isolate student code."""

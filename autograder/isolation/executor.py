@@ -1,7 +1,7 @@
-"""Runs requests against source texts: load a module, call its functions, differentiate through them.
+"""Runs requests on source texts: load a module, call its functions, differentiate through them.
 
-An ``Executor`` knows nothing of processes. A worker serves one to the judge for the submission; a
-``InProcessSession`` runs one in the judge's own process for the course's own code.
+An ``Executor`` is independent of processes. A worker runs an executor for the submission; an
+``InProcessSession`` runs an executor in the judge's own process for the course's own code.
 """
 
 import ast
@@ -21,14 +21,14 @@ from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, Handle, Refer
 
 _ERROR_CLASSES: dict[type[BaseException], str] = {getattr(builtins, name): name for name in ERROR_NAMES}
 _MOST_FRAMES = 20
-# Backward passes a check may leave for later; older ones make room.
+# The number of autograd graphs kept for a later backward pass; beyond it, the oldest graph is dropped.
 _MOST_GRAPHS = 1024
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "cannot allocate memory")
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device)
 
 
 class Executor:
-    """Loaded sources, and the objects and graphs that calls on them leave behind."""
+    """Loaded sources, with the objects and autograd graphs that calls on them create."""
 
     def __init__(self) -> None:
         self._modules = Sources({})
@@ -52,27 +52,27 @@ class Executor:
         }
 
     def answer(self, op: str, arguments: Mapping[str, Any]) -> list[Any]:
-        """Run one operation; its reply is ``["value", value]`` or ``["error", name, message, frames]``."""
+        """Run one operation and return ``["value", value]`` or ``["error", name, message, frames]``."""
         try:
             return ["value", self.handle(op, arguments)]
-        except BaseException as error:  # SystemExit and KeyboardInterrupt are a submission's errors too
+        except BaseException as error:  # SystemExit and KeyboardInterrupt count as the submission's errors
             return ["error", *describe(error, self._modules.files)]
 
     def handle(self, op: str, arguments: Mapping[str, Any]) -> Any:
-        """Run one operation and return what can travel of its value.
+        """Run one operation and return its value; parts that cannot be sent become handles.
 
         Operations:
-            load(modules, main, forbidden): compile and import ``main``; the others are there to be imported. Seeds
-                all generators with 0. ``forbidden`` is what ``main`` may not call, see ``Guard.install``.
-            definitions(): the first line of each function and class of ``main``, methods by dotted name.
-            define(source): run a helper of ours in a namespace of its own; returns its functions and
+            load(modules, main, forbidden): compile and import ``main``; it can import the other modules. Seeds
+                all generators with 0. ``forbidden`` lists what ``main`` may not call, see ``Guard.install``.
+            definitions(): the first line of each function and class of ``main``; methods have dotted names.
+            define(source): run helper code in a new namespace; returns its functions and
                 classes as handles.
             call(target, args, kwargs, grad): returns (value, graph, flags): ``flags`` says for each tensor
-                of the value whether it can be differentiated, ``graph`` is 0 when none can.
-            vjp(graph, cotangents): gradients of the call's leaves, None where there is none; adds to the
-                ``grad`` of parameters on the way.
-            value(target): an attribute or a kept object, as far as it can travel.
-            gradients(target): parameter name to gradient or None.
+                of the value whether it requires grad; ``graph`` is 0 if no tensor does.
+            vjp(graph, cotangents): the gradient of each leaf of the call, or None; also accumulates into the
+                ``grad`` of parameters.
+            value(target): an attribute or a kept object; parts that cannot be sent become handles.
+            gradients(target): a dict from parameter names to gradients or None.
             seed(number): seed Python's, NumPy's and PyTorch's global generators.
             refusals(): the forbidden calls so far, see ``Guard.refusals``.
         """
@@ -80,7 +80,7 @@ class Executor:
             return self._portable(self._operations[op](**arguments))
 
     def close(self) -> None:
-        """Leave the process as it was before anything was forbidden."""
+        """Restore the functions of torch that were forbidden."""
         self._guard.remove()
 
     def _load(
@@ -88,9 +88,9 @@ class Executor:
     ) -> None:
         for name in modules:
             if not name.isidentifier():
-                raise ValueError(f"a module cannot be called {name!r}")
+                raise ValueError(f"a module cannot have the name {name!r}; use a Python identifier")
         if main in RESERVED or main not in modules:
-            raise ValueError(f"{main!r} is not the name of a module that was sent")
+            raise ValueError(f"{main!r} is not the name of a module in the request")
         self._modules = Sources(modules)
         self._main_source = modules[main]
         self._guard.remove()
@@ -133,17 +133,17 @@ class Executor:
 
     def _vjp(self, graph: int, cotangents: Sequence[torch.Tensor | None]) -> list[torch.Tensor | None]:
         if graph not in self._graphs:
-            raise RuntimeError(f"the graph of this call is no longer kept: the last {_MOST_GRAPHS} calls are")
+            raise RuntimeError(f"the graph of this call is no longer kept; the limit is {_MOST_GRAPHS} graphs")
         leaves, outputs = self._graphs[graph]
         for leaf in leaves:
             leaf.grad = None
-        flowing = [
+        pairs = [
             (output, cotangent)
             for output, cotangent in zip(outputs, cotangents, strict=True)
             if output.requires_grad and cotangent is not None
         ]
-        if flowing:
-            roots, gradients = zip(*flowing, strict=True)
+        if pairs:
+            roots, gradients = zip(*pairs, strict=True)
             torch.autograd.backward(roots, gradients, retain_graph=True)
         return [leaf.grad for leaf in leaves]
 
@@ -157,14 +157,14 @@ class Executor:
         return self._guard.refusals
 
     def _resolve(self, value: Any) -> Any:
-        """Put the things that handles and references stand for in their places."""
+        """Replace handles and references by their targets, at any depth."""
         if isinstance(value, Handle):
             return self._objects[value.id]
         if isinstance(value, Reference):
-            found: Any = self._objects[value.owner] if value.owner else self._main
+            target: Any = self._objects[value.owner] if value.owner else self._main
             for name in value.path.split("."):
-                found = getattr(found, name)
-            return found
+                target = getattr(target, name)
+            return target
         if isinstance(value, (list, tuple)):
             return type(value)(map(self._resolve, value))
         if isinstance(value, dict):
@@ -172,7 +172,7 @@ class Executor:
         return value
 
     def _portable(self, value: Any) -> Any:
-        """The value with everything that cannot travel left here, a handle in its place."""
+        """The value with a handle for each part that cannot be sent; those parts are kept here."""
         if type(value) in _PLAIN or isinstance(value, Handle) or is_sendable(value):
             return value
         if isinstance(value, (set, frozenset)):
@@ -195,28 +195,28 @@ def seed_all(number: int) -> None:
     """Seed Python's, NumPy's and PyTorch's global generators."""
     random.seed(number)
     np.random.seed(number % 2**32)
-    torch.default_generator.manual_seed(number)  # manual_seed asks after every kind of device first: 1 ms in a fork
+    torch.default_generator.manual_seed(number)  # torch.manual_seed queries every kind of device first: 1 ms in a fork
 
 
 def describe(error: BaseException, files: frozenset[str]) -> tuple[str, str, list[tuple[str, int, str]]]:
-    """An error's class name, text and the places in ``files`` that it passed through.
+    """Describe an error by its class name, its text and its traceback frames in ``files``.
 
-    The name is that of the nearest builtin error among its ancestors that may be reported, else its own.
+    The class name is the error's nearest ancestor in ``ERROR_NAMES``, else its own.
     """
     try:
         text = str(error)
     except Exception as second:
-        text = f"(its text cannot be had: {type(second).__name__})"
+        text = f"(its text is not available: {type(second).__name__})"
     out_of_memory = isinstance(error, RuntimeError) and any(words in text.lower() for words in _NO_MEMORY)
     known = (_ERROR_CLASSES[ancestor] for ancestor in type(error).__mro__ if ancestor in _ERROR_CLASSES)
     name = "MemoryError" if out_of_memory else next(known, type(error).__name__)
-    places = [(file, line, function) for file, line, function in _places(error.__traceback__) if file in files]
+    frames = [(file, line, function) for file, line, function in _frames(error.__traceback__) if file in files]
     if isinstance(error, SyntaxError) and error.filename in files:
-        places.append((str(error.filename), error.lineno or 1, ""))
-    return name[:100], text[:MESSAGE_LENGTH], places[-_MOST_FRAMES:]
+        frames.append((str(error.filename), error.lineno or 1, ""))
+    return name[:100], text[:MESSAGE_LENGTH], frames[-_MOST_FRAMES:]
 
 
-def _places(trace: TracebackType | None) -> Iterator[tuple[str, int, str]]:
+def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int, str]]:
     while trace is not None:
         code = trace.tb_frame.f_code
         yield code.co_filename, trace.tb_lineno, code.co_name[:100]
@@ -224,7 +224,7 @@ def _places(trace: TracebackType | None) -> Iterator[tuple[str, int, str]]:
 
 
 def _in_order(items: Iterable[Any]) -> tuple[Any, ...]:
-    """A set as a tuple, in an order that does not change from run to run where there is one."""
+    """A set as a tuple, sorted if its items can be compared, so that the order is reproducible."""
     try:
         return tuple(sorted(items))
     except TypeError:
@@ -232,7 +232,7 @@ def _in_order(items: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _definition_lines(source: str) -> dict[str, int]:
-    """First line of each top-level function and class, and of their methods as ``Class.method``."""
+    """The first line of each top-level function and class, and of methods as ``Class.method``."""
     lines: dict[str, int] = {}
 
     def visit(body: Sequence[ast.stmt], prefix: str) -> None:

@@ -1,13 +1,12 @@
-"""Refuses functions of torch to one file of a submission, and keeps a record of what was refused.
+"""Refuses functions of torch to one file of a submission, and records the refused calls.
 
-A call is the file's when that file, and no other of the submission's, is the nearest on the stack: what it calls by
-itself or through torch, and not what another module does for it. It is noticed in two places. Functions and classes
-are replaced by ones that look at the stack first. Kernels get a wrapper in torch's dispatcher, where every alias,
-method and compiled way to them ends. What is not refused goes on as if nothing were there,
-gradients included.
+A call belongs to the file if that file is the submission's innermost file on the stack. This includes calls through
+torch, and excludes calls that another module makes for the file. Calls are detected at two levels. Functions and
+classes are replaced by wrappers that inspect the stack. Kernels get a wrapper in torch's dispatcher, where every
+alias, method and compiled call ends. All other calls behave as without the guard, gradients included.
 
-All of this lives in the process of the submission, whose code could undo it or empty the record: a refusal is
-evidence, the lack of one is none.
+The guard runs in the submission's process, whose code could disable it or empty the record. So a recorded refusal is
+evidence, and the absence of one is not.
 """
 
 import functools
@@ -20,29 +19,29 @@ from typing import Any, NoReturn
 import torch
 from torch._C import DispatchKey
 
-Place = tuple[str, int, str]  # file, line, function
+CallSite = tuple[str, int, str]  # file, line, function
 
 _MOST_KEPT = 20
-# Held here: the submission may put something else in its place.
+# Saved here because the submission may replace the original.
 _frame_at = sys._getframe
-# Below autograd and above every device's kernels, and in use for every call.
+# A dispatch key below autograd and above the kernels of every device; every call passes it.
 _BELOW_AUTOGRAD = DispatchKey.BackendSelect
 _REST = torch._C._dispatch_keyset_full_after(_BELOW_AUTOGRAD)
-# A composite kernel is taken apart above that level.
+# A composite kernel is decomposed above that key.
 _COMPOSITE = DispatchKey.CompositeImplicitAutograd
 _ABOVE_COMPOSITE = ("AutogradCPU", "AutogradMeta", "CPU")
 
 
-class ForbiddenCall(Exception):
-    """The submission called what the exercise forbids."""
+class ForbiddenCallError(Exception):
+    """The submission called a function that the exercise forbids."""
 
 
 class Guard:
-    """Watches calls of forbidden functions. Nothing is touched before ``install``, and all is undone by ``remove``.
+    """Detects calls of forbidden functions. ``install`` patches torch, and ``remove`` undoes every patch.
 
     Args:
-        file: the file that may not call them.
-        others: the submission's other files.
+        file: The file that may not call them.
+        others: The submission's other files.
     """
 
     def __init__(self, file: str, others: Iterable[str]) -> None:
@@ -50,19 +49,19 @@ class Guard:
         self._others = frozenset(others)
         self._watching = False
         self._undo: list[Callable[[], None]] = []
-        self._refusals: dict[tuple[str, Place], None] = {}
+        self._refusals: dict[tuple[str, CallSite], None] = {}
 
     @property
     def refusals(self) -> list[tuple[str, str, int, str]]:
-        """Name, file, line and function of the first refused calls; no file where none of it was on the stack."""
-        return [(name, *place) for name, place in self._refusals]
+        """Name, file, line and function of the first refused calls; an empty file if the stack held none of them."""
+        return [(name, *site) for name, site in self._refusals]
 
     def install(self, names: Mapping[str, Iterable[str]]) -> None:
-        """Begin to refuse.
+        """Start refusing calls.
 
         Args:
-            names: dotted name of a function or class → names of aten's kernels that do its work. What this version of
-                torch does not have is passed over.
+            names: Dotted name of a function or class → names of the aten kernels that implement it. Names that this
+                version of torch lacks are skipped.
         """
         library = torch.library.Library("aten", "IMPL")
         self._undo.append(library._destroy)
@@ -75,13 +74,13 @@ class Guard:
                     self._wrap_kernel(library, name, kernel)
 
     def remove(self) -> None:
-        """Leave torch as it was."""
+        """Undo every patch of torch."""
         while self._undo:
             self._undo.pop()()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Refuse inside, and let everything pass outside: others may use torch in the same process."""
+        """Refuse calls only inside this context: other code may use torch in the same process."""
         before, self._watching = self._watching, True
         try:
             yield
@@ -89,14 +88,14 @@ class Guard:
             self._watching = before
 
     def _check(self, name: str) -> None:
-        if self._watching and (place := self._place(_frame_at(2))) is not None:
-            self._refuse(name, place)
+        if self._watching and (site := self._call_site(_frame_at(2))) is not None:
+            self._refuse(name, site)
 
-    def _place(self, frame: FrameType | None) -> Place | None:
-        """Where the guarded file made this call; None when another of the submission's files did.
+    def _call_site(self, frame: FrameType | None) -> CallSite | None:
+        """Where the guarded file made this call; None if another file of the submission made it.
 
-        A call that comes from neither is one of a function that the submission calls its own, as in
-        ``softmax = torch.softmax``.
+        If no file of the submission is on the stack, the submission has bound the function to a name of its own, as
+        in ``softmax = torch.softmax``.
         """
         while frame is not None:
             code = frame.f_code
@@ -107,34 +106,34 @@ class Guard:
             frame = frame.f_back
         return "", 0, ""
 
-    def _refuse(self, name: str, place: Place) -> NoReturn:
+    def _refuse(self, name: str, site: CallSite) -> NoReturn:
         if len(self._refusals) < _MOST_KEPT:
-            self._refusals[name, place] = None
-        raise ForbiddenCall(f"{name} may not be used in this exercise")
+            self._refusals[name, site] = None
+        raise ForbiddenCallError(f"{name} may not be used in this exercise")
 
     def _replace(self, name: str) -> None:
-        """Put a function that looks first in the place of a function, or of a class's ``__init__``."""
+        """Replace a function, or a class's ``__init__``, by a wrapper that checks the stack."""
         path, _, last = name.rpartition(".")
-        found = getattr(sys.modules.get(path), last, None)
-        if isinstance(found, type):
-            self._replace_in(found, "__init__", name)
-        elif isinstance(found, FunctionType | BuiltinFunctionType):
-            for module, attribute in {(path, last), (found.__module__, found.__name__)}:
-                if getattr(sys.modules.get(module), attribute, None) is found:
+        target = getattr(sys.modules.get(path), last, None)
+        if isinstance(target, type):
+            self._replace_in(target, "__init__", name)
+        elif isinstance(target, FunctionType | BuiltinFunctionType):
+            for module, attribute in {(path, last), (target.__module__, target.__name__)}:
+                if getattr(sys.modules.get(module), attribute, None) is target:
                     self._replace_in(sys.modules[module], attribute, name)
 
     def _replace_in(self, owner: object, attribute: str, name: str) -> None:
         original = getattr(owner, attribute)
         self._undo.append(functools.partial(setattr, owner, attribute, original))
-        setattr(owner, attribute, self._looking_first(name, original))
+        setattr(owner, attribute, self._checking(name, original))
 
-    def _looking_first(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _checking(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def looking_first(*args: Any, **kwargs: Any) -> Any:
+        def checking(*args: Any, **kwargs: Any) -> Any:
             self._check(name)
             return function(*args, **kwargs)
 
-        return looking_first
+        return checking
 
     def _wrap_kernel(self, library: torch.library.Library, name: str, kernel: str) -> None:
         packet = getattr(torch.ops.aten, kernel)

@@ -1,4 +1,4 @@
-"""The course's own code, run in the judge's process under the rules that submissions live by."""
+"""Runs the course's own code in the judge's process, under the rules for submissions."""
 
 import random
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from autograder.isolation.wire import REPLIES, REQUESTS, Caps, decode, encode
 
 
 class InProcessSession:
-    """An executor without a process around it: for references, alternatives and mistakes only.
+    """An executor in this process: for references, alternatives and mistakes only.
 
-    Every request and reply passes through the wire, so a value means here what it means in a worker.
-    The global random generators are the session's own while a request runs and the caller's before
-    and after. Sessions may hold modules of the same name side by side.
+    Every request and reply is encoded and decoded, so values behave as they do in a worker. While a
+    request runs, the global random generators have the session's own state; the caller's state is restored
+    afterwards. Several sessions may hold modules of the same name.
     """
 
     def __init__(self) -> None:
@@ -29,9 +29,9 @@ class InProcessSession:
         """Run one operation of the executor and return its value.
 
         Raises:
-            SubmissionError: the code raised.
-            TypeError: an argument cannot travel.
-            ProtocolError: the request or the reply is larger than a worker's could be.
+            SubmissionError: The code raised.
+            TypeError: An argument cannot be sent.
+            ProtocolError: The request or the reply exceeds a worker's size limits.
         """
         request = _through_wire(arguments, REQUESTS)
         with self._own_generators():
@@ -39,27 +39,27 @@ class InProcessSession:
         return value_of(_through_wire(answer, REPLIES))
 
     def kill(self) -> None:
-        """End the session, as one ends a worker: what it forbade its code is open again in this process."""
+        """End the session and lift its forbidden calls in this process; the counterpart of ``Worker.kill``."""
         self._executor.close()
 
     def load(self, modules: dict[str, str], main: str) -> None:
-        """Load ``main``; the other modules are there to be imported."""
+        """Load ``main``; the other modules can be imported by it."""
         self.request("load", modules=modules, main=main)
 
     @contextmanager
     def _own_generators(self) -> Iterator[None]:
-        callers = _Generators()
+        callers_state = _Generators()
         if self._generators is not None:
             self._generators.restore()
         try:
             yield
         finally:
             self._generators = _Generators()
-            callers.restore()
+            callers_state.restore()
 
 
 class _Generators:
-    """The state of Python's, NumPy's and PyTorch's global generators at one moment."""
+    """A snapshot of the state of Python's, NumPy's and PyTorch's global generators."""
 
     def __init__(self) -> None:
         self._python = random.getstate()

@@ -1,4 +1,4 @@
-"""How a template is started: its environment, its command line, and bubblewrap around it."""
+"""Starts a template: its environment, its command line, and bubblewrap around it."""
 
 import functools
 import importlib.util
@@ -24,7 +24,7 @@ _LAYERS = {
 }
 
 _ROOT = str(Path(__file__).resolve().parents[2])
-# The package is found in its own folder, which may be installed nowhere; nothing else is found there.
+# The package is imported from its own folder, which need not be installed; nothing else is imported from there.
 _BOOT = """
 import sys
 _, root, descriptor, layers, *sites = sys.argv
@@ -39,10 +39,10 @@ _PACKAGES = ("torch", "numpy", "msgspec", "safetensors")
 
 
 def available_levels() -> Iterator[IsolationLevel]:
-    """The levels worth trying on this machine, best first.
+    """The levels that this machine may support, strongest first.
 
-    Never one layer alone: without Landlock a worker opens no file at all, and a container has to stand
-    around that, somebody else's or one of bubblewrap's.
+    A level always has at least two layers. Without Landlock a worker cannot open any file, and must run in a
+    container: an existing one, or one that bubblewrap creates.
     """
     if not seccomp_available():
         return
@@ -55,31 +55,31 @@ def available_levels() -> Iterator[IsolationLevel]:
 
 
 def layers_of(level: IsolationLevel) -> frozenset[Layer]:
-    """What a level locks workers with."""
+    """The layers that lock the workers of a level."""
     own_container = level is IsolationLevel.CONTAINER and not in_container() and bubblewrap() is not None
     return _LAYERS[level] | ({Layer.NAMESPACES} if own_container else frozenset())
 
 
 def in_container() -> bool:
-    """Whether Docker, Podman, Kubernetes or another container runtime says that it runs us."""
+    """Whether this process runs in a container, by the marks of Docker, Podman, Kubernetes and systemd."""
     marks = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
-    named = {"container", "KUBERNETES_SERVICE_HOST"} & os.environ.keys()
-    return bool(named) or any(Path(mark).exists() for mark in marks)
+    variables = {"container", "KUBERNETES_SERVICE_HOST"} & os.environ.keys()
+    return bool(variables) or any(Path(mark).exists() for mark in marks)
 
 
 def start_program(control: socket.socket, layers: frozenset[Layer], errors: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the template's program.
 
     Args:
-        control: its end of the control socket.
-        layers: what its workers are locked with.
-        errors: a file for what it prints while starting.
+        control: The template's end of the control socket.
+        layers: The layers that lock its workers.
+        errors: A file for the output that the template prints while it starts.
 
     Raises:
-        IsolationUnavailable: the system has no ``fork``.
+        IsolationUnavailable: The system has no ``fork``.
     """
     if not hasattr(os, "fork"):
-        raise IsolationUnavailable("student code runs in forked processes, which Windows lacks: use WSL2 or Docker")
+        raise IsolationUnavailable("student code runs in forked processes, which Windows lacks; use WSL2 or Docker")
     python = os.path.realpath(sys.executable)
     sites = _sites()
     inner = [
@@ -95,12 +95,12 @@ def start_program(control: socket.socket, layers: frozenset[Layer], errors: IO[b
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=errors,
-        start_new_session=True,  # an interrupt at the terminal is for the judge; and no terminal for workers
+        start_new_session=True,  # interrupts at the terminal reach the judge only, and workers have no terminal
     )
 
 
 def _sites() -> list[str]:
-    """The folders that the template imports torch and its kin from, and nothing else from."""
+    """The folders that the template imports torch and the other listed packages from."""
     folders = []
     for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
@@ -110,7 +110,7 @@ def _sites() -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """What the template, and so student code, finds in ``os.environ``."""
+    """The content of ``os.environ`` in the template, and so in student code."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": "/nonexistent",
@@ -119,29 +119,29 @@ def environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
-        "OMP_THREAD_LIMIT": "1",  # torch.set_num_threads(4) does nothing, instead of failing to start threads
+        "OMP_THREAD_LIMIT": "1",  # torch.set_num_threads(4) has no effect, instead of failing to start threads
         "CUDA_VISIBLE_DEVICES": "",
         "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",
         "TORCHINDUCTOR_CACHE_DIR": "/nonexistent",
     }
-    # Some installations find their shared libraries through it.
+    # Some installations need it to find their shared libraries.
     library_path = os.environ.get("LD_LIBRARY_PATH")
     return environment | ({"LD_LIBRARY_PATH": library_path} if library_path else {})
 
 
 @functools.cache
 def bubblewrap() -> str | None:
-    """Where bubblewrap is, if it can make namespaces for us here."""
+    """The path of bubblewrap, if it can create namespaces on this machine."""
     program = shutil.which("bwrap")
     if program is None:
         return None
     everything = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
-    trial = [*_unshare(program), *everything, os.path.realpath(sys.executable), "-S", "-c", ""]
+    command = [*_unshare(program), *everything, os.path.realpath(sys.executable), "-S", "-c", ""]
     try:
-        done = subprocess.run(trial, capture_output=True, timeout=20, check=False)
+        completed = subprocess.run(command, capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return program if done.returncode == 0 else None
+    return program if completed.returncode == 0 else None
 
 
 def _unshare(program: str) -> list[str]:
@@ -150,12 +150,12 @@ def _unshare(program: str) -> list[str]:
 
 
 def _namespaces(python: str, sites: Sequence[str]) -> list[str]:
-    """The command line of bubblewrap: a file system of Python, torch and this package, and nothing else."""
+    """The command line of bubblewrap: a file system with only Python, torch and this package."""
     program = bubblewrap() or "bwrap"
     system = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/nix/store")
     here = Path(__file__).parent
-    ours = [str(here.parent / "__init__.py"), *map(str, sorted(here.glob("*.py")))]
+    package = [str(here.parent / "__init__.py"), *map(str, sorted(here.glob("*.py")))]
     arguments = _unshare(program)
-    for path in dict.fromkeys([*system, os.path.realpath(sys.base_prefix), str(Path(python).parent), *sites, *ours]):
+    for path in dict.fromkeys([*system, os.path.realpath(sys.base_prefix), str(Path(python).parent), *sites, *package]):
         arguments += ["--ro-bind-try", path, path]
     return [*arguments, "--proc", "/proc", "--dev", "/dev", "--chdir", "/"]

@@ -1,7 +1,7 @@
-"""A freshly forked worker gives up its rights, for good: limits, privileges, files, system calls.
+"""Irrevocably restricts a freshly forked worker: limits, privileges, files, system calls.
 
-Linux only when called, importable anywhere. Every step raises when the kernel refuses it; whether the
-steps together hold is proved by ``selfcheck``, not by their return codes.
+The functions work on Linux only; the module can be imported anywhere. Every step raises if the kernel refuses
+it. ``selfcheck`` tests whether the steps together are effective; their return codes do not show that.
 """
 
 import ctypes
@@ -23,13 +23,13 @@ if sys.platform != "win32":
 
 
 class Layer(StrEnum):
-    """One thing that stands between student code and the machine."""
+    """One layer of protection between student code and the machine."""
 
     LIMITS = "limits"  # memory, open files, CPU seconds, file sizes
     PRIVILEGES = "privileges"  # no capabilities, not dumpable
-    LANDLOCK = "landlock"  # files: read-only, and few
+    LANDLOCK = "landlock"  # files: a short list, read-only
     SECCOMP = "seccomp"  # system calls: an allow-list
-    NO_FILES = "no files"  # seccomp refuses to open any file: where there is no Landlock
+    NO_FILES = "no files"  # seccomp refuses to open any file; used without Landlock
     NAMESPACES = "namespaces"  # bubblewrap around the template
 
 
@@ -43,7 +43,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def _call(step: str, function: str, *arguments: Any) -> int:
-    """Call into libc with whole words as arguments, and raise when it fails."""
+    """Call a libc function with word-sized arguments, and raise if it fails."""
     words = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
     result: int = getattr(_libc(), function)(*words)
     if result < 0:
@@ -56,9 +56,9 @@ def _call(step: str, function: str, *arguments: Any) -> int:
 
 
 def limit_resources(memory_mb: int, cpu_seconds: int) -> None:
-    """Cap what this process may use; ``memory_mb`` counts from what it has mapped now.
+    """Limit the resources of this process; ``memory_mb`` is added to the memory mapped now.
 
-    The CPU limit is a backstop: deadlines are kept from outside.
+    The CPU limit is a backstop: the judge enforces the deadlines.
     """
     limits = {
         "CPU": cpu_seconds,
@@ -93,19 +93,19 @@ _MOST_CAPABILITIES = 64
 
 
 def drop_privileges() -> None:
-    """Lose all capabilities, and hide this process's memory from others of the same user."""
+    """Drop all capabilities, and deny other processes of the same user access to this process's memory."""
     if os.geteuid() == 0:
         for capability in range(_MOST_CAPABILITIES):
-            _libc().prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails beyond the last one the kernel knows
+            _libc().prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails beyond the kernel's last capability
     header, none = struct.pack("<Ii", _CAPABILITY_VERSION, 0), bytes(24)
     _call("dropping capabilities", "capset", ctypes.c_char_p(header), ctypes.c_char_p(none))
     _call("hiding the process's memory", "prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def die_with_parent(parent: int) -> None:
-    """End this process when its parent ends; ``parent`` is the pid it was forked by.
+    """Arrange for this process to end with its parent, the process with pid ``parent``.
 
-    Linux only; elsewhere a worker ends when its socket closes.
+    Linux only; on other systems a worker ends when its socket closes.
     """
     if sys.platform == "linux":
         _call("following the parent", "prctl", _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
@@ -114,37 +114,37 @@ def die_with_parent(parent: int) -> None:
 
 
 def forbid_new_privileges() -> None:
-    """No program started later can gain rights; Landlock and seccomp ask for this first."""
+    """Prevent programs started later from gaining rights; Landlock and seccomp require this."""
     _call("no new privileges", "prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 # --- Landlock -------------------------------------------------------------------------------------
 
-# The same numbers on every architecture.
+# These numbers are the same on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_FLAG, _PATH_BENEATH = 1, 1
 _READ_FILE, _READ_DIRECTORY = 1 << 2, 1 << 3
-# Rights over files, by the ABI that introduced them: each is denied unless a rule grants it.
+# Rights over files by ABI version. The ruleset denies each right unless a rule grants it.
 _FILE_RIGHTS = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}
 _BIND_AND_CONNECT_TCP, _TCP_ABI = 3, 4
 _ABSTRACT_SOCKETS_AND_SIGNALS, _SCOPE_ABI = 3, 6
 
 
 def landlock_abi() -> int:
-    """The version of Landlock that the running kernel offers; 0 is none."""
+    """The Landlock ABI version of the running kernel; 0 if it has no Landlock."""
     if sys.platform != "linux":
         return 0
     try:
-        return _call("asking for Landlock", "syscall", _CREATE_RULESET, 0, 0, _VERSION_FLAG)
+        return _call("querying Landlock", "syscall", _CREATE_RULESET, 0, 0, _VERSION_FLAG)
     except LockError:
         return 0
 
 
 def landlock_ruleset(readable: Iterable[str]) -> int:
-    """A ruleset that lets these files and folders be read, and nothing else be done to any file.
+    """Create a ruleset that allows reading these files and folders, and no other access to any file.
 
     Returns:
-        Its file descriptor, above those that a worker uses itself.
+        The file descriptor of the ruleset, above the descriptors that a worker uses itself.
     """
     abi = landlock_abi()
     rights = _FILE_RIGHTS[min(abi, max(_FILE_RIGHTS))]
@@ -152,7 +152,7 @@ def landlock_ruleset(readable: Iterable[str]) -> int:
     scope = _ABSTRACT_SOCKETS_AND_SIGNALS if abi >= _SCOPE_ABI else 0
     size = 8 if abi < _TCP_ABI else 16 if abi < _SCOPE_ABI else 24
     attributes = struct.pack("<QQQ", rights, network, scope)[:size]
-    created = _call("making a ruleset", "syscall", _CREATE_RULESET, ctypes.c_char_p(attributes), size, 0)
+    created = _call("creating a ruleset", "syscall", _CREATE_RULESET, ctypes.c_char_p(attributes), size, 0)
     ruleset = fcntl.fcntl(created, fcntl.F_DUPFD_CLOEXEC, 10)
     os.close(created)
     for path in readable:
@@ -162,20 +162,20 @@ def landlock_ruleset(readable: Iterable[str]) -> int:
 
 def _let_read(ruleset: int, path: str) -> None:
     try:
-        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     try:
-        # A right over folders in a rule for a file is an error.
+        # The kernel rejects a rule for a file that contains a right over folders.
         rights = _READ_FILE | _READ_DIRECTORY if Path(path).is_dir() else _READ_FILE
-        rule = struct.pack("<Qi", rights, place)
+        rule = struct.pack("<Qi", rights, descriptor)
         _call(f"allowing {path}", "syscall", _ADD_RULE, ruleset, _PATH_BENEATH, ctypes.c_char_p(rule), 0)
     finally:
-        os.close(place)
+        os.close(descriptor)
 
 
 def restrict_files(ruleset: int) -> None:
-    """Hold this process to a ruleset."""
+    """Restrict this process to a ruleset."""
     _call("restricting files", "syscall", _RESTRICT_SELF, ruleset, 0)
 
 
@@ -185,17 +185,17 @@ _PR_GET_SECCOMP, _PR_SET_SECCOMP, _MODE_FILTER = 21, 22, 2
 
 
 def seccomp_available() -> bool:
-    """Whether the kernel has seccomp and we have a table for this machine."""
+    """Whether the kernel has seccomp and ``syscalls`` has a table for this machine."""
     if sys.platform != "linux" or architecture() is None:
         return False
     return bool(_libc().prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0)
 
 
 def restrict_system_calls(*, open_files: bool) -> None:
-    """Hold this process to the allow-list. The last step: it forbids the other ones."""
+    """Restrict this process to the allow-list. Must be the last step, because it forbids the other steps."""
     target = architecture()
     if target is None:
-        raise LockError(0, "no table of system calls for this machine")
+        raise LockError(0, "no table of system calls for this architecture")
     program = seccomp_filter(target, os.getpid(), open_files=open_files)
     buffer = ctypes.create_string_buffer(program, len(program))
     length = len(program) // 8

@@ -1,4 +1,4 @@
-"""What the template imports before it forks, and what it forgets."""
+"""Prepares the template for forking: imports modules, and hides where the course is."""
 
 import contextlib
 import importlib
@@ -13,7 +13,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 import autograder.isolation
 from autograder.isolation.guard import Guard
 
-# What submissions import besides torch: loaded once here, and there at all where no file may be opened.
+# Modules that submissions import besides torch. Loading them once here also makes them available to workers
+# that may not open any file.
 _PRELOADED = (
     "abc", "argparse", "array", "bisect", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime",
     "decimal", "difflib", "enum", "fractions", "functools", "gc", "graphlib", "hashlib", "heapq", "inspect", "io",
@@ -23,7 +24,7 @@ _PRELOADED = (
     "numpy", "numpy.testing", "torch.func", "torch.nn.functional", "torch.nn.utils.parametrize", "torch.optim",
     "torch.testing", "torch.utils._pytree", "torch.utils.checkpoint", "torch.utils.data",
 )  # fmt: skip
-# What is not installed everywhere, or what some versions of torch import late: to show a tensor, to train, to save.
+# Modules that may be missing, or that some versions of torch import only to print a tensor, to train or to save.
 _OPTIONAL = (
     "safetensors.torch", "torch._subclasses.schema_check_mode", "torch.profiler._cupti_monitor",
     "torch.utils.serialization.config",
@@ -31,32 +32,32 @@ _OPTIONAL = (
 
 
 def preload() -> None:
-    """Import what workers use, so that none of them spends its time, or needs its files, on that."""
+    """Import the modules that workers use, so that workers need neither time nor files for them."""
     for name in _PRELOADED:
         importlib.import_module(name)
     for name in _OPTIONAL:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     torch.set_num_threads(1)
-    # What the processor can do is read from files, at the first use: without them torch falls back to code that is
-    # slower and rounds differently.
+    # On first use torch reads the processor's capabilities from files. A worker that cannot open them would fall
+    # back to slower code that rounds differently.
     torch.backends.cpu.get_cpu_capability()
     import_rest_of_torch()
-    # The first kernel that is wrapped is slower than the next ones.
+    # Wrapping the first kernel is slower than wrapping later kernels.
     guard = Guard("", ())
     guard.install({"torch.softmax": ["_softmax"]})
     guard.remove()
 
 
 def import_rest_of_torch() -> None:
-    """Import what torch leaves for later: half of it comes with the first optimizer and the first fake tensor."""
+    """Import the modules that torch loads lazily: half of them with the first optimizer and the first fake tensor."""
     torch.optim.AdamW([torch.nn.Parameter(torch.empty(1))])
     with FakeTensorMode(allow_non_fake_inputs=True):
         torch.nn.functional.softmax(torch.empty(2, 2, device="meta"), -1)
 
 
 def hide_origin() -> None:
-    """Leave nothing of the course's place in what student code can see or import from."""
+    """Remove the course's path from everything that student code can see or import from."""
     autograder.__path__ = autograder.isolation.__path__ = []
     sys.argv[:] = sys.orig_argv[:] = ["worker"]
     os.chdir("/")
@@ -64,9 +65,10 @@ def hide_origin() -> None:
 
 
 def remember_library() -> None:
-    """Let the import system list the standard library's folders, which workers cannot.
+    """Make the import system cache the listing of the standard library's folders, which workers cannot list.
 
-    It forgets the folders of other packages: what is not in use is then not there, rather than forbidden.
+    The listings of other packages' folders are dropped, so an unloaded module raises "not found" instead of
+    "permission denied".
     """
     importlib.invalidate_caches()
     for name in ("stdlib", "platstdlib"):

@@ -1,4 +1,4 @@
-"""The judge's side of the isolation: start the template, and let it fork locked workers."""
+"""The judge's side of the isolation: starts the template and has it fork locked workers."""
 
 import contextlib
 import math
@@ -17,24 +17,24 @@ from autograder.isolation.control import Control, End, Ended, Failed, Fork, Fork
 from autograder.isolation.errors import IsolationUnavailable, TemplateError
 from autograder.isolation.launch import available_levels, layers_of, start_program
 from autograder.isolation.lockdown import Layer
-from autograder.isolation.worker import Limits, Worker
+from autograder.isolation.worker import Worker, WorkerLimits
 
-__all__ = ["IsolationUnavailable", "Limits", "Template", "TemplateError", "Worker"]
+__all__ = ["IsolationUnavailable", "Template", "TemplateError", "Worker", "WorkerLimits"]
 
-# How long the template may take to import torch, on a cold disk; and to fork, on a machine that swaps.
+# How long the template may take to import torch from a cold disk, and to fork on a machine that swaps.
 START_SECONDS = 300.0
 FORK_SECONDS = 60.0
-_USUAL_LIMITS = Limits()
+_USUAL_LIMITS = WorkerLimits()
 
 
 class Template:
     """A warm process that forks workers.
 
-    Threads may ask at once. Forks of the process that started it may ask too, one after the other; one that dies in
-    between harms none of the later ones, and its workers end with it.
+    Several threads may use it at once. Forks of the process that started it may use it too, one after the other.
+    If such a fork dies during a request, later forks are unaffected, and its workers end with it.
 
     Attributes:
-        level: how its workers are kept apart, as far as its layers promise; ``self_check`` proves it.
+        level: The isolation level that its layers should give; ``self_check`` verifies it.
     """
 
     level: IsolationLevel
@@ -42,39 +42,39 @@ class Template:
     def __init__(self, level: IsolationLevel, layers: frozenset[Layer]) -> None:
         self.level = level
         self._errors = tempfile.TemporaryFile()  # closed with the template
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process: subprocess.Popen[bytes] = start_program(theirs, layers, self._errors)
-        self._control = Control(ours)
-        self._asking = threading.Lock()
-        ours.settimeout(START_SECONDS)
+        judge_end, template_end = socket.socketpair()
+        with template_end:
+            self._process: subprocess.Popen[bytes] = start_program(template_end, layers, self._errors)
+        self._control = Control(judge_end)
+        self._lock = threading.Lock()
+        judge_end.settimeout(START_SECONDS)
         try:
             reply, _ = self._receive()
         except BaseException:
             self.close()
             raise
-        ours.settimeout(FORK_SECONDS)
+        judge_end.settimeout(FORK_SECONDS)
         match reply:
             case Started(threads=1):
                 return
             case Started(threads=threads):
-                problem = f"it runs {threads} threads, which its workers would miss"
+                problem = f"it runs {threads} threads, and forked workers would lose all but one"
             case _:
-                problem = getattr(reply, "reason", "it did not say that it started")
+                problem = getattr(reply, "reason", "it did not report that it started")
         self.close()
         raise TemplateError(f"the template could not start: {problem}")
 
     @classmethod
     def start(cls, *, level: IsolationLevel | None = None, without: frozenset[Layer] = frozenset()) -> "Template":
-        """Start a template whose workers are locked as far as this machine can.
+        """Start a template whose workers are locked as strongly as this machine supports.
 
         Args:
-            level: this one, rather than the best that works.
-            without: for tests alone: layers to leave out, to show that they are what stops an attack.
+            level: The level to use, instead of the strongest that works.
+            without: Layers to leave out; only for tests, which show that a layer stops an attack.
 
         Raises:
-            IsolationUnavailable: the machine offers no isolation.
-            TemplateError: no template could start.
+            IsolationUnavailable: The machine offers no isolation.
+            TemplateError: No template could start.
         """
         problems = []
         for candidate in [level] if level else available_levels():
@@ -83,28 +83,28 @@ class Template:
             except TemplateError as error:
                 problems.append(f"{candidate.value}: {error}")
         if not problems:
-            raise IsolationUnavailable("this machine has no means to isolate student code: see `autograder doctor`")
+            raise IsolationUnavailable("this machine cannot isolate student code; run `autograder doctor` for details")
         raise TemplateError("\n".join(problems))
 
     @classmethod
     def start_without_isolation(cls) -> "Template":
-        """Start a template whose workers are held to their limits, and not locked."""
+        """Start a template whose workers have resource limits but are not locked."""
         return cls(IsolationLevel.NONE, layers_of(IsolationLevel.NONE))
 
-    def spawn(self, limits: Limits = _USUAL_LIMITS) -> Worker:
-        """A fresh worker, nothing loaded.
+    def spawn(self, limits: WorkerLimits = _USUAL_LIMITS) -> Worker:
+        """Start a worker with nothing loaded.
 
         Raises:
-            TemplateError: the template ended, or could not fork or lock a worker.
+            TemplateError: The template ended, or could not fork or lock a worker.
         """
-        asked = Fork(
+        request = Fork(
             number=_fresh_number(),
             memory_mb=limits.memory_mb,
-            # A backstop for a worker that nobody watches; deadlines come long before.
+            # A backstop for a worker whose judge is gone; deadlines end a worker much earlier.
             cpu_seconds=math.ceil(2 * limits.worker_cpu_seconds) + 5,
             reply_mb=limits.reply_mb,
         )
-        forked, descriptors = self._ask(asked)
+        forked, descriptors = self._send(request)
         assert isinstance(forked, Forked)
         worker = Worker(forked.pid, descriptors, limits, self._exit_code_of)
         worker.wait_until_locked()
@@ -112,7 +112,7 @@ class Template:
 
     @property
     def alive(self) -> bool:
-        """Whether its program runs. Asked by the process that started it."""
+        """Whether its program runs. Valid only in the process that started it."""
         return self._process.poll() is None
 
     def close(self) -> None:
@@ -133,19 +133,19 @@ class Template:
         self.close()
 
     def _exit_code_of(self, pid: int) -> int | None:
-        """How a worker ended that has closed its socket: exit code, negative signal number, or None if it had not."""
-        ended, _ = self._ask(End(_fresh_number(), pid))
+        """Exit code or negative signal number of a worker that closed its socket; None if it had to be killed."""
+        ended, _ = self._send(End(_fresh_number(), pid))
         assert isinstance(ended, Ended)
         return ended.exit_code
 
-    def _ask(self, request: Request) -> tuple[Reply, list[int]]:
-        with self._asking:
+    def _send(self, request: Request) -> tuple[Reply, list[int]]:
+        with self._lock:
             try:
                 self._control.send(request)
             except OSError:
                 raise self._ended() from None
             reply, descriptors = self._receive()
-            while reply.number != request.number:  # asked for by a judge that did not live to take it
+            while reply.number != request.number:  # a reply to a judge that died before it received it
                 for descriptor in descriptors:
                     os.close(descriptor)
                 reply, descriptors = self._receive()
@@ -157,14 +157,14 @@ class Template:
         try:
             return self._control.receive(Reply)
         except TimeoutError:
-            raise TemplateError("the template does not answer; run `autograder doctor`") from None
+            raise TemplateError("the template does not respond; run `autograder doctor`") from None
         except (EOFError, OSError):
             raise self._ended() from None
 
     def _ended(self) -> TemplateError:
-        return TemplateError(f"the template ended; run `autograder doctor`\n{self._printed()}".rstrip())
+        return TemplateError(f"the template ended; run `autograder doctor`\n{self._error_output()}".rstrip())
 
-    def _printed(self) -> str:
+    def _error_output(self) -> str:
         if self._errors.closed:
             return ""
         self._errors.seek(0)
@@ -172,5 +172,5 @@ class Template:
 
 
 def _fresh_number() -> int:
-    """A number for a request that no other judge has used, forks of this one included."""
+    """A request number that no other judge uses, including forks of this process."""
     return secrets.randbits(62) + 1

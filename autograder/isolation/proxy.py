@@ -1,8 +1,8 @@
-"""The judge's view of a submission: remote functions and objects that read like local ones.
+"""The judge's view of a submission: remote functions and objects, used like local functions and objects.
 
-``student.softmax(x, dim=-1)`` calls the submission's ``softmax``; ``student.Encoder(2, 16)`` makes a
-module that lives beside it. Autograd passes through: gradients of what comes back reach the tensors
-that went in, and the parameters of remote modules collect theirs where they live.
+``student.softmax(x, dim=-1)`` calls the submission's ``softmax``; ``student.Encoder(2, 16)`` creates a
+module in the submission's process. Autograd works across the boundary: gradients of the outputs reach
+the tensors passed as arguments. Parameters of remote modules accumulate their gradients in the worker.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,21 +16,21 @@ from autograder.isolation.wire import Handle, Reference, tensors_in
 
 
 class Session(Protocol):
-    """Whatever runs an executor's operations: a worker, trusted code, or a recorder around either."""
+    """An object that runs an executor's operations: a worker, trusted code, or a recorder around either."""
 
     def request(self, op: str, **arguments: Any) -> Any:
         """Run one operation and return its value."""
 
 
 class _Attributes:
-    """Attributes are remote functions, made as they are asked for."""
+    """An object whose attributes are remote functions, created on access."""
 
     def __init__(self, session: Session, target: Handle | Reference | None) -> None:
         self._session = session
         self._target = target
 
     def __getattr__(self, name: str) -> "RemoteFunction":
-        if name.startswith("_"):  # what Python and its tools look for is not the submission's
+        if name.startswith("_"):  # Python and its tools look these up; they are never the submission's
             raise AttributeError(name)
         match self._target:
             case Handle(id):
@@ -45,11 +45,11 @@ class RemoteFunction(_Attributes):
     """A function, class or method of the submission. Call it, or pass it as an argument."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it in the worker; objects that cannot travel come back as ``RemoteObject``s.
+        """Call the function in the worker; objects that cannot be sent come back as ``RemoteObject``s.
 
         Raises:
-            SubmissionError: it raised.
-            WorkerDied: the worker ended, or its reply was no reply.
+            SubmissionError: The function raised.
+            WorkerDied: The worker ended, or its reply was invalid.
         """
         return _call(self._session, _target_of(self), args, kwargs)
 
@@ -58,9 +58,9 @@ class RemoteFunction(_Attributes):
 
 
 class RemoteObject(_Attributes):
-    """An object that lives in the worker. It is true, whatever it holds.
+    """An object that lives in the worker. Its truth value is always True.
 
-    It cannot be iterated over: a submission's object could go on for ever.
+    It is not iterable: iteration over a submission's object might never end.
     """
 
     __iter__ = None
@@ -88,7 +88,7 @@ class RemoteObject(_Attributes):
 
 
 class Student(_Attributes):
-    """A loaded submission; its functions and classes are attributes."""
+    """A loaded submission, with its functions and classes as attributes."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, None)
@@ -98,41 +98,41 @@ class Student(_Attributes):
 
 
 class Namespace:
-    """The functions and classes of a helper that was defined beside the submission."""
+    """The functions and classes of a helper defined in the submission's process."""
 
     def __init__(self, functions: Mapping[str, RemoteFunction]) -> None:
         self._functions = dict(functions)
 
     def __getattr__(self, name: str) -> RemoteFunction:
         if name.startswith("_") or name not in self._functions:
-            raise AttributeError(f"the helper defines no function {name!r}; it defines {', '.join(self._functions)}")
+            raise AttributeError(f"the helper has no function {name!r}; it defines {', '.join(self._functions)}")
         return self._functions[name]
 
 
 def define(student: Student, source: str) -> Namespace:
-    """Run a helper of ours beside the submission; its functions can be called and passed as arguments."""
+    """Run helper code in the submission's process; its functions can be called and passed as arguments."""
     handles: Any = student._session.request("define", source=source)
     if not isinstance(handles, dict) or not all(isinstance(handle, Handle) for handle in handles.values()):
-        raise WorkerDied(DeathReason.PROTOCOL, "a helper's functions are no handles")
+        raise WorkerDied(DeathReason.PROTOCOL, "the functions of a helper are not handles")
     return Namespace({name: RemoteFunction(student._session, handle) for name, handle in handles.items()})
 
 
 def remote_value(owner: Student | RemoteObject | RemoteFunction, path: str) -> Any:
-    """The value of an attribute, such as ``remote_value(module, "training")``; dots reach deeper."""
+    """The value of an attribute, as in ``remote_value(module, "training")``; ``path`` may be dotted."""
     target = _target_of(getattr(owner, path))
     return _adopt(owner._session, owner._session.request("value", target=target))
 
 
 def gradients(module: RemoteObject) -> dict[str, torch.Tensor | None]:
-    """The gradient of each parameter of a remote module by its name, None where there is none."""
-    found: dict[str, torch.Tensor | None] = module._session.request("gradients", target=_target_of(module))
-    return found
+    """The gradient of each parameter of a remote module by name; None for a parameter without a gradient."""
+    by_name: dict[str, torch.Tensor | None] = module._session.request("gradients", target=_target_of(module))
+    return by_name
 
 
 def _target_of(remote: _Attributes) -> Handle | Reference:
     target = remote._target
     if target is None:
-        raise TypeError("the submission itself can be neither called nor passed; name one of its functions")
+        raise TypeError("the submission itself cannot be called or passed; use one of its functions")
     return target
 
 
@@ -152,7 +152,7 @@ def _adopt(session: Session, value: Any) -> Any:
 
 
 def _rewrite(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Apply ``change`` to what lists, tuples and dicts hold, at any depth."""
+    """Apply ``change`` to the values in lists, tuples and dicts, at any depth."""
     if isinstance(value, (list, tuple)):
         return type(value)(_rewrite(item, change) for item in value)
     if isinstance(value, dict):
@@ -161,7 +161,7 @@ def _rewrite(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _outgoing(value: Any) -> Any:
-    """An argument as it travels: proxies as what they stand for, tensors as leaves of a graph of their own."""
+    """An argument as it is sent: a proxy as its target, a tensor as a leaf of a new graph."""
     if isinstance(value, _Attributes):
         return _target_of(value)
     if isinstance(value, torch.Tensor):
@@ -178,10 +178,10 @@ def _call(session: Session, target: Handle | Reference, args: Sequence[Any], kwa
         case (value, int(graph), list(flags)) if len(outputs := list(tensors_in(value))) == len(flags):
             pass
         case _:
-            raise WorkerDied(DeathReason.PROTOCOL, "the reply to a call is no result")
+            raise WorkerDied(DeathReason.PROTOCOL, "the reply to a call is not a result")
     if graph and grad:
         leaves = [tensor for tensor in tensors_in([list(args), dict(kwargs)]) if tensor.requires_grad]
-        # A call on parameters alone has no leaf here, yet its backward pass must be asked for.
+        # A call that differentiates parameters alone has no leaf here; the anchor triggers its backward pass.
         anchor = torch.zeros((), requires_grad=True)
         joined = iter(_Join.apply(session, graph, flags, outputs, anchor, *leaves))  # type: ignore[no-untyped-call]
         value = _rewrite(value, lambda item: next(joined) if isinstance(item, torch.Tensor) else item)
@@ -189,7 +189,7 @@ def _call(session: Session, target: Handle | Reference, args: Sequence[Any], kwa
 
 
 class _Join(torch.autograd.Function):
-    """Makes the tensors of a reply the outputs of a node in the judge's graph."""
+    """A node in the judge's autograd graph whose outputs are the tensors of a reply."""
 
     @staticmethod
     def forward(
@@ -211,13 +211,13 @@ class _Join(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
-        # Raises on a second pass unless the first one was told to retain the graph, as PyTorch does.
+        # Raises on a second pass unless the first one retained the graph, as PyTorch does.
         _ = ctx.saved_tensors
-        found = ctx.session.request("vjp", graph=ctx.graph, cotangents=list(cotangents))
-        if not (isinstance(found, list) and len(found) == len(ctx.shapes)):
-            raise WorkerDied(DeathReason.PROTOCOL, "the reply to a backward pass is no list of gradients")
-        for gradient, (shape, dtype) in zip(found, ctx.shapes, strict=True):
+        gradients = ctx.session.request("vjp", graph=ctx.graph, cotangents=list(cotangents))
+        if not (isinstance(gradients, list) and len(gradients) == len(ctx.shapes)):
+            raise WorkerDied(DeathReason.PROTOCOL, "the reply to a backward pass is not one gradient per input")
+        for gradient, (shape, dtype) in zip(gradients, ctx.shapes, strict=True):
             plain = isinstance(gradient, torch.Tensor) and gradient.shape == shape and gradient.dtype == dtype
             if gradient is not None and not plain:
-                raise WorkerDied(DeathReason.PROTOCOL, "a gradient of another shape than its tensor")
-        return (None, None, None, None, None, *found)
+                raise WorkerDied(DeathReason.PROTOCOL, "a gradient differs from its tensor in shape or dtype")
+        return (None, None, None, None, None, *gradients)

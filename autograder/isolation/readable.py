@@ -1,8 +1,8 @@
-"""Which files a locked worker may read: Python's library, and what importing torch has loaded.
+"""The files that a locked worker may read: the standard library, and the files that importing torch loaded.
 
-Derived from the running template rather than listed, so it fits any environment and any version.
-Packages are granted one by one: a rule for ``site-packages`` as a whole would also open a course, or
-a grader, that is installed there.
+The list is derived from the running template, so it fits any environment and any version. Packages are
+granted individually: a rule for ``site-packages`` as a whole would also expose a course or a grader that is
+installed there.
 """
 
 import sys
@@ -11,28 +11,28 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _PACKAGE_FOLDERS = {"site-packages", "dist-packages"}
-_OURS = __name__.partition(".")[0]
+_OWN_PACKAGE = __name__.partition(".")[0]
 _SYSTEM = ("/etc/ld.so.cache", "/usr/share/zoneinfo", "/dev/null", "/dev/urandom")
 
 
 def readable_paths(sites: Iterable[str]) -> list[str]:
-    """Files and folders, existing ones.
+    """The existing files and folders that a worker may read.
 
     Args:
-        sites: the folders that torch and its kin are installed in.
+        sites: The folders where torch and the other preloaded packages are installed.
     """
     libraries = list(_mapped_libraries())
     paths = {path for site in sites for path in _loaded_entries(Path(site).resolve(), libraries)}
     paths.update(_library_entries())
     for folder in {library.parent for library in libraries}:
-        # A worker may load more from beside a library in use, such as libcrypto for hashlib.
+        # A worker may load further libraries from the same folder, such as libcrypto for hashlib.
         paths.update(entry for entry in folder.iterdir() if ".so" in entry.name)
     paths.update(map(Path, _SYSTEM))
     return sorted(str(path) for path in paths if path.exists())
 
 
 def _library_entries() -> Iterator[Path]:
-    """The standard library, without the packages that may be installed inside it."""
+    """The standard library, without packages installed inside its folder."""
     for name in ("stdlib", "platstdlib"):
         for entry in Path(sysconfig.get_path(name)).iterdir():
             if entry.name not in _PACKAGE_FOLDERS:
@@ -40,7 +40,7 @@ def _library_entries() -> Iterator[Path]:
 
 
 def _loaded_entries(site: Path, libraries: Iterable[Path]) -> Iterator[Path]:
-    """The packages and modules of ``site`` that are in use."""
+    """The packages and modules of ``site`` that are loaded."""
     for path in [*_module_files(), *libraries]:
         if path.is_relative_to(site):
             yield site / path.relative_to(site).parts[0]
@@ -49,12 +49,12 @@ def _loaded_entries(site: Path, libraries: Iterable[Path]) -> Iterator[Path]:
 def _module_files() -> Iterator[Path]:
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and name.partition(".")[0] != _OURS:
+        if isinstance(file, str) and name.partition(".")[0] != _OWN_PACKAGE:
             yield Path(file).resolve()
 
 
 def _mapped_libraries() -> Iterator[Path]:
-    """Shared libraries in this process's memory."""
+    """The shared libraries mapped into this process."""
     for line in Path("/proc/self/maps").read_text().splitlines():
         _, slash, path = line.partition("/")
         if slash and ".so" in path:

@@ -1,4 +1,4 @@
-"""Proves the isolation by trying, on this machine, now."""
+"""Checks the isolation of this machine by running escape attempts."""
 
 import json
 import os
@@ -14,17 +14,17 @@ from pathlib import Path
 from autograder.base.results import IsolationLevel
 from autograder.isolation import escape_attempts, launch
 from autograder.isolation.errors import WorkerDied
-from autograder.isolation.process import Limits, Template, Worker
+from autograder.isolation.process import Template, Worker, WorkerLimits
 from autograder.isolation.syscalls import call_number
 from autograder.isolation.wire import Reference
 
-_LIMITS = Limits(memory_mb=256)
+_LIMITS = WorkerLimits(memory_mb=256)
 _TOO_MUCH_MEMORY = 512 << 20
 _CALLS = ("ptrace", "process_vm_readv", "io_uring_setup", "unshare", "keyctl")
 
 # Landlock does not hide that a file exists; namespaces do.
 _NAMESPACES_ONLY = frozenset({"see_that_a_file_exists"})
-# Without these the check has shown nothing, so one that cannot be tried counts as open.
+# The self-check depends on these attempts, so an essential attempt that is inconclusive counts as open.
 _ESSENTIAL = frozenset(
     {"read_a_file", "list_a_folder", "write_a_file", "change_permissions", "connect_over_tcp", "start_a_process",
      "run_a_program", "signal_the_grader", "exceed_the_memory_limit", "find_a_secret_in_the_environment"}
@@ -33,14 +33,14 @@ _ESSENTIAL = frozenset(
 
 @dataclass(frozen=True)
 class Probe:
-    """One thing a worker tried.
+    """The result of one escape attempt.
 
     Attributes:
-        name: what it tried.
-        closed: it was stopped.
-        detail: what stopped it.
-        conclusive: the same attempt gets through without isolation. Where it does not, that the worker was
-            stopped says nothing.
+        name: What the worker attempted.
+        closed: Whether the attempt was stopped.
+        detail: What stopped the attempt.
+        conclusive: Whether the same attempt succeeds without isolation. Otherwise stopping the worker proves
+            nothing.
     """
 
     name: str
@@ -50,38 +50,35 @@ class Probe:
 
 
 def self_check(template: Template) -> list[Probe]:
-    """Try every way out from a worker, and the same without isolation.
+    """Run every escape attempt in a worker, and again without isolation as a control.
 
     Raises:
-        TemplateError: the template ended.
+        TemplateError: The template ended.
     """
     with _setting() as setting:
         without = _attempts_without_isolation(setting)
         within = dict(_attempts_within(template, setting))
-    return [
-        _probe(name, stopped_by, without.get(name, "it was not tried"))
-        for name, stopped_by in within.items()
-    ]
+    return [_probe(name, stopped_by, without.get(name, "not attempted")) for name, stopped_by in within.items()]
 
 
 def proven_level(template: Template, probes: list[Probe]) -> IsolationLevel:
-    """The level that the template promises, if every probe was closed, else none."""
+    """The template's level if every probe was closed, else ``IsolationLevel.NONE``."""
     return template.level if all(probe.closed for probe in probes) else IsolationLevel.NONE
 
 
 def _probe(name: str, stopped_within: str, stopped_without: str) -> Probe:
-    name_shown = name.replace("_", " ")
+    label = name.replace("_", " ")
     if not stopped_within:
-        return Probe(name_shown, closed=False, detail="it got through")
+        return Probe(label, closed=False, detail="the attempt succeeded")
     if not stopped_without:
-        return Probe(name_shown, closed=True, detail=stopped_within)
-    detail = f"cannot be tried here: {stopped_without}"
-    return Probe(name_shown, closed=name not in _ESSENTIAL, detail=detail, conclusive=False)
+        return Probe(label, closed=True, detail=stopped_within)
+    detail = f"inconclusive; without isolation: {stopped_without}"
+    return Probe(label, closed=name not in _ESSENTIAL, detail=detail, conclusive=False)
 
 
 @contextmanager
 def _setting() -> Iterator[escape_attempts.Setting]:
-    """Files to read and change, and a server to reach: everything that attempts aim at."""
+    """Create the targets of the attempts: files to read and change, and a server to reach."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         secret, spare = Path(folder, "secret"), Path(folder, "spare")
         for path in (secret, spare):
@@ -102,15 +99,15 @@ def _setting() -> Iterator[escape_attempts.Setting]:
         try:
             yield setting
         finally:
-            for left in shared.parent.glob(f"{shared.name}-*"):  # by the attempt without isolation
-                left.unlink(missing_ok=True)
+            for leftover in shared.parent.glob(f"{shared.name}-*"):  # written by the attempt without isolation
+                leftover.unlink(missing_ok=True)
 
 
 def _attempts_without_isolation(setting: escape_attempts.Setting) -> dict[str, str]:
-    """What stops each attempt when nothing of ours does; nothing is known when they cannot be run."""
-    descriptors = os.pipe()  # what was left open
+    """What stops each attempt without isolation, by name; empty if the attempts cannot be run."""
+    descriptors = os.pipe()  # the open files to find
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-S", "-s", "-P", escape_attempts.__file__, json.dumps(setting)],
             env={**launch.environment(), "SECRET": "secret"},
             pass_fds=descriptors,
@@ -118,7 +115,7 @@ def _attempts_without_isolation(setting: escape_attempts.Setting) -> dict[str, s
             timeout=60,
             check=True,
         )
-        stopped: dict[str, str] = json.loads(done.stdout)
+        stopped: dict[str, str] = json.loads(completed.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return {}
     finally:

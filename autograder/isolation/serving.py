@@ -1,4 +1,4 @@
-"""The worker's side of the conversation: read a request, run it, write the reply."""
+"""The worker's request loop: read a request, run it, write the reply."""
 
 import os
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from autograder.isolation.executor import Executor
 from autograder.isolation.wire import REQUESTS, Caps, decode, encode
 
 SOCKET = 3
-# Exit codes that say why before any student code has run, and when memory ran out between requests.
+# Exit codes for a failure before any student code has run, and for memory that ran out between requests.
 LOCKING_FAILED = 120
 NO_MEMORY = 121
 
@@ -19,13 +19,13 @@ _READ_AHEAD = 1 << 16
 
 
 class _Input:
-    """The socket's bytes; a request and its small tensors arrive in one read."""
+    """Buffered input from the socket; a request and its small tensors arrive in one read."""
 
     def __init__(self) -> None:
         self._ahead = memoryview(b"")
 
     def read(self, view: memoryview) -> None:
-        """Fill the view. The worker ends with the judge's side."""
+        """Fill the view. The worker exits when the judge's side closes."""
         while view:
             if not self._ahead and len(view) >= _READ_AHEAD:
                 count = os.readv(SOCKET, [view])
@@ -40,7 +40,7 @@ class _Input:
 
 
 def serve(reply_bytes: int) -> NoReturn:
-    """Answer requests until the judge's side closes."""
+    """Serve requests until the judge's side closes."""
     executor, source = Executor(), _Input()
     caps = Caps(payload=reply_bytes)
     _write(encode(0, READY, caps))
@@ -57,7 +57,7 @@ def _reply(number: int, answer: list[object], caps: Caps) -> Sequence[bytes | me
         return encode(number, answer, caps)
     except MemoryError:
         raise
-    except BaseException as error:  # a submission's own classes can raise anything while they are looked at
+    except BaseException as error:  # a submission's own classes can raise anything while they are encoded
         return encode(number, [UNSENDABLE, f"{type(error).__name__}: {error}"[:200]], caps)
 
 

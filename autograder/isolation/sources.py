@@ -1,7 +1,7 @@
 """Source texts as importable modules.
 
-They are compiled from the text that was checked: no file is read, so there is no ``.pyc``, no coding cookie and no
-link to be fooled by.
+Modules are compiled from the checked text. No file is read, so a ``.pyc``, a coding cookie or a link cannot
+substitute other code.
 """
 
 import sys
@@ -11,14 +11,14 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-# A submission's file never takes the place of one of these, whatever it is called.
+# Modules that a submission's file of the same name never replaces.
 RESERVED = sys.stdlib_module_names | {"torch", "numpy"}
 
 
 class Sources(MetaPathFinder, Loader):
-    """The loaded sources as importable modules, visible while a request runs and at no other time.
+    """The loaded sources as importable modules, visible only while a request runs.
 
-    So several executors can hold modules of the same name in one process.
+    This lets several executors in one process hold modules of the same name.
     """
 
     def __init__(self, sources: Mapping[str, str]) -> None:
@@ -28,7 +28,7 @@ class Sources(MetaPathFinder, Loader):
 
     @contextmanager
     def importable(self) -> Iterator[None]:
-        """Let ``import`` find the sources, ahead of any installed package of the same name."""
+        """Let ``import`` find the sources, before any installed package of the same name."""
         hidden = self._swap(self._loaded)
         sys.meta_path.insert(0, self)
         try:
@@ -39,18 +39,18 @@ class Sources(MetaPathFinder, Loader):
             self._loaded = self._swap(hidden)
 
     def _swap(self, modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
-        taken = {name: sys.modules.pop(name) for name in self._sources if name in sys.modules}
+        removed = {name: sys.modules.pop(name) for name in self._sources if name in sys.modules}
         sys.modules.update(modules)
-        return taken
+        return removed
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Part of the import protocol: claim the names of the sources."""
+        """Return a spec for the name of a source; part of the import protocol."""
         return ModuleSpec(fullname, self, origin=f"{fullname}.py") if fullname in self._sources else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Part of the import protocol: run a module's source."""
+        """Run a module's source; part of the import protocol."""
         name = module.__name__
         module.__file__ = f"{name}.py"
         exec(compile(self._sources[name], f"{name}.py", "exec", dont_inherit=True), vars(module))

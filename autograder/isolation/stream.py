@@ -1,4 +1,4 @@
-"""The judge's end of a worker's socket and output, read and written against deadlines."""
+"""The judge's end of a worker's socket and output, read and written with deadlines."""
 
 import math
 import os
@@ -15,10 +15,10 @@ _Received = TypeVar("_Received", bytes, int)
 _READ_AHEAD = 1 << 16
 _KEPT_OUTPUT = 64 << 10
 _MOST_OUTPUT = 64 << 20
-# A worker that sleeps with little CPU time left must not keep the judge busy.
+# Lower limit of one poll, so that a sleeping worker with little CPU time left does not keep the judge busy.
 _SHORTEST_WAIT = 0.01
-# One that is past the wall and awake is looked at again after this long.
-_LOOK_AGAIN = 0.1
+# The polling interval for a worker that is past its wall-clock limit and awake.
+_RECHECK_SECONDS = 0.1
 
 
 class StreamClosed(Exception):
@@ -30,15 +30,15 @@ class DeadlinePassed(Exception):
 
 
 class OutputFlood(Exception):
-    """The worker printed more than anyone would read."""
+    """The worker printed more than the limit."""
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """When to stop waiting: at a reading of the worker's CPU clock, or of the clock on the wall.
+    """When to stop waiting: at a reading of the worker's CPU clock or of the wall clock.
 
-    The wall is for workers that sleep. One that waits for a processor on a busy machine gets that time back, and
-    one that is found awake at the wall, or waiting for the disk, may go on until ``last``.
+    The wall-clock limit is for workers that sleep. Time that a worker waits for a processor is added to it. A worker
+    that is awake at the limit, or waits for the disk, may continue until ``last``.
     """
 
     cpu: float
@@ -49,25 +49,25 @@ class Deadline:
     last: float = math.inf
 
     def left(self) -> float:
-        """Seconds that may pass before it can be due; 0 when it is.
+        """Seconds until the deadline can be due at the earliest; 0 if it is due.
 
-        A worker runs one thread, so its CPU clock is no faster than ours and need not be polled.
+        A worker runs one thread, so its CPU clock is not faster than the wall clock and need not be polled.
         """
         now = time.monotonic()
         cpu, wall = self.cpu - self.cpu_clock(), self.wall - now
         if wall <= 0:
             wall += self.starved()
         if wall <= 0 and now < self.last and not self.asleep():
-            wall = _LOOK_AGAIN
+            wall = _RECHECK_SECONDS
         return max(0.0, min(cpu, wall))
 
 
 class WorkerStream:
-    """Bytes to and from one worker. What it prints is drained, counted, and its beginning kept.
+    """Bytes to and from one worker. Its printed output is drained and counted, and the beginning is kept.
 
     Args:
-        channel: the socket; owned.
-        output: the reading end of its output pipe; owned.
+        channel: The socket; owned.
+        output: The reading end of the worker's output pipe; owned.
     """
 
     def __init__(self, channel: socket.socket, output: int) -> None:
@@ -85,7 +85,7 @@ class WorkerStream:
             poll.register(output, select.POLLIN)
 
     def write(self, piece: bytes | memoryview, deadline: Deadline) -> None:
-        """Send all of it."""
+        """Send the whole piece."""
         rest = memoryview(piece).cast("B")
         while rest:
             try:
@@ -112,19 +112,19 @@ class WorkerStream:
 
     @property
     def leftover(self) -> bool:
-        """Whether more arrived than was asked for."""
+        """Whether bytes arrived beyond those that were read."""
         return len(self._ahead) > 0
 
     @property
     def printed(self) -> str:
-        """The beginning of what the worker printed."""
+        """The beginning of the worker's printed output."""
         return self._kept.decode(errors="replace")
 
     def drain(self) -> None:
-        """Take what the worker printed so far.
+        """Read the output that the worker has printed so far.
 
         Raises:
-            OutputFlood: it is too much.
+            OutputFlood: The worker printed more than the limit.
         """
         try:
             while part := os.read(self._output, _READ_AHEAD):
@@ -134,13 +134,13 @@ class WorkerStream:
                     raise OutputFlood
         except BlockingIOError:
             return
-        if self._output_open:  # no longer: it would be ready for ever
+        if self._output_open:  # stop polling: a closed pipe is always ready
             self._output_open = False
             for poll in self._polls.values():
                 poll.unregister(self._output)
 
     def close(self) -> None:
-        """Close both."""
+        """Close the socket and the pipe."""
         self._channel.close()
         os.close(self._output)
 
@@ -154,7 +154,7 @@ class WorkerStream:
                 raise StreamClosed from None
 
     def _wait(self, event: int, deadline: Deadline) -> None:
-        """Until the socket is ready."""
+        """Wait until the socket is ready."""
         while True:
             left = deadline.left()
             milliseconds = 1000 * max(left, _SHORTEST_WAIT)
@@ -162,6 +162,6 @@ class WorkerStream:
             if self._output in ready:
                 self.drain()
             if self._channel.fileno() in ready:
-                return  # also past the deadline: it was the judge that had no processor
+                return  # even past the deadline: the judge itself may have waited for a processor
             if left <= 0:
                 raise DeadlinePassed

@@ -1,8 +1,8 @@
-"""The system calls a locked worker may make, and the seccomp filter that says so.
+"""The system calls that a locked worker may make, and the seccomp filter that enforces them.
 
-The filter is an allow-list: what is not named here, on this machine's or any other calling
-convention, known today or added to the kernel tomorrow, fails. A call that only an attack makes
-kills the worker, so that the attempt shows. Numbers: the kernel's ``asm/unistd_64.h`` (x86_64) and
+The filter is an allow-list: every call that is not named here fails. That includes calls of other
+calling conventions and calls that future kernels add. A call that only an attack makes
+kills the worker, so that the attempt is visible. Numbers: the kernel's ``asm/unistd_64.h`` (x86_64) and
 ``asm-generic/unistd.h`` (aarch64).
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 # Name → number on x86_64 and on aarch64, None where the call does not exist.
 _Numbers = dict[str, tuple[int | None, int | None]]
 
-# Memory, time, signals to oneself, reading open files, and ending.
+# Memory, time, signals to the process itself, reading open files, and exiting.
 _ALLOWED: _Numbers = {
     "read": (0, 63), "write": (1, 64), "close": (3, 57), "fstat": (5, 80), "lseek": (8, 62), "pread64": (17, 67),
     "readv": (19, 65), "writev": (20, 66), "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24),
@@ -36,7 +36,7 @@ _ALLOWED: _Numbers = {
     "set_tid_address": (218, 96), "arch_prctl": (158, None), "exit": (60, 93), "exit_group": (231, 94),
 }  # fmt: skip
 
-# Looking files up and opening them; Landlock decides which. (Changing them in any way is not here.)
+# Looking up and opening files; Landlock decides which. No call that changes files is listed.
 _FILES: _Numbers = {
     "open": (2, None), "openat": (257, 56), "getdents64": (217, 61), "stat": (4, None), "lstat": (6, None),
     "newfstatat": (262, 79), "statx": (332, 291), "access": (21, None), "faccessat": (269, 48),
@@ -44,10 +44,10 @@ _FILES: _Numbers = {
     "statfs": (137, 43), "fstatfs": (138, 44),
 }  # fmt: skip
 
-# glibc's fstat is newfstatat with an empty path, so looking up stays; nothing can be opened.
+# The calls to remove where no file may be opened. Look-ups stay: glibc's fstat is newfstatat with an empty path.
 _OPENING = frozenset({"open", "openat"})
 
-# No honest program of a course makes these; the attempt ends the worker.
+# Calls that no honest submission makes; the attempt kills the worker.
 _KILLED: _Numbers = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
     "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "mount": (165, 40),
@@ -56,7 +56,7 @@ _KILLED: _Numbers = {
     "finit_module": (313, 273),
 }  # fmt: skip
 
-# glibc makes threads with clone3 and falls back to clone, whose refusal Python reports as an error.
+# glibc creates threads with clone3 and falls back to clone; Python reports the failure of clone as an error.
 _ABSENT: _Numbers = {"clone3": (435, 435)}
 
 _TCGETS, _FIONCLEX, _FIOCLEX, _FIONBIO, _FIONREAD = 0x5401, 0x5450, 0x5451, 0x5421, 0x541B
@@ -67,7 +67,7 @@ _PR_SET_VMA = 0x53564D41
 
 @dataclass(frozen=True)
 class _Checked:
-    """A call that is allowed when argument ``index`` is one of ``values``."""
+    """A call that is allowed if argument ``index`` is one of ``values``."""
 
     numbers: tuple[int, int]
     index: int
@@ -77,21 +77,21 @@ class _Checked:
 def _checked_calls(pid: int) -> tuple[_Checked, ...]:
     return (
         _Checked((16, 29), 1, (_TCGETS, _FIONCLEX, _FIOCLEX, _FIONBIO, _FIONREAD)),  # ioctl
-        # fcntl, without leases, and without sending signals to others or growing pipes
+        # fcntl, without leases, signals to other processes, and larger pipes
         _Checked((72, 25), 1, (_F_DUPFD, _F_GETFD, _F_SETFD, _F_GETFL, _F_SETFL, _F_DUPFD_CLOEXEC, _F_GETPIPE_SZ)),
         _Checked(  # prctl
             (157, 167),
             0,
             (_PR_GET_DUMPABLE, _PR_SET_NAME, _PR_GET_NAME, _PR_CAPBSET_READ, _PR_GET_NO_NEW_PRIVS, _PR_SET_VMA),
         ),
-        _Checked((302, 261), 0, (0,)),  # prlimit64 on oneself: hard limits equal soft ones, so it can only lower
-        _Checked((234, 131), 0, (pid,)),  # tgkill to oneself: abort()
+        _Checked((302, 261), 0, (0,)),  # prlimit64 of the process itself; hard equals soft, so it can only lower
+        _Checked((234, 131), 0, (pid,)),  # tgkill of the process itself: abort()
     )
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A calling convention: its column in the tables, and the kernel's name for it in a filter."""
+    """A calling convention: its column in the tables, and the kernel's audit number for it."""
 
     column: int
     audit: int
@@ -104,12 +104,12 @@ _ARCHITECTURES = {
 
 
 def architecture() -> Architecture | None:
-    """This machine's, or None where there is no table for it."""
+    """The architecture of this machine, or None if the tables lack it."""
     return _ARCHITECTURES.get(platform.machine())
 
 
 def call_number(name: str) -> int:
-    """The number of a call that kills a worker, on this machine; -1 where there is no table for it."""
+    """The number of a call that kills a worker, on this machine; -1 if the tables lack it."""
     target = architecture()
     number = _KILLED[name][target.column] if target else None
     return -1 if number is None else number
@@ -122,12 +122,12 @@ _NUMBER, _AUDIT_ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 
 
 def seccomp_filter(target: Architecture, pid: int, *, open_files: bool = True) -> bytes:
-    """The filter as BPF instructions.
+    """Build the filter as BPF instructions.
 
     Args:
-        target: the machine's calling convention.
-        pid: the process that the filter is for.
-        open_files: whether files may be opened at all.
+        target: The machine's calling convention.
+        pid: The process that the filter is for.
+        open_files: Whether any file may be opened.
     """
     allowed = {**_ALLOWED, **_FILES}
     if not open_files:
@@ -135,7 +135,7 @@ def seccomp_filter(target: Architecture, pid: int, *, open_files: bool = True) -
     program = [
         _instruction(_LOAD, _AUDIT_ARCHITECTURE),
         _instruction(_EQUAL, target.audit, then=1, otherwise=0),
-        _instruction(_RETURN, _KILL),  # another calling convention has other numbers
+        _instruction(_RETURN, _KILL),  # in another calling convention the numbers mean different calls
         _instruction(_LOAD, _NUMBER),
         *_verdicts(_in(target, allowed), _ALLOW),
         *_verdicts(_in(target, _KILLED), _KILL),
@@ -152,7 +152,7 @@ def _in(target: Architecture, calls: _Numbers) -> Iterator[int]:
 
 
 def _instruction(code: int, operand: int, then: int = 0, otherwise: int = 0) -> bytes:
-    """One ``struct sock_filter``; the jumps count instructions to skip."""
+    """One ``struct sock_filter``; the jumps are numbers of instructions to skip."""
     return struct.pack("<HBBI", code, then, otherwise, operand)
 
 
@@ -163,7 +163,7 @@ def _verdicts(numbers: Iterable[int], verdict: int) -> Iterator[bytes]:
 
 
 def _checked(call: _Checked, target: Architecture) -> list[bytes]:
-    """Jump over the block unless it is this call; in it, both halves of the argument must match."""
+    """Skip the block unless the call matches; inside it, both halves of the argument must match."""
     low = _ARGUMENTS + 8 * call.index
     values = list(_verdicts(call.values, _ALLOW))
     block = [

@@ -1,8 +1,8 @@
-"""The template: a warm process that has imported torch, and forks a locked worker per request.
+"""The template: a warm process that has imported torch and forks one locked worker per request.
 
-It is started as a program of its own, with a clean environment, so its memory, and with it every
-worker's, holds no test, no reference and no secret. It runs one thread and does no tensor work: what
-torch's thread pools know would not survive a fork.
+It starts as a separate program with a clean environment, so its memory, and that of every worker, holds no
+test, no reference and no secret. It runs one thread and performs no tensor computation, because the state of
+torch's thread pools would not survive a fork.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from autograder.isolation.readable import readable_paths
 from autograder.isolation.serving import LOCKING_FAILED, SOCKET, serve
 
 _REAP_AGAIN_MS = 20
-# From here on what huge pages save with each fork makes up for the half second that they cost once.
+# Huge pages take half a second once; from this number of forks on, the time saved per fork outweighs that.
 _FORKS_FOR_HUGE_PAGES = 50
 # How long a worker that has closed its socket may take to end.
 _EXIT_SECONDS = 1.0
@@ -38,10 +38,10 @@ _EXIT_SECONDS = 1.0
 
 @dataclass
 class _Child:
-    """A worker as the template keeps it.
+    """A worker's record in the template.
 
     ``lifeline`` is the template's copy of the writing end of the worker's output. It breaks when the judge
-    closes the reading end, or dies: no worker outlives the judge that asked for it.
+    closes the reading end or dies, so no worker outlives its judge.
     """
 
     pid: int
@@ -50,14 +50,14 @@ class _Child:
 
 @dataclass
 class _Spare:
-    """A worker that waits to be asked for, with the judge's ends of its socket and output."""
+    """A worker forked in advance, with the judge's ends of its socket and output."""
 
     child: _Child
-    asked: Fork
+    request: Fork
     descriptors: list[int]
 
 
-class _Template:
+class _TemplateProcess:
     def __init__(self, control: Control, layers: frozenset[Layer], sites: Iterable[str]) -> None:
         self._control = control
         self._layers = layers
@@ -90,23 +90,23 @@ class _Template:
         except OSError as error:
             self._control.send(Failed(request.number, str(error)))
 
-    def _hand_out(self, asked: Fork) -> None:
-        spare = self._take_spare(asked) or self._fork(asked)
-        self._control.send(Forked(asked.number, spare.child.pid), spare.descriptors)
+    def _hand_out(self, request: Fork) -> None:
+        spare = self._take_spare(request) or self._fork(request)
+        self._control.send(Forked(request.number, spare.child.pid), spare.descriptors)
         for descriptor in spare.descriptors:
             os.close(descriptor)
         self._children[spare.child.pid] = spare.child
         self._poll.register(spare.child.lifeline, 0)
-        with contextlib.suppress(OSError):  # then the next one is forked when it is asked for
-            self._spare = self._fork(asked)
+        with contextlib.suppress(OSError):  # if this fails, the next worker is forked on request
+            self._spare = self._fork(request)
 
-    def _take_spare(self, asked: Fork) -> _Spare | None:
-        """The spare, when it has the limits asked for and still lives."""
+    def _take_spare(self, request: Fork) -> _Spare | None:
+        """The spare worker, if it has the requested limits and is alive."""
         spare, self._spare = self._spare, None
         if spare is None:
             return None
         ended, _ = os.waitpid(spare.child.pid, os.WNOHANG)
-        if not ended and spare.asked.limits == asked.limits:
+        if not ended and spare.request.limits == request.limits:
             return spare
         for descriptor in [*spare.descriptors, spare.child.lifeline]:
             os.close(descriptor)
@@ -115,41 +115,41 @@ class _Template:
             os.waitpid(spare.child.pid, 0)
         return None
 
-    def _fork(self, asked: Fork) -> _Spare:
+    def _fork(self, request: Fork) -> _Spare:
         self._forks += 1
         if self._forks == _FORKS_FOR_HUGE_PAGES:
             use_huge_pages()
-        ours, workers = socket.socketpair()
+        judge_end, worker_end = socket.socketpair()
         reading, writing = os.pipe()
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(workers.fileno(), writing, asked, parent)
-        workers.close()
-        descriptors = [ours.detach(), reading]
+            self._become_worker(worker_end.fileno(), writing, request, parent)
+        worker_end.close()
+        descriptors = [judge_end.detach(), reading]
         if hasattr(os, "pidfd_open"):
             descriptors.append(os.pidfd_open(pid))
-        return _Spare(_Child(pid, writing), asked, descriptors)
+        return _Spare(_Child(pid, writing), request, descriptors)
 
-    def _become_worker(self, channel: int, output: int, asked: Fork, parent: int) -> None:
-        """Never returns."""
+    def _become_worker(self, channel: int, output: int, request: Fork, parent: int) -> None:
+        """Run as the worker; never returns."""
         status = LOCKING_FAILED
         try:
             _set_descriptors(channel, output)
-            self._lock(asked, parent)
+            self._lock(request, parent)
             status = 1
             seed_all(0)
-            serve(asked.reply_mb << 20)
+            serve(request.reply_mb << 20)
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()
         finally:
             os._exit(status)
 
-    def _lock(self, asked: Fork, parent: int) -> None:
+    def _lock(self, request: Fork, parent: int) -> None:
         most_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if Layer.LIMITS in self._layers:
-            lockdown.limit_resources(asked.memory_mb, asked.cpu_seconds)
+            lockdown.limit_resources(request.memory_mb, request.cpu_seconds)
         if Layer.PRIVILEGES in self._layers:
             lockdown.drop_privileges()
         lockdown.die_with_parent(parent)
@@ -168,7 +168,7 @@ class _Template:
         os.kill(child.pid, signal.SIGKILL)
 
     def _end(self, request: End) -> int | None:
-        """The exit code of a worker that has closed its socket; None when it goes on all the same, and is killed."""
+        """The exit code of a worker that closed its socket; None if it does not exit and is killed."""
         child = self._children.get(request.pid)
         if child is None:
             return None
@@ -188,17 +188,17 @@ class _Template:
         os.close(child.lifeline)
 
     def _reap(self, pid: int, options: int) -> int | None:
-        found, status = os.waitpid(pid, options)
-        if found == 0:
+        reaped, status = os.waitpid(pid, options)
+        if reaped == 0:
             return None
         self._ending.discard(pid)
         return os.waitstatus_to_exitcode(status)
 
 
 def _set_descriptors(channel: int, output: int) -> None:
-    """Nothing to read, output to the pipe, the judge on ``SOCKET``; the rest is closed while locking."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    """Connect stdin to /dev/null, output to the pipe and the judge to ``SOCKET``; locking closes the rest."""
+    empty_input = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty_input, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.dup2(channel, SOCKET)
@@ -212,12 +212,12 @@ def _threads() -> Iterator[str]:
 
 
 def main(descriptor: int, layers: str, sites: list[str]) -> None:
-    """Start, say so, and serve.
+    """Start the template, report that it started, and serve requests.
 
     Args:
-        descriptor: the control socket.
-        layers: the layers to lock workers with, comma-separated.
-        sites: the folders that torch and its kin were imported from.
+        descriptor: The control socket.
+        layers: The layers that lock workers, comma-separated.
+        sites: The folders that torch and the other listed packages are imported from.
     """
     control = Control(socket.socket(fileno=descriptor))
     fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
@@ -225,13 +225,13 @@ def main(descriptor: int, layers: str, sites: list[str]) -> None:
         preload()
         hide_origin()
         remember_library()
-        template = _Template(control, frozenset(map(Layer, filter(None, layers.split(",")))), sites)
+        template = _TemplateProcess(control, frozenset(map(Layer, filter(None, layers.split(",")))), sites)
         threads = len(list(_threads()))
     except Exception:
         control.send(Failed(0, traceback.format_exc(limit=-3)))
         return
     gc.collect()
-    gc.freeze()  # a collection in a worker would otherwise copy the pages of everything imported
+    gc.freeze()  # otherwise a garbage collection in a worker would copy the pages of everything imported
     control.send(Started(threads))
     with contextlib.suppress(EOFError):
         template.run()

@@ -1,13 +1,13 @@
-"""How values travel between the judge and a worker: a msgpack header, then raw tensor bytes.
+"""The wire format between the judge and a worker: a msgpack header, then raw tensor bytes.
 
 A frame is ``u32 header length | header | bytes of tensor 0 | bytes of tensor 1 | …``. The header
-holds the request's id, the value, and for each tensor its dtype, shape and memory order. Nothing
-here can run code, and everything a worker sends is held to ``Caps`` before memory is allocated:
-its header is data, its tensors are copied into buffers of our own.
+holds the request's id, the value, and for each tensor its dtype, shape and memory order. Decoding
+cannot run code. A worker's frames are checked against ``Caps`` before memory is allocated:
+the header is data, and the tensors are copied into buffers that the judge allocates.
 
-What travels: None, bool, int, float, complex, str, bytes, list, tuple, dict (plain scalars as
-keys), torch tensors, NumPy arrays, torch dtypes and devices, and ``Handle``s. Requests may hold
-more: ``Reference``, slices, ``torch.Generator`` and tensors that ask for gradients. Types are exact:
+Supported values: None, bool, int, float, complex, str, bytes, list, tuple, dict (plain scalars as
+keys), torch tensors, NumPy arrays, torch dtypes and devices, and ``Handle``s. Requests support
+more: ``Reference``, slices, ``torch.Generator`` and tensors that require grad. Types are exact:
 a tensor arrives as a plain ``torch.Tensor``, an array as a plain ``numpy.ndarray``, a NumPy scalar as
 a 0-d array.
 """
@@ -23,8 +23,8 @@ import msgspec
 import numpy as np
 import torch
 
-# The builtin errors that a submission's error is reported as: the nearest in its ancestry. None of
-# them means anything to pytest or Hypothesis.
+# A submission's error is reported as its nearest ancestor in this list. None of these errors has a special meaning
+# for pytest or Hypothesis.
 ERROR_NAMES = (
     "ArithmeticError", "AssertionError", "AttributeError", "EOFError", "FloatingPointError", "ImportError",
     "IndexError", "KeyError", "LookupError", "MemoryError", "NameError", "NotImplementedError", "OSError",
@@ -34,18 +34,18 @@ MESSAGE_LENGTH = 4000
 
 
 class ProtocolError(Exception):
-    """Received bytes that are not a frame within the caps."""
+    """The bytes are not a valid frame within the caps."""
 
 
 class Handle(msgspec.Struct, frozen=True, array_like=True):
-    """An object that stays in the worker, by the number it is kept under and the name of its type."""
+    """A reference to an object kept in the worker: its number and the name of its type."""
 
     id: int
     type: str
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):
-    """A dotted attribute of the submission's module, or of the kept object ``owner``; 0 is the module."""
+    """A dotted attribute of the submission's module, or of the kept object ``owner``; owner 0 is the module."""
 
     path: str
     owner: int = 0
@@ -53,9 +53,9 @@ class Reference(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class Caps:
-    """What one frame may hold.
+    """Upper limits for one frame.
 
-    ``payload`` counts the bytes of all tensors together; ``requests`` admits what only the judge sends.
+    ``payload`` limits the bytes of all tensors together; ``requests`` allows the types that only the judge sends.
     """
 
     header: int = 1 << 20
@@ -85,7 +85,7 @@ _COALESCED_BYTES = 1 << 17
 
 
 class _Code(IntEnum):
-    """Extension codes: what msgpack has no type for."""
+    """Extension codes for types that msgpack lacks."""
 
     TENSOR = 1
     TUPLE = 2
@@ -102,7 +102,7 @@ class _Code(IntEnum):
 
 
 class _Meta(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    """One tensor: ``order`` lists its axes from the slowest in memory to the fastest, [] for row-major."""
+    """The metadata of one tensor; ``order`` lists its axes from slowest to fastest in memory, [] for row-major."""
 
     dtype: str
     numpy: bool
@@ -122,7 +122,7 @@ _header_decoder = msgspec.msgpack.Decoder(_Header)
 
 
 def is_sendable(value: object) -> bool:
-    """Whether a tensor or array can travel: dense, with data, of a dtype that has raw bytes."""
+    """Whether a tensor or array can be sent: dense, with data, and of a supported dtype."""
     if isinstance(value, torch.Tensor):
         fake = type(value).__name__ == "FakeTensor"
         return value.layout == torch.strided and value.dtype in _TORCH_DTYPES and not value.is_meta and not fake
@@ -130,7 +130,7 @@ def is_sendable(value: object) -> bool:
 
 
 def tensors_in(value: object) -> Iterator[torch.Tensor]:
-    """The torch tensors among plain values, at any depth, in the order both sides agree on."""
+    """The torch tensors in nested values, in an order that is the same on both sides."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
@@ -142,28 +142,28 @@ def tensors_in(value: object) -> Iterator[torch.Tensor]:
 
 
 def encode(number: int, body: object, caps: Caps) -> list[bytes | memoryview]:
-    """A frame, as pieces to be sent one after the other.
+    """Encode a frame as pieces to be sent in order.
 
     Raises:
-        TypeError: the body holds something that cannot travel.
-        ProtocolError: the frame is larger than its reader accepts.
+        TypeError: The body holds a value that cannot be sent.
+        ProtocolError: The frame exceeds ``caps``.
     """
-    frame = _Frame(caps)
-    packed = _encoder.encode(frame.plain(body))
-    header = _encoder.encode(_Header(number, msgspec.Raw(packed), frame.metas))
+    encoder = _BodyEncoder(caps)
+    packed = _encoder.encode(encoder.plain(body))
+    header = _encoder.encode(_Header(number, msgspec.Raw(packed), encoder.metas))
     if len(header) > caps.header:
-        raise ProtocolError(f"a header of {len(header)} bytes; {caps.header} is the most")
-    payload = sum(piece.nbytes for piece in frame.pieces)
+        raise ProtocolError(f"a header has {len(header)} bytes; at most {caps.header} are allowed")
+    payload = sum(piece.nbytes for piece in encoder.pieces)
     if payload > caps.payload:
-        raise ProtocolError(f"tensors of {payload} bytes in all; {caps.payload} is the most")
+        raise ProtocolError(f"tensors have {payload} bytes in total; at most {caps.payload} are allowed")
     first = _LENGTH.pack(len(header)) + header
-    if payload <= _COALESCED_BYTES:  # one write wakes the reader once
-        return [b"".join([first, *frame.pieces])]
-    return [first, *frame.pieces]
+    if payload <= _COALESCED_BYTES:  # one write, so that the reader wakes up only once
+        return [b"".join([first, *encoder.pieces])]
+    return [first, *encoder.pieces]
 
 
-class _Frame:
-    """A body on its way out: values become what msgpack holds, tensors are set aside."""
+class _BodyEncoder:
+    """Converts a body to msgpack types and collects its tensors."""
 
     def __init__(self, caps: Caps) -> None:
         self._caps = caps
@@ -171,7 +171,7 @@ class _Frame:
         self.pieces: list[memoryview] = []
 
     def plain(self, value: object) -> object:
-        """``value`` in terms of msgpack's own types and extensions."""
+        """Convert ``value`` to msgpack's own types and extensions."""
         if value is None or type(value) in (bool, float, bytes):
             return value
         if isinstance(value, (torch.Tensor, np.ndarray, np.generic)):
@@ -181,7 +181,7 @@ class _Frame:
         if isinstance(value, float):
             return float(value)
         if isinstance(value, str):
-            return value.encode(errors="replace").decode()  # half a surrogate pair has no UTF-8
+            return value.encode(errors="replace").decode()  # a lone surrogate has no UTF-8 encoding
         if isinstance(value, list):
             return [self.plain(item) for item in value]
         if isinstance(value, tuple):
@@ -195,7 +195,7 @@ class _Frame:
             return value
         digits = b"%x" % value
         if len(digits) > _MOST_DIGITS:
-            raise TypeError("cannot send an integer of so many digits")
+            raise TypeError(f"cannot send an integer with more than {_MOST_DIGITS} hexadecimal digits")
         return _extension(_Code.INTEGER, digits)
 
     def _mapping(self, value: dict[Any, Any]) -> object:
@@ -244,7 +244,7 @@ class _Frame:
         if dense.is_contiguous() or not turned.is_contiguous():
             order, turned = [], dense.contiguous()
         self.metas.append(_Meta(name, numpy, leaf, list(dense.shape), order))
-        # Not `reshape`: a single number may have stride 0, and torch views no such tensor as bytes.
+        # Not `reshape`: a single element may have stride 0, and torch cannot view such a tensor as bytes.
         flat = turned.as_strided((turned.numel(),), (1,))
         raw = flat.view(torch.uint8).numpy() if turned.numel() else np.empty(0, np.uint8)
         self.pieces.append(raw.data)
@@ -252,7 +252,7 @@ class _Frame:
 
 
 def _as_tensor(array: "np.ndarray[Any, Any]") -> torch.Tensor:
-    """A tensor over an array's memory where torch can have that, over a copy's where it cannot."""
+    """A tensor that shares the array's memory if torch supports it, else a copy."""
     usable = array.flags.writeable and all(stride >= 0 for stride in array.strides)
     return torch.from_numpy(array if usable else array.copy(order="K" if min(array.strides, default=0) >= 0 else "C"))
 
@@ -262,24 +262,28 @@ def _extension(code: _Code, data: bytes) -> msgspec.msgpack.Ext:
 
 
 def _is_key(value: object) -> bool:
-    """Plain scalars whose hashes nobody can make collide in numbers that matter."""
+    """Whether a value may be a key: plain scalars, whose hashes cannot be made to collide in large numbers."""
     return value is None or type(value) in (bool, float, str) or (type(value) is int and value in _INT64)
 
 
 def decode(read: Callable[[memoryview], None], caps: Caps) -> tuple[int, Any]:
-    """Read one frame; ``read`` fills the view it is given, or raises.
+    """Read one frame.
+
+    Args:
+        read: Fills the view that it receives, or raises.
+        caps: The limits for the frame.
 
     Returns:
         The frame's number and its body.
 
     Raises:
-        ProtocolError: the bytes are not a frame within ``caps``.
+        ProtocolError: The bytes are not a valid frame within ``caps``.
     """
     prefix = bytearray(_LENGTH.size)
     read(memoryview(prefix))
     (length,) = _LENGTH.unpack(prefix)
     if length > caps.header:
-        raise ProtocolError(f"a header of {length} bytes; {caps.header} is the most")
+        raise ProtocolError(f"a header has {length} bytes; at most {caps.header} are allowed")
     raw = bytearray(length)
     read(memoryview(raw))
     header = _guarded(lambda: _header_decoder.decode(raw))
@@ -292,7 +296,7 @@ def decode(read: Callable[[memoryview], None], caps: Caps) -> tuple[int, Any]:
         buffers.append(buffer)
 
     def body() -> Any:
-        value = _Body(list(map(_rebuild, header.tensors, buffers)), caps).decode(header.body)
+        value = _BodyDecoder(list(map(_rebuild, header.tensors, buffers)), caps).decode(header.body)
         _check_nodes(value, caps)
         return value
 
@@ -305,7 +309,7 @@ _PARSING_ERRORS = (
 
 
 def _guarded(parse: Callable[[], Any]) -> Any:
-    """Run a step of parsing; whatever goes wrong in it is the sender's fault."""
+    """Run a parsing step and convert its errors to ``ProtocolError``: the sender is at fault."""
     try:
         return parse()
     except ProtocolError:
@@ -315,42 +319,42 @@ def _guarded(parse: Callable[[], Any]) -> Any:
 
 
 def _check_metas(metas: list[_Meta], caps: Caps) -> None:
-    """Hold the tensors that a header announces to the caps, in Python's integers: none overflows."""
+    """Check a header's tensors against the caps; Python's integers cannot overflow."""
     if len(metas) > caps.tensors:
-        raise ProtocolError(f"{len(metas)} tensors; {caps.tensors} is the most")
+        raise ProtocolError(f"a frame has {len(metas)} tensors; at most {caps.tensors} are allowed")
     total = 0
     for meta in metas:
         if meta.dtype not in _ITEM_BYTES or (meta.numpy and meta.dtype == "bfloat16"):
-            raise ProtocolError("a tensor of unknown dtype")
+            raise ProtocolError("a tensor has an unknown dtype")
         if len(meta.shape) > caps.axes or any(not 0 <= size <= caps.payload for size in meta.shape):
-            raise ProtocolError("a tensor of impossible shape")
+            raise ProtocolError("a tensor has an invalid shape")
         if meta.order and sorted(meta.order) != list(range(len(meta.shape))):
-            raise ProtocolError("a tensor whose axes are in no order")
+            raise ProtocolError("a tensor has an invalid order of axes")
         if meta.leaf and not (caps.requests and meta.dtype.startswith(("float", "bfloat", "complex"))):
-            raise ProtocolError("a tensor that cannot ask for gradients")
+            raise ProtocolError("a tensor cannot require grad")
         total += math.prod(meta.shape) * _ITEM_BYTES[meta.dtype]
         if total > caps.payload:
-            raise ProtocolError(f"tensors of more than {caps.payload} bytes")
+            raise ProtocolError(f"tensors have more than {caps.payload} bytes in total")
 
 
 def _rebuild(meta: _Meta, raw: "np.ndarray[Any, Any]") -> "torch.Tensor | np.ndarray[Any, Any]":
-    """A tensor or array of its own memory."""
+    """Build a tensor or array over its own buffer."""
     order = meta.order or list(range(len(meta.shape)))
     stored = [meta.shape[axis] for axis in order]
     back = [order.index(axis) for axis in range(len(order))]
     if meta.dtype == "bool":
-        raw = (raw != 0).view(np.uint8)  # a bool of any other byte is undefined behaviour
+        raw = (raw != 0).view(np.uint8)  # a bool stored as any other byte is undefined behaviour
     if meta.numpy:
         return raw.view(meta.dtype).reshape(stored).transpose(back)
     dtype = getattr(torch, meta.dtype)
-    # torch cannot view no bytes as a wider dtype.
+    # torch cannot view an empty tensor as a wider dtype.
     flat = torch.from_numpy(raw).view(dtype) if raw.size else torch.empty(0, dtype=dtype)
     tensor = flat.reshape(stored).permute(back)
     return tensor.requires_grad_() if meta.leaf else tensor
 
 
-class _Body:
-    """A body on its way in. Each tensor may be named once."""
+class _BodyDecoder:
+    """Decodes a body. Each tensor may be referenced once."""
 
     def __init__(self, tensors: list[Any], caps: Caps) -> None:
         self._tensors = tensors
@@ -365,9 +369,9 @@ class _Body:
     def _extension(self, code: int, data: memoryview) -> Any:
         self._extensions += 1
         if self._extensions > self._caps.nodes:
-            raise ProtocolError("too many values")
+            raise ProtocolError("a body has too many values")
         if code >= _Code.REFERENCE and not self._caps.requests:
-            raise ProtocolError(f"extension {code} in a reply")
+            raise ProtocolError(f"extension {code} is not allowed in a reply")
         match code:
             case _Code.TENSOR:
                 return self._tensor(data)
@@ -375,7 +379,7 @@ class _Body:
                 return tuple(self._list(data))
             case _Code.INTEGER:
                 if len(data) > _MOST_DIGITS:
-                    raise ProtocolError("an integer of too many digits")
+                    raise ProtocolError("an integer has too many digits")
                 return int(bytes(data), 16)
             case _Code.COMPLEX:
                 return complex(*_COMPLEX.unpack(data))
@@ -401,29 +405,29 @@ class _Body:
     def _tensor(self, data: memoryview) -> Any:
         (index,) = _LENGTH.unpack(data)
         if index in self._used or index >= len(self._tensors):
-            raise ProtocolError("a tensor that was not sent, or is named twice")
+            raise ProtocolError("a tensor was not sent, or is referenced twice")
         self._used.add(index)
         return self._tensors[index]
 
     def _list(self, data: memoryview) -> list[Any]:
         items = self.decode(data)
         if not isinstance(items, list):
-            raise ProtocolError("a sequence that is none")
+            raise ProtocolError("a sequence is not a list")
         return items
 
     def _mapping(self, data: memoryview) -> dict[Any, Any]:
         pairs = self._list(data)
         if not all(isinstance(pair, list) and len(pair) == 2 and _is_key(pair[0]) for pair in pairs):
-            raise ProtocolError("a mapping that is none")
+            raise ProtocolError("a mapping is not a list of pairs")
         mapping = dict(pairs)
         if len(mapping) != len(pairs):
-            raise ProtocolError("a mapping that names a key twice")
+            raise ProtocolError("a mapping has a duplicate key")
         return mapping
 
 
 def _known_dtype(name: str) -> str:
     if name not in _DTYPES:
-        raise ProtocolError("an unknown dtype")
+        raise ProtocolError("a dtype is unknown")
     return name
 
 
@@ -434,7 +438,7 @@ _REQUEST_LEAVES = _LEAVES | {Reference, slice, torch.Generator}
 
 
 def _check_nodes(value: Any, caps: Caps) -> None:
-    """Only the types that travel, not too deep and not too many; a small header can hold a lot."""
+    """Check the types, the depth and the number of values; a small header can hold many."""
     leaves = _REQUEST_LEAVES if caps.requests else _LEAVES
     pending: list[tuple[Any, int]] = [(value, 0)]
     count = 0
@@ -442,12 +446,12 @@ def _check_nodes(value: Any, caps: Caps) -> None:
         item, depth = pending.pop()
         count += 1
         if count > caps.nodes or depth > caps.depth:
-            raise ProtocolError("too many values, or too deep")
+            raise ProtocolError("a body has too many values, or is nested too deeply")
         if type(item) in (list, tuple):
             pending.extend((inner, depth + 1) for inner in item)
         elif type(item) is dict:
             if not all(_is_key(key) for key in item):
-                raise ProtocolError("a key that is no plain scalar")
+                raise ProtocolError("a key is not a plain scalar")
             pending.extend((inner, depth + 1) for inner in item.values())
         elif type(item) not in leaves:
-            raise ProtocolError(f"a {type(item).__name__}")
+            raise ProtocolError(f"a value has the type {type(item).__name__}")

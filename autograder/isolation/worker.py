@@ -1,4 +1,4 @@
-"""The judge's end of one worker: requests under deadlines, and one reason for its death."""
+"""The judge's end of one worker: requests with deadlines, and a single reason for its death."""
 
 import contextlib
 import math
@@ -15,23 +15,23 @@ from autograder.isolation.serving import NO_MEMORY, READY, UNSENDABLE
 from autograder.isolation.stream import Deadline, DeadlinePassed, OutputFlood, StreamClosed, WorkerStream
 from autograder.isolation.wire import REQUESTS, Caps, ProtocolError, decode, encode
 
-# A worker that sleeps burns no CPU time: it may take this many times its CPU seconds on the clock on the wall.
+# A sleeping worker uses no CPU time, so its wall-clock limit is this multiple of its CPU seconds.
 WALL_FACTOR = 4
-# What is awake all the while, and gets neither a processor nor its pages from the disk, is given up at last.
+# The final wall-clock limit, for a worker that stays runnable but gets no processor, or waits for the disk.
 LAST_FACTOR = 40
-# How long a fork may take to lock itself, on a machine that swaps.
+# How long a fork may take to lock itself; generous, for a machine that swaps.
 LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What one worker may use.
+class WorkerLimits:
+    """The resources that one worker may use.
 
     Attributes:
         call_cpu_seconds: CPU time per request.
         worker_cpu_seconds: CPU time of all requests together.
-        memory_mb: MiB of memory beyond what a fresh worker has.
-        reply_mb: MiB of tensors in one reply.
+        memory_mb: Memory in MiB beyond that of a fresh worker.
+        reply_mb: Size in MiB of the tensors in one reply.
     """
 
     call_cpu_seconds: float = 4.0
@@ -41,17 +41,17 @@ class Limits:
 
 
 class Worker:
-    """One locked process that runs an executor for one submission. Made by ``Template.spawn``.
+    """One locked process that runs an executor for one submission. Created by ``Template.spawn``.
 
     Args:
-        pid: the template's number for it.
-        descriptors: its socket, the reading end of its output and, on Linux, its pidfd; owned.
-        limits: what it may use.
-        exit_code_of: asks the template how the process with this number ended.
+        pid: The worker's pid in the template's namespace.
+        descriptors: The worker's socket, the reading end of its output and, on Linux, its pidfd; owned.
+        limits: The resources that the worker may use.
+        exit_code_of: Returns the exit code of the process with this pid, as the template reports it.
     """
 
     def __init__(
-        self, pid: int, descriptors: list[int], limits: Limits, exit_code_of: Callable[[int], int | None]
+        self, pid: int, descriptors: list[int], limits: WorkerLimits, exit_code_of: Callable[[int], int | None]
     ) -> None:
         channel, output, *pidfd = descriptors
         self._exit_code_of = exit_code_of
@@ -67,39 +67,39 @@ class Worker:
         self._open = True
 
     def wait_until_locked(self) -> None:
-        """Wait for the worker's word that it is locked and serves; nothing of a submission has run by then.
+        """Wait until the worker reports that it is locked and ready; no student code has run by then.
 
         Raises:
-            TemplateError: it could not be locked.
+            TemplateError: The worker could not be locked.
         """
         deadline = Deadline(math.inf, time.monotonic() + LOCK_SECONDS, self._process.cpu_seconds)
         try:
-            number, word = decode(lambda view: self._stream.read(view, deadline), self._caps)
+            number, status = decode(lambda view: self._stream.read(view, deadline), self._caps)
         except (StreamClosed, DeadlinePassed, ProtocolError):
             self._stream.drain()
             printed = self._stream.printed
             self.kill()
             raise TemplateError(f"a worker could not be locked; run `autograder doctor`\n{printed}") from None
-        if (number, word) != (0, READY):
+        if (number, status) != (0, READY):
             self.kill()
-            raise TemplateError("a worker did not start as it should")
+            raise TemplateError("a worker sent an unexpected first message")
 
     def request(self, op: str, **arguments: Any) -> Any:
         """Run one operation of the executor and return its value.
 
         Raises:
-            SubmissionError: the submission raised.
-            WorkerDied: the worker ended, or its reply was no reply; every later request says so again.
-            TypeError: an argument cannot travel.
+            SubmissionError: The submission raised.
+            WorkerDied: The worker ended, or its reply was invalid; every later request raises this again.
+            TypeError: An argument cannot be sent.
         """
         self.post(op, **arguments)
         return self.settle()
 
     def post(self, op: str, **arguments: Any) -> None:
-        """Send one operation and wait for nothing: the worker is at it while the judge does something else.
+        """Send one operation without waiting for the reply; the worker runs it in the meantime.
 
         Raises:
-            WorkerDied, TypeError: as ``request`` does.
+            WorkerDied, TypeError: As for ``request``.
         """
         self._refuse_if_dead()
         pieces = encode(self._number + 1, [op, arguments], REQUESTS)
@@ -109,10 +109,10 @@ class Worker:
                 self._stream.write(piece, deadline)
 
     def settle(self) -> Any:
-        """Wait for the value of the operation that was posted.
+        """Wait for the value of the operation sent by ``post``.
 
         Raises:
-            SubmissionError, WorkerDied: as ``request`` does.
+            SubmissionError, WorkerDied: As for ``request``.
         """
         self._refuse_if_dead()
         with self._talking() as deadline:
@@ -124,7 +124,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _talking(self) -> Iterator[Deadline]:
-        """A deadline to send or receive under; what goes wrong on the way is the worker's end."""
+        """Yield a deadline for sending or receiving; a failure inside the block ends the worker."""
         started = time.monotonic()
         try:
             yield self._deadline(started)
@@ -133,7 +133,7 @@ class Worker:
         except OutputFlood:
             raise self._died(DeathReason.OUTPUT) from None
         except StreamClosed:
-            raise self._died(*self._how_it_exited()) from None
+            raise self._died(*self._exit_reason()) from None
         except ProtocolError as error:
             raise self._died(DeathReason.PROTOCOL, str(error)) from None
         finally:
@@ -141,15 +141,15 @@ class Worker:
 
     def kill(self) -> None:
         """End the worker. May be called twice."""
-        self._end(DeathReason.EXITED, "the judge ended it")
+        self._end(DeathReason.EXITED, "the judge ended the worker")
 
     def _receive(self, deadline: Deadline) -> Any:
         number, answer = decode(lambda view: self._stream.read(view, deadline), self._caps)
         if number != self._number or self._stream.leftover:
-            raise ProtocolError("a reply that was not asked for")
+            raise ProtocolError("a reply without a request")
         match answer:
-            case [word, str(problem)] if word == UNSENDABLE:
-                raise ProtocolError(f"its result cannot be sent: {problem}")
+            case [kind, str(problem)] if kind == UNSENDABLE:
+                raise ProtocolError(f"the result cannot be sent: {problem}")
         return answer
 
     def _deadline(self, now: float) -> Deadline:
@@ -164,19 +164,19 @@ class Worker:
             last=now + LAST_FACTOR * call,
         )
 
-    def _how_it_exited(self) -> tuple[DeathReason, str]:
-        """Why a worker that closed its socket is gone."""
+    def _exit_reason(self) -> tuple[DeathReason, str]:
+        """Why a worker that closed its socket ended."""
         code = self._exit_code_of(self._pid)
         with contextlib.suppress(OutputFlood):
             self._stream.drain()
         printed = self._stream.printed[-2000:]
         if code is None:
-            return DeathReason.EXITED, "it closed its connection and went on"
+            return DeathReason.EXITED, "it closed its connection and continued to run"
         if code >= 0:
             reason = DeathReason.OUT_OF_MEMORY if code == NO_MEMORY else DeathReason.EXITED
             return reason, f"exit code {code}\n{printed}".strip()
         detail = f"ended by {signal.Signals(-code).name}\n{printed}".strip()
-        # The kernel kills what the machine has no memory for; C++ aborts when it gets none.
+        # The kernel kills a process when the machine runs out of memory; C++ aborts when an allocation fails.
         if -code == signal.SIGKILL or (-code == signal.SIGABRT and "bad_alloc" in printed):
             return DeathReason.OUT_OF_MEMORY, detail
         return DeathReason.TIMEOUT if -code == signal.SIGXCPU else DeathReason.EXITED, detail
@@ -191,4 +191,4 @@ class Worker:
             self._open = False
             self._process.kill()
             self._process.close()
-            self._stream.close()  # the template takes that as the worker's end too, and reaps it
+            self._stream.close()  # the template treats this as the worker's end too, and reaps it

@@ -10,7 +10,7 @@ import msgspec
 from autograder.base.results import Outcome
 from autograder.course.config import Stage
 from autograder.course.forbidden import FORBIDDABLE, short_name
-from autograder.isolation.errors import Frame, SubmissionError, WorkerDied
+from autograder.isolation.errors import SubmissionError, TracebackFrame, WorkerDied
 from autograder.isolation.proxy import Session
 from autograder.isolation.worker import Worker
 from autograder.judge.outcomes import Ending, SourceMap
@@ -24,7 +24,7 @@ class ForbiddenCall:
     """A forbidden call, as the process of the submission reports it."""
 
     name: str
-    frame: Frame
+    frame: TracebackFrame
 
 
 class GuardedSessions:
@@ -128,4 +128,6 @@ class _GuardedSession:
             reported = []  # a process that has died, or sends nonsense, has failed the check already
         finally:
             close(self._session)
-        self._calls += [ForbiddenCall(name, Frame(file, line, function)) for name, file, line, function in reported]
+        self._calls += [
+            ForbiddenCall(name, TracebackFrame(file, line, function)) for name, file, line, function in reported
+        ]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from autograder.course.check_locations import check_functions
 from autograder.course.lab import StageFolders
 from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.plugin import CheckRecord
@@ -57,8 +58,7 @@ def _test_problems(tree: ast.Module) -> Iterator[Problem]:
     for node in tree.body:
         if isinstance(node, (ast.ClassDef, ast.AsyncFunctionDef)) and node.name.lower().startswith("test"):
             yield node.lineno, f"`{node.name}`: a hidden test must be a plain function"
-        if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
-            continue
+    for node in check_functions(tree):
         if names[node.name] > 1:
             yield node.lineno, f"`{node.name}` is defined {names[node.name]} times; only the last would run"
         called = {_last_name(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}

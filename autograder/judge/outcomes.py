@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from autograder.base.errors import AttachmentError
 from autograder.base.results import Outcome
-from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
+from autograder.isolation.errors import DeathReason, SubmissionError, TracebackFrame, WorkerDied
 from autograder.judge.attachments import NotHandedIn
 from autograder.judge.sessions import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
 from autograder.judge.unrun import GRADER_FAILED
-from autograder.models import TrainedModelError
 
 _DEATHS = {
     DeathReason.TIMEOUT: (Outcome.TIMEOUT, "your code exceeded its time limit"),
@@ -92,7 +92,7 @@ class SourceMap:
         """Locate the innermost line of the student's file that the error passed through."""
         return self.of_frames(error.frames)
 
-    def of_frames(self, frames: Sequence[Frame]) -> SourceLocation | None:
+    def of_frames(self, frames: Sequence[TracebackFrame]) -> SourceLocation | None:
         """Locate the innermost of these frames that lies in the student's file.
 
         Frames come from the student's process. A line counts only if the file has it, a function's name
@@ -116,7 +116,7 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
         return Ending(Outcome.FAILED, error.what, location)
     if isinstance(error, NotHandedIn):
         return Ending(Outcome.NOT_ATTEMPTED, str(error), SourceLocation(error.file))
-    if isinstance(error, TrainedModelError):
+    if isinstance(error, AttachmentError):
         return Ending(Outcome.FAILED, str(error))
     if isinstance(error, WorkerDied):
         return Ending(*_DEATHS[error.reason])

@@ -22,7 +22,7 @@ from autograder.base.results import IsolationLevel
 from autograder.course.lab import Lab
 from autograder.isolation.lockdown import die_with_parent
 from autograder.isolation.preload import import_rest_of_torch
-from autograder.isolation.process import IsolationUnavailable, Limits, Template
+from autograder.isolation.process import IsolationUnavailable, Template, WorkerLimits
 from autograder.isolation.selfcheck import self_check
 from autograder.judge.attachments import Attachments
 from autograder.judge.course_code import CourseCode, read_course_code
@@ -112,7 +112,7 @@ class Server:
         try:
             stage = self._lab.stage(job.stage)
             limits = stage.spec.limits
-            allowed = Limits(
+            allowed = WorkerLimits(
                 call_cpu_seconds=limits.call_cpu_seconds,
                 worker_cpu_seconds=limits.check_cpu_seconds,
                 memory_mb=limits.memory_mb,

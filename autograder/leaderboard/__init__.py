@@ -1,21 +1,19 @@
-"""The class's entries to the speedrun, measured on the same characters of hidden text and ranked."""
+"""The leaderboard of a class: entries to the speedrun, evaluated on the same held-out characters and ranked."""
 
-from autograder.leaderboard.entry import Entry, Kept, Measured, Measurer
-from autograder.leaderboard.events import EVENTS, Event
-from autograder.leaderboard.kept import KeptResults
-from autograder.leaderboard.ranking import BARS, Bar, Place, Ranking, rank
+from autograder.leaderboard.entry import Entry
+from autograder.leaderboard.evaluator import EntryEvaluator
+from autograder.leaderboard.events import Event
+from autograder.leaderboard.ranking import BASELINES, Baseline, RankedEntry, Ranking, rank
+from autograder.leaderboard.record import LONGEST_NAME
 
 __all__ = [
-    "BARS",
-    "EVENTS",
-    "Bar",
+    "BASELINES",
+    "LONGEST_NAME",
+    "Baseline",
     "Entry",
+    "EntryEvaluator",
     "Event",
-    "Kept",
-    "KeptResults",
-    "Measured",
-    "Measurer",
-    "Place",
+    "RankedEntry",
     "Ranking",
     "rank",
 ]

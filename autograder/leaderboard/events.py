@@ -1,20 +1,23 @@
-"""The classes of entries: who trained on as much is compared."""
+"""The events of a speedrun: classes of entries by their number of training tokens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Event:
-    """A class of entries, by how many tokens they were trained on at most."""
+    """A class of entries that were trained on at most this number of tokens."""
 
     name: str
     most_tokens: int
 
 
-EVENTS = (Event("sprint", 680_000), Event("long", 1_500_000))
+def event_of(tokens: int, events: Mapping[str, int]) -> Event | None:
+    """Return the shortest event that allows this number of tokens, or None if no event does.
 
-
-def event_of(tokens: int) -> Event | None:
-    """The shortest event that so many tokens fit into; None where they are too many for all."""
-    fitting = [event for event in EVENTS if tokens <= event.most_tokens]
-    return min(fitting, key=lambda event: event.most_tokens, default=None)
+    Args:
+        tokens: number of training tokens.
+        events: name → most tokens, as in ``grading.yml``.
+    """
+    allowing = [Event(name, most) for name, most in events.items() if tokens <= most]
+    return min(allowing, key=lambda event: event.most_tokens, default=None)

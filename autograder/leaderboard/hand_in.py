@@ -1,69 +1,62 @@
-"""Trained models measured one by one, as grading measures them: on the student's own modules, on the class's text."""
+"""Trained models of single students, evaluated as in grading: on the student's own modules and the class's text."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from autograder.base.text import printable
 from autograder.course.lab import Lab, StageFolders
 from autograder.intake import RefusedError, StageSubmission
 from autograder.isolation.errors import SubmissionError, WorkerDied
-from autograder.isolation.process import Limits, Template
+from autograder.isolation.process import Template, WorkerLimits
 from autograder.isolation.proxy import Student
 from autograder.isolation.worker import Worker
-from autograder.models import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
-from autograder.models.corpora.held_out import plays_of
+from autograder.leaderboard.entry import Entry
+from autograder.models import RECORD_FILE, WEIGHTS_FILE, Evaluation, TrainedModelError, evaluate_gpt
+from autograder.models.corpora.plays import plays_of
+from autograder.models.record import read_record
 from autograder.pipeline.fingerprint import class_secret, course_secret
 from autograder.pipeline.stand_ins import modules_for
 
-# The largest model reads the hidden text twice in about twenty seconds of CPU time.
-LIMITS = Limits(call_cpu_seconds=15.0, worker_cpu_seconds=120.0)
-_LONGEST_PROBLEM = 300
+# The largest model reads the held-out text twice in about twenty seconds of CPU time.
+LIMITS = WorkerLimits(call_cpu_seconds=15.0, worker_cpu_seconds=120.0)
+LONGEST_PROBLEM = 300
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """What came of one student's model: figures, or why there are none."""
-
-    student: str
-    result: ModelResult | None = None
-    problem: str = ""
-
-
-def measure_hand_in(
+def evaluate_hand_in(
     lab: Lab, stage: StageFolders, submissions: Iterable[StageSubmission], template: Template
-) -> Measurement:
-    """Measure the model that a student handed in.
+) -> Entry:
+    """Evaluate the model that a student handed in to be graded.
 
     Args:
         lab: the lab.
-        stage: whose model it is.
-        submissions: the student's, of this stage and, as far as there are any, of those that it builds on.
+        stage: the stage of the model.
+        submissions: the student's submissions: of this stage and, if any, of the stages that it needs.
         template: forks the workers that run the model.
 
     Raises:
         LabError: a stand-in is needed that the lab does not have.
     """
-    by_stage = {one.stage: one for one in submissions}
+    by_stage = {submission.stage: submission for submission in submissions}
     submission = by_stage[stage.id]
+    student = submission.student
     if submission.source is None:
-        return Measurement(submission.student, problem=submission.why_refused.message)
-    own = {name: one.source for name, one in by_stage.items() if one.source is not None}
+        return Entry(student, problem=submission.why_refused.message)
+    own = {name: needed.source for name, needed in by_stage.items() if needed.source is not None}
     modules, _ = modules_for(lab, stage, submission.source, own)
-    files = {one.name: one for one in submission.attachments}
+    files = {attachment.name: attachment for attachment in submission.attachments}
     missing = [name for name in (WEIGHTS_FILE, RECORD_FILE) if name not in files]
     if missing:
-        return Measurement(submission.student, problem=f"not handed in: {', '.join(missing)}")
+        return Entry(student, problem=f"not handed in: {', '.join(missing)}")
     secret = class_secret(course_secret(lab), stage.id)
     try:
         record, weights = files[RECORD_FILE].read(), files[WEIGHTS_FILE].read()
-        result = measure_model(lab, stage, modules, record, weights, secret, template)
+        evaluation = evaluate_on_modules(lab, stage, modules, record, weights, secret, template)
+        return Entry(student, read_record(record), evaluation)
     except (RefusedError, SubmissionError, WorkerDied, TrainedModelError) as error:
-        return Measurement(submission.student, problem=printable(str(error), _LONGEST_PROBLEM))
-    return Measurement(submission.student, result)
+        return Entry(student, problem=printable(str(error), LONGEST_PROBLEM))
 
 
-def measure_model(
+def evaluate_on_modules(
     lab: Lab,
     stage: StageFolders,
     modules: Mapping[str, str],
@@ -71,20 +64,20 @@ def measure_model(
     weights: bytes,
     secret: bytes,
     template: Template,
-) -> ModelResult:
-    """Measure a model with the modules that it runs on, by name, on text that the secret draws.
+) -> Evaluation:
+    """Evaluate a model with the modules that it runs on, by name, on text that the secret draws.
 
     Raises:
-        TrainedModelError: the files or the model are not fit to be measured.
+        TrainedModelError: the files or the model cannot be evaluated.
         SubmissionError, WorkerDied: the model fails.
     """
     with loaded_twice(template, modules, stage.spec.module) as (student, twin):
-        return grade_model(Student(student), Student(twin), record, weights, plays_of(lab.root), secret)
+        return evaluate_gpt(Student(student), Student(twin), record, weights, plays_of(lab.root), secret)
 
 
 @contextmanager
 def loaded_twice(template: Template, modules: Mapping[str, str], main: str) -> Iterator[tuple[Worker, Worker]]:
-    """Two workers that have loaded the same modules and know nothing of each other.
+    """Yield two workers that have loaded the same modules and cannot reach each other.
 
     Raises:
         SubmissionError, WorkerDied: the modules cannot be imported.

@@ -1,82 +1,94 @@
-"""Who stands where. What chance decides is no order: entries that close together share a place."""
+"""The ranking of entries. Entries whose difference may be due to the draw of the text share a rank."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from autograder.leaderboard.entry import Entry, Measured
-from autograder.leaderboard.events import EVENTS, Event, event_of
-from autograder.models.result import standard_error
+from autograder.leaderboard.entry import Entry
+from autograder.leaderboard.events import Event, event_of
+from autograder.models import Evaluation
+from autograder.models.evaluation import standard_error
+from autograder.models.record import Record
 
-# Beyond so many of its standard errors, a difference is no accident of the text that was drawn.
+# Entries tie if their losses differ by at most this number of standard errors of the difference.
 TIED_WITHIN = 2.0
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A loss to compare with, in nats per character of the text named."""
+class Baseline:
+    """A loss to compare entries with, in nats per character of the text named."""
 
     name: str
     loss: float
     text: str
 
 
-# Measured by `python -m benchmarks.kneser_ney`.
-BARS = (Bar("Counting (a Kneser–Ney 6-gram)", 1.523, "validation text"),)
+# Computed by `python -m benchmarks.kneser_ney`.
+BASELINES = (Baseline("Counting (a Kneser–Ney 6-gram)", 1.523, "validation text"),)
 
 
 @dataclass(frozen=True)
-class Place:
-    """One ranked entry; ``tied`` with the others of the same rank."""
+class RankedEntry:
+    """An entry with its rank; ``tied`` if other entries share the rank."""
 
     rank: int
     tied: bool
     student: str
-    measured: Measured
+    record: Record
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """A whole leaderboard: places by event, best first, and the entries that are not ranked."""
+    """A leaderboard: the ranked entries of each event, best first, and the entries that are not ranked."""
 
-    places: tuple[tuple[Event, tuple[Place, ...]], ...]
+    events: tuple[tuple[Event, tuple[RankedEntry, ...]], ...]
     unranked: tuple[Entry, ...]
-    bars: tuple[Bar, ...] = BARS
+    baselines: tuple[Baseline, ...] = BASELINES
 
 
-def rank(entries: Iterable[Entry], bars: Sequence[Bar] = BARS) -> Ranking:
-    """Rank the entries of each event by their loss on hidden text.
+# An entry before it has a rank: student, record and evaluation.
+_Candidate = tuple[str, Record, Evaluation]
 
-    An entry shares the place of the best one that it cannot be told from: their losses on the same blocks of text
-    differ by no more than ``TIED_WITHIN`` standard errors of that difference. Compared is with the best of a place,
-    not with the next above, so that a chain of small steps makes no long tie.
+
+def rank(entries: Iterable[Entry], events: Mapping[str, int], baselines: Sequence[Baseline] = BASELINES) -> Ranking:
+    """Rank the entries of each event by their loss on held-out text.
+
+    An entry shares the rank of the best entry that it ties with: their losses on the same blocks of text differ by at
+    most ``TIED_WITHIN`` standard errors of that difference. The comparison is with the best entry of a rank, not with
+    the previous entry. So a chain of small differences does not become one long tie.
+
+    Args:
+        entries: of a class, each with its problem if it has no evaluation.
+        events: name → most training tokens; an entry takes part in the shortest event that allows its tokens.
+        baselines: losses to show beside the ranking.
     """
-    by_event: dict[Event, list[tuple[str, Measured]]] = {event: [] for event in EVENTS}
+    by_event: dict[Event, list[_Candidate]] = {Event(name, most): [] for name, most in events.items()}
     unranked = []
     for entry in entries:
-        event = event_of(entry.measured.tokens) if entry.measured is not None else None
-        if entry.measured is None or event is None:
+        event = event_of(entry.record.tokens, events) if entry.record is not None else None
+        if entry.record is None or entry.evaluation is None or event is None:
             unranked.append(entry)
         else:
-            by_event[event].append((entry.student, entry.measured))
-    places = tuple((event, _places(ones)) for event, ones in by_event.items() if ones)
-    return Ranking(places, tuple(unranked), tuple(bars))
+            by_event[event].append((entry.student, entry.record, entry.evaluation))
+    ranked = tuple((event, _ranked(candidates)) for event, candidates in by_event.items() if candidates)
+    return Ranking(ranked, tuple(unranked), tuple(baselines))
 
 
-def _places(ones: Sequence[tuple[str, Measured]]) -> tuple[Place, ...]:
-    groups: list[list[tuple[str, Measured]]] = []
-    for student, measured in sorted(ones, key=lambda one: (one[1].loss, one[0])):
-        if groups and _cannot_be_told_apart(groups[-1][0][1], measured):
-            groups[-1].append((student, measured))
+def _ranked(candidates: Sequence[_Candidate]) -> tuple[RankedEntry, ...]:
+    ties: list[list[_Candidate]] = []
+    for candidate in sorted(candidates, key=lambda candidate: (candidate[2].loss, candidate[0])):
+        if ties and _tie(best=ties[-1][0][2], other=candidate[2]):
+            ties[-1].append(candidate)
         else:
-            groups.append([(student, measured)])
-    places: list[Place] = []
-    for group in groups:
-        first = len(places) + 1
-        places += [Place(first, len(group) > 1, student, measured) for student, measured in group]
-    return tuple(places)
+            ties.append([candidate])
+    ranked: list[RankedEntry] = []
+    for tie in ties:
+        first = len(ranked) + 1
+        ranked += [RankedEntry(first, len(tie) > 1, *candidate) for candidate in tie]
+    return tuple(ranked)
 
 
-def _cannot_be_told_apart(best: Measured, other: Measured) -> bool:
+def _tie(best: Evaluation, other: Evaluation) -> bool:
     differences = [worse - better for worse, better in zip(other.losses, best.losses, strict=True)]
     return fmean(differences) <= TIED_WITHIN * standard_error(differences)

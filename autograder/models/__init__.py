@@ -1,9 +1,9 @@
-"""Models that students trained: read without running anything, measured on text that they never saw."""
+"""Evaluation of models that students trained: the files are read as data, the loss is computed on held-out text."""
 
 from autograder.models.errors import TrainedModelError
+from autograder.models.evaluation import Evaluation, evaluate_gpt
 from autograder.models.record import LARGEST_RECORD
 from autograder.models.record import NAME as RECORD_FILE
-from autograder.models.result import ModelResult, grade_model
 from autograder.models.weights import LARGEST_WEIGHTS
 from autograder.models.weights import NAME as WEIGHTS_FILE
 
@@ -12,7 +12,7 @@ __all__ = [
     "LARGEST_WEIGHTS",
     "RECORD_FILE",
     "WEIGHTS_FILE",
-    "ModelResult",
+    "Evaluation",
     "TrainedModelError",
-    "grade_model",
+    "evaluate_gpt",
 ]

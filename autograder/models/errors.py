@@ -1,5 +1,7 @@
-"""Why a trained model earns nothing."""
+"""The reason why a trained model earns nothing."""
+
+from autograder.base.errors import AttachmentError
 
 
-class TrainedModelError(Exception):
-    """A trained model cannot be measured; the message tells the student what is wrong and the way out."""
+class TrainedModelError(AttachmentError):
+    """A trained model cannot be evaluated; the message tells the student what is wrong and how to fix it."""

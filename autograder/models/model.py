@@ -1,38 +1,38 @@
-"""A model that a submission can build: what measuring has to know of it."""
+"""Description of a model that a submission builds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from autograder.isolation.proxy import Student
-from autograder.models.record import Record
+from autograder.models.record import GPTRecord
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model to measure.
+    """A model to evaluate.
 
     Attributes:
         alphabet: its characters, by token id.
-        context_length: the most tokens that it reads at once.
-        build: makes it, untrained, from the submission that it belongs to.
-        called: what its student calls it.
-        file: the module that it belongs to.
+        context_length: the largest number of tokens that it reads at once.
+        build: builds the untrained model of a submission.
+        called: its name in messages to the student.
+        file: the module that defines it.
     """
 
     alphabet: str
     context_length: int
     build: Callable[[Student], object]
-    called: str = "your GPT"
-    file: str = "gpt.py"
+    called: str
+    file: str
 
     @property
     def vocab_size(self) -> int:
-        """How many characters it knows."""
+        """Number of characters in the alphabet."""
         return len(self.alphabet)
 
 
-def gpt_of(record: Record) -> Model:
-    """The student's own GPT, of the sizes that the record declares."""
+def gpt_of(record: GPTRecord) -> Model:
+    """Describe the student's own GPT, with the sizes that the record declares."""
     sizes = record.config
 
     def build(student: Student) -> object:
@@ -46,4 +46,10 @@ def gpt_of(record: Record) -> Model:
         )
         return student.GPT(config)
 
-    return Model(record.alphabet, sizes.context_length, build)
+    return Model(
+        alphabet=record.alphabet,
+        context_length=sizes.context_length,
+        build=build,
+        called="your GPT",
+        file="gpt.py",
+    )

@@ -1,4 +1,4 @@
-"""``training.json``: the sizes that a student declares for the model, each within bounds."""
+"""Records of training runs: ``training.json``, which declares a GPT's sizes, each within bounds."""
 
 from typing import Annotated, TypeVar
 
@@ -10,15 +10,28 @@ NAME = "training.json"
 LARGEST_RECORD = 2**20
 FORMAT_VERSION = 1
 MOST_PARAMETERS = 12_000_000
-AGAIN = "hand in the file as train.py wrote it"
+HAND_IN_AGAIN = "hand in the file that train.py wrote"
 
-T = TypeVar("T")
+R = TypeVar("R", bound="Record")
 
 Size = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 
 
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields that every record has and the grader uses; the others are for people.
+
+    ``tokens`` counts the training tokens. ``name`` is the name to show in the leaderboard, empty for none.
+    """
+
+    format_version: int
+    alphabet: str
+    tokens: int = 0
+    validation_loss: float | None = None
+    name: str = ""
+
+
 class Sizes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A model's configuration; the fields of a student's ``GPTConfig``."""
+    """A model's configuration: the fields of a student's ``GPTConfig``."""
 
     vocab_size: Annotated[int, msgspec.Meta(ge=2, le=1024)]
     context_length: Annotated[int, msgspec.Meta(ge=8, le=1024)]
@@ -30,50 +43,50 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     init_std: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.02
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What is used of the record; the rest of it is for people."""
+class GPTRecord(Record, frozen=True, kw_only=True):
+    """The record of a GPT."""
 
-    format_version: int
     config: Sizes
-    alphabet: str
     parameters: int
-    tokens: int = 0
-    validation_loss: float | None = None
 
 
-def read_record(raw: bytes) -> Record:
-    """Read and check a record.
+def read_record(raw: bytes) -> GPTRecord:
+    """Read and check ``training.json``.
 
     Raises:
         TrainedModelError: it cannot be read, or it contradicts itself.
     """
-    record = decode_record(raw, Record, NAME)
-    if record.format_version != FORMAT_VERSION:
-        raise _contradiction(f"its format is {record.format_version}, not {FORMAT_VERSION}")
+    record = decode_record(raw, GPTRecord, NAME)
     sizes = record.config
     if len(set(record.alphabet)) != len(record.alphabet) or len(record.alphabet) != sizes.vocab_size:
         distinct = len(set(record.alphabet))
-        raise _contradiction(f"its alphabet has {distinct} characters, and the vocabulary {sizes.vocab_size}")
+        raise _contradiction(f"its alphabet has {distinct} distinct characters, but vocab_size is {sizes.vocab_size}")
     if sizes.d_model % sizes.num_heads:
-        raise _contradiction(f"{sizes.num_heads} heads cannot share {sizes.d_model} features")
+        raise _contradiction(f"d_model is {sizes.d_model}, not a multiple of num_heads, which is {sizes.num_heads}")
     if record.parameters > MOST_PARAMETERS:
-        raise TrainedModelError(f"a model of {record.parameters:,} parameters; {MOST_PARAMETERS:,} is the most")
+        raise TrainedModelError(
+            f"{NAME} declares {record.parameters:,} parameters; at most {MOST_PARAMETERS:,} are allowed"
+        )
     return record
 
 
-def decode_record(raw: bytes, kind: type[T], name: str) -> T:
-    """Read what `train.py` writes beside weights.
+def decode_record(raw: bytes, kind: type[R], name: str) -> R:
+    """Read a record that ``train.py`` wrote.
 
     Raises:
-        TrainedModelError: it is too large, no JSON, or not of this kind.
+        TrainedModelError: it is too large, not JSON, not of this kind, or of another format version.
     """
     if len(raw) > LARGEST_RECORD:
-        raise TrainedModelError(f"{name} is larger than {LARGEST_RECORD >> 20} MB; {AGAIN}")
+        raise TrainedModelError(f"{name} is larger than {LARGEST_RECORD >> 20} MB; {HAND_IN_AGAIN}")
     try:
-        return msgspec.json.decode(raw, type=kind)
+        record = msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise TrainedModelError(f"{name} cannot be read: {error}; {AGAIN}") from None
+        raise TrainedModelError(f"{name} cannot be read: {error}; {HAND_IN_AGAIN}") from None
+    if record.format_version != FORMAT_VERSION:
+        problem = f"format_version is {record.format_version}, not {FORMAT_VERSION}"
+        raise TrainedModelError(f"{name} cannot be read: {problem}; {HAND_IN_AGAIN}")
+    return record
 
 
-def _contradiction(what: str) -> TrainedModelError:
-    return TrainedModelError(f"{NAME} contradicts itself: {what}; {AGAIN}")
+def _contradiction(problem: str) -> TrainedModelError:
+    return TrainedModelError(f"{NAME} contradicts itself: {problem}; {HAND_IN_AGAIN}")

@@ -43,7 +43,7 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
 
 def _judged_spec(stage: Stage) -> Stage:
     """The stage without the fields that do not change a score."""
-    return msgspec.structs.replace(stage, title="", due=None, questions={}, entries={})
+    return msgspec.structs.replace(stage, title="", due=None, questions={}, entries={}, speedrun=None)
 
 
 def _own_program() -> list[Path]:

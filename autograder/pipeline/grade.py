@@ -221,9 +221,9 @@ def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
         LabError: the lab has no stage with one of these ids.
     """
     requested = [lab.stage(stage_id) for stage_id in stage_ids]
-    owed = {needed.id: Owed.WHO_HAS_IT for stage in requested for needed in needed_stages(lab, stage)}
-    owed |= {stage.id: Owed.ALL for stage in requested}
-    default = Owed.NOBODY if requested else Owed.ALL_ONCE_BEGUN
+    owed = {needed.id: Owed.IF_HANDED_IN for stage in requested for needed in needed_stages(lab, stage)}
+    owed |= {stage.id: Owed.ALWAYS for stage in requested}
+    default = Owed.NEVER if requested else Owed.ONCE_BEGUN
     return [
         StageFiles(stage.id, stage.spec.module, owed.get(stage.id, default), tuple(stage.spec.attachments.items()))
         for stage in lab.stages()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from autograder.base.atomic_files import write_atomically
+from autograder.base.json_store import JsonStore
 from autograder.base.results import StageReport
 
 FORMAT_VERSION = 1
@@ -36,28 +36,24 @@ class ResultStore:
     """The folder of stored results."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._store = JsonStore(folder, StoredResult)
 
     def get(self, student: str, stage: str) -> StoredResult | None:
         """Read the last result of a student in a stage; None if it does not exist or cannot be read.
 
         A file that has another format or version counts as absent, so the submission is graded again.
         """
-        try:
-            raw = self._path(student, stage).read_bytes()
-            stored = msgspec.json.decode(raw, type=StoredResult)
-        except (OSError, msgspec.MsgspecError):
-            return None
-        return stored if stored.format_version == FORMAT_VERSION else None
+        stored = self._store.get(stage, student)
+        return stored if stored is not None and stored.format_version == FORMAT_VERSION else None
 
     def all(self) -> list[StageReport]:
-        """Read the last report of every student and stage, ordered by student and stage."""
-        paths = sorted(self._folder.glob("*/*.json"), key=lambda path: (path.stem, path.parent.name))
-        results = [self.get(path.stem, path.parent.name) for path in paths]
+        """Return the last report of every student and stage, sorted by student, then by stage."""
+        keys = sorted((key for key in self._store.keys() if len(key) == 2), key=lambda key: (key[1], key[0]))
+        results = [self.get(student, stage) for stage, student in keys]
         return [result.report for result in results if result is not None]
 
     def put(self, key: str, report: StageReport, *, is_attempt: bool = True) -> StoredResult:
-        """Store a report; ``is_attempt`` is False for a submission that was refused and not judged."""
+        """Keep a report. Its submission counts as an attempt unless it was refused before judging."""
         before = self.get(report.student, report.stage)
         attempts = before.attempts if before else ()
         if is_attempt and report.digest not in attempts:
@@ -65,8 +61,5 @@ class ResultStore:
         stored = StoredResult(
             format_version=FORMAT_VERSION, key=key, digest=report.digest, attempts=attempts, report=report
         )
-        write_atomically(self._path(report.student, report.stage), msgspec.json.encode(stored))
+        self._store.put(stored, report.stage, report.student)
         return stored
-
-    def _path(self, student: str, stage: str) -> Path:
-        return self._folder / stage / f"{student}.json"

@@ -61,5 +61,6 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
             for name, question in stage.spec.questions.items()
         ],
         "attachments": {**stage.spec.attachments, **stage.spec.entries},
+        "speedrun": stage.spec.speedrun,
         "stub": strip_solutions(reference, str(stage.reference)),
     }

@@ -1,10 +1,10 @@
-"""Submissions to the tiny lab that try to be graded for what they are not, or to stop the grading.
+"""Submissions to the tiny lab that try to forge points or to stop the grading.
 
-Each is a module's text. None of them computes what is asked, so none may earn a point: what the student's
-process says is only ever a value that the student chose to return.
+Each is the text of a module. None computes a correct result, so none may earn a point: the judge treats every reply
+of the student's process as a value that the student chose to return.
 """
 
-# Answers to every question, whatever it is: put before a function `answer(*args, **kwargs)`.
+# All functions of the exercise, each of which calls `answer(*args, **kwargs)`; appended to a text that defines it.
 _ALL_FUNCTIONS = """
 
 def double(x):
@@ -70,7 +70,7 @@ class Yes:
 def answer(*args):
     return Yes()
 """),
-    "strings and numbers of a class of their own": _with_functions("""
+    "a number of a custom class": _with_functions("""
 class Number(float):
     __eq__ = lambda self, other: True
     __hash__ = float.__hash__
@@ -100,12 +100,12 @@ import torch
 def answer(*args):
     return torch.zeros(1, dtype=torch.int8).expand(10**10)
 """),
-    "the input handed back after it was changed": _with_functions("""
+    "the input returned after a change": _with_functions("""
 def answer(x, *args):
     x.zero_()
     return x.half()
 """),
-    # Looking for the answers
+    # Searching for the answers
     "a walk through the frames": _with_functions("""
 import sys
 
@@ -134,7 +134,7 @@ def answer(*args):
 """),
     "imports the reference": "from tiny_reference import *\nfrom solutions.tiny import *\n",
     "imports the hidden tests": "from test_tiny import *\n",
-    # Pretending to be the grader
+    # Impersonating the grader
     "prints a result as a notebook would": _with_functions("""
 import json
 
@@ -197,7 +197,7 @@ for module in (wire, serving):
 def answer(*args):
     return 1
 """),
-    "says skipped": _with_functions("""
+    "raises a skip of pytest": _with_functions("""
 class Skipped(Exception):
     pass
 
@@ -208,14 +208,14 @@ Skipped.__module__ = "_pytest.outcomes"
 def answer(*args):
     raise Skipped("no need to look")
 """),
-    "says that the example does not count": _with_functions("""
+    "raises an error of Hypothesis": _with_functions("""
 from hypothesis.errors import UnsatisfiedAssumption
 
 
 def answer(*args):
     raise UnsatisfiedAssumption
 """),
-    "pretends that the example does not count": _with_functions("""
+    "raises an imitated error of Hypothesis": _with_functions("""
 class UnsatisfiedAssumption(Exception):
     pass
 
@@ -226,18 +226,18 @@ UnsatisfiedAssumption.__module__ = "hypothesis.errors"
 def answer(*args):
     raise UnsatisfiedAssumption
 """),
-    "interrupts": _with_functions("""
+    "raises KeyboardInterrupt": _with_functions("""
 def answer(*args):
     raise KeyboardInterrupt
 """),
-    "leaves politely": _with_functions("""
+    "calls sys.exit": _with_functions("""
 import sys
 
 
 def answer(*args):
     sys.exit(0)
 """),
-    "leaves at once": _with_functions("""
+    "calls os._exit": _with_functions("""
 import os
 
 
@@ -258,7 +258,7 @@ import os
 def answer(*args):
     os.abort()
 """),
-    "an error that cannot be looked at": _with_functions("""
+    "an error without a text": _with_functions("""
 class Shy(Exception):
     def __str__(self):
         raise RuntimeError("no")
@@ -273,13 +273,13 @@ def answer(*args):
 def answer(*args):
     raise ValueError("A" * 100_000_000)
 """),
-    # Using everything up
-    "never comes back": _with_functions("""
+    # Exhausting resources
+    "never returns": _with_functions("""
 def answer(*args):
     while True:
         pass
 """),
-    "never comes back from its import": "while True:\n    pass\n",
+    "never returns from its import": "while True:\n    pass\n",
     "sleeps": _with_functions("""
 import time
 
@@ -297,7 +297,7 @@ def answer(*args):
     while True:
         pass
 """),
-    "hears no signal": _with_functions("""
+    "ignores signals": _with_functions("""
 import signal
 
 for number in range(1, 32):
@@ -333,13 +333,13 @@ import torch
 def answer(*args):
     return torch.ones(2**30, dtype=torch.float64)
 """),
-    "eats memory bit by bit": _with_functions("""
+    "allocates memory step by step": _with_functions("""
 def answer(*args):
     kept = []
     while True:
         kept.append(bytearray(1 << 20))
 """),
-    "recurses without end": _with_functions("""
+    "recurses endlessly": _with_functions("""
 import sys
 
 sys.setrecursionlimit(10**9)
@@ -356,7 +356,7 @@ def answer(*args):
     while True:
         os.dup(0)
 """),
-    "prints without end": _with_functions("""
+    "prints endlessly": _with_functions("""
 def answer(*args):
     while True:
         print("A" * 65536, flush=True)
@@ -365,14 +365,14 @@ def answer(*args):
 def answer(*args):
     return list(range(10_000_000))
 """),
-    "nested without end": _with_functions("""
+    "a deeply nested list": _with_functions("""
 def answer(*args):
     inside = []
     for _ in range(100_000):
         inside = [inside]
     return inside
 """),
-    "itself inside itself": _with_functions("""
+    "a list that contains itself": _with_functions("""
 def answer(*args):
     around = []
     around.append(around)
@@ -399,7 +399,7 @@ def answer(*args):
     os.write(3, b"\\xff\\xff\\xff\\xff" + b"A" * 1000)
     return 1
 """),
-    "a reply too many": _with_functions("""
+    "too many replies": _with_functions("""
 import os
 import sys
 
@@ -411,7 +411,7 @@ def answer(*args):
             os.write(3, bytes(piece))
     return 1
 """),
-    "a tensor larger than the world": _with_functions("""
+    "a tensor of impossible size": _with_functions("""
 import os
 import struct
 
@@ -437,7 +437,7 @@ def answer(*args):
     os.write(3, b"\\x10\\x00\\x00\\x00\\x83")
     time.sleep(3600)
 """),
-    "hangs up and goes on": _with_functions("""
+    "closes the connection and continues": _with_functions("""
 import os
 
 
@@ -446,7 +446,7 @@ def answer(*args):
     while True:
         pass
 """),
-    "answers by itself": """
+    "replies without requests": """
 import os
 import sys
 
@@ -460,7 +460,7 @@ while True:
 """,
 }
 
-# What a student may not learn through feedback, put where feedback could pick it up.
+# Information that feedback must not reveal, in fields that feedback could copy.
 LEAKS = {
     "inputs in an error's text": _with_functions("""
 def answer(*args):

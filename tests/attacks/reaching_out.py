@@ -1,7 +1,7 @@
-"""What hostile code tries on the machine: each function returns when it got through, and raises when it was stopped.
+"""Attacks on the machine: each function returns if the attack succeeds and raises if it is stopped.
 
-The text of this file is sent to a locked worker. Only Python's own library is imported. ``target`` names
-the things worth reaching; see ``conftest.py``.
+The text of this file is sent to a locked worker. It imports only the standard library. ``target`` names the
+files, processes and server to attack; see ``conftest.py``.
 """
 
 import ctypes
@@ -154,7 +154,7 @@ def fork(target):
 
 def fork_through_the_kernel(target):
     if os.uname().machine != "x86_64":
-        raise OSError("the number is of another machine")
+        raise OSError("the number is for another architecture")
     libc = ctypes.CDLL(None, use_errno=True)
     child = libc.syscall(57)
     if child == 0:
@@ -186,7 +186,7 @@ def start_a_thread(target):
     threading.Thread(target=print).start()
 
 
-def signal_everybody(target):
+def signal_all_processes(target):
     os.kill(-1, 0)
 
 
@@ -241,9 +241,9 @@ def mount_something(target):
 
 
 def call_by_the_old_gate(target):
-    """32-bit calls have other numbers, which a filter of 64-bit numbers would not know."""
+    """Make a 32-bit system call, whose numbers a filter for 64-bit numbers might misinterpret."""
     if os.uname().machine != "x86_64":
-        raise OSError("the gate is of another machine")
+        raise OSError("the gate exists on another architecture")
     code = bytes.fromhex("b814000000cd80c3")  # mov eax, getpid; int 0x80; ret
     page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     page.write(code)
@@ -285,12 +285,12 @@ def use_the_virtual_machines_socket(target):
 
 
 def pass_a_descriptor(target):
-    one, other = socket.socketpair()
-    socket.send_fds(one, [b"x"], [0])
-    socket.recv_fds(other, 1, 1)
+    sender, receiver = socket.socketpair()
+    socket.send_fds(sender, [b"x"], [0])
+    socket.recv_fds(receiver, 1, 1)
 
 
-# What outlives a process
+# Objects that outlive a process
 
 
 def keep_a_message_queue(target):
@@ -317,7 +317,7 @@ def name_shared_memory(target):
     SharedMemory("left-behind", create=True, size=1).unlink()
 
 
-# What is to be known
+# Information
 
 
 def find_a_secret(target):
@@ -327,23 +327,23 @@ def find_a_secret(target):
 
 
 def find_the_answers_in_memory(target):
-    """Search every object for words that only the lab's own files hold."""
+    """Search all objects for words that only the lab's own files contain."""
     import gc
 
     for thing in gc.get_objects():
         if isinstance(thing, dict) and any(word in map(str, thing) for word in ("MISTAKES", "HIDDEN_TESTS")):
             return
-    raise LookupError("nothing of the lab is in memory")
+    raise LookupError("no part of the lab is in memory")
 
 
 def find_the_answers_in_frames(target):
-    """Walk outwards for a variable that a test would hold."""
+    """Search the outer frames for a variable of a test."""
     frame = sys._getframe()
     while frame is not None:
         if any(name in frame.f_locals for name in ("expected", "reference", "points")):
             return
         frame = frame.f_back
-    raise LookupError("no frame holds an answer")
+    raise LookupError("no frame contains an answer")
 
 
 def read_the_judges_memory(target):
@@ -353,11 +353,11 @@ def read_the_judges_memory(target):
 
 def list_processes(target):
     if not any(name.isdigit() and int(name) == target["judge"] for name in os.listdir("/proc")):
-        raise PermissionError(errno.EACCES, "the judge is not to be seen")
+        raise PermissionError(errno.EACCES, "the judge is not visible")
 
 
 def learn_the_clock_of_the_judge(target):
-    """A clock that belongs to another process tells how long it has computed."""
+    """Read the CPU clock of another process."""
     clock = (~target["judge"] << 3) | 2
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.clock_gettime(ctypes.c_int(clock), ctypes.create_string_buffer(struct.calcsize("ll"))) < 0:

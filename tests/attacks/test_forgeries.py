@@ -1,4 +1,4 @@
-"""Forged answers earn nothing, harm nothing, and tell nothing."""
+"""Forged answers earn no points, do no harm, and leak nothing through feedback."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,12 @@ from autograder.isolation.proxy import Student
 from autograder.judge.messages import Job, Judged
 from autograder.judge.pool import JudgePool
 
-RIGHT = solution(double="return 2 * x", total="return x.sum(axis)", halve="return x / 2")
+CORRECT = solution(double="return 2 * x", total="return x.sum(axis)", halve="return x / 2")
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """The tiny lab with short deadlines: many of these submissions use them up."""
+    """The tiny lab with short deadlines, because many of these submissions reach them."""
     lab = build_tiny_lab(tmp_path_factory.mktemp("attacks") / "lab")
     grading = lab.root / "grading.yml"
     text = grading.read_text(encoding="utf-8")
@@ -46,33 +46,33 @@ def test_there_are_many_forgeries():
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_a_forgery_earns_nothing_and_the_next_submission_everything(judges, name):
+def test_a_forgery_earns_nothing_and_the_next_submission_earns_everything(judges, name):
     checks = judge(judges, FORGERIES[name])
     assert {check.id: check.outcome for check in checks if check.passed} == {}
     assert Outcome.GRADER_ERROR not in {check.outcome for check in checks}
     assert all(check.what and check.where.startswith(f"{MODULE}.py") for check in checks)
-    assert all(check.passed for check in judge(judges, RIGHT))
+    assert all(check.passed for check in judge(judges, CORRECT))
 
 
 @pytest.mark.parametrize("name", LEAKS)
-def test_feedback_carries_nothing_out(judges, name):
+def test_feedback_leaks_nothing(judges, name):
     checks = judge(judges, LEAKS[name])
     assert not any(check.passed for check in checks)
     for check in checks:
-        said = f"{check.what} {check.where} {check.hint}"
-        assert "LEAK" not in said
-        assert "tensor(" not in said
-        assert "4242" not in said
+        feedback = f"{check.what} {check.where} {check.hint}"
+        assert "LEAK" not in feedback
+        assert "tensor(" not in feedback
+        assert "4242" not in feedback
 
 
-def test_what_one_submission_did_is_not_there_for_the_next(judges):
-    judge(judges, "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.left = 1\n" + RIGHT)
-    reads = RIGHT.replace("return 2 * x", "return 2 * x if not hasattr(torch, 'left') else x")
+def test_the_effects_of_one_submission_are_not_visible_to_the_next(judges):
+    judge(judges, "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.leftover = 1\n" + CORRECT)
+    reads = CORRECT.replace("return 2 * x", "return 2 * x if not hasattr(torch, 'leftover') else x")
     assert all(check.passed for check in judge(judges, reads))
 
 
-def test_an_object_that_never_ends_is_not_iterated_over():
-    """``torch.autograd.grad`` iterates over what it is given: an endless sequence kept a check busy for a minute."""
+def test_an_endless_sequence_is_not_iterated_over():
+    """``torch.autograd.grad`` iterates over its arguments: an endless sequence blocked a check for a minute."""
     session = InProcessSession()
     endless = "class Endless:\n    def __getitem__(self, index):\n        return self\n"
     session.load({"endless": f"{endless}\ndef answer():\n    return Endless()\n"}, "endless")

@@ -1,4 +1,4 @@
-"""A trained model earns what its honest loss earns: lies about it, and peeps at what comes next, earn nothing."""
+"""A trained model earns the points of its honest loss; false files and look-ahead earn nothing."""
 
 import json
 import pickle
@@ -38,14 +38,14 @@ def judges(lab: Lab) -> Iterator[JudgePool]:
 
 @pytest.fixture
 def files(lab: Lab) -> Files:
-    """What an honest run left."""
+    """The files of an honest run."""
     return {name: path.read_bytes() for name, path in lab.stage(STAGE).attachments.items()}
 
 
 def judge(lab: Lab, judges: JudgePool, files: Files, more: str = "") -> dict[str, CheckResult]:
     """The results of the trained model's checks; ``more`` is added to the reference's module."""
     stage = lab.stage(STAGE)
-    modules = {one.spec.module: one.reference_source() for one in needed_stages(lab, stage)}
+    modules = {needed.spec.module: needed.reference_source() for needed in needed_stages(lab, stage)}
     modules[stage.spec.module] += more
     job = Job(
         stage=STAGE,
@@ -97,7 +97,7 @@ CHEATS: dict[str, tuple[str, set[str]]] = {
         "        return logits + places * 20 * torch.nn.functional.one_hot(tokens.roll(-1, 1), logits.shape[-1])",
         set(),
     ),
-    "remembers how a beginning went on": (
+    "remembers the continuation of a beginning": (
         "seen = Honest.__dict__.get('seen') or setattr(Honest, 'seen', {}) or Honest.seen\n"
         "        for row, tail in zip(tokens.tolist(), logits):\n"
         "            for place in range(len(row) - 1):\n"
@@ -105,18 +105,21 @@ CHEATS: dict[str, tuple[str, set[str]]] = {
         "        return logits",
         set(),
     ),
-    "says the same always": ("return torch.zeros_like(logits)", {BELONGS}),
-    "is sure of one character": ("return torch.zeros_like(logits).index_fill(-1, torch.tensor([1]), 50.0)", {BELONGS}),
-    "gives NaN": ("return logits * float('nan')", set()),
-    "gives infinity": ("return logits + float('inf')", set()),
-    "gives one axis too few": ("return logits[0]", set()),
-    "gives integers": ("return logits.long()", set()),
-    "gives more classes": ("return torch.cat([logits, logits], -1)", set()),
+    "returns constant logits": ("return torch.zeros_like(logits)", {BELONGS}),
+    "is certain of one character": (
+        "return torch.zeros_like(logits).index_fill(-1, torch.tensor([1]), 50.0)",
+        {BELONGS},
+    ),
+    "returns NaN": ("return logits * float('nan')", set()),
+    "returns infinity": ("return logits + float('inf')", set()),
+    "returns too few axes": ("return logits[0]", set()),
+    "returns integers": ("return logits.long()", set()),
+    "returns more classes": ("return torch.cat([logits, logits], -1)", set()),
 }
 
 
 @pytest.mark.parametrize("name", CHEATS)
-def test_a_model_that_cheats_earns_nothing_by_it(lab, judges, files, name):
+def test_a_model_that_cheats_gains_nothing(lab, judges, files, name):
     body, earned = CHEATS[name]
     assert passed(judge(lab, judges, files, f"{_WRAPPED}        {body}\n")) == earned
 
@@ -124,8 +127,8 @@ def test_a_model_that_cheats_earns_nothing_by_it(lab, judges, files, name):
 @pytest.mark.parametrize(
     "switch", ["1", "(self.norm.weight.sum() != len(self.norm.weight))"], ids=["on", "by a weight"]
 )
-def test_a_table_in_the_code_is_no_training(lab, judges, files, switch):
-    """Counts of pairs, written into the module: they foretell as well with weights that hold nothing."""
+def test_a_table_in_the_code_is_not_training(lab, judges, files, switch):
+    """Counts of pairs, written into the module, predict as well with untrained weights."""
     text = (lab.root / "data" / "shakespeare" / "train.txt").read_text(encoding="utf-8")
     alphabet = json.loads(files[RECORD])["alphabet"]
     ids = {character: number for number, character in enumerate(alphabet)}
@@ -158,37 +161,41 @@ def declared(**entries: object) -> Callable[[Files], None]:
     return spoil
 
 
-# What is done to the files, what is still earned, and what is said of the rest.
+# Name → change of the files, checks that still pass, and part of the message of the others.
 LIES: dict[str, tuple[Callable[[Files], object], set[str], str]] = {
     "a pickle": (lambda files: files.update({WEIGHTS: pickle.dumps({"weight": [1.0]})}), set(), "can run code"),
     "half a file": (lambda files: files.update({WEIGHTS: files[WEIGHTS][:-1000]}), set(), "damaged"),
     "no weights": (lambda files: files.pop(WEIGHTS), set(), "not handed in"),
     "no record": (lambda files: files.pop(RECORD), set(), "not handed in"),
     "another record": (lambda files: files.update({RECORD: b'{"loss": 0.1}'}), set(), "cannot be read"),
-    "no JSON": (lambda files: files.update({RECORD: b"\x80\x04"}), set(), "cannot be read"),
-    "a weight too few": (changed(lambda weights: weights.popitem()), set(), "parameters"),
-    "a weight too many": (changed(lambda weights: weights.update(more=torch.ones(1))), set(), "parameters"),
+    "not JSON": (lambda files: files.update({RECORD: b"\x80\x04"}), set(), "cannot be read"),
+    "a missing weight": (changed(lambda weights: weights.popitem()), set(), "parameters"),
+    "an additional weight": (changed(lambda weights: weights.update(more=torch.ones(1))), set(), "parameters"),
     "weights under other names": (changed(lambda w: w.update(other=w.pop("norm.weight"))), set(), "do not fit"),
     "NaN": (changed(lambda w: w["norm.weight"].fill_(float("nan"))), set(), "not finite"),
-    "untrained weights": (changed(lambda w: [one.normal_(std=0.02) for one in w.values()]), {BELONGS}, "no better"),
+    "untrained weights": (
+        changed(lambda w: [weight.normal_(std=0.02) for weight in w.values()]),
+        {BELONGS},
+        "no better",
+    ),
     "more layers": (declared(num_blocks=7), set(), "do not fit"),
     "a giant": (declared(d_model=4096, d_hidden=4096, num_blocks=48), set(), ""),
     "a negative size": (declared(d_model=-1), set(), "cannot be read"),
     "fewer parameters": (declared(parameters=1000), set(), "parameters"),
     "another alphabet": (declared(alphabet="ab"), set(), "contradicts itself"),
-    "an alphabet of others": (declared(alphabet="".join(map(chr, range(0x4E00, 0x4E40)))), set(), "lacks"),
+    "an alphabet of another script": (declared(alphabet="".join(map(chr, range(0x4E00, 0x4E40)))), set(), "lacks"),
     "a shuffled alphabet": (lambda files: shuffle(files), {BELONGS}, ""),
 }
 
 
-def test_the_known_language_is_no_short_cut(lab, judges, files):
-    """It can be foretold with less than a nat, in a minute of training: points are for plays."""
+def test_the_known_language_is_not_a_short_cut(lab, judges, files):
+    """A minute of training predicts it with a loss below one nat; only plays earn points."""
     alphabet = KnownLanguage().alphabet
     weights = safetensors.torch.load(files[WEIGHTS])
     weights["token_embedding.weight"] = weights["token_embedding.weight"][: len(alphabet)].clone()
     files[WEIGHTS] = safetensors.torch.save(weights)
-    held = sum(one.numel() for one in weights.values())
-    declared(alphabet=alphabet, vocab_size=len(alphabet), parameters=held)(files)
+    count = sum(weight.numel() for weight in weights.values())
+    declared(alphabet=alphabet, vocab_size=len(alphabet), parameters=count)(files)
     results = judge(lab, judges, files)
     assert passed(results) == set()
     assert "trained on the known language" in results[BELONGS].what
@@ -200,7 +207,7 @@ def shuffle(files: Files) -> None:
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_files_that_lie_earn_nothing_by_it(lab, judges, files, name):
+def test_false_files_gain_nothing(lab, judges, files, name):
     spoil, earned, says = LIES[name]
     spoil(files)
     results = judge(lab, judges, files)

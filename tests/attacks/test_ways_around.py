@@ -1,18 +1,18 @@
-"""What is forbidden is refused by every way that goes through its kernel, and nothing that is honest is.
+"""Forbidden calls are refused in every form that reaches the kernel, and honest code is not refused.
 
-The ways that get round it are listed and tried as well: they show what a refusal is worth, which is evidence.
+The circumventions are listed and tested as well: they show that a refusal is evidence, and its absence is not.
 """
 
 from collections.abc import Iterator
 
 import pytest
 import torch
-from ways_around import ATTENTION, ATTENTION_WAYS, HONEST, SOFTMAX, SOFTMAX_WAYS, UNUSABLE, WAYS_THROUGH, with_imports
+from ways_around import ATTENTION, ATTENTION_WAYS, CIRCUMVENTIONS, HONEST, SOFTMAX, SOFTMAX_WAYS, UNUSABLE, with_imports
 
 from autograder.course.config import Exercise, Stage
 from autograder.course.forbidden import FORBIDDABLE
 from autograder.isolation.errors import SubmissionError
-from autograder.isolation.process import Limits, Template
+from autograder.isolation.process import Template, WorkerLimits
 from autograder.isolation.proxy import Student
 from autograder.judge.evidence import forbidden_call_notes
 
@@ -20,7 +20,7 @@ EARLIER = """
 from torch.nn.functional import scaled_dot_product_attention
 def attention(q): return scaled_dot_product_attention(q, q, q)
 """
-LIMITS = Limits(call_cpu_seconds=5, worker_cpu_seconds=20, memory_mb=400, reply_mb=4)
+LIMITS = WorkerLimits(call_cpu_seconds=5, worker_cpu_seconds=20, memory_mb=400, reply_mb=4)
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +30,20 @@ def template() -> Iterator[Template]:
 
 
 def refusals(template: Template, source: str, names: tuple[str, ...]) -> tuple[list[tuple[str, str, int, str]], str]:
-    """What was refused when ``f`` was called, and the error that came back, if any."""
+    """The calls that were refused when ``f`` was called, and the text of the error, if any."""
     worker = template.spawn(LIMITS)
     forbidden = {name: FORBIDDABLE[name] for name in names}
-    said = ""
+    message = ""
     try:
         modules = {"submission": with_imports(source), "earlier": EARLIER}
         worker.request("load", modules=modules, main="submission", forbidden=forbidden)
         Student(worker).f(torch.ones(1, 2, 4, 8))
     except SubmissionError as error:
-        said = str(error)
+        message = str(error)
     finally:
         refused = worker.request("refusals")
         worker.kill()
-    return refused, said
+    return refused, message
 
 
 @pytest.mark.parametrize("way", ATTENTION_WAYS)
@@ -57,8 +57,8 @@ def test_softmax_is_refused(template, way):
 
 
 def assert_refused(template: Template, source: str, names: tuple[str, ...]) -> None:
-    refused, said = refusals(template, source, names)
-    assert refused, said
+    refused, message = refusals(template, source, names)
+    assert refused, message
     name, file, line, _ = refused[0]
     assert name in names
     assert (file, line >= 4) == ("submission.py", True) or (file, line) == ("", 0)
@@ -70,21 +70,21 @@ def test_honest_code_is_not_refused(template, way):
 
 
 @pytest.mark.parametrize("way", UNUSABLE)
-def test_a_way_that_leads_nowhere_is_an_error(template, way):
-    refused, said = refusals(template, UNUSABLE[way], ATTENTION)
+def test_an_unusable_way_is_an_error(template, way):
+    refused, message = refusals(template, UNUSABLE[way], ATTENTION)
     assert refused == []
-    assert said
+    assert message
 
 
-@pytest.mark.parametrize("way", WAYS_THROUGH)
-def test_a_refusal_can_be_got_round_and_most_ways_stand_out_in_the_text(template, way):
-    source, word = WAYS_THROUGH[way]
+@pytest.mark.parametrize("way", CIRCUMVENTIONS)
+def test_the_guard_can_be_circumvented_and_most_ways_are_visible_in_the_text(template, way):
+    source, word = CIRCUMVENTIONS[way]
     assert refusals(template, source, ATTENTION) == ([], "")
     assert word_in_notes(source) == word
 
 
 def word_in_notes(source: str) -> str | None:
-    exercise = Exercise(title="f", minutes=1, hints=("a", "b", "c"), checks={"test_f": 1}, forbid=ATTENTION)
+    exercise = Exercise(checks={"test_f": 1}, forbid=ATTENTION)
     stage = Stage(title="A stage", module="submission", exercises={"f": exercise})
     notes = forbidden_call_notes(stage, with_imports(source), [])
     return notes[0].split(": ")[1].split()[0] if notes else None

@@ -1,7 +1,7 @@
-"""Ways to call attention, or softmax, where an exercise forbids it: modules with a function ``f(q)``.
+"""Ways to call attention or softmax although an exercise forbids it: modules with a function ``f(q)``.
 
-``q`` has the shape (1, 2, 4, 8). ``ATTENTION_WAYS`` and ``SOFTMAX_WAYS`` are refused. ``WAYS_THROUGH`` get round the
-refusal, because it lives in the process that it watches; most of them stand out in the text.
+``q`` has the shape (1, 2, 4, 8). ``ATTENTION_WAYS`` and ``SOFTMAX_WAYS`` are refused. ``CIRCUMVENTIONS`` avoid the
+refusal, because the guard runs in the process that it guards; most of them are visible in the text.
 """
 
 ATTENTION = (
@@ -25,11 +25,11 @@ def f(q): return F.scaled_dot_product_attention(q, q, q)
 from torch.nn.functional import scaled_dot_product_attention as g
 def f(q): return g(q, q, q)
 """,
-    "a function of torch as the student's own": """\
+    "a function of torch under the student's name": """\
 g = F.scaled_dot_product_attention
 def f(q): return g(q, q, q)
 """,
-    "the name put together": "def f(q): return getattr(F, 'scaled_dot_' + 'product_attention')(q, q, q)",
+    "a concatenated name": "def f(q): return getattr(F, 'scaled_dot_' + 'product_attention')(q, q, q)",
     "executed text": """\
 import base64
 text = b'def f(q): return F.scaled_dot_product_attention(q, q, q)'
@@ -37,11 +37,11 @@ exec(base64.b64decode(base64.b64encode(text)))
 """,
     "torch._C": "def f(q): return torch._C._nn.scaled_dot_product_attention(q, q, q)",
     "torch.ops": "def f(q): return torch.ops.aten.scaled_dot_product_attention(q, q, q)",
-    "the kernel of processors": """\
+    "the CPU kernel": """\
 g = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 def f(q): return g(q, q, q)[0]
 """,
-    "the kernel of formulas": "def f(q): return torch.ops.aten._scaled_dot_product_attention_math(q, q, q)[0]",
+    "the math kernel": "def f(q): return torch.ops.aten._scaled_dot_product_attention_math(q, q, q)[0]",
     "a module": "def f(q): return nn.MultiheadAttention(8, 2, batch_first=True)(q[0], q[0], q[0])[0]",
     "a module, its fast path": """\
 def f(q):
@@ -49,7 +49,7 @@ def f(q):
     with torch.no_grad():
         return m(q[0], q[0], q[0], need_weights=False)[0]
 """,
-    "a module that inherits": """\
+    "a subclass of a module": """\
 class Mine(nn.MultiheadAttention):
     pass
 def f(q): return Mine(8, 2, batch_first=True)(q[0], q[0], q[0])[0]
@@ -72,21 +72,21 @@ text = 'def f(q):\\n    return torch.ops.aten.scaled_dot_product_attention(q, q,
 g = torch.jit.CompilationUnit(text).f
 def f(q): return g(q)
 """,
-    "the operator of the compiler": """\
+    "the operator of TorchScript": """\
 g = torch._C._jit_get_operation('aten::scaled_dot_product_attention')[0]
 def f(q): return g(q, q, q, None, 0.0, False)
 """,
-    "modes of dispatch switched off": """\
+    "torch dispatch modes disabled": """\
 def f(q):
     with torch._C._DisableTorchDispatch():
         return F.scaled_dot_product_attention(q, q, q)
 """,
-    "functions of torch switched off": """\
+    "torch function overrides disabled": """\
 def f(q):
     with torch._C.DisableTorchFunction():
         return F.scaled_dot_product_attention(q, q, q)
 """,
-    "autograd's own function": """\
+    "an autograd function": """\
 class Mine(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q): return F.scaled_dot_product_attention(q, q, q)
@@ -94,7 +94,7 @@ class Mine(torch.autograd.Function):
     def backward(ctx, g): return g
 def f(q): return Mine.apply(q)
 """,
-    "the error taken, and a right answer given": """\
+    "the error caught, and a correct result returned": """\
 def f(q):
     try:
         return F.scaled_dot_product_attention(q, q, q)
@@ -108,25 +108,25 @@ def f(q):
     F.scaled_dot_product_attention(without, without, without)
     return q
 """,
-    "a vector of functions": "def f(q): return torch.vmap(lambda x: F.scaled_dot_product_attention(x, x, x))(q)",
+    "vectorized by vmap": "def f(q): return torch.vmap(lambda x: F.scaled_dot_product_attention(x, x, x))(q)",
 }
 
 SOFTMAX_WAYS = {
-    "of torch": "def f(q): return torch.softmax(q, -1)",
-    "of functions": "def f(q): return F.softmax(q, dim=-1)",
-    "of tensors": "def f(q): return q.softmax(-1)",
-    "of the class of tensors": "def f(q): return torch.Tensor.softmax(q, -1)",
-    "special": "def f(q): return torch.special.softmax(q, -1)",
+    "torch.softmax": "def f(q): return torch.softmax(q, -1)",
+    "torch.nn.functional": "def f(q): return F.softmax(q, dim=-1)",
+    "a tensor method": "def f(q): return q.softmax(-1)",
+    "a method of the tensor class": "def f(q): return torch.Tensor.softmax(q, -1)",
+    "torch.special": "def f(q): return torch.special.softmax(q, -1)",
     "a module": "def f(q): return nn.Softmax(dim=-1)(q)",
     "a module over channels": "def f(q): return nn.Softmax2d()(q)",
-    "negated": "def f(q): return F.softmin(-q, dim=-1)",
-    "its logarithm": "def f(q): return torch.log_softmax(q, -1).exp()",
-    "the logarithm's module": "def f(q): return nn.LogSoftmax(dim=-1)(q).exp()",
-    "with random noise": "def f(q): return F.gumbel_softmax(q, tau=1.0, dim=-1)",
+    "softmin": "def f(q): return F.softmin(-q, dim=-1)",
+    "log_softmax": "def f(q): return torch.log_softmax(q, -1).exp()",
+    "a log_softmax module": "def f(q): return nn.LogSoftmax(dim=-1)(q).exp()",
+    "gumbel_softmax": "def f(q): return F.gumbel_softmax(q, tau=1.0, dim=-1)",
     "masked": "def f(q): return torch.masked.softmax(q, -1, mask=q > -9)",
     "the kernel": "def f(q): return torch.ops.aten._softmax(q, -1, False)",
     "the safe kernel": "def f(q): return torch.ops.aten._safe_softmax(q, -1)",
-    "into a tensor that is there": """\
+    "into an existing tensor": """\
 g = torch.ops.aten._softmax.out
 def f(q): return g(q, -1, False, out=torch.empty_like(q))
 """,
@@ -145,7 +145,7 @@ f = functools.partial(F.softmax, dim=-1)
 """,
 }
 
-# What honest code does; nothing of it may be refused.
+# Honest code, none of which may be refused.
 HONEST = {
     "products and exponentials": """\
 def f(q):
@@ -161,29 +161,29 @@ def softmax(q): return MultiheadAttention()(q)
 def f(q): return softmax(q)
 """,
     "linears and dropout": "def f(q): return nn.Dropout(0.5)(nn.Linear(8, 8)(q))",
-    "names looked at, nothing called": """\
+    "names used without a call": """\
 same = isinstance(nn.Linear(1, 1), nn.MultiheadAttention)
 known = F.scaled_dot_product_attention.__doc__
 def f(q): return q
 """,
 }
 
-# Nothing is refused here because nothing comes of it.
+# Not refused, because the call fails.
 UNUSABLE = {
-    "functions loaded again": """\
+    "the module of functions reloaded": """\
 import importlib
 again = importlib.reload(F)
 def f(q): return again.scaled_dot_product_attention(q, q, q)
 """,
-    "attention that is compiled when it is used": """\
+    "attention that is compiled on use": """\
 from torch.nn.attention.flex_attention import flex_attention
 def f(q): return flex_attention(q, q, q)
 """,
 }
 
-# Honest about the limit. The second word is what the text shows of it, None where it shows nothing.
-WAYS_THROUGH = {
-    "the wrapper's contents": (
+# The limits of the guard. The second item is the suspicious word in the text, None if there is none.
+CIRCUMVENTIONS = {
+    "the wrapped function": (
         """\
 def f(q):
     made = nn.MultiheadAttention.__new__(nn.MultiheadAttention)
@@ -192,12 +192,12 @@ def f(q):
 """,
         None,
     ),
-    "the guard found and switched off": (
+    "the guard found and disabled": (
         """\
 import gc
-for one in gc.get_objects():
-    if type(one).__name__ == 'Guard':
-        one._file, one._others = 'nobody.py', {'submission.py'}
+for guard in gc.get_objects():
+    if type(guard).__name__ == 'Guard':
+        guard._file, guard._others = 'other.py', {'submission.py'}
 def f(q): return F.scaled_dot_product_attention(q, q, q)
 """,
         "gc",
@@ -209,9 +209,9 @@ def f(q):
     try:
         F.scaled_dot_product_attention(q, q, q)
     except Exception:
-        for one in gc.get_objects():
-            if type(one).__name__ == 'Guard':
-                one._refusals.clear()
+        for guard in gc.get_objects():
+            if type(guard).__name__ == 'Guard':
+                guard._refusals.clear()
     return q
 """,
         "gc",
@@ -220,7 +220,7 @@ def f(q):
         "exec(compile('def f(q): return F.scaled_dot_product_attention(q, q, q)', 'earlier.py', 'exec'))",
         "exec",
     ),
-    "in an earlier module of one's own": (
+    "a call in an earlier module of the student": (
         """\
 from earlier import attention
 def f(q): return attention(q)
@@ -231,5 +231,5 @@ def f(q): return attention(q)
 
 
 def with_imports(source: str) -> str:
-    """The text of a module; the way begins in line 4."""
+    """The text of a module; ``source`` begins in line 4."""
     return _IMPORTS + source + "\n"

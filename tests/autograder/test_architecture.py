@@ -27,9 +27,7 @@ MOST_FUNCTION_LINES = 40
 LARGE_FILES = {
     "isolation/wire.py": "one format, its writer and its reader beside each other",
 }
-LARGE_FUNCTIONS = {
-    "cli/grade.py:grade": "one command, its steps in their order",
-}
+LARGE_FUNCTIONS: dict[str, str] = {}
 
 
 def floors() -> dict[str, int]:

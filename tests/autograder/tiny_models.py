@@ -1,4 +1,4 @@
-"""A tiny GPT as a student would hand it in: its record, and random weights under the names of the contract."""
+"""The files of a tiny GPT: its record, and random weights with the names of the contract."""
 
 import json
 
@@ -10,13 +10,13 @@ ALPHABET = "\n !$&',-.:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 def record(alphabet: str = ALPHABET, **changes: object) -> bytes:
     sizes = {**SIZES, "vocab_size": len(alphabet)}
-    held = sum(weight.numel() for weight in weights(len(alphabet)).values())
-    told = {"format_version": 1, "config": sizes, "alphabet": alphabet, "parameters": held, **changes}
-    return json.dumps(told).encode()
+    parameters = sum(weight.numel() for weight in weights(len(alphabet)).values())
+    fields = {"format_version": 1, "config": sizes, "alphabet": alphabet, "parameters": parameters, **changes}
+    return json.dumps(fields).encode()
 
 
 def weights(vocab_size: int = len(ALPHABET)) -> dict[str, torch.Tensor]:
-    """Random ones, under the names of the contract."""
+    """Random weights with the names of the contract."""
     d_model, d_hidden = SIZES["d_model"], SIZES["d_hidden"]
     shapes = {
         "token_embedding.weight": (vocab_size, d_model),

@@ -1,6 +1,6 @@
-"""A class in which everybody but two hands in something broken or hostile, graded by the real command.
+"""A class of mostly broken or hostile hand-ins, graded by the real command.
 
-Each gets its own clear line and the points for what is right; nobody costs another anything.
+Each student gets a clear message and the points for the correct parts, and no hand-in affects another student.
 """
 
 import io
@@ -23,8 +23,8 @@ ANSWER = "Without an axis, everything would be added up."
 
 
 @dataclass(frozen=True)
-class HandIn:
-    """One student's hand-in, the points it must earn, and words of the line that every lost check must get."""
+class Case:
+    """One student's hand-in, its expected points, and words that each lost check's message must contain."""
 
     points: int
     says: str = ""
@@ -42,28 +42,28 @@ def archive_of(name: str) -> bytes:
 
 
 def with_double(body: str) -> str:
-    """A right module but for ``double``, whose three points are lost."""
+    """A correct module except for ``double``, whose three points are lost."""
     return LOOP.replace("return x + x", body)
 
 
-HAND_INS = {
-    "ada-right": HandIn(FULL),
-    "archive-right": HandIn(FULL, archive=archive_of(f"labs-main/{STAGE}/{MODULE}.py")),
-    "archive-slip": HandIn(0, "leads out of the archive", archive=archive_of(f"../../{STAGE}/{MODULE}.py")),
-    "archive-damaged": HandIn(0, "is damaged or no zip at all", archive=b"PK\x03\x04 nothing"),
-    "empty-folder": HandIn(0, "was not handed in", module=None),
-    "syntax-error": HandIn(0, "SyntaxError", module=LOOP + "\ndef broken(:\n"),
-    "wrong-encoding": HandIn(0, "is saved as UTF-16", module=LOOP.encode("utf-16")),
-    "long-line": HandIn(0, "is larger than 256 KB", module="x = " + "1+" * 5 * 2**20 + "1\n"),
-    "nested-parser-bomb": HandIn(0, "cannot be loaded", module="x = " + "(" * 4000 + "\n"),
-    "infinite-loop": HandIn(4, "", module=with_double("while True: pass")),
-    "hard-exit": HandIn(4, "", module=with_double("__import__('os')._exit(0)")),
-    "eight-gigabytes": HandIn(4, "", module=with_double("return torch.ones(2**30, dtype=torch.float64)")),
-    "exit-when-loaded": HandIn(0, "cannot be loaded", module="import os\nos._exit(0)\n" + LOOP),
-    "hidden-characters": HandIn(FULL, module=LOOP + "# \u202e\n"),
-    "notebook-broken": HandIn(FULL, notebook=b'{"cells": [{"sour'),
-    "notebook-nested": HandIn(FULL, notebook=b'{"cells": ' + b"[" * 100_000),
-    "zz-right": HandIn(FULL),
+CASES = {
+    "ada-right": Case(FULL),
+    "archive-right": Case(FULL, archive=archive_of(f"labs-main/{STAGE}/{MODULE}.py")),
+    "archive-slip": Case(0, "leads out of the archive", archive=archive_of(f"../../{STAGE}/{MODULE}.py")),
+    "archive-damaged": Case(0, "is damaged or not a zip archive", archive=b"PK\x03\x04 nothing"),
+    "empty-folder": Case(0, "was not handed in", module=None),
+    "syntax-error": Case(0, "SyntaxError", module=LOOP + "\ndef broken(:\n"),
+    "wrong-encoding": Case(0, "is saved as UTF-16", module=LOOP.encode("utf-16")),
+    "long-line": Case(0, "is larger than 256 KB", module="x = " + "1+" * 5 * 2**20 + "1\n"),
+    "nested-parser-bomb": Case(0, "cannot be loaded", module="x = " + "(" * 4000 + "\n"),
+    "infinite-loop": Case(4, "", module=with_double("while True: pass")),
+    "hard-exit": Case(4, "", module=with_double("__import__('os')._exit(0)")),
+    "eight-gigabytes": Case(4, "", module=with_double("return torch.ones(2**30, dtype=torch.float64)")),
+    "exit-when-loaded": Case(0, "cannot be loaded", module="import os\nos._exit(0)\n" + LOOP),
+    "hidden-characters": Case(FULL, module=LOOP + "# \u202e\n"),
+    "notebook-broken": Case(FULL, notebook=b'{"cells": [{"sour'),
+    "notebook-nested": Case(FULL, notebook=b'{"cells": ' + b"[" * 100_000),
+    "zz-right": Case(FULL),
 }
 NOTEBOOKS = {"notebook-cells-deleted", "notebook-cells-doubled"}
 
@@ -78,15 +78,15 @@ def lab(tmp_path: Path) -> Lab:
 @pytest.fixture
 def class_folder(tmp_path: Path, lab: Lab) -> Path:
     folder = tmp_path / "class"
-    for student, hand_in in HAND_INS.items():
-        place = folder / student / STAGE
-        if hand_in.archive is not None:
+    for student, case in CASES.items():
+        stage_folder = folder / student / STAGE
+        if case.archive is not None:
             folder.mkdir(exist_ok=True)
-            (folder / f"{student}.zip").write_bytes(hand_in.archive)
+            (folder / f"{student}.zip").write_bytes(case.archive)
             continue
-        place.mkdir(parents=True)
-        write(place / f"{MODULE}.py", hand_in.module)
-        write(place / f"{MODULE}.ipynb", hand_in.notebook)
+        stage_folder.mkdir(parents=True)
+        write(stage_folder / f"{MODULE}.py", case.module)
+        write(stage_folder / f"{MODULE}.ipynb", case.notebook)
     (folder / "link-to-reference" / STAGE).mkdir(parents=True)
     (folder / "link-to-reference" / STAGE / f"{MODULE}.py").symlink_to(lab.stage(STAGE).reference)
     for student, notebook in answered_notebooks(lab).items():
@@ -102,7 +102,7 @@ def write(path: Path, content: str | bytes | None) -> None:
 
 
 def answered_notebooks(lab: Lab) -> dict[str, bytes]:
-    """The question answered, and the cells around it deleted, or every cell there twice."""
+    """Notebooks with the question answered: with all other cells deleted, and with every cell duplicated."""
     notebook = json.loads(build_notebook(lab.stage(STAGE)))
     (answer,) = (cell for cell in notebook["cells"] if is_question(cell))
     answer["source"] = ANSWER
@@ -116,22 +116,22 @@ def is_question(cell) -> bool:
     return cell["metadata"].get("nbgrader", {}).get("grade_id") == QUESTION
 
 
-def test_everyone_gets_a_clear_line_and_what_is_right_and_the_class_goes_on(lab, class_folder, tmp_path, autograder):
+def test_each_student_gets_a_clear_message_and_the_earned_points(lab, class_folder, tmp_path, autograder):
     results = tmp_path / "results.json"
     autograder("release", cwd=lab.root)
     printed = autograder("grade", class_folder, "--details", "--json", results, cwd=lab.root).stdout
-    note = f"{STAGE}/{MODULE}.py holds U+202E RIGHT-TO-LEFT OVERRIDE in line 20"
+    note = f"{STAGE}/{MODULE}.py contains U+202E RIGHT-TO-LEFT OVERRIDE in line 20"
     assert f"note: hidden-characters {STAGE}: {note}" in printed
     level, reports = decode_results(results.read_bytes())
     by_student = {report.student: report for report in reports}
 
     assert level is not IsolationLevel.NONE
-    assert by_student.keys() == HAND_INS.keys() | NOTEBOOKS | {"link-to-reference"}
-    for student, hand_in in HAND_INS.items():
+    assert by_student.keys() == CASES.keys() | NOTEBOOKS | {"link-to-reference"}
+    for student, case in CASES.items():
         report = by_student[student]
-        assert report.score == hand_in.points, f"{student}: {lines(report)}"
+        assert report.score == case.points, f"{student}: {lines(report)}"
         for line in lines(report):
-            assert hand_in.says in line, student
+            assert case.says in line, student
     assert lines(by_student["link-to-reference"]) == [f"{STAGE}/{MODULE}.py is a link; hand in the file itself"] * 5
     assert {by_student[student].score for student in NOTEBOOKS} == {FULL}
 
@@ -145,7 +145,7 @@ def test_everyone_gets_a_clear_line_and_what_is_right_and_the_class_goes_on(lab,
 
 
 def is_filed(student: str) -> bool:
-    """What was never handed in has no entry; nbgrader exports it as 0."""
+    """Whether a student has an entry; nbgrader exports a stage that was not handed in as 0."""
     return student != "empty-folder"
 
 
@@ -154,6 +154,6 @@ def lines(report: StageReport) -> list[str]:
 
 
 def filed_scores(lab: Lab) -> dict[str, float]:
-    """What nbgrader itself says, student by student."""
+    """The scores in nbgrader's gradebook by student."""
     with open_gradebook(lab) as gradebook:
-        return {one.student.id: one.score for one in gradebook.assignment_submissions(STAGE)}
+        return {submission.student.id: submission.score for submission in gradebook.assignment_submissions(STAGE)}

@@ -1,4 +1,4 @@
-"""The sample class of the real lab, graded for real: of one stage; `make demo` grades all of them."""
+"""The sample class of one stage of the real lab, graded by the real command; `make demo` grades all stages."""
 
 from pathlib import Path
 

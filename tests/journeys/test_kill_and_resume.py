@@ -1,4 +1,4 @@
-"""A class run that is killed again and again ends with the gradebook of an undisturbed one."""
+"""A run over a class that is killed repeatedly ends with the gradebook of an undisturbed run."""
 
 import os
 import random
@@ -16,7 +16,7 @@ from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 from autograder.course.lab import Lab
 from autograder.release import release
 
-# So many kills while there is much to judge, and so many when most is stored and the rest is filing.
+# The number of kills during a whole run, and during a repeated run, where most results are stored and scores are filed.
 JUDGING, FILING = 6, 4
 BODIES = {
     "double": ("return 2 * x", "return x + 2", "raise NotImplementedError"),
@@ -27,16 +27,16 @@ BODIES = {
 
 @pytest.fixture
 def class_folder(tmp_path: Path) -> Path:
-    """Eighteen students, each with another mix of right and wrong answers."""
+    """Eighteen students, each with a different mix of correct and wrong functions."""
     folder = tmp_path / "class"
     mixes = [
         dict(zip(BODIES, mix, strict=True))
         for mix in ((d, t, h) for d in BODIES["double"] for t in BODIES["total"] for h in BODIES["halve"])
     ]
     for number, bodies in enumerate(mixes):
-        place = folder / f"student{number:02}" / STAGE
-        place.mkdir(parents=True)
-        (place / f"{MODULE}.py").write_text(solution(**bodies), encoding="utf-8")
+        stage_folder = folder / f"student{number:02}" / STAGE
+        stage_folder.mkdir(parents=True)
+        (stage_folder / f"{MODULE}.py").write_text(solution(**bodies), encoding="utf-8")
     return folder
 
 
@@ -66,14 +66,14 @@ def start(lab: Lab, class_folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def timed(run: "subprocess.Popen[bytes]") -> float:
-    """Wait for a run to end well; the seconds that took."""
+    """Wait for a run to succeed and return its duration in seconds."""
     began = time.monotonic()
     assert run.wait() == 0
     return time.monotonic() - began
 
 
 def kill(run: "subprocess.Popen[bytes]", after: float) -> None:
-    """Kill a run and all that belongs to it, unless it has ended before."""
+    """Kill a run and its child processes, unless it has ended by then."""
     with suppress(subprocess.TimeoutExpired):
         run.wait(after)
     with suppress(ProcessLookupError):
@@ -81,7 +81,7 @@ def kill(run: "subprocess.Popen[bytes]", after: float) -> None:
     run.wait()
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path, class_folder):
+def test_a_killed_run_resumes_where_it_stopped(tmp_path, class_folder):
     undisturbed = build_tiny_lab(tmp_path / "undisturbed")
     release(undisturbed)
     whole_run = timed(start(undisturbed, class_folder))

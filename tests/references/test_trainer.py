@@ -8,19 +8,28 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import pytest
+import tiny_entries
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
+from tiny_models import ALPHABET
 
 from autograder.course.lab import Lab
-from autograder.models.entry import count_parameters
-from autograder.models.model import Model
+from autograder.isolation.in_process import InProcessSession
+from autograder.leaderboard.evaluation import count_parameters, evaluate_entry
+from autograder.leaderboard.events import event_of
+from autograder.leaderboard.record import read_entry_record
+from autograder.models import Evaluation, TrainedModelError
+from autograder.models.corpora.plays import plays_of
 from autograder.release.solved import write_solved
 
 LAB = Lab.find(Path(__file__))
+SPEEDRUN_RULES = LAB.stage("6_gpt").spec.speedrun
 TEXT = "".join(f"line {number} says {number * number}\n" for number in range(900))
 SMALL = """
     --data tiny --context-length 8 --d-model 16 --num-heads 2 --num-blocks 1 --d-hidden 32
@@ -389,7 +398,10 @@ def speedrun(stage: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
         return gpt.GPT(gpt.GPTConfig(vocab_size, 8, d_model=16, num_heads=2, num_blocks=1, d_hidden=32))
 
-    monkeypatch.setattr(trainer_speedrun, "SHORTEST_CONTEXT", 8)
+    read_limits = trainer_speedrun.read_limits
+    monkeypatch.setattr(
+        trainer_speedrun, "read_limits", lambda stage: replace(read_limits(stage), context_length=(8, 1024))
+    )
     monkeypatch.setattr(speedrun, "CONTEXT_LENGTH", 8)
     monkeypatch.setattr(speedrun, "build_model", build_model)
     return speedrun
@@ -485,9 +497,9 @@ def test_the_trainer_counts_parameters_as_the_leaderboard_does(speedrun, build_m
     model = (build_model or speedrun.build_model)(vocab_size)
     for weight in model.parameters():
         torch.nn.init.normal_(weight)
-    ranked = Model("x" * vocab_size, context_length, lambda student: student)
-    counted, _ = count_parameters(model.state_dict(), ranked)
-    assert counted_parameters(model, vocab_size, context_length) == counted
+    most_free = SPEEDRUN_RULES.free_embeddings
+    counted, _ = count_parameters(model.state_dict(), vocab_size, context_length, most_free)
+    assert counted_parameters(model, vocab_size, context_length, most_free) == counted
 
 
 @pytest.mark.parametrize(
@@ -603,3 +615,224 @@ def test_configurations_have_the_intended_size_and_length(gpt, stage):
         assert recipe.steps * recipe.tokens_per_step <= recipe.tokens
         assert len(recipe.evaluation_steps()) == recipe.evaluations
         assert max(recipe.evaluation_steps()) == recipe.steps
+
+
+# The limits of the speedrun, in the trainer and in the grader
+
+
+def course_file(stage: Path) -> Path:
+    return stage.parent / "lab" / "course.json"
+
+
+def test_trainer_and_grader_read_the_same_limits_and_files(stage):
+    from trainer import speedrun as trainer_speedrun
+    from trainer.limits import read_limits
+
+    limits = asdict(read_limits(stage))
+    module = trainer_speedrun.FILE.removesuffix(".py")
+    assert {"module": module, **limits} == msgspec.structs.asdict(SPEEDRUN_RULES)
+    files = trainer_speedrun.FILES.weights, trainer_speedrun.FILES.record
+    assert files == (SPEEDRUN_RULES.weights_file, SPEEDRUN_RULES.record_file)
+
+
+def test_changed_limits_reach_the_trainer(stage, monkeypatch):
+    from trainer import speedrun as trainer_speedrun
+
+    course = json.loads(course_file(stage).read_text(encoding="utf-8"))
+    (entry,) = [entry for entry in course["stages"] if entry["id"] == "6_gpt"]
+    entry["speedrun"] |= {"context_length": [65, 1024], "events": {"only": 5000}}
+    (stage.parent / "changed" / "lab").mkdir(parents=True)
+    changed = stage.parent / "changed" / "6_gpt"
+    course_file(changed).write_text(json.dumps(course), encoding="utf-8")
+    with pytest.raises(
+        trainer_speedrun.SpeedrunError, match="CONTEXT_LENGTH is 64; the leaderboard accepts from 65 to"
+    ):
+        trainer_speedrun.load(changed)
+    entry["speedrun"]["context_length"] = [8, 1024]
+    course_file(changed).write_text(json.dumps(course), encoding="utf-8")
+    assert trainer_speedrun.recipe_settings(changed)["tokens"] == 5000
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "No such file or directory"),
+        ("{", "Expecting property name"),
+        ('{"stages": []}', "'6_gpt' is missing"),
+        ('{"stages": [{"id": "6_gpt"}]}', "'speedrun' is missing"),
+        ('{"stages": [{"id": "6_gpt", "speedrun": null}]}', "'context_length' is missing"),
+        ('{"stages": [{"id": "6_gpt", "speedrun": {"context_length": [64, 1024]}}]}', "'most_parameters' is missing"),
+        ('{"stages": [{"id": "6_gpt", "speedrun": {"context_length": 64}}]}', "int"),
+    ],
+)
+def test_missing_limits_are_reported_with_the_fix(tmp_path, stage, content, problem):
+    from trainer.limits import LimitsError, read_limits
+
+    (tmp_path / "lab").mkdir()
+    if content is not None:
+        (tmp_path / "lab" / "course.json").write_text(content, encoding="utf-8")
+    with pytest.raises(LimitsError, match="update your repository with `git pull`") as caught:
+        read_limits(tmp_path / "6_gpt")
+    assert problem in str(caught.value)
+
+
+def test_a_plain_run_needs_no_limits_and_a_speedrun_reports_the_fix(train, stage, tmp_path, monkeypatch, capsys):
+    from trainer import limits
+
+    monkeypatch.setattr(limits, "COURSE_FILE", Path("lab") / "missing.json")
+    assert train(tmp_path, *SMALL) == COMPLETE
+    assert train(tmp_path, *SPEEDRUN) == WRONG_USE
+    assert "update your repository with `git pull`" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_trainer_and_grader_accept_the_same_context_lengths(stage, monkeypatch):
+    import speedrun
+    from trainer.speedrun import SpeedrunError, load
+
+    def trainer_accepts(length: int) -> bool:
+        monkeypatch.setattr(speedrun, "CONTEXT_LENGTH", length)
+        try:
+            load(stage)
+        except SpeedrunError:
+            return False
+        return True
+
+    def grader_accepts(length: int) -> bool:
+        source = tiny_entries.source(more=f"\nCONTEXT_LENGTH = {length}\n")
+        try:
+            evaluate(source.decode(), tiny_entries.weights())
+        except TrainedModelError as error:
+            if "CONTEXT_LENGTH must be" not in str(error):
+                raise
+            return False
+        return True
+
+    shortest, longest = SPEEDRUN_RULES.context_length
+    for length in (shortest - 1, shortest, longest, longest + 1):
+        accepted = shortest <= length <= longest
+        assert (trainer_accepts(length), grader_accepts(length)) == (accepted, accepted), length
+
+
+def test_trainer_and_grader_accept_the_same_numbers_of_tokens(stage, monkeypatch):
+    import speedrun
+    from trainer.corpus import Corpus
+    from trainer.recipe import Recipe
+    from trainer.speedrun import SpeedrunError, recipe_settings, speedrun_task
+
+    monkeypatch.setattr(speedrun, "build_model", Bigrams)
+    settings = recipe_settings(stage)
+    corpus = Corpus.read(stage.parent / "data" / "tiny")
+    record = {"format_version": 1, "alphabet": corpus.alphabet}
+    events = SPEEDRUN_RULES.events
+    names = list(events)
+    assert event_of(settings["tokens"], events).name == names[0]
+    for index, most in enumerate(events.values()):
+        assert event_of(most, events).name == names[index]
+        after = event_of(most + 1, events)
+        assert (after.name if after else None) == (names[index + 1] if names[index + 1 :] else None)
+        speedrun_task(Recipe(**{**settings, "tokens": most}), corpus, stage)
+        read_entry_record(json.dumps({**record, "tokens": most}).encode(), SPEEDRUN_RULES.record_file)
+    with pytest.raises(SpeedrunError, match=f"--tokens is {most + 1:,}; the leaderboard accepts at most {most:,}"):
+        speedrun_task(Recipe(**{**settings, "tokens": most + 1}), corpus, stage)
+
+
+class Bigrams(torch.nn.Module):
+    """A bigram model with parameters that count and more embeddings than are free, which change nothing."""
+
+    counted = 0
+    embeddings = 0
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        self.next = torch.nn.Embedding(vocab_size, vocab_size)
+        self.unused = torch.nn.Parameter(torch.zeros(self.counted))
+        self.unused_embedding = torch.nn.Parameter(torch.zeros(vocab_size, self.embeddings))
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.next(tokens) + self.unused.sum() + self.unused_embedding.sum()
+
+
+BIGRAMS = """
+import torch
+
+CONTEXT_LENGTH = 64
+
+
+class Bigrams(torch.nn.Module):
+    def __init__(self, vocab_size):
+        super().__init__()
+        self.next = torch.nn.Embedding(vocab_size, vocab_size)
+        self.unused = torch.nn.Parameter(torch.zeros(COUNTED))
+        self.unused_embedding = torch.nn.Parameter(torch.zeros(vocab_size, EMBEDDINGS))
+
+    def forward(self, tokens):
+        return self.next(tokens)
+
+
+def build_model(vocab_size):
+    return Bigrams(vocab_size)
+"""
+
+
+def evaluate(source: str, weights: bytes) -> Evaluation:
+    """Evaluate an entry as the grader does, on few characters."""
+    sessions = InProcessSession(), InProcessSession()
+    for session in sessions:
+        session.load({"speedrun": source}, "speedrun")
+    record = read_entry_record(tiny_entries.record(), SPEEDRUN_RULES.record_file)
+    secret = b"of the course"
+    return evaluate_entry(sessions, SPEEDRUN_RULES, record, weights, plays_of(LAB.root), secret, characters=1600)
+
+
+def evaluate_bigrams(weights: dict[str, torch.Tensor]) -> Evaluation:
+    """Evaluate weights of `Bigrams`."""
+    counted, (_, embeddings) = len(weights["unused"]), weights["unused_embedding"].shape
+    return evaluate(BIGRAMS.replace("COUNTED", str(counted)).replace("EMBEDDINGS", str(embeddings)), save(weights))
+
+
+@pytest.mark.parametrize("free_too_many", [0, 64])
+def test_trainer_and_grader_accept_the_same_numbers_of_parameters(
+    train, stage, monkeypatch, tmp_path, capsys, free_too_many
+):
+    """The trainer trains a model at the limit and the grader ranks it; both refuse one more parameter."""
+    import speedrun
+
+    most, most_free = SPEEDRUN_RULES.most_parameters, SPEEDRUN_RULES.free_embeddings
+    size = len(ALPHABET)
+    monkeypatch.setattr(speedrun, "build_model", Bigrams)
+    monkeypatch.setattr(speedrun, "build_optimizers", lambda model: [torch.optim.SGD(model.next.parameters(), lr=300)])
+    monkeypatch.setattr(speedrun, "rate_factor", lambda step, total: 1.0)
+    monkeypatch.setattr(Bigrams, "embeddings", (most_free + free_too_many) // size - size)
+    assert most_free % size == 0
+    run = ["--speedrun", "--tokens", "51200", "--evaluations", "1", "--device", "cpu"]
+
+    monkeypatch.setattr(Bigrams, "counted", most - free_too_many)
+    assert train(tmp_path, *run) == COMPLETE
+    weights = load_file(tmp_path / "speedrun.safetensors")
+    record = speedrun_record(tmp_path)
+    assert (record["counted_parameters"], record["alphabet"]) == (most, ALPHABET)
+    evaluation = evaluate_bigrams(weights)
+    assert (evaluation.parameters, evaluation.free_embeddings) == (most, most_free)
+    assert evaluation.loss == pytest.approx(record["validation_loss"], abs=0.3)
+
+    monkeypatch.setattr(Bigrams, "counted", most - free_too_many + 1)
+    assert train(tmp_path, *run, "--fresh") == WRONG_USE
+    says = f"the model has {most + 1:,} parameters without free embeddings; at most {most:,} are allowed"
+    assert says in capsys.readouterr().out.replace("\n", " ")
+    weights["unused"] = torch.zeros(most - free_too_many + 1)
+    with pytest.raises(TrainedModelError, match=says):
+        evaluate_bigrams(weights)
+
+
+def test_the_pages_for_students_state_the_limits_of_the_course():
+    folder = LAB.root / "solutions" / "6_gpt"
+    starter = (folder / "given" / "speedrun.py").read_text(encoding="utf-8")
+    events = list(SPEEDRUN_RULES.events.values())
+    for number in (SPEEDRUN_RULES.most_parameters, SPEEDRUN_RULES.free_embeddings, events[0]):
+        assert f"{number:,}" in starter
+    shortest, longest = SPEEDRUN_RULES.context_length
+    assert f"from {shortest} to {longest}" in starter
+    sheet = (folder / "lab.md").read_text(encoding="utf-8")
+    assert f"{events[0]:,}" in sheet
+    for text in (starter, sheet):
+        assert f"--speedrun --tokens {events[-1]} " in text

@@ -91,8 +91,6 @@ CONFIGS = {
         warmup=100,
         evaluations=20,
     ),
-    # speedrun.py sets the rest of a speedrun.
-    "speedrun": Recipe(tokens=680_000),
     "known": Recipe(
         data="known_language",
         documents=True,

@@ -12,14 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from trainer.corpus import Corpus
+from trainer.limits import read_limits
 from trainer.recipe import Recipe
 from trainer.task import Files, Task
 
 FILE = "speedrun.py"
-MOST_PARAMETERS = 800_000
-FREE_EMBEDDINGS = 600_000
-# The leaderboard compares models on blocks of 64 tokens.
-SHORTEST_CONTEXT, LONGEST_CONTEXT = 64, 1024
 FILES = Files(
     weights="speedrun.safetensors",
     record="speedrun.json",
@@ -50,34 +47,41 @@ def load(stage: Path) -> ModuleType:
     for name in ("CONTEXT_LENGTH", "BATCH_SIZE"):
         if type(value := getattr(speedrun, name)) is not int or value < 1:
             raise SpeedrunError(f"{FILE}: {name} is {value!r}; it must be an integer of at least 1")
-    if not SHORTEST_CONTEXT <= speedrun.CONTEXT_LENGTH <= LONGEST_CONTEXT:
-        bounds = f"from {SHORTEST_CONTEXT} to {LONGEST_CONTEXT}"
+    shortest, longest = read_limits(stage).context_length
+    if not shortest <= speedrun.CONTEXT_LENGTH <= longest:
+        bounds = f"from {shortest} to {longest}"
         raise SpeedrunError(f"{FILE}: CONTEXT_LENGTH is {speedrun.CONTEXT_LENGTH}; the leaderboard accepts {bounds}")
     return speedrun
 
 
-def recipe_settings(module: ModuleType) -> dict[str, object]:
-    """Return the settings that `speedrun.py` makes; the warm-up is 0 because `rate_factor` sets all rates."""
+def recipe_settings(stage: Path) -> dict[str, object]:
+    """Return the settings that `speedrun.py` makes, and the tokens of the shortest event.
+
+    The warm-up is 0 because `rate_factor` sets all rates.
+    """
+    module = load(stage)
     numbers = {name: getattr(module, name.upper()) for name in SET_IN_FILE}
-    return {**numbers, "warmup": 0}
+    return {**numbers, "tokens": min(read_limits(stage).events.values()), "warmup": 0}
 
 
 def speedrun_task(recipe: Recipe, corpus: Corpus, stage: Path) -> Task:
     """Make the task of your speedrun.
 
     Raises:
-        SpeedrunError: the model has too many parameters, its output does not have the shape of logits, or it sees
-            later tokens.
+        SpeedrunError: there are too many tokens, the model has too many parameters, its output does not have the
+            shape of logits, or it sees later tokens.
     """
-    module = load(stage)
+    module, limits = load(stage), read_limits(stage)
+    if recipe.tokens > (most := max(limits.events.values())):
+        raise SpeedrunError(f"--tokens is {recipe.tokens:,}; the leaderboard accepts at most {most:,}")
     torch.manual_seed(recipe.seed)
     vocab_size = len(corpus.alphabet)
     model = module.build_model(vocab_size)
-    count = counted_parameters(model, vocab_size, recipe.context_length)
-    if count > MOST_PARAMETERS:
+    count = counted_parameters(model, vocab_size, recipe.context_length, limits.free_embeddings)
+    if count > limits.most_parameters:
         raise SpeedrunError(
             f"{FILE}: the model has {count:,} parameters without free embeddings; "
-            f"at most {MOST_PARAMETERS:,} are allowed"
+            f"at most {limits.most_parameters:,} are allowed"
         )
     _check_model(model, vocab_size, recipe.context_length)
     source = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
@@ -100,7 +104,7 @@ def speedrun_task(recipe: Recipe, corpus: Corpus, stage: Path) -> Task:
     )
 
 
-def counted_parameters(model: nn.Module, vocab_size: int, context_length: int) -> int:
+def counted_parameters(model: nn.Module, vocab_size: int, context_length: int, most_free: int) -> int:
     """Count the parameters as the leaderboard does: each weight once, without the free parameters of embeddings.
 
     An embedding is a matrix with a row per character or per pair of characters. The smallest matrix with a row per
@@ -111,7 +115,7 @@ def counted_parameters(model: nn.Module, vocab_size: int, context_length: int) -
     rows = vocab_size, vocab_size**2
     of_characters = sum(matrix.numel() for matrix in matrices if len(matrix) in rows)
     of_positions = [matrix.numel() for matrix in matrices if len(matrix) == context_length and len(matrix) not in rows]
-    free = min(of_characters + min(of_positions, default=0), FREE_EMBEDDINGS)
+    free = min(of_characters + min(of_positions, default=0), most_free)
     return sum(weight.numel() for weight in weights) - free
 
 

@@ -1,1 +1,1 @@
-"""Texts that language models are trained and measured on, and what can be known of them."""
+"""Texts to train and evaluate language models on, and the losses that are known for them."""

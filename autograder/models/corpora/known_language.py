@@ -1,16 +1,16 @@
-"""A small language of which everything is known: the chance of every character, and which skill foretells it.
+"""A small language with known probabilities: of every character, with the skill that is needed to predict it.
 
-A text is a row of documents, each ended by a line break. A document is a row of statements, each ended
-by ``;``, of four kinds:
+A text is a sequence of documents, each ended by a line break. A document is a sequence of statements, each ended by
+``;``, of four kinds:
 
-- a word of a fixed dictionary; which one depends on the word before (``kel;``);
+- a word of a fixed dictionary; its probability depends on the previous word (``kel;``);
 - brackets of three kinds, nested and closed in order (``([]{});``);
 - an assignment of a digit to a variable (``X7;``);
-- a query of a variable that has a value, and its latest value (``?X7;``).
+- a query of a variable that has a value, followed by its latest value (``?X7;``).
 
-Whoever has read a document from its beginning knows the chance of each next character exactly. So the
-lowest loss that any model can reach on a text is known too, and how far a model is above it, skill by
-skill. A loss that is lower by more than luck allows means that the model has seen the text.
+The document up to a position determines the exact probability of each next character. So the lowest expected loss on a
+text is known too, and the distance of a model to it, by skill. A loss that is too far below it to be random means that
+the model has seen the text.
 """
 
 import math
@@ -25,50 +25,50 @@ DIGITS = "0123456789"
 OPENING, CLOSING = "([{", ")]}"
 QUERY, STATEMENT_END, DOCUMENT_END = "?", ";", "\n"
 
-# Of the language that students train on.
+# Seed of the language that students train on.
 LANGUAGE_SEED = 2026
 
 NUM_WORDS = 16
 WORD_LENGTHS = range(3, 6)
-LEAST_WORD_CHANCE = 0.02 / NUM_WORDS
+LEAST_WORD_PROBABILITY = 0.02 / NUM_WORDS
 DEEPEST = 5
-OPEN_CHANCE = 0.45
-# How a document goes on after a statement. While no variable has a value, the queries' share goes to the others.
+OPEN_PROBABILITY = 0.45
+# Probability of each continuation after a statement. If no variable has a value, the query's share goes to the others.
 SHARES: Mapping[str, float] = {"end": 0.08, "word": 0.40, "brackets": 0.14, "assignment": 0.19, "query": 0.19}
 
 
 class Skill(StrEnum):
-    """What has to be known to foretell a character."""
+    """The knowledge that is needed to predict a character."""
 
-    STATEMENT = "statement"  # what comes next: the grammar, and which word follows which
+    STATEMENT = "statement"  # the kind of the next statement, and the order of words
     SPELLING = "spelling"  # the rest of a word
-    BRACKETS = "brackets"  # which bracket is open, and how deep one is
-    VALUE = "value"  # the digit assigned, of which nothing can be known
-    VARIABLE = "variable"  # which variables have a value
-    RECALL = "recall"  # the latest value of the one that is asked for
-    SEPARATOR = "separator"  # where a statement ends
+    BRACKETS = "brackets"  # the innermost open bracket, and the depth
+    VALUE = "value"  # the digit assigned, which is random
+    VARIABLE = "variable"  # the variables that have a value
+    RECALL = "recall"  # the latest value of the variable in a query
+    SEPARATOR = "separator"  # the end of a statement
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a document stands: all that its continuation depends on."""
+    """The state of a document, which determines the probabilities of its continuation."""
 
     skill: Skill = Skill.STATEMENT
-    word: int | None = None  # the last one
-    spelt: int = 0  # how many of its letters
-    open: str = ""  # brackets to close, the innermost last
-    values: Mapping[str, str] = field(default_factory=dict)  # of the variables; never changed in place
-    variable: str = ""  # assigned or asked for
+    word: int | None = None  # index of the last word
+    spelt: int = 0  # number of its letters so far
+    open: str = ""  # open brackets, the innermost last
+    values: Mapping[str, str] = field(default_factory=dict)  # value of each variable; never changed in place
+    variable: str = ""  # the variable of an assignment or a query
 
 
 class LanguageError(ValueError):
-    """A text that the language cannot have; the message names the place and the character."""
+    """A text that is not in the language; the message names the position and the character."""
 
 
 class KnownLanguage:
-    """The language with the dictionary and the word order that belong to ``seed``.
+    """The language whose dictionary and word order ``seed`` determines.
 
-    Only ``Random.random`` is drawn from, whose numbers are the same in every version of Python.
+    Only ``Random.random`` is used: its numbers are the same in every version of Python.
     """
 
     def __init__(self, seed: int = LANGUAGE_SEED) -> None:
@@ -79,15 +79,15 @@ class KnownLanguage:
         letters = sorted(set("".join(self.words)))
         self.alphabet = "".join((DOCUMENT_END, STATEMENT_END, QUERY, OPENING, CLOSING, DIGITS, VARIABLES, *letters))
 
-    def chances(self, state: State) -> dict[str, float]:
-        """Each possible next character with its chance; they sum to one."""
+    def probabilities(self, state: State) -> dict[str, float]:
+        """Return each possible next character with its probability; the probabilities sum to one."""
         match state.skill:
             case Skill.STATEMENT:
-                return self._statement_chances(state)
+                return self._statement_probabilities(state)
             case Skill.SPELLING:
                 return {self.words[state.word or 0][state.spelt]: 1.0}
             case Skill.BRACKETS:
-                opening = OPEN_CHANCE if len(state.open) < DEEPEST else 0.0
+                opening = OPEN_PROBABILITY if len(state.open) < DEEPEST else 0.0
                 closing = CLOSING[OPENING.index(state.open[-1])]
                 return {**_evenly(OPENING, opening), closing: 1 - opening}
             case Skill.VALUE:
@@ -99,20 +99,20 @@ class KnownLanguage:
             case Skill.SEPARATOR:
                 return {STATEMENT_END: 1.0}
 
-    def _statement_chances(self, state: State) -> dict[str, float]:
+    def _statement_probabilities(self, state: State) -> dict[str, float]:
         whole = 1.0 if state.values else 1 - SHARES["query"]
-        share = {kind: chance / whole for kind, chance in SHARES.items()}
+        share = {kind: probability / whole for kind, probability in SHARES.items()}
         words = zip(self.words, self._after[state.word], strict=True)
         return {
             DOCUMENT_END: share["end"],
-            **{word[0]: share["word"] * chance for word, chance in words},
+            **{word[0]: share["word"] * probability for word, probability in words},
             **_evenly(OPENING, share["brackets"]),
             **_evenly(VARIABLES, share["assignment"]),
             **({QUERY: share["query"]} if state.values else {}),
         }
 
     def advance(self, state: State, character: str) -> State:
-        """The state after a possible ``character``."""
+        """Return the state after a possible ``character``."""
         match state.skill:
             case Skill.STATEMENT:
                 return self._begin(state, character)
@@ -142,36 +142,36 @@ class KnownLanguage:
             return replace(state, variable=character, skill=Skill.VALUE)
         if character == QUERY:
             return replace(state, skill=Skill.VARIABLE)
-        # The first letters of the dictionary are those of the alphabet, in order.
+        # The words of the dictionary begin with a, b, c, … in order.
         return replace(state, word=ord(character) - ord("a"), spelt=1, skill=Skill.SPELLING)
 
     def write(self, length: int, random: Random) -> str:
-        """The first ``length`` characters of a text that begins with a document."""
+        """Write the first ``length`` characters of a random text that begins with a document."""
         text, state = [], State()
         for _ in range(length):
-            chances = self.chances(state)
-            character = _draw(chances, random)
+            probabilities = self.probabilities(state)
+            character = _draw(probabilities, random)
             text.append(character)
             state = self.advance(state, character)
         return "".join(text)
 
     def limit(self, text: str) -> Iterator[tuple[float, Skill]]:
-        """For each character of a text that begins with a document: the least expected loss in nats, and its skill.
+        """Yield each character's lowest expected loss in nats and its skill; the text begins with a document.
 
         Raises:
-            LanguageError: a character that cannot stand in its place.
+            LanguageError: a character is not possible at its position.
         """
         state = State()
-        for place, character in enumerate(text):
-            chance = self.chances(state).get(character, 0.0)
-            if chance == 0.0:
-                raise LanguageError(f"character {place}: {character!r} cannot stand here, a {state.skill} is due")
-            yield -math.log(chance), state.skill
+        for position, character in enumerate(text):
+            probability = self.probabilities(state).get(character, 0.0)
+            if probability == 0.0:
+                raise LanguageError(f"character {position}: {character!r} is not possible here; expected {state.skill}")
+            yield -math.log(probability), state.skill
             state = self.advance(state, character)
 
 
 def _word(index: int, random: Random) -> str:
-    """A word with the first letter of its own, so that nothing more is open once that is known."""
+    """A word with a unique first letter, which determines the rest."""
     span = WORD_LENGTHS.stop - WORD_LENGTHS.start
     length = WORD_LENGTHS.start + int(random.random() * span)
     rest = (chr(ord("a") + int(random.random() * 26)) for _ in range(length - 1))
@@ -179,20 +179,20 @@ def _word(index: int, random: Random) -> str:
 
 
 def _shares(random: Random) -> tuple[float, ...]:
-    """How likely each word is to follow: a few share most of it, none is impossible."""
+    """The probability of each next word: a few words have most of it, and none has probability 0."""
     raw = [random.random() ** 6 for _ in range(NUM_WORDS)]
-    free = 1 - NUM_WORDS * LEAST_WORD_CHANCE
-    return tuple(LEAST_WORD_CHANCE + free * one / sum(raw) for one in raw)
+    free = 1 - NUM_WORDS * LEAST_WORD_PROBABILITY
+    return tuple(LEAST_WORD_PROBABILITY + free * share / sum(raw) for share in raw)
 
 
-def _evenly(characters: "str | Mapping[str, str]", chance: float) -> dict[str, float]:
-    return dict.fromkeys(characters, chance / len(characters))
+def _evenly(characters: "str | Mapping[str, str]", probability: float) -> dict[str, float]:
+    return dict.fromkeys(characters, probability / len(characters))
 
 
-def _draw(chances: Mapping[str, float], random: Random) -> str:
-    """One of the characters; never one without a chance."""
-    drawn = random.random() * math.fsum(chances.values())
-    for character, reached in zip(chances, accumulate(chances.values()), strict=True):
+def _draw(probabilities: Mapping[str, float], random: Random) -> str:
+    """Draw a character; never a character of probability 0."""
+    drawn = random.random() * math.fsum(probabilities.values())
+    for character, reached in zip(probabilities, accumulate(probabilities.values()), strict=True):
         if drawn < reached:
             return character
-    return max(chances, key=lambda character: chances[character])
+    return max(probabilities, key=lambda character: probabilities[character])

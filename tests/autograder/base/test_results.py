@@ -1,4 +1,4 @@
-"""Scores are whole points, all or nothing per check, and read back as they were written."""
+"""Scores are integers, all or nothing per check, and survive encoding unchanged."""
 
 import msgspec
 import pytest
@@ -28,19 +28,19 @@ def test_only_a_pass_earns(outcome):
     assert check(outcome).score == (2 if outcome is Outcome.PASSED else 0)
 
 
-def test_extensions_are_counted_apart():
-    made = report(check(), check(Outcome.FAILED, 3), check(points=5, bonus=True), check(Outcome.ERROR, 1, bonus=True))
-    assert (made.points, made.score) == (5, 2)
-    assert (made.bonus_points, made.bonus) == (6, 5)
+def test_extensions_are_counted_separately():
+    result = report(check(), check(Outcome.FAILED, 3), check(points=5, bonus=True), check(Outcome.ERROR, 1, bonus=True))
+    assert (result.points, result.score) == (5, 2)
+    assert (result.bonus_points, result.bonus) == (6, 5)
 
 
 @pytest.mark.parametrize("bonus", [False, True])
-def test_a_grader_error_keeps_a_report_from_being_a_number(bonus):
+def test_a_report_with_a_grader_error_is_not_graded(bonus):
     assert report(check()).graded
     assert not report(check(), check(Outcome.GRADER_ERROR, bonus=bonus)).graded
 
 
-def test_a_report_without_checks_is_no_number():
+def test_a_report_without_checks_is_not_graded():
     assert not report().graded
 
 
@@ -48,33 +48,46 @@ def test_failing_more_never_scores_more():
     outcomes = [Outcome.PASSED, Outcome.FAILED]
     for first in outcomes:
         for second in outcomes:
-            made = report(check(first, 3), check(second, 4))
+            result = report(check(first, 3), check(second, 4))
             worse = report(check(Outcome.FAILED, 3), check(second, 4))
-            assert worse.score <= made.score
+            assert worse.score <= result.score
 
 
-def test_reports_are_read_back_as_they_were():
+def test_reports_survive_encoding_and_decoding():
     reports = [report(check(what="a", where="b", hint="c", mistake="m", seconds=0.5)), report()]
     assert decode_results(encode_results(reports, IsolationLevel.KERNEL)) == (IsolationLevel.KERNEL, reports)
 
 
-def test_the_json_is_the_documented_one():
+def test_the_json_has_the_documented_keys():
     document = msgspec.json.decode(encode_results([report(check(Outcome.FAILED))], IsolationLevel.NONE))
     assert (document["format_version"], document["isolation"]) == (1, "none")
-    (made,) = document["reports"]
-    assert {"student", "stage", "points", "score", "bonus", "graded", "stand_ins", "checks"} <= set(made)
-    assert set(made["checks"][0]) == {
+    (result,) = document["reports"]
+    assert {"student", "stage", "points", "score", "bonus", "graded", "stand_ins", "checks"} <= set(result)
+    assert set(result["checks"][0]) == {
         *("id", "title", "exercise", "outcome", "points", "score", "bonus"),
-        *("what", "where", "hint", "mistake", "forbidden", "seconds"),
+        *("what", "where", "hint", "mistake", "forbidden", "seconds", "test"),
     }
 
 
-def test_a_forged_score_is_not_believed():
+def test_the_json_names_the_hidden_test_of_a_check_where_it_is_known():
+    locations = {("1_tiny", "test_a"): "tests/hidden/1_tiny/test_tiny.py:7", ("2_tiny", "test_a"): "elsewhere:1"}
+    reports = [report(check())]
+
+    def test_of(encoded: bytes) -> str | None:
+        return msgspec.json.decode(encoded)["reports"][0]["checks"][0]["test"]
+
+    encoded = encode_results(reports, IsolationLevel.KERNEL, locations)
+    assert test_of(encoded) == "tests/hidden/1_tiny/test_tiny.py:7"
+    assert test_of(encode_results(reports, IsolationLevel.KERNEL)) is None
+    assert decode_results(encoded) == (IsolationLevel.KERNEL, reports)
+
+
+def test_a_forged_score_is_recomputed():
     document = msgspec.json.decode(encode_results([report(check(Outcome.FAILED))], IsolationLevel.KERNEL))
     document["reports"][0].update(score=2, graded=True)
     document["reports"][0]["checks"][0]["score"] = 2
-    _, (made,) = decode_results(msgspec.json.encode(document))
-    assert made.score == 0
+    _, (result,) = decode_results(msgspec.json.encode(document))
+    assert result.score == 0
 
 
 @pytest.mark.parametrize(
@@ -84,14 +97,14 @@ def test_a_forged_score_is_not_believed():
         (b"{", "not a results file"),
         (b"[]", "not a results file"),
         (b"{}", "missing required field `format_version`"),
-        (b'{"format_version": 2}', "results of format version 2; this program reads 1: grade again"),
+        (b'{"format_version": 2}', "the results have format version 2, but this program reads version 1; grade again"),
         (b'{"format_version": 1, "isolation": "kernel"}', "missing required field `reports`"),
         (b'{"format_version": 1, "isolation": "strong", "reports": []}', "Invalid enum value 'strong'"),
         (b'{"format_version": 1, "isolation": "kernel", "reports": [{}]}', "missing required field `student`"),
         (b'{"format_version": 1, "isolation": "kernel", "reports": 3}', "Expected `array`, got `int`"),
     ],
 )
-def test_a_file_that_is_not_ours_is_refused(raw, says):
+def test_an_invalid_results_file_is_refused(raw, says):
     with pytest.raises(ResultsFormatError) as caught:
         decode_results(raw)
     assert says in str(caught.value)

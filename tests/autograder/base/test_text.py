@@ -1,4 +1,4 @@
-"""Text that students control reaches terminals and pages only in a form that does nothing."""
+"""Text that students control reaches terminals and pages only in a harmless form."""
 
 import unicodedata
 
@@ -24,23 +24,23 @@ from autograder.base.text import printable
         ("", ""),
     ],
 )
-def test_only_what_cannot_be_seen_is_escaped(text, expected):
+def test_only_invisible_characters_are_escaped(text, expected):
     assert printable(text, 100) == expected
 
 
-def test_three_marks_on_a_letter_stay_and_a_tower_of_them_does_not():
+def test_three_marks_on_a_letter_stay_and_further_marks_are_escaped():
     marks = "\u0301"
     assert printable("e" + 3 * marks, 100) == "e" + 3 * marks
     assert printable("e" + 5 * marks, 100) == "e" + 3 * marks + r"\u0301\u0301"
 
 
-def test_a_text_of_exactly_the_limit_is_not_cut():
+def test_a_text_of_exactly_the_limit_is_not_truncated():
     assert printable("12345", 5) == "12345"
     assert printable("123456", 5) == "1234…"
     assert printable("123456", 0) == ""
 
 
-def test_an_escape_is_not_what_exceeds_the_limit():
+def test_an_escape_does_not_exceed_the_limit():
     assert printable("abc\x1b", 5) == "abc…"
 
 
@@ -53,5 +53,5 @@ def test_the_result_is_short_visible_and_encodable(text, limit):
 
 
 @given(st.text(st.characters(codec=None)))
-def test_no_printed_line_holds_another(text):
+def test_the_result_is_a_single_line(text):
     assert len(printable(text, 10_000).splitlines()) <= 1

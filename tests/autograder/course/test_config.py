@@ -1,5 +1,6 @@
 """``grading.yml``: what is right is read, and what is wrong is told with line, value and fix."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -204,6 +205,68 @@ def test_stages_must_agree(tmp_path, added, says):
     assert says in str(caught.value)
 
 
+ENTRIES = "    entries: {race.py: 1, race.safetensors: 64, race.json: 1}\n"
+SPEEDRUN = """\
+    speedrun:
+      module: race
+      most_parameters: 800_000
+      free_embeddings: 600_000
+      context_length: [64, 1024]
+      events: {sprint: 680_000, long: 1_500_000}
+"""
+
+
+def test_a_speedrun_is_read(tmp_path):
+    speedrun = load(tmp_path, GRADING + SECOND + ENTRIES + SPEEDRUN).stages["2_more"].speedrun
+    assert (speedrun.most_parameters, speedrun.free_embeddings, speedrun.context_length) == (
+        800_000,
+        600_000,
+        (64, 1024),
+    )
+    assert list(speedrun.events.items()) == [("sprint", 680_000), ("long", 1_500_000)]
+    assert load(tmp_path, GRADING).stages[STAGE].speedrun is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("most_parameters", "parameters", "parameters: unknown key `parameters`; nearest: `most_parameters`"),
+        ("800_000", "-1", "most_parameters: Expected `int` >= 0 (found -1)"),
+        ("800_000", "12_000_001", "most_parameters: Expected `int` <= 12000000 (found 12000001)"),
+        ("800_000", "many", "most_parameters: Expected `int`, got `str` (found 'many')"),
+        ("600_000", "12_000_001", "free_embeddings: Expected `int` <= 12000000 (found 12000001)"),
+        ("[64, 1024]", "[7, 1024]", "context_length.0: Expected `int` >= 8 (found 7)"),
+        ("[64, 1024]", "[64, 2049]", "context_length.1: Expected `int` <= 2048 (found 2049)"),
+        ("[64, 1024]", "[64]", "context_length: Expected `array` of length 2, got 1"),
+        ("[64, 1024]", "[65, 64]", "context_length: write the shortest length first; 65 is larger than 64"),
+        ("{sprint: 680_000, long: 1_500_000}", "{}", "events: Expected `object` of length >= 1"),
+        ("680_000", "0", "events.sprint: Expected `int` >= 1 (found 0)"),
+        ("680_000", "1_500_000", "events.long: list the events from the fewest tokens to the most; `sprint` has 1,500"),
+        ("sprint:", "<b>:", "events"),
+        ("module: race", "module: 2race", "module: `2race` is not a Python module name"),
+        ("module: race", "module: more", "module: `more` is already the module of 2_more"),
+        ("module: race", "module: rave", "module: `rave.py` is not among the stage's entries; nearest: `race.py`"),
+        ("      free_embeddings: 600_000\n", "", "speedrun: Object missing required field `free_embeddings`"),
+    ],
+)
+def test_an_error_in_a_speedrun_names_place_and_value(tmp_path, old, new, says):
+    assert SPEEDRUN.count(old) == 1
+    text = GRADING + SECOND + ENTRIES + SPEEDRUN.replace(old, new)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    _, place, _ = str(caught.value).split(": ", 2)
+    assert place.startswith("stages.2_more.speedrun")
+    assert says in str(caught.value)
+
+
+def test_entries_need_a_speedrun(tmp_path):
+    text = GRADING + SECOND + ENTRIES
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    line = line_of(text, "    entries:")
+    assert str(caught.value).startswith(f"grading.yml:{line}: stages.2_more.entries: a stage with entries needs `speed")
+
+
 @pytest.mark.parametrize(
     ("extensions", "says"),
     [
@@ -250,7 +313,26 @@ def test_the_schema_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(schema())
 
 
-@pytest.mark.parametrize("text", [GRADING, GRADING + SECOND])
+def as_editors_read(text: str):
+    """The data by YAML 1.2, in which an integer has no underscores."""
+    loader = type("Loader", (yaml.SafeLoader,), {"yaml_implicit_resolvers": {}})
+    for tag, pattern, first in (
+        ("null", r"^(?:~|null|)$", "~n"),
+        ("bool", r"^(?:true|false)$", "tf"),
+        ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
+        ("float", r"^[-+]?[0-9]+\.[0-9]*$", "-+0123456789"),
+    ):
+        loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
+    return msgspec.json.decode(msgspec.json.encode(yaml.load(text, Loader=loader)))
+
+
+def test_the_schema_accepts_the_courses_file_as_editors_read_it():
+    data = as_editors_read((ROOT / "grading.yml").read_text(encoding="utf-8"))
+    assert data["stages"]["6_gpt"]["speedrun"]["most_parameters"] == "800_000"
+    jsonschema.validate(data, schema())
+
+
+@pytest.mark.parametrize("text", [GRADING, GRADING + SECOND, GRADING + SECOND + ENTRIES + SPEEDRUN])
 def test_the_schema_accepts_what_the_program_accepts(text):
     jsonschema.validate(as_json(text), schema())
 
@@ -261,8 +343,12 @@ def test_the_schema_accepts_what_the_program_accepts(text):
         ("course:", "curse:"),
         ("per_day: 0.1", "per_day: 10"),
         ("test_total_adds_along_the_axis: 3", "test_total_adds_along_the_axis: 0"),
+        ("most_parameters: 800_000", "most_parameters: many"),
+        ("long: 1_500_000", "long: 1_500_000_000"),
     ],
 )
 def test_the_schema_refuses_what_the_program_refuses(old, new):
+    text = GRADING + SECOND + ENTRIES + SPEEDRUN
+    assert text.count(old) >= 1
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(as_json(GRADING.replace(old, new, 1)), schema())
+        jsonschema.validate(as_json(text.replace(old, new, 1)), schema())

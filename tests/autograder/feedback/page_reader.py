@@ -1,4 +1,4 @@
-"""A page as a browser would understand it: elements, their text, and what the page could do."""
+"""A page as a browser would understand it: elements, their text, and what the page can do."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser

@@ -119,6 +119,13 @@ TITLES = {
     "test_blocks_change_nothing": "blocks of any size give the same output",
 }
 
+# Stage and check → file and line of the hidden test: for instructors alone.
+LOCATIONS = {
+    (stage, check): f"tests/hidden/{stage}/test_{CONFIG.stages[stage].module}.py:{line}"
+    for stage in CONFIG.stages
+    for line, check in enumerate(CONFIG.stages[stage].check_ids, 7)
+}
+
 
 def make_report(
     student: str,
@@ -166,7 +173,7 @@ SECRETS = ("5ecret", "51.5", "sha256-of", *CONFIG.stages[ATTENTION].check_ids)
 
 
 def report_with_secrets() -> StageReport:
-    """A report in which everything that is not for students can be told by ``SECRETS``."""
+    """A report in which ``SECRETS`` lists every text that students must not see."""
     fields = {"id": "5ecret", "mistake": "5ecret", "seconds": 51.51}
     wrong = {check: {**shown, **fields} for check, shown in WRONG.items()}
     return make_report("ada", ATTENTION, wrong, notes=("5ecret",))

@@ -1,4 +1,4 @@
-"""The instructor's page: every figure as words too, whatever names the class has."""
+"""The instructor's page: complete, every figure described in words, safe for any names."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from hostile_text import ATTACKS, hostile_text
 from hypothesis import given, settings
 from page_reader import Element, assert_anchors, assert_inert, read_html
-from sample_reports import ATTENTION, CONFIG, KERNELS, WRONG, make_report, sample_class
+from sample_reports import ATTENTION, CONFIG, KERNELS, LOCATIONS, WRONG, make_report, sample_class
 
 from autograder.base.results import IsolationLevel, Outcome
 from autograder.feedback.class_page import class_page, histogram, outcome_bars
@@ -23,12 +23,12 @@ def cells_of(row: Element) -> list[str]:
 
 
 def part_of(page: str, name: str) -> Element:
-    return next(one for one in read_html(page).find_all("section") if one.attributes.get("id") == name)
+    return next(section for section in read_html(page).find_all("section") if section.attributes.get("id") == name)
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    statistics = class_statistics(sample_class(), CONFIG, late_days={("bo", ATTENTION): 2})
+    statistics = class_statistics(sample_class(), CONFIG, late_days={("bo", ATTENTION): 2}, locations=LOCATIONS)
     return class_page(statistics, {"ada": "students/ada.html"})
 
 
@@ -39,7 +39,7 @@ def test_the_page_is_sound(page):
     assert "For instructors" in root.find("header").text
 
 
-def test_each_student_has_a_line_with_every_stage(page):
+def test_each_student_has_a_row_with_every_stage(page):
     rows = part_of(page, "scores").find("tbody").find_all("tr")
     assert [squeezed(row) for row in rows] == [
         "ada 8 2 10 / 18",
@@ -56,34 +56,52 @@ def test_only_students_with_a_page_have_a_link(page):
 
 
 @pytest.mark.parametrize("path", ["javascript:alert(1)", "a b/ü?.html#x", '"><script>'])
-def test_a_link_is_a_path_whatever_it_holds(path):
+def test_a_hostile_path_stays_a_path(path):
     root = read_html(class_page(class_statistics(sample_class(), CONFIG), {"ada": path}))
     assert_inert(root)
 
 
 def test_mistakes_help_and_checks_are_listed(page):
-    assert [squeezed(one.find("p")) for one in part_of(page, "mistakes").find_all("li")] == [
+    assert [squeezed(item.find("p")) for item in part_of(page, "mistakes").find_all("li")] == [
         "3 your output is what you get when the scores are not divided by √d_head 2_attention"
     ]
     rows = [cells_of(row) for row in part_of(page, "help").find_all("tr")]
     assert rows[1:3] == [["dee", "1_kernels", "nothing was handed in"], ["2_attention", "nothing was handed in"]]
     scaled = next(row for row in part_of(page, "checks").find_all("tr") if "head size" in row.text)
-    assert squeezed(scaled) == "scores are scaled by the head size scaled_dot_product_attention 3 33 % –"
+    assert cells_of(scaled)[1:] == ["scaled_dot_product_attention", "3", "", "33 %", "–"]
 
 
-def test_figures_say_in_words_what_they_show(page):
-    figures = [one.attributes["aria-label"] for one in read_html(page).find_all("svg") if "role" in one.attributes]
+def test_a_check_shows_its_id_and_its_hidden_test_beside_the_title(page):
+    heads = [squeezed(row.find("th")) for row in part_of(page, "checks").find_all("tr") if row.find_all("td")]
+    assert (
+        "scores are scaled by the head size test_scores_are_scaled tests/hidden/2_attention/test_attention.py:9"
+        in heads
+    )
+    assert [head.split()[-1] for head in heads] == list(LOCATIONS.values())
+
+
+def test_a_check_without_a_known_test_still_shows_its_id():
+    page = class_page(class_statistics([make_report("ada", KERNELS)], CONFIG))
+    heads = [squeezed(row.find("th")) for row in part_of(page, "checks").find_all("tr") if row.find_all("td")]
+    assert heads[1] == "the profile is even test_gaussian_is_even"
+
+
+def test_figures_are_described_in_words(page):
+    figures = [svg.attributes["aria-label"] for svg in read_html(page).find_all("svg") if "role" in svg.attributes]
     assert "Scores in tenths of 8 points: 2 at 0–9 %, 1 at 70–79 %, 2 at full marks" in figures
     assert "1 passed, 2 wrong answer, 0 stopped: error, time or memory, 0 not attempted" in figures
 
 
-def test_outcome_bars_fill_the_line_in_proportion():
+def test_outcome_bars_are_proportional_to_the_counts():
     wrong = {"test_slices_sum_to_one": {"outcome": Outcome.TIMEOUT}}
     reports = [make_report("a"), make_report("b"), make_report("c"), make_report("d", ATTENTION, wrong)]
     check = class_statistics(reports, CONFIG).stages[0].checks[0]
     bars = outcome_bars(check)
     assert [(bar.kind, bar.start, bar.size) for bar in bars] == [
-        ("good", 0, 75), ("bad", 75, 0), ("stop", 75, 25), ("open", 100, 0),
+        ("good", 0, 75),
+        ("bad", 75, 0),
+        ("stop", 75, 25),
+        ("open", 100, 0),
     ]
 
 
@@ -106,11 +124,11 @@ def test_an_empty_class_and_a_perfect_class_have_pages():
     assert "0 students" in squeezed(empty)
     assert_anchors(empty)
     perfect = read_html(class_page(class_statistics([make_report("bo", KERNELS)], CONFIG)))
-    assert "Nobody" in perfect.text
-    assert "No failure was explained" in perfect.text
+    assert "None: every student handed in every stage" in perfect.text
+    assert "No named mistake explains a failure" in perfect.text
 
 
-def test_a_stage_of_extensions_alone_has_no_points_and_still_a_page():
+def test_a_stage_with_bonus_checks_alone_has_a_page():
     report = make_report("ada", ATTENTION)
     bonus = msgspec.structs.replace(report, checks=tuple(check for check in report.checks if check.bonus))
     page = class_page(class_statistics([bonus], CONFIG))
@@ -130,9 +148,10 @@ def test_cells_are_shaded_by_their_share_of_the_points():
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_attacks_are_shown_as_text(attack):
-    texts = dict.fromkeys(("title", "what", "where", "hint", "mistake", "exercise"), attack)
+    texts = dict.fromkeys(("id", "title", "what", "where", "hint", "mistake", "exercise"), attack)
     wrong = {"test_scores_are_scaled": {"outcome": Outcome.FAILED, **texts}}
-    statistics = class_statistics([make_report(attack, ATTENTION, wrong)], CONFIG)
+    locations = {(ATTENTION, attack): attack}
+    statistics = class_statistics([make_report(attack, ATTENTION, wrong)], CONFIG, locations=locations)
     page = class_page(statistics, {attack: attack.replace("\ud800", "")})
     root = read_html(page)
     assert_inert(root)

@@ -1,4 +1,4 @@
-"""A class's figures, held against NumPy's and against a class counted by hand."""
+"""Statistics of a class, compared with NumPy and with a class counted by hand."""
 
 import numpy as np
 import pytest
@@ -32,14 +32,15 @@ def class_of(*failures: set[str]):
 def test_scores_and_order_follow_grading_yml():
     statistics = class_statistics(reversed(sample_class()), CONFIG)
     assert [(stage.id, stage.points, stage.ungraded) for stage in statistics.stages] == [
-        (KERNELS, 8, 0), (ATTENTION, 10, 1),
+        (KERNELS, 8, 0),
+        (ATTENTION, 10, 1),
     ]
     assert sorted(statistics.stages[0].scores) == [0, 0, 6, 8, 8]
     assert statistics.stages[0].mean == pytest.approx(4.4)
     assert statistics.stages[0].median == 6
 
 
-def test_an_ungraded_report_is_in_no_score():
+def test_an_ungraded_report_counts_in_no_score():
     statistics = class_statistics(sample_class(), CONFIG)
     assert len(statistics.stages[1].scores) == 4
     assert [(report.student, report.stage) for report in statistics.ungraded] == [("eve", ATTENTION)]
@@ -62,7 +63,7 @@ def test_of_two_reports_the_last_counts():
     ("scores", "bins"),
     [((0, 1, 2), {0: 1, 1: 1, 2: 1}), ((9, 10, 10), {9: 1, 10: 2}), ((5,), {5: 1}), ((), {})],
 )
-def test_bins_are_tenths_and_full_marks_stand_apart(scores, bins):
+def test_bins_are_tenths_and_full_marks(scores, bins):
     stage = StageStatistics("s", "", 10, scores, ungraded=0, ran=0, checks=())
     assert stage.histogram == tuple(bins.get(index, 0) for index in range(BINS))
 
@@ -75,7 +76,7 @@ def test_every_score_is_in_one_bin(scores):
 
 
 def test_checks_count_only_submissions_that_ran():
-    """Who handed nothing in says nothing about a check."""
+    """A student without a submission does not count in a check's statistics."""
     kernels = class_statistics(sample_class(), CONFIG).stages[0]
     assert kernels.ran == 3
     sums = next(check for check in kernels.checks if check.title == "each query's weights sum to one")
@@ -92,9 +93,10 @@ def test_discrimination_is_the_item_rest_correlation(failures):
     counted = [check.id for check in spec.checks if not spec.exercises[check.exercise].bonus]
     for check, result in zip(CHECKS, stage.checks, strict=True):
         passed = np.array([check not in failed for failed in failures], float)
-        rest = np.array([
-            sum(points[one] for one in counted if one != check and one not in failed) for failed in failures
-        ], float)
+        rest = np.array(
+            [sum(points[other] for other in counted if other != check and other not in failed) for failed in failures],
+            float,
+        )
         if passed.std() == 0 or rest.std() == 0:
             assert result.discrimination is None
         else:
@@ -108,31 +110,31 @@ def test_few_submissions_have_no_discrimination():
 
 
 @pytest.mark.parametrize(("value", "flag"), [(None, ""), (0.5, ""), (0.2, ""), (0.19, "weak"), (-0.1, "reversed")])
-def test_a_check_that_tells_little_is_flagged(value, flag):
-    assert CheckStatistics("t", "e", 1, False, {}, value).flag == flag
+def test_a_check_with_low_discrimination_is_flagged(value, flag):
+    assert CheckStatistics("test_t", "t", "e", 1, False, {}, value).flag == flag
 
 
 def test_mistakes_are_counted_once_per_student_and_most_common_first():
     rare = {"outcome": Outcome.FAILED, "what": "rare", "mistake": "rare"}
     both = {"test_slices_sum_to_one": rare, "test_large_logits_stay_finite": rare}
     statistics = class_statistics([*sample_class(), make_report("fay", ATTENTION, both)], CONFIG)
-    assert [(one.id, one.says, one.students) for one in statistics.mistakes] == [
+    assert [(mistake.id, mistake.says, mistake.students) for mistake in statistics.mistakes] == [
         ("scores_unscaled", SCALE_SENTENCE, ("ada", "cy", "eve")),
         ("rare", "rare", ("fay",)),
     ]
 
 
-def test_a_mistake_is_described_by_the_catalogue_where_it_is_given(tiny_lab: Lab):
+def test_a_mistake_is_described_by_the_catalogue_if_given(tiny_lab: Lab):
     sentences = mistake_sentences(tiny_lab)
     assert sentences["1_tiny", "double_adds_two"] == "2 is added to each element"
     statistics = class_statistics(sample_class(), CONFIG, sentences={(ATTENTION, "scores_unscaled"): "no scaling"})
     assert statistics.mistakes[0].says == "no scaling"
 
 
-def test_who_needs_help_and_why():
+def test_students_who_need_help_are_listed_with_their_reasons():
     reports = [report for report in sample_class() if (report.student, report.stage) != ("bo", KERNELS)]
-    listed = {one.student: one.reasons for one in class_statistics(reports, CONFIG).needs_help}
-    assert listed == {
+    reasons = {row.student: row.reasons for row in class_statistics(reports, CONFIG).needs_help}
+    assert reasons == {
         "ada": {ATTENTION: "few points: 2 / 10; 1 check took too long"},
         "bo": {KERNELS: "nothing handed in"},
         "cy": {KERNELS: "kernels.py cannot be loaded: it raised SyntaxError"},
@@ -146,11 +148,11 @@ def test_half_the_points_are_not_few():
     less = {**half, "test_slices_sum_to_one": FAILED}
     statistics = class_statistics([make_report("half", ATTENTION, half), make_report("less", ATTENTION, less)], CONFIG)
     assert statistics.stages[0].scores == (5, 3)
-    assert [one.student for one in statistics.needs_help] == ["less"]
+    assert [row.student for row in statistics.needs_help] == ["less"]
 
 
-def test_those_with_fewest_points_come_first():
-    students = [one.student for one in class_statistics(sample_class(), CONFIG).needs_help]
+def test_students_with_the_fewest_points_come_first():
+    students = [row.student for row in class_statistics(sample_class(), CONFIG).needs_help]
     assert students[0] == "dee"
     assert "bo" not in students
 
@@ -160,6 +162,6 @@ def test_isolation_levels_are_counted():
     assert class_statistics(reports, CONFIG).isolation == {IsolationLevel.KERNEL: 1, IsolationLevel.NONE: 1}
 
 
-def test_an_empty_class_has_no_figures():
+def test_an_empty_class_has_empty_statistics():
     statistics = class_statistics([], CONFIG)
     assert (statistics.students, statistics.stages, statistics.mistakes, statistics.needs_help) == ((), (), (), ())

@@ -1,4 +1,7 @@
-"""Every pair of text and ground that the pages use can be read, in both themes (WCAG 2.2, 1.4.3: 4.5 to 1)."""
+"""Every text and background colour that the pages combine has enough contrast in both themes.
+
+Source: WCAG 2.2, success criterion 1.4.3: 4.5 to 1.
+"""
 
 import re
 from importlib.resources import files
@@ -6,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 STYLE = (files("autograder.feedback") / "templates" / "style.css").read_text(encoding="utf-8")
-# Paper has the light theme: the dark one is for screens alone.
+# Print uses the light theme: the dark theme is for screens only.
 THEMES = dict(zip(("light", "dark"), re.findall(r":root \{([^}]*--text:.*?)\}", STYLE, re.DOTALL), strict=True))
 
 GROUNDS = {
@@ -32,19 +35,19 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, other: str) -> float:
-    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+def contrast(text: str, background: str) -> float:
+    bright, dark = sorted((luminance(text), luminance(background)), reverse=True)
     return (bright + 0.05) / (dark + 0.05)
 
 
-def test_the_formula_gives_its_known_ends():
+def test_the_contrast_formula_gives_known_values():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize(("ink", "ground"), [(ink, ground) for ink, grounds in GROUNDS.items() for ground in grounds])
-def test_text_can_be_read(theme, ink, ground):
+def test_text_has_enough_contrast(theme, ink, ground):
     palette = colours(theme)
     assert contrast(palette[ink], palette[ground]) >= 4.5
 

@@ -1,4 +1,4 @@
-"""A report as the judge really makes it, shown in every form: the forms must understand its words."""
+"""A report from the real judge in every form: each form must parse the judge's texts."""
 
 import io
 
@@ -8,14 +8,19 @@ from rich.console import Console
 from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 
 from autograder.base.results import IsolationLevel, StageReport
+from autograder.course.check_locations import check_locations
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import class_statistics, mistake_sentences
-from autograder.feedback.markdown import report_markdown
+from autograder.feedback.junit import junit
+from autograder.feedback.markdown import prose, report_markdown
+from autograder.feedback.pages import statistics_of, write_student_pages
 from autograder.feedback.student_page import student_page
 from autograder.feedback.terminal import print_report
+from autograder.intake import take_in
 from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import read_course_code
 from autograder.judge.run import judge_stage
+from autograder.pipeline.grade import Graded, stage_files
 
 SOURCE = solution(double="return 2 + x", total='raise ValueError("no")')
 LINES = SOURCE.split("\n")
@@ -52,7 +57,47 @@ def test_the_terminal_and_markdown_say_the_same(report):
         assert "double_adds_two" not in text
 
 
+@pytest.fixture(scope="module")
+def written_for_students(lab, report, tmp_path_factory) -> dict[str, str]:
+    """Every text that a student may be given about a report."""
+    folder = tmp_path_factory.mktemp("class")
+    (folder / "ada" / STAGE).mkdir(parents=True)
+    (folder / "ada" / STAGE / f"{MODULE}.py").write_text(SOURCE, encoding="utf-8")
+    (submission,) = take_in([folder], stage_files(lab))
+    pages = write_student_pages(folder, lab, [Graded(submission, report, cached=False)])
+    console = Console(file=io.StringIO(), width=200)
+    print_report(console, report)
+    return {
+        "page": (folder / pages["ada"]).read_text(encoding="utf-8"),
+        "terminal": console.file.getvalue(),
+        "markdown": report_markdown([report]),
+        "junit": junit([report]).decode(),
+    }
+
+
+@pytest.mark.parametrize("form", ["page", "terminal", "markdown", "junit"])
+def test_no_text_for_students_names_a_hidden_test_or_its_file(lab, report, written_for_students, form):
+    text = written_for_students[form]
+    titles = [prose(check.title) if form == "markdown" else check.title for check in report.checks]
+    assert all(title in text for title in titles)
+    locations = check_locations(lab)
+    assert len(locations) == len(report.checks)
+    for (_, check), location in locations.items():
+        for secret in (check, location, location.rpartition("/")[2]):
+            assert secret not in text
+    for path in lab.stage(STAGE).hidden_tests.iterdir():
+        assert path.name not in text
+    assert "tests/hidden" not in text
+
+
+def test_the_class_page_names_each_hidden_test(lab, report):
+    page = class_page(statistics_of(lab, [report]))
+    for (_, check), location in check_locations(lab).items():
+        assert check in page
+        assert location in page
+
+
 def test_the_class_page_counts_the_mistake_in_the_words_of_the_catalogue(lab, report):
     page = class_page(class_statistics([report], lab.config, sentences=mistake_sentences(lab)))
-    item = next(one for one in read_html(page).find_all("ul") if "mistakes" in one.classes)
+    item = next(items for items in read_html(page).find_all("ul") if "mistakes" in items.classes)
     assert " ".join(item.find("p").text.split()) == "1 2 is added to each element 1_tiny"

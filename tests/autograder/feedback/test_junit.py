@@ -1,4 +1,4 @@
-"""Reports as JUnit XML that any reader takes, whatever the texts hold."""
+"""Reports as JUnit XML: valid for any text, and complete."""
 
 from xml.etree import ElementTree
 
@@ -20,7 +20,8 @@ def test_each_report_is_a_suite_and_each_check_a_case():
     assert [len(suite.findall("testcase")) for suite in suites] == [4, 5] * 5
     case = suites[1].findall("testcase")[2]
     assert (case.get("classname"), case.get("name")) == (
-        "2_attention.scaled_dot_product_attention", "scores are scaled by the head size",
+        "2_attention.scaled_dot_product_attention",
+        "scores are scaled by the head size",
     )
 
 
@@ -34,7 +35,7 @@ def test_counts_agree_with_the_cases():
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_only_a_passed_check_has_no_problem(outcome):
-    """Least of all is what was not attempted skipped: services count that as success."""
+    """A check that was not attempted is not skipped: services count a skipped test as a success."""
     raw = junit([make_report("ada", ATTENTION, {"test_slices_sum_to_one": {"outcome": outcome}})])
     case = ElementTree.fromstring(raw).find("testsuite/testcase")
     problems = [child.tag for child in case]
@@ -60,7 +61,13 @@ def assert_reads_back(text: str) -> None:
     report = make_report(text, ATTENTION, {"test_scores_are_scaled": {"outcome": Outcome.ERROR, **texts}})
     root = ElementTree.fromstring(junit([report]))
     assert {element.tag for element in root.iter()} <= {
-        "testsuites", "testsuite", "properties", "property", "testcase", "failure", "error",
+        "testsuites",
+        "testsuite",
+        "properties",
+        "property",
+        "testcase",
+        "failure",
+        "error",
     }
     assert root.find("testsuite").get("name") == f"{one_line(text)} · {ATTENTION}"
 

@@ -1,4 +1,4 @@
-"""Reports as Markdown, judged by what an independent renderer makes of them."""
+"""Reports as Markdown, checked in the output of an independent renderer."""
 
 import re
 
@@ -17,7 +17,7 @@ OURS = {"h2", "h3", "p", "code", "blockquote", "table", "thead", "tbody", "tr", 
 
 
 def rendered(markdown: str) -> Element:
-    """What GitHub's dialect gives: CommonMark with raw HTML, tables and strikethrough."""
+    """HTML in the manner of GitHub's dialect: CommonMark with raw HTML, tables and strikethrough."""
     return read_html(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(markdown))
 
 
@@ -115,7 +115,7 @@ def test_no_text_becomes_markup(text):
 
 @given(hostile_text)
 @settings(max_examples=150, deadline=None)
-def test_every_word_is_still_there_to_read(text):
+def test_every_word_stays_readable(text):
     line = log_line(text)
     shown = "".join(part for part, _ in code_parts(line))
     assert plain(rendered(f"x {prose(text)} x")) == plain(Element("", {}, None, [f"x {shown} x"]))
@@ -124,7 +124,7 @@ def test_every_word_is_still_there_to_read(text):
 
 
 @pytest.mark.parametrize("text", ["a | b", "`a | b`", "\\| `\\|`", "|"])
-def test_bars_are_kept_in_tables_and_out_of_them(text):
+def test_bars_stay_inside_and_outside_tables(text):
     root = rendered(report_markdown([hostile_report(text)]))
     words = text.replace("`", "") if text.count("`") == 2 else text
     assert words in squeezed(root.find("td").parent.parent)

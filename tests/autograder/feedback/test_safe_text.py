@@ -1,4 +1,4 @@
-"""Nothing that a student writes is invisible, moves its neighbours or gives orders."""
+"""A student's text cannot be invisible, change the text around it, or contain runner commands."""
 
 import unicodedata
 
@@ -8,7 +8,7 @@ from hypothesis import given
 
 from autograder.feedback.text import LONGEST_LINE, code_parts, log_line, one_line, visible
 
-# Written from the Unicode standard's categories, apart from the rule in the code.
+# From the categories of the Unicode standard, independent of the rule in the code.
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -17,7 +17,7 @@ def invisible(text: str) -> list[str]:
 
 
 @given(hostile_text)
-def test_visible_leaves_nothing_invisible_but_tabs(text):
+def test_tabs_are_the_only_invisible_characters_that_visible_keeps(text):
     assert set(invisible(visible(text))) <= {"\t"}
 
 

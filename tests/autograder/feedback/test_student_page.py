@@ -1,4 +1,4 @@
-"""The student's page: what it shows, what it must not, and that nothing in it can act."""
+"""The student's page: complete, free of hidden information, and inert."""
 
 import base64
 import hashlib
@@ -36,7 +36,7 @@ def squeezed(element: Element) -> str:
     return " ".join(element.text.split())
 
 
-def test_points_stand_at_page_stage_exercise_and_check():
+def test_points_are_shown_for_page_stage_exercise_and_check():
     root = page_of(make_report("ada", KERNELS), make_report("ada", ATTENTION, WRONG))
     assert "10 / 18 points" in squeezed(root.find("header"))
     attention = root.find_all("section", "stage")[1]
@@ -47,13 +47,17 @@ def test_points_stand_at_page_stage_exercise_and_check():
         "blockwise_attention Attention in blocks bonus 0 / 4",
     ]
     assert [squeezed(check.find(cls="score")) for check in attention.find_all("li", "check")] == [
-        "2 / 2", "0 / 2", "0 / 3", "0 / 3", "0 / 4",
+        "2 / 2",
+        "0 / 2",
+        "0 / 3",
+        "0 / 3",
+        "0 / 4",
     ]
 
 
 def test_a_failed_check_says_what_where_and_hint():
     root = page_of(make_report("ada", ATTENTION, WRONG))
-    check = next(one for one in root.find_all("li", "check") if "huge logits" in one.text)
+    check = next(item for item in root.find_all("li", "check") if "huge logits" in item.text)
     parts = [squeezed(part) for part in check.find("dl").find_all() if part.tag in ("dt", "dd")]
     wrong = WRONG["test_large_logits_stay_finite"]
     assert parts == ["what", wrong["what"], "where", wrong["where"], "hint", wrong["hint"].replace("`", "")]
@@ -73,13 +77,14 @@ def test_a_named_mistake_comes_before_the_checks_and_lists_what_it_explains():
     callout = page_of(make_report("ada", ATTENTION, wrong)).find("div", "callout")
     assert squeezed(callout.find("p", "mistake")) == SCALE_SENTENCE
     assert [squeezed(a) for a in callout.find_all("a")] == [
-        "scores are scaled by the head size", "masked keys get no weight",
+        "scores are scaled by the head size",
+        "masked keys get no weight",
     ]
 
 
 def test_where_leads_to_the_line_and_the_line_back_to_the_check():
     root = page_of(make_report("ada", ATTENTION, WRONG))
-    check = next(one for one in root.find_all("li", "check") if "scaled by the head size" in one.text)
+    check = next(item for item in root.find_all("li", "check") if "scaled by the head size" in item.text)
     target = check.find("dl").find("a").attributes["href"]
     lines = root.find("figure", "source").find_all("li")
     assert lines[16].attributes["id"] == target[1:]
@@ -92,7 +97,7 @@ def test_where_leads_to_the_line_and_the_line_back_to_the_check():
     "source",
     [
         SOURCE,
-        'x = f"{a!r:>{width}} {{}}" + \'\'\'\n\n two\n\'\'\' # end\ny = 1_000',
+        "x = f\"{a!r:>{width}} {{}}\" + '''\n\n two\n''' # end\ny = 1_000",
         "if a:\n        b\n    c  # a dedent that fits nowhere\nd = (",
         "x = 'not closed\n\ty = $ ? `",
         "",
@@ -106,12 +111,12 @@ def test_the_source_is_shown_line_by_line_as_it_was_written(source):
 
 
 def test_lines_are_numbered_as_python_numbers_them():
-    """A form feed and Unicode's line separators end no line of Python."""
+    """A form feed and Unicode's line separators do not end a line of Python."""
     lines = page_of(make_report("ada", ATTENTION), source="a = 1\x0c\u2028\x85\nb = 2").find("figure").find_all("li")
     assert [line.text for line in lines] == [r"a = 1\x0c\u2028\x85", "b = 2"]
 
 
-def test_line_ends_of_windows_are_no_text():
+def test_windows_line_ends_are_not_shown():
     lines = page_of(make_report("ada", ATTENTION), source="a = 1\r\nb = 2\r\n").find("figure").find_all("li")
     assert [line.text for line in lines][:2] == ["a = 1", "b = 2"]
 
@@ -127,7 +132,7 @@ def test_the_source_is_coloured():
 @pytest.mark.parametrize(
     "where", ["attention.py, line 9999", "attention.py, line 0", "other.py, line 3", "attention.py"]
 )
-def test_a_place_outside_the_file_is_no_link(where):
+def test_a_location_outside_the_file_is_not_a_link(where):
     wrong = {"test_scores_are_scaled": {"outcome": Outcome.ERROR, "what": "it raised ValueError", "where": where}}
     root = page_of(make_report("ada", ATTENTION, wrong))
     assert where in root.text
@@ -137,7 +142,7 @@ def test_a_place_outside_the_file_is_no_link(where):
 
 def test_a_stage_that_did_not_run_is_explained_once():
     what = "attention.py cannot be loaded"
-    root = page_of(all_alike("cy", ATTENTION, Outcome.BLOCKED, what, "attention.py, line 3", "mend"))
+    root = page_of(all_alike("cy", ATTENTION, Outcome.BLOCKED, what, "attention.py, line 3", "fix"))
     assert root.text.count(what) == 1
     assert "Could not be run" in root.find("div", "callout").text
     assert len(root.find_all("li", "check")) == 5
@@ -156,15 +161,15 @@ def test_an_ungraded_stage_has_no_number():
     assert "bonus" not in root.find("header").text
 
 
-def test_isolation_is_told_only_where_there_was_none():
+def test_only_missing_isolation_is_mentioned():
     assert "without isolation" in page_of(make_report("ada", isolation=IsolationLevel.NONE)).text
     for level in set(IsolationLevel) - {IsolationLevel.NONE}:
         assert "isolation" not in page_of(make_report("ada", isolation=level)).text
 
 
-def test_what_was_not_attempted_is_said_once():
+def test_a_check_not_attempted_says_so_once():
     root = page_of(make_report("ada", ATTENTION, WRONG))
-    check = next(one for one in root.find_all("li", "check") if "blocks of any size" in one.text)
+    check = next(item for item in root.find_all("li", "check") if "blocks of any size" in item.text)
     assert [part.text for part in check.find_all("dt")] == ["where"]
     assert check.find(cls="label").text == "not attempted yet"
 
@@ -174,7 +179,7 @@ def test_stand_ins_are_named():
 
 
 def test_what_is_not_for_students_is_not_on_the_page():
-    """Only titles, points, symptoms, places and hints may come through."""
+    """The page shows titles, points, symptoms, locations and hints only."""
     page = student_page([report_with_secrets()], {ATTENTION: SOURCE, "9_other": "5ecret"}, CONFIG, EXERCISE_TITLES)
     assert [secret for secret in SECRETS if secret in page] == []
 
@@ -193,7 +198,7 @@ def test_a_stage_that_grading_yml_no_longer_has_is_shown_without_titles():
     assert_anchors(root)
 
 
-def test_a_line_is_marked_open_only_where_nothing_was_tried():
+def test_a_line_is_marked_open_only_without_failed_checks():
     untried = WRONG["test_blocks_change_nothing"]
     beside_a_failure = {**untried, "where": "attention.py, line 15"}
     wrong = {**WRONG, "test_blocks_change_nothing": beside_a_failure, "test_slices_sum_to_one": untried}
@@ -233,7 +238,7 @@ def test_no_text_becomes_markup(name, words, source):
 
 @given(st.integers(min_value=-5, max_value=10**9), hostile_text)
 @settings(max_examples=60, deadline=None)
-def test_any_line_number_is_survived(line, function):
+def test_any_line_number_gives_valid_anchors(line, function):
     where = f"attention.py, line {line}, {function}"
     fields = {"outcome": Outcome.ERROR, "what": "it raised ValueError", "where": where}
     assert_anchors(page_of(make_report("ada", ATTENTION, {"test_scores_are_scaled": fields})))

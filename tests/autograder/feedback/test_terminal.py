@@ -1,4 +1,4 @@
-"""Reports on the terminal: complete and within the width, with colour and without, in a build log too."""
+"""Reports on the terminal: complete, within the width, with and without colour, safe in a build log."""
 
 import io
 import re
@@ -13,6 +13,7 @@ from sample_reports import (
     ATTENTION,
     CONFIG,
     KERNELS,
+    LOCATIONS,
     SECRETS,
     WRONG,
     all_alike,
@@ -56,11 +57,16 @@ def test_a_failed_check_reads_like_the_template():
     assert "\n    where  attention.py" in text
 
 
-def test_points_stand_per_stage_exercise_and_check():
+def test_points_are_shown_for_stage_exercise_and_check():
     lines = lines_of(printed(print_report, make_report("ada", ATTENTION, WRONG)))
-    for line in ("ada · 2_attention 2 / 10", "softmax 2 / 4", "scaled_dot_product_attention 0 / 6",
-                 "✓ 2_attention · every slice sums to one 2 / 2", "blockwise_attention (bonus) 0 / 4",
-                 "○ 2_attention · blocks of any size give the same output 0 / 4"):
+    for line in (
+        "ada · 2_attention 2 / 10",
+        "softmax 2 / 4",
+        "scaled_dot_product_attention 0 / 6",
+        "✓ 2_attention · every slice sums to one 2 / 2",
+        "blockwise_attention (bonus) 0 / 4",
+        "○ 2_attention · blocks of any size give the same output 0 / 4",
+    ):
         assert line in lines
 
 
@@ -102,10 +108,10 @@ def test_a_report_fits_and_colour_changes_no_word(report: StageReport, width: in
 
 def big_class(stages: int):
     reports = [
-        msgspec.structs.replace(one, stage=f"{number}_in_context_learning")
+        msgspec.structs.replace(report, stage=f"{number}_in_context_learning")
         for number in range(1, stages + 1)
-        for one in sample_class()
-        if one.stage == ATTENTION
+        for report in sample_class()
+        if report.stage == ATTENTION
     ]
     return class_statistics(reports, CONFIG, late_days={("bo", "1_in_context_learning"): 12})
 
@@ -139,7 +145,7 @@ def test_markup_in_a_name_is_a_part_of_the_name():
     assert name in printed(print_class_report, class_statistics([make_report(name)], CONFIG))
 
 
-def test_a_missing_report_is_a_dash_and_lateness_is_told():
+def test_a_missing_report_is_a_dash_and_late_days_are_shown():
     reports = [make_report("ada", KERNELS), make_report("bo", ATTENTION)]
     statistics = class_statistics(reports, CONFIG, late_days={("bo", ATTENTION): 2})
     lines = lines_of(printed(print_class_table, statistics))
@@ -154,12 +160,28 @@ def test_grades_without_isolation_are_marked():
 
 def test_the_class_report_has_all_its_parts():
     text = " ".join(lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG), 120)))
-    for words in ("Distribution", "1_kernels 5 0 4.4 6.0 2 8", "scores are scaled by the head size 3 33% –",
-                  "Common mistakes", "divided by √d_head 2_attention 3", "dee 1_kernels nothing was handed in"):
+    for words in (
+        "Distribution",
+        "1_kernels 5 0 4.4 6.0 2 8",
+        "scores are scaled by the head size 3 33% –",
+        "Common mistakes",
+        "divided by √d_head 2_attention 3",
+        "dee 1_kernels nothing was handed in",
+    ):
         assert words in text
 
 
-def test_an_empty_class_is_said_to_be_empty():
+def test_the_class_report_shows_the_id_and_the_hidden_test_of_each_check():
+    lines = lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG, locations=LOCATIONS), 120))
+    assert "Checks of 2_attention, 3 submissions; hidden tests in tests/hidden/2_attention" in lines
+    title = lines.index("scores are scaled by the head size 3 33% –")
+    assert lines[title + 1] == "test_scores_are_scaled test_attention.py:9"
+    without = lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG), 120))
+    assert "Checks of 2_attention, 3 submissions" in without
+    assert "test_scores_are_scaled" in without
+
+
+def test_an_empty_class_is_reported_as_empty():
     assert "nothing was graded" in printed(print_class_report, class_statistics([], CONFIG))
 
 
@@ -180,7 +202,7 @@ def test_attacks_reach_neither_the_terminal_nor_the_build(attack):
 
 @given(hostile_text, hostile_text)
 @settings(max_examples=40, deadline=None)
-def test_no_text_gives_orders(name, words):
+def test_no_text_becomes_a_command(name, words):
     texts = dict.fromkeys(("title", "what", "where", "hint", "exercise"), words)
     report = make_report(name, ATTENTION, {"test_scores_are_scaled": {"outcome": Outcome.ERROR, **texts}})
     assert_harmless(printed(print_report, report))

@@ -1,4 +1,4 @@
-"""Hand-ins made for tests: folders and archives from plain dictionaries."""
+"""Builds hand-ins for tests: folders and archives from plain dictionaries."""
 
 import gzip
 import io
@@ -18,7 +18,7 @@ Files = Mapping[str, str | bytes]
 
 
 def lay_out(root: Path, files: Files) -> Path:
-    """Write files below a folder; a path that ends in ``/`` is an empty folder."""
+    """Write files below a folder; a path that ends in ``/`` creates an empty folder."""
     root.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         path = root / name
@@ -39,7 +39,7 @@ def zipped(files: Files, *, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
 
 
 def zipped_link(name: str, target: str) -> bytes:
-    """A zip whose one member is a symbolic link, as Unix programs store it."""
+    """A zip whose only member is a symbolic link, as Unix programs store it."""
     member = zipfile.ZipInfo(name)
     member.external_attr = (stat.S_IFLNK | 0o777) << 16
     buffer = io.BytesIO()
@@ -49,7 +49,7 @@ def zipped_link(name: str, target: str) -> bytes:
 
 
 def tarred(files: Files, *, links: Mapping[str, str] | None = None, kind: bytes = tarfile.SYMTYPE) -> bytes:
-    """A packed tar, the same bytes whenever it is made: tests are named after short ones."""
+    """A compressed tar with reproducible bytes, because pytest names tests after short values."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in files.items():
@@ -69,16 +69,16 @@ def as_bytes(content: str | bytes) -> bytes:
 
 
 def taken(*paths: Path) -> dict[tuple[str, str], StageSubmission]:
-    """What intake makes of paths, by student and stage."""
-    return {(one.student, one.stage): one for one in take_in(paths, STAGES)}
+    """The submissions that intake reads from paths, by student and stage."""
+    return {(submission.student, submission.stage): submission for submission in take_in(paths, STAGES)}
 
 
 def sources(*paths: Path) -> dict[tuple[str, str], str | None]:
-    return {key: one.source for key, one in taken(*paths).items()}
+    return {key: submission.source for key, submission in taken(*paths).items()}
 
 
 def refusal(submission: StageSubmission) -> tuple[str, str]:
-    """Reason and message of a refused submission."""
+    """The reason and the message of a refused submission."""
     assert submission.source is None
     assert submission.refusal is not None
     return submission.refusal.reason.name, submission.refusal.message

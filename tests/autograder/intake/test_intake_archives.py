@@ -1,4 +1,4 @@
-"""Archives: nothing is extracted, nothing is believed, and one hostile archive is one student's refusal."""
+"""Archives: nothing is extracted or trusted, and a hostile archive is a refusal for one student."""
 
 import contextlib
 import gzip
@@ -16,7 +16,7 @@ from hand_ins import lay_out, refusal, taken, tarred, zipped, zipped_link
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.intake.archives import EXPORT, HAND_IN, Limits, archive_name, read_archive
+from autograder.intake.archives import EXPORT, HAND_IN, ArchiveLimits, archive_name, read_archive
 from autograder.intake.submission import RefusedError
 
 MODULE = "2_attention/attention.py"
@@ -52,8 +52,9 @@ def many_files() -> bytes:
     return zipped({f"{number}": "" for number in range(5001)}, compression=zipfile.ZIP_STORED)
 
 
-OUT = "leads out of the archive; make it again"
-DAMAGED = "is damaged or no zip at all; make it again"
+OUT = "leads out of the archive; create it again"
+DAMAGED = "is damaged or not a zip archive; create it again"
+COMPRESSION = "uses an unsupported compression method; create the archive with your system's zip"
 
 
 @pytest.mark.parametrize(
@@ -65,39 +66,49 @@ DAMAGED = "is damaged or no zip at all; make it again"
         ("ada.zip", zipped({"..\\..\\attention.py": "x"}), "ARCHIVE", OUT),
         ("ada.zip", zipped({"C:\\attention.py": "x"}), "ARCHIVE", OUT),
         ("ada.zip", zipped_link(MODULE, "/srv/lab/solutions/2_attention/attention.py"), "LINK", "is a link"),
-        ("ada.zip", encrypted(), "ARCHIVE", "locked with a password"),
+        ("ada.zip", encrypted(), "ARCHIVE", "is protected by a password"),
         ("ada.zip", lying_about_size(), "ARCHIVE", "is damaged in the archive"),
         ("ada.zip", twice(), "AMBIGUOUS", "is in the archive twice"),
-        ("ada.zip", bomb(), "TOO_LARGE", "unpacks to more than 200 MB or was made to"),
-        ("ada.zip", many_files(), "TOO_LARGE", "holds more than 5000 files"),
+        ("ada.zip", bomb(), "TOO_LARGE", "unpacks to more than 200 MB or looks like an archive bomb"),
+        ("ada.zip", many_files(), "TOO_LARGE", "contains more than 5000 files"),
         ("ada.zip", zipped({MODULE: "x" * 300_000}), "TOO_LARGE", "is larger than 256 KB"),
-        ("ada.zip", zipped({MODULE: "x"}, compression=zipfile.ZIP_LZMA), "ARCHIVE", "packed in an unusual way"),
-        ("ada.zip", zipped({MODULE: "x"}, compression=zipfile.ZIP_BZIP2), "ARCHIVE", "packed in an unusual way"),
-        ("ada.zip", zipped({f"{MODULE}/": ""}), "NOT_A_FILE", "is no file"),
+        (
+            "ada.zip",
+            zipped({MODULE: "x"}, compression=zipfile.ZIP_LZMA),
+            "ARCHIVE",
+            "uses an unsupported compression method",
+        ),
+        (
+            "ada.zip",
+            zipped({MODULE: "x"}, compression=zipfile.ZIP_BZIP2),
+            "ARCHIVE",
+            "uses an unsupported compression method",
+        ),
+        ("ada.zip", zipped({f"{MODULE}/": ""}), "NOT_A_FILE", "is not a regular file"),
         ("ada.zip", zipped({MODULE: "a = 2\n"})[:-10], "ARCHIVE", DAMAGED),
         ("ada.zip", b"", "ARCHIVE", DAMAGED),
         ("ada.zip", b"Rar!\x1a\x07", "ARCHIVE", DAMAGED),
-        ("ada.rar", b"Rar!\x1a\x07", "ARCHIVE", "is no zip; hand in a .zip or .tar.gz"),
+        ("ada.rar", b"Rar!\x1a\x07", "ARCHIVE", "is not a supported archive; hand in a .zip or .tar.gz"),
         ("ada.tar.gz", tarred({}, links={MODULE: "/etc/passwd"}), "LINK", "is a link"),
         ("ada.tar.gz", tarred({}, links={MODULE: "/etc/passwd"}, kind=tarfile.LNKTYPE), "LINK", "is a link"),
-        ("ada.tar.gz", tarred({}, links={MODULE: ""}, kind=tarfile.FIFOTYPE), "NOT_A_FILE", "is no file"),
-        ("ada.tar.gz", tarred({}, links={MODULE: ""}, kind=tarfile.CHRTYPE), "NOT_A_FILE", "is no file"),
+        ("ada.tar.gz", tarred({}, links={MODULE: ""}, kind=tarfile.FIFOTYPE), "NOT_A_FILE", "is not a regular file"),
+        ("ada.tar.gz", tarred({}, links={MODULE: ""}, kind=tarfile.CHRTYPE), "NOT_A_FILE", "is not a regular file"),
         ("ada.tar.gz", tarred({"../attention.py": "x"}), "ARCHIVE", OUT),
         ("ada.tar.gz", tarred({MODULE: "x", "zeros": bytes(12 * 1024**2)}), "TOO_LARGE", "unpacks to more than"),
-        ("ada.tar.gz", tarred({MODULE: "x"})[:40], "ARCHIVE", "is damaged or no archive at all"),
-        ("ada.tar.gz", zipped({MODULE: "x"}), "ARCHIVE", "is damaged or no archive at all"),
+        ("ada.tar.gz", tarred({MODULE: "x"})[:40], "ARCHIVE", "is damaged or not an archive"),
+        ("ada.tar.gz", zipped({MODULE: "x"}), "ARCHIVE", "is damaged or not an archive"),
     ],
 )
-def test_what_is_wrong_with_an_archive_is_said_and_the_class_goes_on(tmp_path, name, raw, reason, problem):
+def test_a_bad_archive_is_refused_with_its_problem_and_the_class_continues(tmp_path, name, raw, reason, problem):
     lay_out(tmp_path, {name: raw, f"bob/{MODULE}": "b = 2\n"})
     found = taken(tmp_path)
     assert refusal(found[("ada", "2_attention")])[0] == reason
     assert problem in refusal(found[("ada", "2_attention")])[1]
     assert found[("bob", "2_attention")].source == "b = 2\n"
-    assert refusal(taken(tmp_path / name)[("ada", "2_attention")])[0] == reason, "the same when it is given alone"
+    assert refusal(taken(tmp_path / name)[("ada", "2_attention")])[0] == reason, "the same for the archive alone"
 
 
-def test_in_an_export_one_students_bomb_and_slip_cost_nobody_else(tmp_path):
+def test_a_students_bomb_and_bad_path_in_an_export_do_not_affect_others(tmp_path):
     export = {
         f"ada/{MODULE}": "a = 2\n",
         "bob/zeros.bin": bytes(12 * 1024**2),
@@ -106,14 +117,15 @@ def test_in_an_export_one_students_bomb_and_slip_cost_nobody_else(tmp_path):
         "dan.zip": zipped({f"dan/{MODULE}": "d = 2\n"}),
     }
     lay_out(tmp_path, {"export.zip": zipped(export)})
-    found = {student: one for (student, stage), one in taken(tmp_path / "export.zip").items() if stage == "2_attention"}
+    submissions = taken(tmp_path / "export.zip").items()
+    found = {student: submission for (student, stage), submission in submissions if stage == "2_attention"}
     assert found["ada"].source == "a = 2\n"
     assert refusal(found["bob"])[0] == "MISSING"
     assert refusal(found["cy"])[0] == "TOO_LARGE"
     assert found["dan"].source == "d = 2\n"
 
 
-def test_nothing_is_written_anywhere(tmp_path):
+def test_no_file_is_written(tmp_path):
     hostile = zipped({"../../evil.py": "x", "/tmp/evil.py": "x", MODULE: "a = 2\n"})
     lay_out(tmp_path / "class", {"ada.zip": hostile, "bob.tar.gz": tarred({"../evil.py": "x"}), f"cy/{MODULE}": ""})
     before = sorted(tmp_path.rglob("*"))
@@ -123,7 +135,7 @@ def test_nothing_is_written_anywhere(tmp_path):
 
 @pytest.fixture
 def peak() -> Iterator[Callable[[], int]]:
-    """The most bytes that Python held at once since the test began."""
+    """Returns the peak of Python's memory in bytes since the test began."""
     tracemalloc.start()
     yield lambda: tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -133,7 +145,7 @@ BOMB = zipped({"a": bytes(50 * 1024**2)})
 GZIP_BOMB = gzip.compress(bytes(50 * 1024**2))
 
 
-def test_a_bomb_costs_no_memory(peak):
+def test_a_bomb_does_not_use_much_memory(peak):
     tree = read_archive("export.zip", BOMB, EXPORT)
     with pytest.raises(RefusedError, match="larger than 256 KB"):
         tree["a"].read(256 * 1024)
@@ -141,28 +153,28 @@ def test_a_bomb_costs_no_memory(peak):
 
 
 @pytest.mark.parametrize(("name", "pack"), [("ada.zip", zipped), ("ada.tar.gz", tarred)])
-def test_a_path_of_thousands_of_folders_costs_no_memory(peak, name, pack):
+def test_a_path_of_thousands_of_folders_does_not_use_much_memory(peak, name, pack):
     raw = pack({"a/" * 30_000 + "x": "", MODULE: "a = 2\n"})
     tree = read_archive(name, raw)
     assert peak() < 16 * 1024**2
     assert set(tree) == {"2_attention", MODULE}
 
 
-SMALL = Limits(packed=10_000, unpacked=20_000, entries=3, strict=True)
+SMALL = ArchiveLimits(packed=10_000, unpacked=20_000, entries=3, strict=True)
 
 
 @pytest.mark.parametrize(("name", "pack"), [("ada.zip", zipped), ("ada.tar.gz", tarred)])
-def test_limits_hold_for_every_kind_of_archive(name, pack):
-    text = secrets.token_hex(300)  # does not pack well: no bomb
+def test_limits_apply_to_every_kind_of_archive(name, pack):
+    text = secrets.token_hex(300)  # compresses badly, so it is not a bomb
     tree = read_archive(name, pack({"a": text, "b": ""}), SMALL)
     assert tree["a"].read(600) == text.encode()
     with pytest.raises(RefusedError, match="a is larger than 0 KB"):
         tree["a"].read(599)
-    with pytest.raises(RefusedError, match="holds more than 3 files"):
+    with pytest.raises(RefusedError, match="contains more than 3 files"):
         read_archive(name, pack(dict.fromkeys("abcd", "")), SMALL)
 
 
-def test_what_unpacks_to_more_than_the_limit_is_refused_before_it_is_unpacked(peak):
+def test_an_archive_beyond_the_limit_is_refused_before_it_is_unpacked(peak):
     with pytest.raises(RefusedError, match="unpacks to more than"):
         read_archive("ada.tar.gz", GZIP_BOMB, SMALL)
     assert peak() < 4 * 1024**2
@@ -170,7 +182,7 @@ def test_what_unpacks_to_more_than_the_limit_is_refused_before_it_is_unpacked(pe
         read_archive("ada.zip", zipped({"a": secrets.token_hex(6000), "b": secrets.token_hex(6000)}), SMALL)
 
 
-def test_archives_are_known_by_their_suffix():
+def test_archives_are_recognised_by_their_suffix():
     assert archive_name("ada.zip") == archive_name("ada.tar.gz") == archive_name("ada.TGZ") == "ada"
     assert archive_name("attention.py") is None
     assert archive_name(".zip") is None
@@ -192,10 +204,10 @@ def pack(names: list[str], content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def problem_of(name: str, raw: bytes, limits: Limits = HAND_IN) -> str:
-    """Why an archive is refused; empty where it gives a tree, which is then as it should be.
+def problem_of(name: str, raw: bytes, limits: ArchiveLimits = HAND_IN) -> str:
+    """The message of an archive's refusal, or an empty string if the archive gives a valid tree.
 
-    Every path stays inside, lies in folders that exist, and reads within the limit or is refused.
+    A tree is valid if every path stays inside, its folders exist, and reading it respects the limit or is refused.
     """
     try:
         tree = read_archive(name, raw, limits)
@@ -213,7 +225,7 @@ def problem_of(name: str, raw: bytes, limits: Limits = HAND_IN) -> str:
 
 
 @given(st.lists(NAMES, max_size=5), st.binary(max_size=200))
-def test_whatever_the_members_are_called_no_path_leaves_the_tree(names, content):
+def test_no_member_name_gives_a_path_outside_the_tree(names, content):
     raw = pack(names, content)
     assert problem_of("ada.zip", raw, EXPORT) == ""
     problem = problem_of("ada.zip", raw)
@@ -226,7 +238,7 @@ def test_whatever_the_members_are_called_no_path_leaves_the_tree(names, content)
     st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255))),
 )
 def test_damage_anywhere_gives_a_tree_or_a_refusal(name, changes):
-    raw = bytearray(WHOLE[name])
+    raw = bytearray(VALID[name])
     for position, value in changes:
         raw[position % len(raw)] = value
     problem = problem_of(name, bytes(raw))
@@ -242,7 +254,7 @@ def plain_tar() -> bytes:
     return buffer.getvalue()[:2000]
 
 
-WHOLE = {
+VALID = {
     "ada.zip": zipped({MODULE: "a = 2\n", "README.md": "# lab\n" * 20}),
     "ada.tar.gz": tarred({MODULE: "a = 2\n"}),
     "ada.tar": plain_tar(),

@@ -1,4 +1,4 @@
-"""Whose work lies where: every layout that ``grade`` takes, and what is nobody's."""
+"""Every layout of hand-ins that ``grade`` accepts, and files that belong to no student."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -9,235 +9,248 @@ from hand_ins import ATTENTION, KERNELS, STAGES, lay_out, refusal, sources, take
 
 from autograder.intake import IntakeError, Owed, StageFiles, take_in
 
-ONE, TWO = KERNELS.stage, ATTENTION.stage
+FIRST, SECOND = KERNELS.stage, ATTENTION.stage
 
 
 def test_nbgraders_layout_is_a_folder_per_student_and_stage(tmp_path):
     lay_out(
         tmp_path / "class",
         {
-            f"ada/{ONE}/kernels.py": "a = 1\n",
-            f"ada/{TWO}/attention.py": "a = 2\n",
-            f"bob/{TWO}/attention.py": "b = 2\n",
-            f"bob/{TWO}/attention.ipynb": "{}",
+            f"ada/{FIRST}/kernels.py": "a = 1\n",
+            f"ada/{SECOND}/attention.py": "a = 2\n",
+            f"bob/{SECOND}/attention.py": "b = 2\n",
+            f"bob/{SECOND}/attention.ipynb": "{}",
             "grades.csv": "ada,1\n",
         },
     )
     assert sources(tmp_path / "class") == {
-        ("ada", ONE): "a = 1\n",
-        ("ada", TWO): "a = 2\n",
-        ("bob", ONE): None,
-        ("bob", TWO): "b = 2\n",
+        ("ada", FIRST): "a = 1\n",
+        ("ada", SECOND): "a = 2\n",
+        ("bob", FIRST): None,
+        ("bob", SECOND): "b = 2\n",
     }
 
 
 def test_a_course_folder_is_entered_at_submitted(tmp_path):
-    lay_out(tmp_path, {f"submitted/ada/{TWO}/attention.py": "a = 2\n", f"release/{TWO}/attention.py": "stub = 0\n"})
-    assert sources(tmp_path) == {("ada", TWO): "a = 2\n"}
+    lay_out(
+        tmp_path, {f"submitted/ada/{SECOND}/attention.py": "a = 2\n", f"release/{SECOND}/attention.py": "stub = 0\n"}
+    )
+    assert sources(tmp_path) == {("ada", SECOND): "a = 2\n"}
 
 
 def test_a_stages_folder_belongs_to_the_student_above_it(tmp_path):
-    lay_out(tmp_path, {f"ada/{TWO}/attention.py": "a = 2\n"})
-    assert sources(tmp_path / "ada" / TWO) == {("ada", TWO): "a = 2\n"}
-    assert sources(tmp_path / "ada") == {("ada", TWO): "a = 2\n"}
+    lay_out(tmp_path, {f"ada/{SECOND}/attention.py": "a = 2\n"})
+    assert sources(tmp_path / "ada" / SECOND) == {("ada", SECOND): "a = 2\n"}
+    assert sources(tmp_path / "ada") == {("ada", SECOND): "a = 2\n"}
 
 
 def test_an_empty_stages_folder_is_still_that_stage(tmp_path):
-    lay_out(tmp_path, {f"ada/{TWO}/": ""})
-    (one,) = take_in([tmp_path / "ada" / TWO], STAGES)
-    assert (one.student, one.stage) == ("ada", TWO)
-    assert refusal(one) == ("MISSING", "2_attention/attention.py was not handed in")
+    lay_out(tmp_path, {f"ada/{SECOND}/": ""})
+    (submission,) = take_in([tmp_path / "ada" / SECOND], STAGES)
+    assert (submission.student, submission.stage) == ("ada", SECOND)
+    assert refusal(submission) == ("MISSING", "2_attention/attention.py was not handed in")
 
 
-def test_a_folder_may_hold_modules_without_stages(tmp_path):
+def test_a_folder_may_contain_modules_without_stage_folders(tmp_path):
     lay_out(tmp_path / "ada", {"kernels.py": "a = 1\n", "attention.py": "a = 2\n"})
-    assert sources(tmp_path / "ada") == {("ada", ONE): "a = 1\n", ("ada", TWO): "a = 2\n"}
+    assert sources(tmp_path / "ada") == {("ada", FIRST): "a = 1\n", ("ada", SECOND): "a = 2\n"}
 
 
-def test_a_clone_is_one_student_wherever_its_stages_are(tmp_path):
+def test_a_clone_is_one_student_at_any_depth_of_its_stages(tmp_path):
     head = {".git/HEAD": "ref: refs/heads/main\n", ".git/config": "[core]\n"}
     lay_out(tmp_path / "clones", {f"ada/{name}": text for name, text in head.items()})
-    lay_out(tmp_path / "clones", {f"ada/labs/{TWO}/attention.py": "a = 2\n", f"bob/{TWO}/attention.py": "b = 2\n"})
-    assert sources(tmp_path / "clones") == {("ada", TWO): "a = 2\n", ("bob", TWO): "b = 2\n"}
-    assert sources(tmp_path / "clones" / "ada") == {("ada", TWO): "a = 2\n"}
+    lay_out(
+        tmp_path / "clones", {f"ada/labs/{SECOND}/attention.py": "a = 2\n", f"bob/{SECOND}/attention.py": "b = 2\n"}
+    )
+    assert sources(tmp_path / "clones") == {("ada", SECOND): "a = 2\n", ("bob", SECOND): "b = 2\n"}
+    assert sources(tmp_path / "clones" / "ada") == {("ada", SECOND): "a = 2\n"}
 
 
-def test_a_class_that_is_kept_in_git_is_a_class(tmp_path):
-    lay_out(tmp_path, {".git/HEAD": "x", f"ada/{TWO}/attention.py": "a = 2\n", f"bob/{TWO}/attention.py": "b = 2\n"})
-    assert set(taken(tmp_path)) == {("ada", TWO), ("bob", TWO)}
+def test_a_class_kept_in_git_is_a_class(tmp_path):
+    lay_out(
+        tmp_path, {".git/HEAD": "x", f"ada/{SECOND}/attention.py": "a = 2\n", f"bob/{SECOND}/attention.py": "b = 2\n"}
+    )
+    assert set(taken(tmp_path)) == {("ada", SECOND), ("bob", SECOND)}
 
 
 @pytest.mark.parametrize(
     ("archive", "inside"),
     [
-        ("ada.zip", f"{TWO}/attention.py"),
+        ("ada.zip", f"{SECOND}/attention.py"),
         ("ada.zip", "attention.py"),
-        ("ada.zip", f"my work/{TWO}/attention.py"),
-        ("ada.zip", f"my work/again/{TWO}/attention.py"),
-        ("ada.zip", f"my work\\{TWO}\\attention.py"),
-        ("ada-main.zip", f"ada-main/{TWO}/attention.py"),
-        (f"ada-{'0af' * 13}0.zip", f"ada-{'0af' * 13}0/{TWO}/attention.py"),
-        ("ada.tar.gz", f"ada/{TWO}/attention.py"),
-        ("ada.TGZ", f"./{TWO}/attention.py"),
+        ("ada.zip", f"my work/{SECOND}/attention.py"),
+        ("ada.zip", f"my work/again/{SECOND}/attention.py"),
+        ("ada.zip", f"my work\\{SECOND}\\attention.py"),
+        ("ada-main.zip", f"ada-main/{SECOND}/attention.py"),
+        (f"ada-{'0af' * 13}0.zip", f"ada-{'0af' * 13}0/{SECOND}/attention.py"),
+        ("ada.tar.gz", f"ada/{SECOND}/attention.py"),
+        ("ada.TGZ", f"./{SECOND}/attention.py"),
     ],
 )
-def test_an_archive_of_one_student_is_named_by_the_archive(tmp_path, archive, inside):
+def test_an_archive_of_one_student_gives_the_students_name(tmp_path, archive, inside):
     pack = zipped if archive.endswith(".zip") else tarred
     lay_out(tmp_path / "class", {archive: pack({inside: "a = 2\n"})})
-    expected = {("ada", TWO): "a = 2\n"}
+    expected = {("ada", SECOND): "a = 2\n"}
     assert sources(tmp_path / "class" / archive) == expected
-    assert sources(tmp_path / "class") == expected, "the same in a folder of archives"
+    assert sources(tmp_path / "class") == expected, "a folder of archives gives the same result"
 
 
 @pytest.mark.parametrize("top", ["", "spring/", "submitted/"])
-def test_an_export_of_a_class_holds_folders_and_archives(tmp_path, top):
+def test_an_export_of_a_class_may_contain_folders_and_archives(tmp_path, top):
     export = {
-        f"{top}ada/{TWO}/attention.py": "a = 2\n",
-        f"{top}bob.zip": zipped({f"bob-main/{TWO}/attention.py": "b = 2\n"}),
+        f"{top}ada/{SECOND}/attention.py": "a = 2\n",
+        f"{top}bob.zip": zipped({f"bob-main/{SECOND}/attention.py": "b = 2\n"}),
         "__MACOSX/._ada": b"\0",
     }
     lay_out(tmp_path, {"export.zip": zipped(export)})
-    assert sources(tmp_path / "export.zip") == {("ada", TWO): "a = 2\n", ("bob", TWO): "b = 2\n"}
+    assert sources(tmp_path / "export.zip") == {("ada", SECOND): "a = 2\n", ("bob", SECOND): "b = 2\n"}
 
 
 def test_an_export_of_a_whole_course_is_entered_at_submitted(tmp_path):
-    export = {f"course/submitted/ada/{TWO}/attention.py": "a = 2\n", f"course/release/{TWO}/attention.py": "stub = 0\n"}
+    export = {
+        f"course/submitted/ada/{SECOND}/attention.py": "a = 2\n",
+        f"course/release/{SECOND}/attention.py": "stub = 0\n",
+    }
     lay_out(tmp_path, {"export.zip": zipped(export)})
-    assert sources(tmp_path / "export.zip") == {("ada", TWO): "a = 2\n"}
+    assert sources(tmp_path / "export.zip") == {("ada", SECOND): "a = 2\n"}
 
 
-def test_loose_files_beside_the_one_folder_make_no_class(tmp_path):
-    lay_out(tmp_path, {"ada.zip": zipped({"README.md": "", f"labs/{TWO}/attention.py": "a = 2\n"})})
-    assert sources(tmp_path / "ada.zip") == {("ada", TWO): "a = 2\n"}
+def test_loose_files_beside_the_only_folder_do_not_make_a_class(tmp_path):
+    lay_out(tmp_path, {"ada.zip": zipped({"README.md": "", f"labs/{SECOND}/attention.py": "a = 2\n"})})
+    assert sources(tmp_path / "ada.zip") == {("ada", SECOND): "a = 2\n"}
 
 
-def test_an_archive_in_a_students_folder_is_looked_into(tmp_path):
-    packed = zipped({f"labs/{TWO}/attention.py": "a = 2\n"})
-    lay_out(tmp_path, {"Ada_17_assignsubmission_file/labs.zip": packed, f"bob/{TWO}/attention.py": "b = 2\n"})
-    assert sources(tmp_path)[("Ada_17_assignsubmission_file", TWO)] == "a = 2\n"
+def test_an_archive_in_a_students_folder_is_opened(tmp_path):
+    packed = zipped({f"labs/{SECOND}/attention.py": "a = 2\n"})
+    lay_out(tmp_path, {"Ada_17_assignsubmission_file/labs.zip": packed, f"bob/{SECOND}/attention.py": "b = 2\n"})
+    assert sources(tmp_path)[("Ada_17_assignsubmission_file", SECOND)] == "a = 2\n"
 
 
-def test_an_archive_beside_a_students_stages_is_only_a_file(tmp_path):
-    lay_out(tmp_path, {f"ada/{TWO}/attention.py": "a = 2\n", "ada/backup.zip": zipped({"attention.py": "old = 1\n"})})
-    assert sources(tmp_path) == {("ada", TWO): "a = 2\n"}
+def test_an_archive_beside_a_students_stages_is_ignored(tmp_path):
+    lay_out(
+        tmp_path, {f"ada/{SECOND}/attention.py": "a = 2\n", "ada/backup.zip": zipped({"attention.py": "old = 1\n"})}
+    )
+    assert sources(tmp_path) == {("ada", SECOND): "a = 2\n"}
 
 
-def test_an_export_too_large_for_memory_is_asked_for_unpacked(tmp_path):
+def test_an_export_too_large_for_memory_must_be_unpacked(tmp_path):
     with (tmp_path / "export.zip").open("wb") as file:
         file.truncate(1024**3 + 1)  # takes no space on disk
-    with pytest.raises(IntakeError, match="is larger than 1 GB; unpack it and give the folder"):
+    with pytest.raises(IntakeError, match="is larger than 1 GB; unpack it and pass the folder"):
         take_in([tmp_path / "export.zip"], STAGES)
 
 
-def test_what_tools_leave_behind_is_nobodys(tmp_path):
+def test_files_created_by_tools_are_ignored(tmp_path):
     copies = {f"ada/{folder}/attention.py": "old = 1\n" for folder in (".ipynb_checkpoints", "venv/lib", "__pycache__")}
     lay_out(
-        tmp_path, {f"ada/{TWO}/attention.py": "a = 2\n", f"__MACOSX/{TWO}/attention.py": "", ".trash/x": "", **copies}
+        tmp_path,
+        {f"ada/{SECOND}/attention.py": "a = 2\n", f"__MACOSX/{SECOND}/attention.py": "", ".trash/x": "", **copies},
     )
-    assert sources(tmp_path) == {("ada", TWO): "a = 2\n"}
+    assert sources(tmp_path) == {("ada", SECOND): "a = 2\n"}
 
 
-def test_the_stages_own_folder_wins_over_copies_elsewhere(tmp_path):
+def test_the_stages_own_folder_has_priority_over_copies_elsewhere(tmp_path):
     lay_out(
         tmp_path / "ada",
-        {f"{TWO}/attention.py": "a = 2\n", "attention.py": "x = 0\n", f"old/{TWO}/attention.py": "x = 1\n"},
+        {f"{SECOND}/attention.py": "a = 2\n", "attention.py": "x = 0\n", f"old/{SECOND}/attention.py": "x = 1\n"},
     )
-    assert sources(tmp_path / "ada") == {("ada", TWO): "a = 2\n"}
+    assert sources(tmp_path / "ada") == {("ada", SECOND): "a = 2\n"}
 
 
-def test_a_module_in_another_folder_is_taken_and_noted(tmp_path):
+def test_a_module_in_another_folder_is_graded_and_noted(tmp_path):
     lay_out(tmp_path, {"ada/final/attention.py": "a = 2\n"})
-    (one,) = take_in([tmp_path], STAGES)
-    assert one.source == "a = 2\n"
-    assert one.notes == ("found as final/attention.py, not as 2_attention/attention.py",)
+    (submission,) = take_in([tmp_path], STAGES)
+    assert submission.source == "a = 2\n"
+    assert submission.notes == ("found as final/attention.py, not as 2_attention/attention.py",)
 
 
-def test_two_copies_that_are_equally_good_are_refused(tmp_path):
+def test_two_copies_of_equal_priority_are_refused(tmp_path):
     lay_out(tmp_path, {"ada/v1/attention.py": "a = 1\n", "ada/v2/attention.py": "a = 2\n"})
-    (one,) = take_in([tmp_path], STAGES)
-    assert refusal(one) == (
+    (submission,) = take_in([tmp_path], STAGES)
+    assert refusal(submission) == (
         "AMBIGUOUS",
-        "attention.py was handed in 2 times, as v1/attention.py and v2/attention.py; keep the one that counts",
+        "attention.py was handed in 2 times, as v1/attention.py and v2/attention.py; keep only the file to be graded",
     )
 
 
 @pytest.mark.parametrize(
     "name", ["attention (1).py", "Attention.py", "attention.py.txt", "atention.py", "attention_final.py"]
 )
-def test_a_module_under_a_wrong_name_is_pointed_out(tmp_path, name):
-    lay_out(tmp_path, {f"ada/{TWO}/{name}": "a = 2\n", f"ada/{TWO}/test_attention.py": ""})
-    reason, message = refusal(taken(tmp_path)[("ada", TWO)])
+def test_a_module_with_a_wrong_name_is_pointed_out(tmp_path, name):
+    lay_out(tmp_path, {f"ada/{SECOND}/{name}": "a = 2\n", f"ada/{SECOND}/test_attention.py": ""})
+    reason, message = refusal(taken(tmp_path)[("ada", SECOND)])
     assert reason == "MISSING"
-    there = f"there is 2_attention/{name}: if that is it, call it attention.py"
-    assert message == f"2_attention/attention.py was not handed in; {there}"
+    fix = f"if 2_attention/{name} is your solution, rename it to attention.py"
+    assert message == f"2_attention/attention.py was not handed in; {fix}"
 
 
 def test_public_tests_and_notebooks_are_not_mistaken_for_the_module(tmp_path):
-    lay_out(tmp_path, {f"ada/{TWO}/test_attention.py": "", f"ada/{TWO}/attention.ipynb": "{}"})
-    assert refusal(taken(tmp_path)[("ada", TWO)]) == ("MISSING", "2_attention/attention.py was not handed in")
+    lay_out(tmp_path, {f"ada/{SECOND}/test_attention.py": "", f"ada/{SECOND}/attention.ipynb": "{}"})
+    assert refusal(taken(tmp_path)[("ada", SECOND)]) == ("MISSING", "2_attention/attention.py was not handed in")
 
 
-def test_work_from_several_paths_is_put_together(tmp_path):
-    lay_out(tmp_path, {f"one/ada/{ONE}/kernels.py": "a = 1\n", "two/ada.zip": zipped({"attention.py": "a = 2\n"})})
-    assert sources(tmp_path / "one", tmp_path / "two") == {("ada", ONE): "a = 1\n", ("ada", TWO): "a = 2\n"}
+def test_work_from_several_paths_is_merged(tmp_path):
+    lay_out(tmp_path, {f"one/ada/{FIRST}/kernels.py": "a = 1\n", "two/ada.zip": zipped({"attention.py": "a = 2\n"})})
+    assert sources(tmp_path / "one", tmp_path / "two") == {("ada", FIRST): "a = 1\n", ("ada", SECOND): "a = 2\n"}
 
 
-def test_the_same_stage_from_two_paths_is_a_conflict_unless_it_is_the_same(tmp_path):
-    lay_out(tmp_path, {f"{week}/ada/{ONE}/kernels.py": "a = 1\n" for week in ("one", "two")})
-    assert sources(tmp_path / "one", tmp_path / "two") == {("ada", ONE): "a = 1\n"}
-    lay_out(tmp_path, {f"three/ada/{ONE}/": ""})
-    assert sources(tmp_path / "three", tmp_path / "one") == {("ada", ONE): "a = 1\n"}
-    lay_out(tmp_path, {f"two/ada/{ONE}/kernels.py": "a = 2\n"})
-    assert refusal(taken(tmp_path / "one", tmp_path / "two")[("ada", ONE)]) == (
+def test_a_stage_from_two_paths_is_a_conflict_unless_the_copies_are_equal(tmp_path):
+    lay_out(tmp_path, {f"{week}/ada/{FIRST}/kernels.py": "a = 1\n" for week in ("one", "two")})
+    assert sources(tmp_path / "one", tmp_path / "two") == {("ada", FIRST): "a = 1\n"}
+    lay_out(tmp_path, {f"three/ada/{FIRST}/": ""})
+    assert sources(tmp_path / "three", tmp_path / "one") == {("ada", FIRST): "a = 1\n"}
+    lay_out(tmp_path, {f"two/ada/{FIRST}/kernels.py": "a = 2\n"})
+    assert refusal(taken(tmp_path / "one", tmp_path / "two")[("ada", FIRST)]) == (
         "AMBIGUOUS",
-        "1_kernels was handed in 2 times, each time different; your instructor has to choose one",
+        "1_kernels was handed in 2 times with different content; your instructor must choose one",
     )
 
 
-def test_an_archive_that_cannot_be_opened_does_not_cost_the_stages_that_came_another_way(tmp_path):
+def test_an_unreadable_archive_does_not_affect_stages_from_another_path(tmp_path):
     lay_out(
-        tmp_path, {f"one/ada/{ONE}/kernels.py": "a = 1\n", "two/ada.zip": b"nothing", f"two/bob/{TWO}/attention.py": ""}
+        tmp_path,
+        {f"one/ada/{FIRST}/kernels.py": "a = 1\n", "two/ada.zip": b"nothing", f"two/bob/{SECOND}/attention.py": ""},
     )
     found = taken(tmp_path / "one", tmp_path / "two")
-    assert found["ada", ONE].source == "a = 1\n"
-    assert refusal(found["ada", TWO])[0] == "ARCHIVE"
+    assert found["ada", FIRST].source == "a = 1\n"
+    assert refusal(found["ada", SECOND])[0] == "ARCHIVE"
 
 
-def test_a_notebook_alone_is_work_begun(tmp_path):
+def test_a_notebook_without_a_module_counts_as_begun_work(tmp_path):
     lay_out(tmp_path, {"ada/attention.ipynb": b'{"cells": [{"id": "why", "source": "because"}]}', "bob/": ""})
     found = taken(tmp_path)
-    assert set(found) == {("ada", TWO), ("bob", TWO)}
-    assert refusal(found["ada", TWO])[0] == "MISSING"
-    assert found["ada", TWO].answers.texts == {"why": ("because",)}
-    assert found["ada", TWO].handed_in is not None
+    assert set(found) == {("ada", SECOND), ("bob", SECOND)}
+    assert refusal(found["ada", SECOND])[0] == "MISSING"
+    assert found["ada", SECOND].answers.texts == {"why": ("because",)}
+    assert found["ada", SECOND].handed_in is not None
 
 
-def test_a_stage_that_nobody_has_begun_is_owed_by_nobody(tmp_path):
-    lay_out(tmp_path, {f"ada/{ONE}/kernels.py": "a = 1\n", "bob/": ""})
-    assert set(taken(tmp_path)) == {("ada", ONE), ("bob", ONE)}
+def test_a_stage_that_no_student_has_begun_is_not_owed(tmp_path):
+    lay_out(tmp_path, {f"ada/{FIRST}/kernels.py": "a = 1\n", "bob/": ""})
+    assert set(taken(tmp_path)) == {("ada", FIRST), ("bob", FIRST)}
 
 
-def test_a_stage_that_is_owed_by_all_is_missing_where_it_was_not_handed_in(tmp_path):
-    lay_out(tmp_path, {f"ada/{ONE}/kernels.py": "a = 1\n"})
-    stages = [StageFiles(ONE, "kernels", Owed.NOBODY), StageFiles(TWO, "attention", Owed.ALL)]
+def test_a_stage_that_is_always_owed_is_missing_if_it_was_not_handed_in(tmp_path):
+    lay_out(tmp_path, {f"ada/{FIRST}/kernels.py": "a = 1\n"})
+    stages = [StageFiles(FIRST, "kernels", Owed.NEVER), StageFiles(SECOND, "attention", Owed.ALWAYS)]
     for path in (tmp_path, tmp_path / "ada"):
-        (one,) = take_in([path], stages)
-        assert (one.student, one.stage, refusal(one)[0]) == ("ada", TWO, "MISSING")
+        (submission,) = take_in([path], stages)
+        assert (submission.student, submission.stage, refusal(submission)[0]) == ("ada", SECOND, "MISSING")
 
 
-def test_an_empty_folder_owes_every_stage(tmp_path):
+def test_a_student_with_an_empty_folder_owes_every_stage(tmp_path):
     lay_out(tmp_path, {"ada/": ""})
-    assert [refusal(one)[0] for one in take_in([tmp_path / "ada"], STAGES)] == ["MISSING", "MISSING"]
+    assert [refusal(submission)[0] for submission in take_in([tmp_path / "ada"], STAGES)] == ["MISSING", "MISSING"]
 
 
 @pytest.mark.parametrize("files", [{"photos/summer.jpg": b"\xff\xd8"}, {"a/b/c.txt": "", "d/e.py": ""}])
-def test_a_folder_of_anything_else_is_no_class_of_zeros(tmp_path, files):
+def test_an_unrelated_folder_is_an_error_and_not_a_class_of_zeros(tmp_path, files):
     lay_out(tmp_path, files)
-    with pytest.raises(IntakeError, match=r"holds nothing to grade; expected 1_kernels/kernels\.py, STUDENT/"):
+    with pytest.raises(IntakeError, match=r"contains nothing to grade; expected 1_kernels/kernels\.py, STUDENT/"):
         take_in([tmp_path], STAGES)
 
 
-def test_a_path_that_is_not_there_or_no_archive_is_wrong_use(tmp_path):
+def test_a_missing_path_or_unrelated_file_is_an_error(tmp_path):
     with pytest.raises(IntakeError, match="does not exist"):
         take_in([tmp_path / "nowhere"], STAGES)
     lay_out(tmp_path, {"grades.csv": ""})
@@ -245,35 +258,38 @@ def test_a_path_that_is_not_there_or_no_archive_is_wrong_use(tmp_path):
         take_in([tmp_path / "grades.csv"], STAGES)
 
 
-def test_students_come_in_order_and_a_students_stages_together(tmp_path):
+def test_submissions_are_ordered_by_student_and_stage(tmp_path):
     students = ["zoe", "Ada", "ödön", "bob"]
-    lay_out(tmp_path, {f"{name}/{stage}/x": "" for name in students for stage in (TWO, ONE)})
+    lay_out(tmp_path, {f"{name}/{stage}/x": "" for name in students for stage in (SECOND, FIRST)})
     found = take_in([tmp_path], STAGES)
-    assert [one.stage for one in found] == [ONE, TWO] * len(students)
-    assert [one.student for one in found[::2]] == sorted(students)
+    assert [submission.stage for submission in found] == [FIRST, SECOND] * len(students)
+    assert [submission.student for submission in found[::2]] == sorted(students)
 
 
-def test_the_time_is_nbgraders_stamp_else_the_files_own_and_unknown_in_a_clone(tmp_path):
+def test_the_time_is_nbgraders_stamp_else_the_files_time_and_none_for_a_clone(tmp_path):
     lay_out(
         tmp_path,
         {
-            f"ada/{TWO}/attention.py": "",
-            f"ada/{TWO}/timestamp.txt": "2026-03-01 11:58:03.120000 UTC\n",
-            f"bob/{TWO}/attention.py": "",
-            f"cy/{TWO}/attention.py": "",
-            f"cy/{TWO}/timestamp.txt": "2026-03-01 11:58:03 UTC\n",
+            f"ada/{SECOND}/attention.py": "",
+            f"ada/{SECOND}/timestamp.txt": "2026-03-01 11:58:03.120000 UTC\n",
+            f"bob/{SECOND}/attention.py": "",
+            f"cy/{SECOND}/attention.py": "",
+            f"cy/{SECOND}/timestamp.txt": "2026-03-01 11:58:03 UTC\n",
             "cy/.git/HEAD": "x",
-            "dan.tar.gz": tarred({f"{TWO}/attention.py": "", f"{TWO}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
-            "eve.zip": zipped({f"{TWO}/attention.py": "", f"{TWO}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
-            "fay/fay.tar.gz": tarred({f"{TWO}/attention.py": "", f"{TWO}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
+            "dan.tar.gz": tarred({f"{SECOND}/attention.py": "", f"{SECOND}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
+            "eve.zip": zipped({f"{SECOND}/attention.py": "", f"{SECOND}/timestamp.txt": "2020-01-01 00:00:00 UTC"}),
+            "fay/fay.tar.gz": tarred(
+                {f"{SECOND}/attention.py": "", f"{SECOND}/timestamp.txt": "2020-01-01 00:00:00 UTC"}
+            ),
         },
     )
     moment = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    set_time(tmp_path / "bob" / TWO / "attention.py", moment)
-    times = {student: one.handed_in for (student, stage), one in taken(tmp_path).items() if stage == TWO}
+    set_time(tmp_path / "bob" / SECOND / "attention.py", moment)
+    submissions = taken(tmp_path).items()
+    times = {student: submission.handed_in for (student, stage), submission in submissions if stage == SECOND}
     assert times["ada"] == moment - timedelta(seconds=116.88)
     assert times["bob"] == moment
-    assert times["cy"] is None, "a clone's files are as old as the cloning, and a stamp in it is the student's own"
+    assert times["cy"] is None, "a clone's files have the time of the cloning, and the student wrote its time stamp"
     assert times["dan"] == times["fay"] == moment
     assert times["eve"] is not None
     assert times["eve"].year > 2020
@@ -285,7 +301,7 @@ def set_time(path: Path, moment: datetime) -> None:
 
 def test_a_clones_commit_is_noted(tmp_path):
     commit = "0123456789abcdef" * 2 + "01234567"
-    lay_out(tmp_path, {f"ada/{TWO}/attention.py": "", "ada/.git/HEAD": "ref: refs/heads/main\n"})
+    lay_out(tmp_path, {f"ada/{SECOND}/attention.py": "", "ada/.git/HEAD": "ref: refs/heads/main\n"})
     lay_out(tmp_path, {"ada/.git/refs/heads/main": commit + "\n"})
-    (one,) = take_in([tmp_path / "ada"], STAGES)
-    assert one.notes == (f"at commit {commit}",)
+    (submission,) = take_in([tmp_path / "ada"], STAGES)
+    assert submission.notes == (f"at commit {commit}",)

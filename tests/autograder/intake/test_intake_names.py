@@ -1,4 +1,4 @@
-"""Student ids, time stamps and commits: small readings of text that a student may have written."""
+"""Student ids, time stamps and commits, read from text that a student may have written."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -42,7 +42,7 @@ OTHER = "f" * 40
         ("𝔸" * 64, "𝔸" * 30),
     ],
 )
-def test_a_name_becomes_an_id_that_nothing_takes_for_something_else(name, student):
+def test_a_name_becomes_a_safe_id(name, student):
     assert safe_id(name).startswith(student)
     assert len(safe_id(name)) == len(student) + (8 if student == "student-" else 0)
 
@@ -55,27 +55,27 @@ def test_an_id_is_one_plain_path_component(name):
     assert result[0] not in ".-+@="
     assert result == result.strip(" .")
     result.encode()
-    assert safe_id(result) == result, "a safe id stays what it is"
+    assert safe_id(result) == result, "a safe id is unchanged"
 
 
 @given(st.sets(st.text(st.sampled_from("aA b/ä._"), max_size=4)))
-def test_ids_differ_whatever_the_case_and_do_not_depend_on_the_order(names):
+def test_ids_differ_even_in_lower_case_and_do_not_depend_on_the_order(names):
     ids = student_ids(names)
     assert len({value.casefold() for value in ids.values()}) == len(names)
     assert ids == student_ids(sorted(names, reverse=True))
 
 
-def test_of_names_that_come_out_the_same_the_unchanged_one_keeps_its_id():
+def test_a_name_that_needs_no_change_keeps_its_id_in_a_collision():
     ids = student_ids(["ada b", "ada_b", "ada/b"])
     assert ids["ada_b"] == "ada_b"
     assert sorted(len(value) for value in ids.values()) == [5, 14, 14]
 
 
-def test_a_collision_is_reported_to_the_instructor(tmp_path):
-    lay_out(tmp_path, {"ada b/attention.py": "one = 1\n", "ada_b/attention.py": "two = 2\n"})
+def test_colliding_names_are_separate_students(tmp_path):
+    lay_out(tmp_path, {"ada b/attention.py": "x = 1\n", "ada_b/attention.py": "y = 2\n"})
     found = sources(tmp_path)
-    assert found["ada_b", "2_attention"] == "two = 2\n"
-    assert sorted(found.values()) == ["one = 1\n", "two = 2\n"]
+    assert found["ada_b", "2_attention"] == "y = 2\n"
+    assert sorted(found.values()) == ["x = 1\n", "y = 2\n"]
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ def test_a_collision_is_reported_to_the_instructor(tmp_path):
         ("", None),
     ],
 )
-def test_a_time_stamp_is_read_as_nbgrader_writes_it(text, moment):
+def test_a_time_stamp_is_parsed_in_nbgraders_format(text, moment):
     assert parse_stamp(text) == moment
 
 
 @given(st.text(max_size=60))
-def test_any_stamp_gives_a_time_with_its_zone_or_none(text):
+def test_any_stamp_gives_a_time_with_a_zone_or_none(text):
     moment = parse_stamp(text)
     assert moment is None or moment.utcoffset() is not None
 
@@ -133,7 +133,7 @@ def test_a_commit_is_read_from_the_files(tmp_path, files, commit):
     assert commit_of(tmp_path) == commit
 
 
-def test_a_git_file_or_link_is_not_followed(tmp_path):
+def test_a_git_file_and_a_link_are_not_followed(tmp_path):
     lay_out(tmp_path / "real", {".git/HEAD": COMMIT})
     lay_out(tmp_path / "worktree", {".git": f"gitdir: {tmp_path / 'real' / '.git'}\n"})
     lay_out(tmp_path / "linked", {})

@@ -1,4 +1,4 @@
-"""Grafting: whatever a student's notebook has become, the result has exactly the released cells."""
+"""Grafting: for any notebook of a student, the result has exactly the released cells."""
 
 import copy
 import json
@@ -27,7 +27,7 @@ def released(tmp_path_factory) -> str:
 
 @pytest.fixture
 def student(released) -> dict[str, Any]:
-    """The same with the question answered and the cells run, as Jupyter saves it."""
+    """The released notebook with the question answered and the cells run, as Jupyter saves it."""
     notebook = json.loads(released)
     question(notebook)["source"] = [ANSWER]
     for number, cell in enumerate(notebook["cells"]):
@@ -56,13 +56,13 @@ def raw(notebook: Any) -> bytes:
     return json.dumps(notebook).encode()
 
 
-def test_an_answer_is_put_into_the_released_notebook_and_nothing_else_is(released, student):
+def test_only_the_answer_is_copied_into_the_released_notebook(released, student):
     grafted = graft(released, raw(student))
     assert json.loads(grafted.notebook) == answered(released, ANSWER)
     assert grafted.notes == ()
 
 
-def test_an_untouched_notebook_gives_the_released_one_to_the_byte(released):
+def test_an_unchanged_notebook_gives_the_bytes_of_the_released_notebook(released):
     assert graft(released, released.encode()).notebook == released
 
 
@@ -91,17 +91,17 @@ def add_cells(notebook):
     notebook["cells"][1:1] = [extra, extra]
 
 
-def double_a_locked_cell(notebook):
+def duplicate_a_locked_cell(notebook):
     notebook["cells"].append(notebook["cells"][2])
 
 
 def drop_the_metadata(notebook):
-    """As some editors do; the cell's id stays."""
+    """Drop the metadata, as some editors do; the cell's id stays."""
     question(notebook)["metadata"] = {}
 
 
 def change_the_ids(notebook):
-    """As other editors do; the metadata stays."""
+    """Change the ids, as other editors do; the metadata stays."""
     for number, cell in enumerate(notebook["cells"]):
         cell["id"] = f"new-{number}"
 
@@ -134,7 +134,7 @@ def nan_in_an_output(notebook):
     notebook["cells"][1]["outputs"] = [{"data": {"application/vnd.plotly.v1+json": [float("nan"), float("inf")]}}]
 
 
-def half_a_character_in_an_output(notebook):
+def lone_surrogate_in_an_output(notebook):
     notebook["cells"][1]["outputs"] = [{"text": "\ud800"}]
 
 
@@ -148,7 +148,7 @@ CHANGES = [
     reverse,
     raise_the_points,
     add_cells,
-    double_a_locked_cell,
+    duplicate_a_locked_cell,
     drop_the_metadata,
     change_the_ids,
     turn_the_answer_into_code,
@@ -157,13 +157,13 @@ CHANGES = [
     older_format,
     huge_output,
     nan_in_an_output,
-    half_a_character_in_an_output,
+    lone_surrogate_in_an_output,
     other_top_level,
 ]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_answer_survives_and_the_change_does_not(released, student, change):
+def test_the_answer_is_kept_and_the_change_is_not(released, student, change):
     change(student)
     assert json.loads(graft(released, raw(student)).notebook) == answered(released, ANSWER)
 
@@ -188,7 +188,7 @@ def no_cells(notebook):
     return b'{"nbformat": 4}'
 
 
-def cells_of_another_kind(notebook):
+def cells_of_the_wrong_type(notebook):
     return b'{"cells": {"a": 1}}'
 
 
@@ -206,15 +206,25 @@ def too_large(notebook):
 
 @pytest.mark.parametrize(
     "make",
-    [no_notebook, empty_file, cut_off, nested_too_deep, no_cells, cells_of_another_kind, a_list, a_picture, too_large],
+    [
+        no_notebook,
+        empty_file,
+        cut_off,
+        nested_too_deep,
+        no_cells,
+        cells_of_the_wrong_type,
+        a_list,
+        a_picture,
+        too_large,
+    ],
 )
-def test_a_notebook_that_cannot_be_read_is_the_released_one_with_a_note(released, student, make):
+def test_an_unreadable_notebook_gives_the_released_notebook_and_a_note(released, student, make):
     grafted = graft(released, make(student))
     assert grafted.notebook == released
     assert "notebook" in grafted.notes[0]
 
 
-def test_bytes_that_are_no_utf_8_cost_their_own_cell_only(released, student):
+def test_bytes_that_are_not_utf_8_affect_only_their_own_cell(released, student):
     student["cells"][0] |= {"source": "BROKEN"}
     assert (
         ANSWER
@@ -236,7 +246,7 @@ def test_a_deleted_answer_is_noted(released, student):
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_of_a_doubled_cell_the_answered_one_counts(released, student, first):
+def test_the_answered_copy_of_a_duplicated_cell_counts(released, student, first):
     copied = copy.deepcopy(question(student))
     copied["source"] = question(json.loads(released))["source"]
     student["cells"].insert(0 if first else len(student["cells"]), copied)
@@ -245,14 +255,14 @@ def test_of_a_doubled_cell_the_answered_one_counts(released, student, first):
     assert grafted.notes == ()
 
 
-def test_an_answer_over_several_cells_is_put_together_for_the_grader(released, student):
+def test_an_answer_in_several_cells_is_joined(released, student):
     student["cells"].append(question(student) | {"source": ["And more."]})
     grafted = graft(released, raw(student))
     assert json.loads(grafted.notebook) == answered(released, f"{ANSWER}\n\n---\n\nAnd more.")
-    assert grafted.notes == (f"question `{QUESTION}` is answered in 2 cells; their texts are put together",)
+    assert grafted.notes == (f"question `{QUESTION}` is answered in 2 cells; their texts are joined",)
 
 
-def test_a_very_long_answer_is_cut(released, student):
+def test_a_very_long_answer_is_truncated(released, student):
     question(student)["source"] = "x" * (LARGEST_ANSWER + 1)
     grafted = graft(released, raw(student))
     assert json.loads(grafted.notebook) == answered(released, "x" * LARGEST_ANSWER)
@@ -263,17 +273,17 @@ def test_a_picture_in_an_answer_is_noted(released, student):
     question(student)["attachments"] = {"map.png": {"image/png": "iVBORw0KGgo="}}
     grafted = graft(released, raw(student))
     assert "attachments" not in question(json.loads(grafted.notebook))
-    assert "pictures pasted into the answer are left out" in grafted.notes[0]
+    assert "images pasted into the answer are omitted" in grafted.notes[0]
 
 
-def test_an_answer_that_is_no_text_is_noted(released, student):
+def test_an_answer_that_is_not_text_is_noted(released, student):
     question(student)["source"] = {"a": 1}
     grafted = graft(released, raw(student))
     assert grafted.notebook == released
-    assert grafted.notes[0] == f"cell {len(student['cells'])} of the notebook: its text is not a text"
+    assert grafted.notes[0] == f"cell {len(student['cells'])} of the notebook: its source is not text"
 
 
-def test_thousands_of_cells_of_one_name_end_in_one_answer(released, student):
+def test_thousands_of_cells_with_the_same_name_give_one_answer(released, student):
     student["cells"] = [question(student) | {"source": f"answer {number}"} for number in range(20_000)]
     grafted = graft(released, raw(student))
     assert len("".join(question(json.loads(grafted.notebook))["source"])) == LARGEST_ANSWER
@@ -292,7 +302,7 @@ KEYS = st.sampled_from(
 
 @st.composite
 def mangled(draw: st.DrawFn, value: Any) -> Any:
-    """A notebook in which some values were replaced by anything."""
+    """A notebook with some values replaced by arbitrary JSON."""
     if draw(st.integers(0, 9)) == 0:
         return draw(JSON_VALUES)
     if isinstance(value, dict):
@@ -305,7 +315,7 @@ def mangled(draw: st.DrawFn, value: Any) -> Any:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(data=st.data())
-def test_whatever_is_mangled_only_the_answer_can_differ(released, student, data):
+def test_only_the_answer_can_differ_for_any_mangled_notebook(released, student, data):
     submitted = json.dumps(data.draw(mangled(student))).encode("utf-8", "surrogatepass")
     result = json.loads(graft(released, submitted).notebook)
     nbformat.validate(nbformat.reads(json.dumps(result), as_version=4))
@@ -314,7 +324,7 @@ def test_whatever_is_mangled_only_the_answer_can_differ(released, student, data)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_answers_or_a_note(submitted):
+def test_any_bytes_give_answers_or_a_note(submitted):
     answers = read_answers(submitted)
     assert answers.texts or answers.notes or b"cells" in submitted
 

@@ -1,4 +1,4 @@
-"""Checks on a source file: what passes unchanged, what is refused with which line, what is noted."""
+"""Checks of a source file: accepted text, refusals with their line, and notes."""
 
 import codecs
 import os
@@ -35,11 +35,11 @@ def refused(raw: bytes) -> str:
             b"#!/usr/bin/python\n# vim: set fileencoding=UTF_8 :\n",
             "#!/usr/bin/python\n# vim: set fileencoding=UTF_8 :\n",
         ),
-        (b"x = 1\n# coding: latin-1\n", "x = 1\n# coding: latin-1\n"),  # no declaration: code stands before it
-        (b"\n\n# coding: latin-1\n", "\n\n# coding: latin-1\n"),  # nor is it one in line 3
+        (b"x = 1\n# coding: latin-1\n", "x = 1\n# coding: latin-1\n"),  # not a declaration, because code precedes it
+        (b"\n\n# coding: latin-1\n", "\n\n# coding: latin-1\n"),  # nor is a comment in line 3
     ],
 )
-def test_an_ordinary_source_passes_without_a_note(raw, text):
+def test_an_ordinary_source_is_accepted_without_a_note(raw, text):
     assert check_source(raw, FILE) == (text, ())
 
 
@@ -51,11 +51,11 @@ def test_an_ordinary_source_passes_without_a_note(raw, text):
         ("x = 1\n".encode("utf-32"), "is saved as UTF-32"),
         ("a = 1\nname = 'Zürich'\n".encode("latin-1"), "is not saved as UTF-8 (see line 2)"),
         (b"a = 1\r\nb = 2\rc = '\xff'\n", "is not saved as UTF-8 (see line 3)"),
-        (b"x = '\xed\xa0\x80'\n", "is not saved as UTF-8 (see line 1)"),  # half a surrogate pair
-        (b"long enough a line\nx = '\0'\n", "holds a zero byte in line 2"),
+        (b"x = '\xed\xa0\x80'\n", "is not saved as UTF-8 (see line 1)"),  # a lone surrogate
+        (b"long enough a line\nx = '\0'\n", "contains a zero byte in line 2"),
     ],
 )
-def test_another_encoding_is_named_with_the_way_out(raw, problem):
+def test_another_encoding_is_refused_with_the_fix(raw, problem):
     assert refused(raw) == f"attention.py {problem}; save it as UTF-8 in your editor and hand it in again"
 
 
@@ -69,38 +69,38 @@ def test_size_is_limited_to_the_byte():
     line = b"#" * 1023 + b"\n"
     assert check_source(line * (LARGEST_FILE // 1024), FILE)[0]
     assert refused(line * (LARGEST_FILE // 1024) + b"#") == (
-        "attention.py is larger than 256 KB, the most that is read; take data and output out of it"
+        "attention.py is larger than 256 KB, the size limit; remove data and output from it"
     )
 
 
 def test_a_lines_length_is_limited_to_the_character():
     assert check_source(b"\n#" + "√".encode() * (LONGEST_LINE - 1), FILE)[0]
     message = refused(b"\n#" + "√".encode() * LONGEST_LINE)
-    assert message == "attention.py has 5001 characters in line 2, 5000 is the most; break the line up"
+    assert message == "attention.py has 5001 characters in line 2; split the line: the limit is 5000"
 
 
-def test_a_line_of_ten_megabytes_is_never_even_decoded(tmp_path):
+def test_a_line_of_ten_megabytes_is_refused_by_size(tmp_path):
     lay_out(tmp_path, {"ada/2_attention/attention.py": b"x = 1" + b"+1" * (5 * 1024**2)})
     assert refusal(taken(tmp_path)[("ada", ATTENTION.stage)])[0] == "TOO_LARGE"
 
 
-def test_characters_that_hide_or_reorder_are_noted_with_their_lines():
+def test_invisible_and_reordering_characters_are_noted_with_their_lines():
     text = "a = 1\nif user != 'admin\u202e':\n    pass  # \u200b\nb\u200b = 2\n\x1b[2J\n"
     assert check_source(text.encode(), FILE) == (
         text,
         (
-            "attention.py holds U+001B control in line 5",
-            "attention.py holds U+200B ZERO WIDTH SPACE in line 3, 4",
-            "attention.py holds U+202E RIGHT-TO-LEFT OVERRIDE in line 2",
+            "attention.py contains U+001B control in line 5",
+            "attention.py contains U+200B ZERO WIDTH SPACE in line 3, 4",
+            "attention.py contains U+202E RIGHT-TO-LEFT OVERRIDE in line 2",
         ),
     )
 
 
-def test_notes_stay_few_whatever_is_in_the_file():
+def test_the_number_of_notes_is_limited():
     private = "".join(f"# {chr(0xE000 + number)}\n" for number in range(200)) + "\u200b\n" * 200
     _, notes = check_source(private.encode(), FILE)
     assert len(notes) == 11
-    assert notes[-1] == "attention.py holds 191 more kinds of such characters"
+    assert notes[-1] == "attention.py contains 191 more kinds of such characters"
 
 
 @given(st.binary(max_size=300))
@@ -120,11 +120,11 @@ def test_any_bytes_give_a_text_or_a_refusal(raw):
         lambda t: "coding" not in t
     )
 )
-def test_every_utf_8_text_passes_as_it_is(text):
+def test_every_utf_8_text_is_accepted_unchanged(text):
     assert check_source(text.encode(), FILE)[0] == text
 
 
-# ---- files on disk that are not what their names say
+# ---- files on disk that are not regular files
 
 
 def make_link(path, secret):
@@ -157,12 +157,12 @@ def make_loop(path, secret):
         (make_link, "LINK", "is a link; hand in the file itself"),
         (make_dangling_link, "LINK", "is a link; hand in the file itself"),
         (make_loop, "LINK", "is a link; hand in the file itself"),
-        (make_hard_link, "LINK", "is a hard link, a second name of some other file; hand in a copy of it"),
-        (make_pipe, "NOT_A_FILE", "is no file; hand in a plain text file of that name"),
-        (make_folder, "NOT_A_FILE", "is no file; hand in a plain text file of that name"),
+        (make_hard_link, "LINK", "is a hard link to another file; hand in a copy of that file"),
+        (make_pipe, "NOT_A_FILE", "is not a regular file; hand in a file with this name"),
+        (make_folder, "NOT_A_FILE", "is not a regular file; hand in a file with this name"),
     ],
 )
-def test_only_plain_files_are_read_and_the_class_goes_on(tmp_path, make, reason, problem):
+def test_only_regular_files_are_read_and_the_class_continues(tmp_path, make, reason, problem):
     secret = tmp_path / "reference.py"
     secret.write_text("answer = 42\n")
     lay_out(tmp_path / "class", {"ada/2_attention/": "", "bob/2_attention/attention.py": "b = 2\n"})
@@ -183,8 +183,8 @@ def test_links_to_folders_are_refused_at_every_level(tmp_path):
     assert found[("cy", "2_attention")].source == "c = 2\n"
 
 
-def test_no_part_of_a_path_is_followed_when_it_is_read(tmp_path):
-    """What listing does not show is not read either, should it turn into a link in between."""
+def test_no_link_in_a_path_is_followed_when_a_file_is_read(tmp_path):
+    """A folder that becomes a link after the listing is not followed either."""
     lay_out(tmp_path, {"real/attention.py": "stolen = 1\n", "ada/": ""})
     (tmp_path / "ada" / "2_attention").symlink_to(tmp_path / "real")
     with pytest.raises(RefusedError, match="cannot be read: Not a directory"):
@@ -198,7 +198,7 @@ def test_a_read_is_limited_to_the_byte(tmp_path):
         read_plain_file(tmp_path, "attention.py", 4)
 
 
-def test_a_folder_with_more_files_than_a_lab_is_one_students_refusal(tmp_path):
+def test_a_folder_with_too_many_files_is_a_refusal_for_one_student(tmp_path):
     lay_out(tmp_path, {f"ada/{number}.txt": "" for number in range(5001)})
     lay_out(tmp_path, {"bob/2_attention/attention.py": "b = 2\n"})
     found = taken(tmp_path)
@@ -206,12 +206,12 @@ def test_a_folder_with_more_files_than_a_lab_is_one_students_refusal(tmp_path):
     assert found[("bob", "2_attention")].source == "b = 2\n"
 
 
-def test_a_file_whose_name_is_no_text_harms_nobody(tmp_path):
+def test_a_file_name_that_is_not_text_is_harmless(tmp_path):
     lay_out(tmp_path, {"ada/2_attention/attention.py": "a = 2\n"})
     (tmp_path / "ada" / os.fsdecode(b"\xff\x1b[2J.py")).write_text("")
     assert sources(tmp_path) == {("ada", "2_attention"): "a = 2\n"}
 
 
-def test_messages_show_a_students_paths_without_what_terminals_obey(tmp_path):
+def test_messages_escape_terminal_codes_in_a_students_paths(tmp_path):
     lay_out(tmp_path, {"ada/\x1b[2J/attention.py": "x" * 6000})
     assert refusal(taken(tmp_path)[("ada", "2_attention")])[1].startswith(r"\x1b[2J/attention.py has 6000 characters")

@@ -31,7 +31,15 @@ from autograder.release import release
 
 CONFIG = Path(__file__).parents[3] / "nbgrader_config.py"
 ADDS_TWO = solution(double="return 2 + x", total="return torch.sum(x, dim=axis)")
-NOT_FOR_STUDENTS = ("normal_tensor", "einsum", "hypothesis", "BEGIN SOLUTION")
+NOT_FOR_STUDENTS = (
+    "normal_tensor",
+    "einsum",
+    "hypothesis",
+    "BEGIN SOLUTION",
+    "tests/hidden",
+    "test_double_",
+    f"{MODULE}.py:",
+)
 
 
 class InProcessJudges:

@@ -1,4 +1,4 @@
-"""Fixtures for tests of the isolation: one template for all, fresh workers for each."""
+"""Fixtures for tests of the isolation: one template for all tests, fresh workers for each test."""
 
 from collections.abc import Iterator
 
@@ -13,13 +13,13 @@ from autograder.isolation.process import Template
 def template() -> Iterator[Template]:
     """A warm template whose workers are locked by the kernel."""
     require(IsolationLevel.KERNEL)
-    with Template.start(level=IsolationLevel.KERNEL) as started:
-        yield started
+    with Template.start(level=IsolationLevel.KERNEL) as template:
+        yield template
 
 
 @pytest.fixture
 def spawn(template: Template) -> Iterator[OpenWorker]:
-    """Spawns workers that end with the test."""
+    """A function that spawns workers, which end with the test."""
     opener, spawned = open_workers(template)
     yield opener
     for worker in spawned:

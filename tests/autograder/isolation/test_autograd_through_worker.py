@@ -1,4 +1,4 @@
-"""Gradients flow through calls into a worker as through calls at home."""
+"""Gradients flow through calls into a worker as through local calls."""
 
 import pytest
 import torch
@@ -51,12 +51,12 @@ def test_gradcheck_passes_through_a_worker(student):
     assert torch.autograd.gradcheck(student.product, (doubles(2, 3), doubles(3, seed=1)))
 
 
-def test_gradcheck_passes_for_complex_numbers(student):
+def test_gradcheck_passes_for_complex_tensors(student):
     x = torch.randn(3, dtype=torch.complex128, generator=torch.Generator().manual_seed(0), requires_grad=True)
     assert torch.autograd.gradcheck(student.complex_square, (x,))
 
 
-def test_gradcheck_tells_a_wrong_gradient(spawn):
+def test_gradcheck_detects_a_wrong_gradient(spawn):
     source = """
 import torch
 class Wrong(torch.autograd.Function):
@@ -70,19 +70,19 @@ def f(x): return Wrong.apply(x)
         torch.autograd.gradcheck(load(spawn(), source).f, (doubles(2),))
 
 
-def test_gradients_of_a_module_match_those_of_the_same_module_here(student):
-    remote, here = student.Net(), torch.nn.Linear(3, 2, dtype=torch.float64)
-    remote.load_state_dict({f"layer.{name}": value for name, value in here.state_dict().items()}, strict=False)
+def test_gradients_of_a_module_match_those_of_a_local_module(student):
+    remote, local = student.Net(), torch.nn.Linear(3, 2, dtype=torch.float64)
+    remote.load_state_dict({f"layer.{name}": value for name, value in local.state_dict().items()}, strict=False)
     x = doubles(4, 3)
-    for out in (remote(x), torch.tanh(here(x))):
+    for out in (remote(x), torch.tanh(local(x))):
         out.square().sum().backward()
-    found = gradients(remote)
-    torch.testing.assert_close(found["layer.weight"], here.weight.grad)
-    torch.testing.assert_close(found["layer.bias"], here.bias.grad)
-    assert found["idle"] is None
+    by_name = gradients(remote)
+    torch.testing.assert_close(by_name["layer.weight"], local.weight.grad)
+    torch.testing.assert_close(by_name["layer.bias"], local.bias.grad)
+    assert by_name["idle"] is None
 
 
-def test_gradients_reach_keyword_arguments_and_nested_ones(student):
+def test_gradients_reach_keyword_arguments_and_nested_arguments(student):
     x, y = doubles(3), doubles(3, seed=1)
     student.scaled(x, by=y).sum().backward()
     torch.testing.assert_close((x.grad, y.grad), (y.detach(), x.detach()))
@@ -93,13 +93,13 @@ def test_gradients_reach_keyword_arguments_and_nested_ones(student):
     assert a.grad.tolist() == b.grad.tolist() == [2.0, 2.0, 2.0]
 
 
-def test_gradients_go_on_into_the_judges_own_graph(student):
+def test_gradients_continue_into_the_judges_own_graph(student):
     x = doubles(3)
     student.product(x.square(), torch.ones(3, dtype=torch.float64)).sum().backward()
     torch.testing.assert_close(x.grad, 2 * x.detach())
 
 
-def test_an_input_that_is_not_used_gets_no_gradient(student):
+def test_an_unused_input_gets_no_gradient(student):
     x, unused = doubles(2), doubles(2, seed=1)
     student.first(x, unused).backward()
     assert unused.grad is None or unused.grad.tolist() == [0.0, 0.0]
@@ -107,16 +107,16 @@ def test_an_input_that_is_not_used_gets_no_gradient(student):
 
 
 @pytest.mark.parametrize("name", ["detached", "no_grad_inside"])
-def test_a_graph_that_is_cut_is_seen_to_be_cut(student, name):
+def test_a_detached_output_does_not_require_grad(student, name):
     assert not getattr(student, name)(doubles(2)).requires_grad
 
 
-def test_nothing_is_differentiated_without_gradients(student):
+def test_outputs_do_not_require_grad_under_no_grad(student):
     with torch.no_grad():
         assert not student.product(doubles(2), doubles(2)).requires_grad
 
 
-def test_a_second_backward_pass_needs_a_graph_that_was_kept(student):
+def test_a_second_backward_pass_needs_a_retained_graph(student):
     x = doubles(2)
     out = student.in_place(x).sum()
     out.backward(retain_graph=True)
@@ -126,12 +126,12 @@ def test_a_second_backward_pass_needs_a_graph_that_was_kept(student):
         out.backward()
 
 
-def test_second_derivatives_inside_the_worker(student):
+def test_second_derivatives_can_be_computed_inside_the_worker(student):
     x = doubles(3)
     torch.testing.assert_close(student.curvature(x), 6 * x.detach())
 
 
-def test_an_error_in_the_backward_pass_is_the_submissions(spawn):
+def test_an_error_in_the_backward_pass_is_an_error_of_the_submission(spawn):
     source = """
 import torch
 class Fails(torch.autograd.Function):
@@ -145,8 +145,8 @@ def f(x): return Fails.apply(x)
         load(spawn(), source).f(doubles(2)).sum().backward()
 
 
-def test_a_gradient_of_another_shape_is_refused(spawn):
-    """The worker's own backward pass can be replaced; the judge holds what comes back to the input's shape."""
+def test_a_gradient_of_the_wrong_shape_is_refused(spawn):
+    """A submission can replace the backward pass in its worker; the judge checks each gradient's shape."""
     source = """
 import gc, torch
 from autograder.isolation.executor import Executor
@@ -157,5 +157,5 @@ def cheat():
 """
     student = load(spawn(), source)
     student.cheat()
-    with pytest.raises(Exception, match="another shape"):
+    with pytest.raises(Exception, match="differs from its tensor in shape"):
         student.f(doubles(2)).sum().backward()

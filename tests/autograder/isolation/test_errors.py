@@ -1,4 +1,4 @@
-"""Errors of a submission arrive under a builtin name, with lines of its own files, and as nothing else."""
+"""Errors of a submission arrive under a builtin name and with lines of the submission's own files."""
 
 import builtins
 
@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workers import load
 
-from autograder.isolation.errors import Frame, SubmissionError, value_of
+from autograder.isolation.errors import SubmissionError, TracebackFrame, value_of
 from autograder.isolation.executor import Executor
 from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, ProtocolError, Reference
 
 
 def error_of(source: str) -> SubmissionError:
-    """What the function ``f`` of a source raises, by way of an executor in this process."""
+    """The error that the function ``f`` of a source raises, in an executor in this process."""
     executor = Executor()
     value_of(executor.answer("load", {"modules": {"submission": source}, "main": "submission"}))
     with pytest.raises(SubmissionError) as caught:
@@ -22,55 +22,58 @@ def error_of(source: str) -> SubmissionError:
 
 
 @pytest.mark.parametrize("name", ERROR_NAMES)
-def test_builtin_errors_can_be_caught_as_what_they_are(name):
+def test_builtin_errors_can_be_caught_by_their_own_type(name):
     error = error_of(f"def f(): raise {name}('text')")
     assert isinstance(error, getattr(builtins, name))
-    assert (error.type_name, error.message) in {(name, "text"), (name, "'text'")}  # a KeyError shows its key's repr
+    assert (error.type_name, error.message) in {
+        (name, "text"),
+        (name, "'text'"),
+    }  # a KeyError's text is its key's repr
 
 
-def test_errors_of_its_own_count_as_their_nearest_builtin_ancestor():
+def test_the_submissions_own_errors_arrive_as_their_nearest_builtin_ancestor():
     error = error_of("class Mine(ZeroDivisionError): pass\ndef f(): raise Mine('text')")
     assert error.type_name == "ZeroDivisionError"
     assert isinstance(error, ZeroDivisionError)
 
 
 @pytest.mark.parametrize("base", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "Exception", "BaseException"])
-def test_what_would_stop_the_judge_is_a_plain_error_of_the_submission(base):
+def test_an_exception_that_would_stop_the_judge_is_a_plain_error(base):
     error = error_of(f"def f(): raise {base}")
     assert type(error) is SubmissionError
     assert error.type_name == base
 
 
-def test_an_outcome_of_pytest_is_a_plain_error_of_the_submission():
+def test_an_outcome_of_pytest_is_a_plain_error():
     error = error_of("class Skipped(BaseException): pass\ndef f(): raise Skipped('skip me')")
     assert type(error) is SubmissionError
     assert not isinstance(error, pytest.skip.Exception)
 
 
 def test_torchs_memory_errors_are_memory_errors():
-    error = error_of("def f(): raise RuntimeError(\"DefaultCPUAllocator: can't allocate memory\")")
+    error = error_of('def f(): raise RuntimeError("DefaultCPUAllocator: can\'t allocate memory")')
     assert isinstance(error, MemoryError)
 
 
-def test_places_are_lines_of_the_submission_alone():
+def test_frames_are_lines_of_the_submission_only():
     error = error_of("import json\ndef g():\n    json.loads('?')\ndef f():\n    g()")
-    assert error.frames == (Frame("submission.py", 5, "f"), Frame("submission.py", 3, "g"))
+    assert error.frames == (TracebackFrame("submission.py", 5, "f"), TracebackFrame("submission.py", 3, "g"))
 
 
-def test_a_syntax_error_has_a_place():
+def test_a_syntax_error_has_a_frame():
     executor = Executor()
     with pytest.raises(SyntaxError) as caught:
         value_of(executor.answer("load", {"modules": {"m": "x = 1\ny = = 2\n"}, "main": "m"}))
-    assert caught.value.frames[-1] == Frame("m.py", 2, "")
+    assert caught.value.frames[-1] == TracebackFrame("m.py", 2, "")
 
 
-def test_a_long_text_is_cut():
+def test_a_long_text_is_truncated():
     assert len(error_of("def f(): raise ValueError('x' * 10**6)").message) == MESSAGE_LENGTH
 
 
-def test_a_text_that_cannot_be_had_is_told_so():
+def test_a_text_that_is_not_available_is_reported():
     source = "class Odd(ValueError):\n    def __str__(self): raise KeyError\ndef f(): raise Odd"
-    assert "cannot be had" in error_of(source).message
+    assert "is not available" in error_of(source).message
 
 
 def test_a_deep_recursion_is_an_error():
@@ -82,10 +85,10 @@ def test_errors_cross_from_a_worker(spawn):
     with pytest.raises(IndexError, match="out of range") as caught:
         student.f(3)
     assert isinstance(caught.value, SubmissionError)
-    assert caught.value.frames == (Frame("submission.py", 2, "f"),)
+    assert caught.value.frames == (TracebackFrame("submission.py", 2, "f"),)
 
 
-def test_what_reads_like_an_answer_of_another_kind_is_none():
+def test_a_malformed_answer_is_a_protocol_error():
     for answer in (None, [], ["value"], ["value", 1, 2], ["error", "ValueError", "text"], ["error", 1, "text", []],
                    ["error", "ValueError", "text", [("file", "line", "f")]]):  # fmt: skip
         with pytest.raises(ProtocolError):
@@ -93,7 +96,7 @@ def test_what_reads_like_an_answer_of_another_kind_is_none():
 
 
 @given(st.text(), st.text())
-def test_any_name_and_text_make_an_error(name, message):
+def test_any_name_and_text_give_an_error(name, message):
     error = SubmissionError.of(name, message)
     assert str(error) == f"{name}: {message}"
     assert isinstance(error, SubmissionError)

@@ -1,4 +1,4 @@
-"""The guard in this process: what it refuses, what it lets through unchanged, and that it leaves nothing behind."""
+"""The guard in this process: the calls it refuses, the calls it leaves unchanged, and its removal."""
 
 import sys
 from collections.abc import Iterator
@@ -73,21 +73,21 @@ def normalised(x):
 
 
 @pytest.fixture
-def opened() -> Iterator[list[InProcessSession]]:
-    """Sessions of a test; they end with it."""
-    sessions: list[InProcessSession] = []
-    yield sessions
-    for session in sessions:
+def sessions() -> Iterator[list[InProcessSession]]:
+    """The sessions of a test, which end with it."""
+    opened: list[InProcessSession] = []
+    yield opened
+    for session in opened:
         session.kill()
 
 
 @pytest.fixture
-def student(opened):
-    """Loads the submission with these names forbidden."""
+def student(sessions):
+    """A function that loads the submission and forbids these names."""
 
     def load(*names: str, main: str = MAIN) -> Student:
         session = InProcessSession()
-        opened.append(session)
+        sessions.append(session)
         forbidden = {name: FORBIDDABLE[name] for name in names}
         session.request("load", modules={"main": main, "earlier": EARLIER}, main="main", forbidden=forbidden)
         return Student(session)
@@ -110,33 +110,33 @@ def test_the_submissions_own_call_is_refused_with_its_line(student):
     assert refusals(loaded) == [("torch.softmax", "main.py", 8, "own")]
 
 
-def test_what_another_module_calls_is_its_own_affair(student):
+def test_a_call_by_another_module_is_not_refused(student):
     loaded = student("torch.softmax")
     assert torch.equal(loaded.through_earlier(x()), torch.softmax(x(), -1))
     assert refusals(loaded) == []
 
 
-def test_a_function_that_another_module_calls_back_is_the_submissions(student):
+def test_a_callback_of_the_submission_is_refused(student):
     loaded = student("torch.softmax")
     with pytest.raises(SubmissionError):
         loaded.called_back(x())
     assert [line for _, _, line, _ in refusals(loaded)] == [16]
 
 
-def test_a_call_allowed_before_one_refused_does_not_count(student):
+def test_an_allowed_call_before_a_refused_call_is_not_recorded(student):
     loaded = student("torch.softmax")
     with pytest.raises(SubmissionError):
         loaded.own_and_earlier(x())
     assert [line for _, _, line, _ in refusals(loaded)] == [8]
 
 
-def test_an_error_that_is_caught_stays_on_record_and_the_record_stays_short(student):
+def test_a_caught_error_is_recorded_once(student):
     loaded = student("torch.softmax")
     assert torch.equal(loaded.caught(x()), x())
     assert refusals(loaded) == [("torch.softmax", "main.py", 8, "own")]
 
 
-def test_a_submission_cannot_fill_the_memory_with_refusals(student):
+def test_the_record_has_a_maximum_length(student):
     every_line = """
 import torch
 
@@ -154,27 +154,27 @@ def everywhere(x):
     assert len(refusals(loaded)) == 20
 
 
-def test_a_function_of_torch_taken_for_ones_own_is_refused_without_a_line(student):
+def test_a_function_of_torch_exported_by_the_submission_is_refused_without_a_line(student):
     loaded = student("torch.softmax", main="from torch.nn.functional import softmax\n")
     with pytest.raises(SubmissionError):
         loaded.softmax(x(), -1)
     assert refusals(loaded) == [("torch.softmax", "", 0, "")]
 
 
-def test_a_helper_of_ours_around_the_call_changes_nothing(student):
+def test_a_helper_around_the_call_makes_no_difference(student):
     loaded = student("torch.softmax", main="from torch import softmax\n")
     helper = define(loaded, "def call(function, x):\n    return function(x, -1)\n")
     with pytest.raises(SubmissionError):
         helper.call(loaded.softmax, x())
 
 
-def test_what_is_called_while_loading_is_refused(student, opened):
+def test_a_call_while_loading_is_refused(student, sessions):
     with pytest.raises(SubmissionError):
         student("torch.nn.LayerNorm", main="import torch\nnorm = torch.nn.LayerNorm(2)\n")
-    assert opened[0].request("refusals") == [("torch.nn.LayerNorm", "main.py", 2, "<module>")]
+    assert sessions[0].request("refusals") == [("torch.nn.LayerNorm", "main.py", 2, "<module>")]
 
 
-def test_a_class_is_refused_where_it_is_made(student):
+def test_a_class_is_refused_where_it_is_instantiated(student):
     loaded = student("torch.nn.LayerNorm")
     for function, arguments in ((loaded.normalised, [x()]), (loaded.Inherited, [3])):
         with pytest.raises(SubmissionError):
@@ -189,17 +189,17 @@ def test_a_function_without_a_kernel_is_refused_by_its_name(student):
 
 
 @pytest.mark.parametrize("forbidden", [["torch.softmax"], ["torch.nn.functional.layer_norm"], list(FORBIDDABLE)])
-def test_what_passes_has_its_gradients(student, forbidden):
-    """Through a kernel of one piece (softmax) and one that is taken apart (layer_norm)."""
+def test_allowed_calls_have_their_gradients(student, forbidden):
+    """Gradients through a plain kernel (softmax) and a composite kernel (layer_norm)."""
     loaded = student(*forbidden, main="from earlier import normalised, weights\n")
-    for found, expected in (
+    for function, expected in (
         (loaded.weights, lambda x: torch.softmax(x, -1)),
         (loaded.normalised, lambda x: functional.layer_norm(x, (3,))),
     ):
-        ours, theirs = x().requires_grad_(), x().requires_grad_()
-        towards = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64)
-        (gradient,) = torch.autograd.grad(found(ours), ours, towards)
-        (expected_gradient,) = torch.autograd.grad(expected(theirs), theirs, towards)
+        guarded_input, plain_input = x().requires_grad_(), x().requires_grad_()
+        cotangent = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64)
+        (gradient,) = torch.autograd.grad(function(guarded_input), guarded_input, cotangent)
+        (expected_gradient,) = torch.autograd.grad(expected(plain_input), plain_input, cotangent)
         assert torch.equal(gradient, expected_gradient)
     assert refusals(loaded) == []
 
@@ -211,21 +211,21 @@ def test_nothing_is_refused_outside_a_request(student):
     torch.nn.MultiheadAttention(4, 2)
 
 
-def test_nothing_is_left_behind_even_after_errors(student, opened):
+def test_every_patch_is_removed_even_after_errors(student, sessions):
     before = {name: resolve(name) for name in FORBIDDABLE}
-    constructors = {name: found.__init__ for name, found in before.items() if isinstance(found, type)}
-    for _ in range(3):  # a kernel can be wrapped once only, so each has to be unwrapped again
+    constructors = {name: value.__init__ for name, value in before.items() if isinstance(value, type)}
+    for _ in range(3):  # a kernel can be wrapped only once, so each wrapper must be removed
         loaded = student(*FORBIDDABLE)
         with pytest.raises(SubmissionError):
             loaded.own(x())
-        opened[-1].kill()
+        sessions[-1].kill()
     assert {name: resolve(name) for name in FORBIDDABLE} == before
     assert {name: before[name].__init__ for name in constructors} == constructors
     assert torch.equal(loaded.own(x()), torch.softmax(x(), -1))
 
 
 @pytest.mark.parametrize("name", FORBIDDABLE)
-def test_what_can_be_forbidden_is_there(name):
+def test_every_forbiddable_name_exists(name):
     assert callable(resolve(name))
     for kernel in FORBIDDABLE[name]:
         assert hasattr(torch.ops.aten, kernel)
@@ -246,5 +246,5 @@ def resolve(name: str) -> object:
         ("torch.optim.AdamW", "torch.optim.AdamW"),
     ],
 )
-def test_names_are_shown_as_people_write_them(name, short):
+def test_names_have_a_short_and_a_full_form(name, short):
     assert (short_name(name), full_name(short)) == (short, name)

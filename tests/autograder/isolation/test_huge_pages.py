@@ -1,4 +1,4 @@
-"""A process that forks often keeps its memory in huge pages, and finds in it what was there."""
+"""Moving memory to huge pages preserves its content."""
 
 import platform
 import re
@@ -24,14 +24,14 @@ print(huge_kib() - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep their pages")
-def test_memory_moves_to_huge_pages_and_stays_what_it_was():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    # Of 100 MB all but the edges of each region.
-    assert int(done.stdout) > 50_000 or not _collapses()
+@pytest.mark.skipif(sys.platform != "linux", reason="huge pages are used on Linux only")
+def test_memory_moves_to_huge_pages_and_keeps_its_content():
+    completed = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    # All of the 100 MB except the edges of each region.
+    assert int(completed.stdout) > 50_000 or not _collapses()
 
 
 def _collapses() -> bool:
-    """Whether this kernel moves pages when asked."""
+    """Whether this kernel can move pages on request."""
     major, minor = (int(part) for part in re.findall(r"\d+", platform.release())[:2])
     return (major, minor) >= (6, 1) and Path("/sys/kernel/mm/transparent_hugepage").is_dir()

@@ -1,4 +1,4 @@
-"""The course's own code runs in the judge's process under the very rules of a worker."""
+"""The course's own code runs in the judge's process under the rules of a worker."""
 
 import random
 
@@ -46,23 +46,23 @@ def both(trusted, spawn) -> tuple[Student, Student]:
     return trusted, load(spawn(), SOURCE)
 
 
-def same(one: object, other: object) -> bool:
-    if isinstance(one, (torch.Tensor, np.ndarray)):
-        return type(one) is type(other) and one.dtype == other.dtype and one.tolist() == other.tolist()
-    if isinstance(one, (list, tuple)):
-        return type(one) is type(other) and len(one) == len(other) and all(map(same, one, other))
-    return type(one) is type(other) and one == other
+def same(left: object, right: object) -> bool:
+    if isinstance(left, (torch.Tensor, np.ndarray)):
+        return type(left) is type(right) and left.dtype == right.dtype and left.tolist() == right.tolist()
+    if isinstance(left, (list, tuple)):
+        return type(left) is type(right) and len(left) == len(right) and all(map(same, left, right))
+    return type(left) is type(right) and left == right
 
 
 def test_values_are_the_same(both):
-    here, there = (student.values(torch.arange(3.0)) for student in both)
-    assert same(here, there)
+    local, remote = (student.values(torch.arange(3.0)) for student in both)
+    assert same(local, remote)
 
 
 def test_random_draws_are_the_same(both):
     for _ in range(2):
-        here, there = (student.draws() for student in both)
-        assert same(here, there)
+        local, remote = (student.draws() for student in both)
+        assert same(local, remote)
 
 
 @pytest.mark.parametrize("kind", ["value", "memory", "own", "unknown"])
@@ -76,16 +76,16 @@ def test_errors_are_the_same(both, kind):
 
 
 def test_modules_and_gradients_are_the_same(both):
-    found = []
+    results = []
     for student in both:
         net = student.Net()
         out = net(torch.ones(4, 3))
         out.sum().backward()
-        found.append([out.detach(), *gradients(net).values(), remote_value(net, "training")])
-    assert same(*found)
+        results.append([out.detach(), *gradients(net).values(), remote_value(net, "training")])
+    assert same(*results)
 
 
-def test_types_are_plain_in_both(both):
+def test_subclasses_arrive_as_plain_tensors_in_both(both):
     assert [type(student.subclass()) for student in both] == [torch.Tensor, torch.Tensor]
 
 
@@ -96,12 +96,12 @@ def test_arguments_are_copies_in_both(both):
         assert x.tolist() == [0.0, 0.0]
 
 
-def test_a_reply_that_is_too_large_for_a_worker_is_too_large_here(trusted):
+def test_the_size_limit_of_a_reply_applies_in_process_too(trusted):
     with pytest.raises(ProtocolError):
         trusted.big()
 
 
-def test_the_judges_random_numbers_are_left_alone(trusted):
+def test_the_judges_random_state_is_unchanged(trusted):
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     expected = random.random(), np.random.rand(), torch.rand(()).item()
     random.seed(1), np.random.seed(1), torch.manual_seed(1)

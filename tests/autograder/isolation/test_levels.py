@@ -1,4 +1,4 @@
-"""Which levels a machine is offered, and that every other machine is told so rather than trusted."""
+"""The isolation levels of a machine, and the errors on machines without any."""
 
 import os
 import subprocess
@@ -21,11 +21,11 @@ from autograder.isolation.process import IsolationUnavailable, Template
         (True, 7, True, False, [Level.KERNEL]),
         (True, 0, True, False, [Level.CONTAINER]),
         (True, 0, False, True, [Level.CONTAINER]),
-        (True, 0, False, False, []),  # one layer alone
+        (True, 0, False, False, []),  # a single layer
         (False, 7, True, True, []),
     ],
 )
-def test_levels_follow_from_what_there_is(monkeypatch, seccomp, landlock, container, bubblewrap, levels):
+def test_levels_follow_from_the_available_layers(monkeypatch, seccomp, landlock, container, bubblewrap, levels):
     monkeypatch.setattr(launch, "seccomp_available", lambda: seccomp)
     monkeypatch.setattr(launch, "landlock_abi", lambda: landlock)
     monkeypatch.setattr(launch, "in_container", lambda: container)
@@ -37,17 +37,17 @@ def test_levels_follow_from_what_there_is(monkeypatch, seccomp, landlock, contai
         assert Layer.LANDLOCK in layers or (Layer.NO_FILES in layers and (container or Layer.NAMESPACES in layers))
 
 
-def test_no_layer_locks_at_level_none():
+def test_level_none_has_limits_only():
     assert launch.layers_of(Level.NONE) == {Layer.LIMITS}
 
 
 @pytest.mark.parametrize("mark", ["container", "KUBERNETES_SERVICE_HOST"])
-def test_containers_are_known_by_their_variables(monkeypatch, mark):
+def test_containers_are_recognised_by_their_variables(monkeypatch, mark):
     monkeypatch.setenv(mark, "1")
     assert launch.in_container()
 
 
-def test_what_the_template_gets_is_named_and_holds_no_secret(monkeypatch):
+def test_the_templates_environment_is_a_fixed_list_without_secrets(monkeypatch):
     monkeypatch.setenv("GITHUB_TOKEN", "secret")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/lib")
     environment = launch.environment()
@@ -56,23 +56,23 @@ def test_what_the_template_gets_is_named_and_holds_no_secret(monkeypatch):
 
 
 @pytest.mark.skipif(landlock_abi() == 0, reason="this kernel has no Landlock")
-def test_a_ruleset_can_be_made_for_every_older_landlock(monkeypatch, tmp_path):
+def test_a_ruleset_can_be_created_for_every_older_landlock(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     for abi in range(1, landlock_abi() + 1):
         monkeypatch.setattr(lockdown, "landlock_abi", lambda abi=abi: abi)
         ruleset = landlock_ruleset([str(tmp_path), str(tmp_path / "file"), str(tmp_path / "missing")])
-        assert ruleset >= 10  # out of the way of the descriptors that a worker uses
+        assert ruleset >= 10  # above the descriptors that a worker uses
         os.close(ruleset)
 
 
-def test_the_machine_without_fork_is_told_what_to_use(monkeypatch):
+def test_the_error_on_a_machine_without_fork_names_alternatives(monkeypatch):
     monkeypatch.delattr(launch.os, "fork")
     with pytest.raises(IsolationUnavailable, match="WSL2"):
         Template.start_without_isolation()
 
 
 def test_the_judges_side_can_be_imported_on_windows():
-    """As far as that can be tried elsewhere: without the modules that Windows lacks."""
+    """Imitated on other systems by removing the modules that Windows lacks."""
     program = """
 import sys, torch, socket, subprocess, tempfile
 sys.platform = "win32"
@@ -86,11 +86,11 @@ except IsolationUnavailable as error:
 """
     root = Path(launch.__file__).parents[2]
     packages = Path(torch.__file__).parents[1]
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{packages}"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "no means to isolate" in done.stdout, done.stderr
+    assert "cannot isolate student code" in completed.stdout, completed.stderr

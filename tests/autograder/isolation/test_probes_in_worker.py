@@ -1,4 +1,4 @@
-"""The judge's probes work beside a locked submission, where no file of torch needs to be opened for them."""
+"""The judge's probes work in a locked worker; they need no files of torch."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ class Net(nn.Module):
 
 @pytest.fixture(scope="module", params=[IsolationLevel.KERNEL, IsolationLevel.CONTAINER], ids=str)
 def student(request, template):
-    """In a worker that may read torch's files, and in one that may open no file at all."""
+    """The submission in a worker that may read torch's files, and in a worker that cannot open any file."""
     if request.param is IsolationLevel.KERNEL:
         opener, spawned = open_workers(template)
         yield load(opener(), SOURCE)
@@ -50,22 +50,22 @@ def test_a_function_that_stays_on_the_device_passes(student):
 
 
 @pytest.mark.parametrize("name", ["mixes", "stays"])
-def test_a_function_that_makes_tensors_on_the_cpu_fails(student, name):
+def test_a_function_that_creates_tensors_on_the_cpu_fails(student, name):
     with pytest.raises(CheckFailure):
         check_keeps_device(student, getattr(student, name), torch.randn(2, 3))
 
 
-def test_a_function_that_looks_at_values_cannot_be_told(student):
+def test_a_function_that_depends_on_values_is_not_checked(student):
     check_keeps_device(student, student.looks, torch.randn(2, 3))
 
 
-def test_a_module_with_a_buffer_passes_and_one_with_a_mere_attribute_fails(student):
+def test_a_module_with_a_buffer_passes_and_a_module_with_a_plain_attribute_fails(student):
     check_keeps_device(student, student.Net(True), torch.randn(2, 3, 8))
     with pytest.raises(CheckFailure):
         check_keeps_device(student, student.Net(False), torch.randn(2, 3, 8))
 
 
-def test_a_changed_input_is_noticed(student):
+def test_a_changed_input_is_detected(student):
     check_inputs_unchanged(student, student.keeps, torch.randn(2, 3))
     with pytest.raises(CheckFailure):
         check_inputs_unchanged(student, student.changes, torch.randn(2, 3))

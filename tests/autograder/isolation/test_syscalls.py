@@ -1,4 +1,4 @@
-"""The seccomp filter, run by an interpreter of its own: nothing but what the tables name is allowed."""
+"""The seccomp filter, run by an interpreter in this file: it allows only the calls in the tables."""
 
 import errno
 import re
@@ -23,7 +23,7 @@ BOTH = pytest.mark.parametrize("target", [X86, ARM], ids=["x86_64", "aarch64"])
 
 
 def verdict(program: bytes, number: int, *arguments: int, audit: int = X86.audit) -> int:
-    """Run a filter of loads, equality jumps and returns over one system call."""
+    """Run a filter of loads, equality jumps and returns on one system call."""
     padded = [*arguments, *[0] * (6 - len(arguments))]
     data = struct.pack("<IIQ6Q", number, audit, 0, *padded)
     instructions = list(struct.iter_unpack("<HBBI", program))
@@ -37,16 +37,16 @@ def verdict(program: bytes, number: int, *arguments: int, audit: int = X86.audit
         elif code == 0x06:
             return operand
         else:
-            raise AssertionError(f"an instruction that the filter should not have: {code:#x}")
+            raise AssertionError(f"unexpected instruction in the filter: {code:#x}")
         position += 1
 
 
 def numbers_in(target: syscalls.Architecture) -> dict[str, int]:
-    """Every system call of the kernel's header, by name."""
+    """Every system call in the kernel's header, by name."""
     if not HEADERS[target].exists():
         pytest.skip("the kernel's headers are not installed")
-    found = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[target].read_text())
-    return {name: int(number) for name, number in found}
+    definitions = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[target].read_text())
+    return {name: int(number) for name, number in definitions}
 
 
 @BOTH
@@ -59,18 +59,18 @@ def test_the_tables_agree_with_the_kernels_headers(target):
 
 
 @BOTH
-def test_only_calls_by_name_are_allowed(target):
-    """With arguments that no check lets pass."""
+def test_only_named_calls_are_allowed(target):
+    """The arguments fail every check of an argument."""
     header = numbers_in(target)
     program = seccomp_filter(target, PID)
     named = {numbers[target.column] for numbers in (syscalls._ALLOWED | syscalls._FILES).values()}
     verdicts = {number: verdict(program, number, *ODD, audit=target.audit) for number in header.values()}
-    allowed = {number for number, found in verdicts.items() if found == ALLOW}
+    allowed = {number for number, result in verdicts.items() if result == ALLOW}
     assert allowed == named - {None}
 
 
 @BOTH
-def test_the_calls_that_matter_most_are_refused(target):
+def test_the_most_dangerous_calls_are_refused(target):
     header = numbers_in(target)
     program = seccomp_filter(target, PID)
     refused = (
@@ -90,7 +90,7 @@ def test_the_calls_that_matter_most_are_refused(target):
 
 
 @BOTH
-def test_another_calling_convention_is_death(target):
+def test_another_calling_convention_kills_the_worker(target):
     program = seccomp_filter(target, PID)
     assert verdict(program, 0, audit=0x40000003) == KILL
     assert verdict(program, 63, audit=target.audit) != KILL
@@ -102,7 +102,7 @@ def test_x32_numbers_are_refused():
     assert verdict(program, 0x40000000) == EPERM
 
 
-def test_numbers_of_the_future_are_refused():
+def test_unassigned_numbers_are_refused():
     program = seccomp_filter(X86, PID)
     assert {verdict(program, number) for number in range(470, 2000)} == {EPERM}
 
@@ -119,18 +119,18 @@ def test_numbers_of_the_future_are_refused():
         (157, (15,), ALLOW),  # prctl PR_SET_NAME
         (157, (4, 1), EPERM),  # prctl PR_SET_DUMPABLE
         (157, (1, 0), EPERM),  # prctl PR_SET_PDEATHSIG
-        (302, (0, 7), ALLOW),  # prlimit64 of oneself
+        (302, (0, 7), ALLOW),  # prlimit64 of the process itself
         (302, (1, 7), EPERM),
-        (234, (PID, 1, 6), ALLOW),  # tgkill of oneself
+        (234, (PID, 1, 6), ALLOW),  # tgkill of the process itself
         (234, (PID + 1, 1, 6), EPERM),
     ],
 )
-def test_calls_that_are_allowed_with_some_arguments_alone(number, arguments, expected):
+def test_some_calls_are_allowed_only_with_certain_arguments(number, arguments, expected):
     assert verdict(seccomp_filter(X86, PID), number, *arguments) == expected
 
 
 @BOTH
-def test_no_file_can_be_opened_where_there_is_no_landlock(target):
+def test_no_file_can_be_opened_without_landlock(target):
     header = numbers_in(target)
     with_files = seccomp_filter(target, PID)
     without = seccomp_filter(target, PID, open_files=False)
@@ -141,6 +141,6 @@ def test_no_file_can_be_opened_where_there_is_no_landlock(target):
 
 
 @BOTH
-def test_the_filter_fits_into_the_kernel(target):
+def test_the_filter_is_within_the_kernels_size_limit(target):
     program = seccomp_filter(target, PID)
     assert len(program) // 8 < 4096

@@ -1,4 +1,4 @@
-"""Values survive the wire as they are; frames that are none are told before they cost anything."""
+"""Values survive the wire unchanged; malformed frames are refused before they use resources."""
 
 import math
 import struct
@@ -20,7 +20,7 @@ def frame(body: object, caps: Caps = REPLIES, number: int = 1) -> bytes:
 
 
 def unframe(raw: bytes, caps: Caps = REPLIES) -> object:
-    """Decode a frame; running out of bytes is what a worker's death looks like."""
+    """Decode a frame; raise EOFError when the bytes run out, as when a worker dies."""
     taken = 0
 
     def read(view: memoryview) -> None:
@@ -37,33 +37,33 @@ def there_and_back(body: object, caps: Caps = REPLIES) -> object:
     return unframe(frame(body, caps), caps)
 
 
-def same(one: object, other: object) -> bool:
-    """Equal in type, shape and every bit that can be seen; NaN equals NaN."""
-    if type(one) is not type(other):
+def same(left: object, right: object) -> bool:
+    """Whether two values are equal in type, shape and every visible bit; NaN equals NaN."""
+    if type(left) is not type(right):
         return False
-    if isinstance(one, torch.Tensor):
-        same_form = one.dtype == other.dtype and one.shape == other.shape and _order(one) == _order(other)
-        return same_form and _bits(one, other)
-    if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict):
-        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, (float, complex)):
-        return repr(one) == repr(other)
-    return one == other
+    if isinstance(left, torch.Tensor):
+        same_form = left.dtype == right.dtype and left.shape == right.shape and _order(left) == _order(right)
+        return same_form and _same_bits(left, right)
+    if isinstance(left, np.ndarray):
+        return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
+    if isinstance(left, (list, tuple)):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, (float, complex)):
+        return repr(left) == repr(right)
+    return left == right
 
 
 def _order(tensor: torch.Tensor) -> list[int]:
-    """Strides along the axes where they mean something."""
+    """The strides of the axes whose stride matters: those longer than 1, unless the tensor is empty."""
     return [stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1 and tensor.numel()]
 
 
-def _bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    if not one.numel():
+def _same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
+    if not left.numel():
         return True
-    flat = [tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (one, other)]
+    flat = [tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (left, right)]
     return torch.equal(*flat)
 
 
@@ -76,7 +76,7 @@ keys = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.
 
 @st.composite
 def tensors(draw: st.DrawFn) -> torch.Tensor:
-    """Of any dtype, with up to four axes, some of no length, in any memory order."""
+    """Tensors of any dtype, with up to four axes, some of length 0, in any memory order."""
     dtype = draw(st.sampled_from(sorted(wire._TORCH_DTYPES, key=str)))
     shape = draw(st.lists(st.integers(0, 4), max_size=4))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 1000)))
@@ -112,8 +112,8 @@ def test_values_survive(value):
 
 @settings(deadline=None, max_examples=200)
 @given(values, st.data())
-def test_a_frame_that_was_changed_is_refused_or_is_another_frame(value, data):
-    """Never another error, and never more than the caps allow."""
+def test_a_corrupted_frame_is_refused_or_decodes_as_a_valid_frame(value, data):
+    """Decoding raises no other error and never exceeds the caps."""
     raw = bytearray(frame(value))
     for _ in range(data.draw(st.integers(1, 6))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
@@ -132,13 +132,13 @@ def test_noise_is_refused(noise):
 
 @settings(deadline=None)
 @given(values, st.floats(0, 1, exclude_max=True))
-def test_a_frame_that_ends_early_is_never_a_value(value, share):
+def test_a_truncated_frame_is_never_a_value(value, share):
     raw = frame(value)
     with pytest.raises((ProtocolError, EOFError)):
         unframe(raw[: int(share * len(raw))])
 
 
-def test_the_number_comes_back():
+def test_the_number_is_decoded():
     raw = frame("x", number=12345)
     pieces = iter([raw[:4], raw[4:]])
 
@@ -149,10 +149,11 @@ def test_the_number_comes_back():
 
 
 @pytest.mark.parametrize(
-    "value", [Reference("a.b", 3), slice(1, None, 2), slice(None), torch.Generator().manual_seed(7)],
+    "value",
+    [Reference("a.b", 3), slice(1, None, 2), slice(None), torch.Generator().manual_seed(7)],
     ids=["reference", "slice", "whole slice", "generator"],
 )
-def test_some_things_travel_to_a_worker_alone(value):
+def test_some_types_can_be_sent_only_to_a_worker(value):
     back = there_and_back([value], REQUESTS)[0]
     if isinstance(value, torch.Generator):
         assert torch.equal(back.get_state(), value.get_state())
@@ -164,7 +165,7 @@ def test_some_things_travel_to_a_worker_alone(value):
         unframe(frame([value], REQUESTS), REPLIES)
 
 
-def test_a_tensor_asks_for_gradients_on_the_way_to_a_worker_alone():
+def test_a_tensor_keeps_requires_grad_only_on_the_way_to_a_worker():
     leaf = torch.ones(2, requires_grad=True)
     assert there_and_back(leaf, REQUESTS).requires_grad
     assert not there_and_back(leaf).requires_grad
@@ -172,11 +173,11 @@ def test_a_tensor_asks_for_gradients_on_the_way_to_a_worker_alone():
         unframe(frame(leaf, REQUESTS), REPLIES)
 
 
-def test_a_handle_keeps_its_number_and_a_short_name():
+def test_a_handle_keeps_its_number_and_a_shortened_name():
     assert there_and_back(Handle(7, "x" * 500)) == Handle(7, "x" * 100)
 
 
-def test_subclasses_arrive_as_what_they_are_made_of():
+def test_subclasses_arrive_as_their_base_types():
     class Loud(torch.Tensor):
         pass
 
@@ -187,27 +188,27 @@ def test_subclasses_arrive_as_what_they_are_made_of():
     assert [type(item) for item in arrived] == [torch.Tensor, int, torch.Tensor]
 
 
-def test_tensors_have_memory_of_their_own():
+def test_decoded_tensors_own_their_memory():
     x = torch.zeros(4)
-    one, two = there_and_back([x, x])
-    one += 1
-    assert two.tolist() == [0.0] * 4
+    first, second = there_and_back([x, x])
+    first += 1
+    assert second.tolist() == [0.0] * 4
     assert x.tolist() == [0.0] * 4
 
 
-def test_a_single_number_of_stride_0_travels():
+def test_a_single_element_of_stride_0_can_be_sent():
     value = torch.tensor(5.0, dtype=torch.float64).expand(1)
     assert value.stride() == (0,)
     assert torch.equal(there_and_back(value), value)
 
 
-def test_views_negatives_and_conjugates_arrive_as_values():
+def test_lazy_views_negatives_and_conjugates_arrive_as_values():
     z = torch.tensor([1 + 2j, 3 - 1j])
     arrived = there_and_back([z.conj(), z.conj().imag, torch.arange(6)[::2], np.arange(6)[::-2]])
     assert [list(item) for item in arrived] == [list(z.conj().resolve_conj()), list(-z.imag), [0, 2, 4], [5, 3, 1]]
 
 
-def test_bytes_that_are_no_truth_value_become_one():
+def test_invalid_bool_bytes_become_true():
     raw = bytearray(frame(torch.tensor([True, False])))
     raw[-2:] = b"\x07\x00"
     arrived = unframe(bytes(raw))
@@ -220,16 +221,16 @@ def test_bytes_that_are_no_truth_value_become_one():
      np.array(["text"]), 1 << 20000],
     ids=["object", "function", "tuple key", "large key", "sparse", "meta", "text array", "large number"],
 )  # fmt: skip
-def test_what_cannot_travel_is_a_type_error(value):
+def test_an_unsupported_value_is_a_type_error(value):
     with pytest.raises(TypeError, match="cannot send"):
         frame([value])
 
 
-# --- frames made by hand ----------------------------------------------------------------------------
+# --- hand-made frames -------------------------------------------------------------------------------
 
 
 def made(body: object, metas: list[object], payload: bytes = b"", number: object = 1) -> bytes:
-    """A frame with these tensors announced, whether they make sense or not."""
+    """A frame whose header has this metadata of tensors, valid or not."""
     header = msgspec.msgpack.encode({"id": number, "body": body, "tensors": metas})
     return struct.pack("<I", len(header)) + header + payload
 
@@ -238,7 +239,7 @@ def tensor_at(index: int) -> msgspec.msgpack.Ext:
     return msgspec.msgpack.Ext(1, struct.pack("<I", index))
 
 
-def test_a_frame_made_by_hand_is_read():
+def test_a_hand_made_frame_is_read():
     raw = made([tensor_at(0)], [["float32", False, False, [2], []]], struct.pack("<2f", 1, 2))
     assert unframe(raw)[0].tolist() == [1.0, 2.0]
 
@@ -264,16 +265,16 @@ def test_a_frame_made_by_hand_is_read():
     ],
     ids=str,
 )
-def test_a_tensor_that_cannot_be_is_refused_before_it_is_given_memory(meta):
+def test_an_invalid_tensor_is_refused_before_memory_is_allocated(meta):
     raw = made([tensor_at(0)], [meta])
     tracemalloc.start()
     try:
         with pytest.raises(ProtocolError):
             unframe(raw)
-        _, most = tracemalloc.get_traced_memory()
+        _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most < 1 << 20
+    assert peak < 1 << 20
 
 
 @pytest.mark.parametrize(
@@ -282,7 +283,7 @@ def test_a_tensor_that_cannot_be_is_refused_before_it_is_given_memory(meta):
         [tensor_at(0), tensor_at(0)],
         [tensor_at(1)],
         [msgspec.msgpack.Ext(1, b"x")],
-        [msgspec.msgpack.Ext(2, b"\xc0")],  # a tuple that is no list
+        [msgspec.msgpack.Ext(2, b"\xc0")],  # a tuple that is not a list
         [msgspec.msgpack.Ext(2, b"\xdd\xff\xff\xff\xff")],  # a list of four billion items
         [msgspec.msgpack.Ext(3, b"f" * 5000)],
         [msgspec.msgpack.Ext(3, b"xyz")],
@@ -299,7 +300,7 @@ def test_a_tensor_that_cannot_be_is_refused_before_it_is_given_memory(meta):
         {1: 2, "a": 3, b"bytes": 4},
     ],
 )
-def test_a_body_that_cannot_be_is_refused(body):
+def test_an_invalid_body_is_refused(body):
     with pytest.raises(ProtocolError):
         unframe(made(body, [["uint8", False, False, [1], []]], b"\x00"))
 
@@ -329,14 +330,14 @@ def test_many_empty_tuples_are_refused():
         unframe(made([msgspec.msgpack.Ext(2, b"\x90")] * 150_000, []))
 
 
-def test_a_header_beyond_the_cap_is_refused_unread():
+def test_a_header_beyond_the_cap_is_refused_before_it_is_read():
     with pytest.raises(ProtocolError, match="header"):
         unframe(struct.pack("<I", REPLIES.header + 1))
     with pytest.raises(ProtocolError, match="header"):
         frame("x" * (REPLIES.header + 1))
 
 
-def test_tensors_count_together():
+def test_the_payload_limit_applies_to_all_tensors_together():
     caps = Caps(payload=1000)
     frame([torch.zeros(100, dtype=torch.uint8)] * 10, caps)
     with pytest.raises(ProtocolError):

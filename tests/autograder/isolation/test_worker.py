@@ -1,4 +1,4 @@
-"""A worker runs a submission, holds it to its limits, and dies for one reason only, for good."""
+"""A worker runs a submission, enforces its limits, and dies once, for a single reason."""
 
 import pytest
 import torch
@@ -6,26 +6,26 @@ from processes import wait_until_gone
 from workers import SMALL, load
 
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
-from autograder.isolation.process import Limits
+from autograder.isolation.process import WorkerLimits
 from autograder.isolation.proxy import RemoteObject
 
 
-def death_of(spawn, body: str, limits: Limits = SMALL) -> WorkerDied:
-    """How a worker ends whose function has this body."""
+def death_of(spawn, body: str, limits: WorkerLimits = SMALL) -> WorkerDied:
+    """How a worker ends when it calls a function with this body."""
     student = load(spawn(limits), f"import os, sys, torch\ndef f():\n    {body}\n")
     with pytest.raises(WorkerDied) as caught:
         student.f()
     return caught.value
 
 
-def test_values_go_there_and_back(spawn):
+def test_values_make_the_round_trip(spawn):
     student = load(spawn(), "def f(x, *, scale): return x * scale, {'sum': x.sum()}")
     doubled, named = student.f(torch.arange(6.0).reshape(2, 3), scale=2)
     assert doubled.tolist() == [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]]
     assert named == {"sum": torch.tensor(15.0)}
 
 
-def test_what_cannot_travel_stays_there_and_can_be_used(spawn):
+def test_an_object_that_cannot_be_sent_stays_in_the_worker_and_can_be_used(spawn):
     student = load(spawn(), "import torch\nclass Net(torch.nn.Linear): pass\ndef size(net): return net.in_features")
     net = student.Net(3, 2)
     assert isinstance(net, RemoteObject)
@@ -33,14 +33,14 @@ def test_what_cannot_travel_stays_there_and_can_be_used(spawn):
     assert student.size(net) == 3
 
 
-def test_an_argument_that_cannot_travel_is_the_callers_error(spawn):
+def test_an_argument_that_cannot_be_sent_is_the_callers_error(spawn):
     student = load(spawn(), "def f(x): return x")
     with pytest.raises(TypeError, match="cannot send"):
         student.f(object())
     assert student.f(1) == 1
 
 
-def test_every_worker_starts_afresh(spawn):
+def test_every_worker_starts_with_fresh_modules(spawn):
     source = "import torch\ncount = 0\ndef f():\n    global count\n    count += 1\n    return count"
     first, second = load(spawn(), source), load(spawn(), source)
     assert (first.f(), first.f(), second.f()) == (1, 2, 1)
@@ -55,7 +55,7 @@ def f(): return AT_IMPORT, random.random(), numpy.random.rand(), torch.rand(())
     assert load(spawn(), source).f() == load(spawn(), source).f()
 
 
-def test_a_seed_chooses_other_random_numbers(spawn):
+def test_a_seed_determines_the_random_numbers(spawn):
     worker = spawn()
     student = load(worker, "import torch\ndef f(): return torch.rand(4)")
     draws = []
@@ -76,24 +76,24 @@ def test_a_seed_chooses_other_random_numbers(spawn):
         ("os.close(3)\n    while True: pass", "closed its connection"),
     ],
 )
-def test_a_worker_that_ends_is_never_a_value(spawn, body, detail):
+def test_the_end_of_a_worker_is_never_a_value(spawn, body, detail):
     death = death_of(spawn, body)
     assert death.reason is DeathReason.EXITED
     assert detail in death.detail
 
 
-def test_leaving_is_an_error_of_the_submission(spawn):
+def test_sys_exit_is_an_error_of_the_submission(spawn):
     student = load(spawn(), "import sys\ndef f(): sys.exit(0)")
     with pytest.raises(SubmissionError, match="SystemExit"):
         student.f()
 
 
-def test_ending_while_it_is_loaded(spawn):
+def test_a_worker_that_ends_while_loading(spawn):
     with pytest.raises(WorkerDied, match="exit code 7"):
         load(spawn(), "import os\nos._exit(7)")
 
 
-def test_death_is_final_and_says_the_same_again(spawn):
+def test_every_request_after_death_raises_the_same_error(spawn):
     worker = spawn()
     student = load(worker, "import os\ndef f(): os._exit(1)\ndef g(): return 1")
     with pytest.raises(WorkerDied) as first:
@@ -107,7 +107,7 @@ def test_death_is_final_and_says_the_same_again(spawn):
         student.g()
 
 
-def test_killing_twice_is_killing_once_and_leaves_no_process(spawn):
+def test_kill_is_idempotent_and_leaves_no_process(spawn):
     worker = spawn()
     pid = load(worker, "import os\ndef f(): return os.getpid()").f()
     worker.kill()
@@ -117,7 +117,7 @@ def test_killing_twice_is_killing_once_and_leaves_no_process(spawn):
         worker.request("seed", number=1)
 
 
-def test_a_worker_that_blocks_signals_is_killed_all_the_same(spawn):
+def test_a_worker_that_blocks_signals_is_killed(spawn):
     worker = spawn()
     student = load(
         worker,
@@ -129,13 +129,13 @@ def test_a_worker_that_blocks_signals_is_killed_all_the_same(spawn):
     assert wait_until_gone(pid)
 
 
-def test_prints_are_seen_by_nobody(spawn, capfd):
+def test_printed_output_is_not_shown(spawn, capfd):
     student = load(spawn(), "import sys\nprint('loaded')\ndef f():\n    print('out'); print('err', file=sys.stderr)")
     student.f()
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_megabyte_of_prints_does_no_harm(spawn):
+def test_a_megabyte_of_output_is_harmless(spawn):
     assert load(spawn(), "def f():\n    print('x' * (1 << 20))\n    return 1").f() == 1
 
 
@@ -144,19 +144,19 @@ def test_endless_printing_ends_the_worker(spawn):
 
 
 @pytest.mark.parametrize("body", ["return torch.ones(8_000_000_000)", "return len(bytes(8_000_000_000))"])
-def test_asking_for_too_much_memory_is_a_memory_error_and_the_worker_goes_on(spawn, body):
+def test_allocating_too_much_memory_is_a_memory_error_and_the_worker_continues(spawn, body):
     student = load(spawn(), f"import torch\ndef f():\n    {body}\ndef g(): return 1")
     with pytest.raises(MemoryError):
         student.f()
     assert student.g() == 1
 
 
-def test_memory_within_the_limit_is_there(spawn):
+def test_memory_within_the_limit_is_available(spawn):
     student = load(spawn(), "import torch\ndef f(n): return torch.ones(n, dtype=torch.uint8).numel()")
     assert student.f((SMALL.memory_mb - 100) << 20) == (SMALL.memory_mb - 100) << 20
 
 
-def test_a_reply_may_be_as_large_as_the_limit_says_and_no_larger(spawn):
+def test_the_size_of_a_reply_is_limited_to_the_byte(spawn):
     student = load(spawn(), "import torch\ndef f(n): return torch.ones(n, dtype=torch.uint8)")
     assert student.f(SMALL.reply_mb << 20).numel() == SMALL.reply_mb << 20
     with pytest.raises(WorkerDied) as caught:
@@ -167,21 +167,21 @@ def test_a_reply_may_be_as_large_as_the_limit_says_and_no_larger(spawn):
 @pytest.mark.parametrize(
     "body",
     [
-        "os.write(3, b'no frame at all')",
+        "os.write(3, b'not a frame at all')",
         "os.write(3, bytes([255, 255, 255, 255]))",
         "os.write(3, (2).to_bytes(4, 'little') + b'\\xc1\\xc1')",
-        # A reply that nobody asked for, with a number that has not been given yet.
+        # A reply without a request, with a number that is not in use yet.
         "from autograder.isolation.wire import encode, REPLIES; os.write(3, encode(99, ['value', 1], REPLIES)[0])",
         # A reply that is neither a value nor an error.
         "from autograder.isolation.wire import encode, REPLIES\n    os.write(3, encode(2, ['pass'], REPLIES)[0])",
     ],
 )
-def test_a_reply_that_is_none_ends_the_worker(spawn, body):
+def test_a_malformed_reply_ends_the_worker(spawn, body):
     assert death_of(spawn, body).reason is DeathReason.PROTOCOL
 
 
 def test_a_second_reply_to_one_request_ends_the_worker_at_the_next(spawn):
-    """The first is no more than a value it chose; whether the second came in time to be seen with it is chance."""
+    """The first reply is a value that the submission chose; the second may arrive too late to be seen with it."""
     student = load(
         spawn(),
         "import os\nfrom autograder.isolation.wire import encode, REPLIES\n"
@@ -197,7 +197,7 @@ def test_a_second_reply_to_one_request_ends_the_worker_at_the_next(spawn):
     assert caught.value.reason is DeathReason.PROTOCOL
 
 
-def test_a_result_that_fights_back_ends_the_worker(spawn):
+def test_a_result_that_cannot_be_encoded_is_an_error_or_ends_the_worker(spawn):
     source = """
 import torch
 class Odd(torch.Tensor):
@@ -224,7 +224,7 @@ def f(): return torch.ones(2).as_subclass(Odd)
         ("import autograder.judge", ImportError),
     ],
 )
-def test_what_is_refused_is_an_ordinary_error(spawn, statement, refused):
+def test_a_refused_system_call_is_an_ordinary_error(spawn, statement, refused):
     student = load(spawn(), f"import os\ndef f():\n    {statement}\ndef g(): return 1")
     with pytest.raises(refused):
         student.f()
@@ -234,7 +234,7 @@ def test_what_is_refused_is_an_ordinary_error(spawn, statement, refused):
 @pytest.mark.parametrize(
     "statement",
     [
-        "import sqlite3, zoneinfo, lzma",  # of the standard library, and not preloaded
+        "import sqlite3, zoneinfo, lzma",  # in the standard library, and not preloaded
         "torch.set_num_threads(4); torch.ones(600, 600) @ torch.ones(600, 600)",
         "torch.linalg.svd(torch.randn(4, 4)); torch.fft.fft(torch.randn(8))",
         "torch.nn.LSTM(4, 5)(torch.randn(3, 2, 4))[0].sum().backward()",
@@ -247,11 +247,11 @@ def test_what_is_refused_is_an_ordinary_error(spawn, statement, refused):
         "str(torch.randn(3)); repr(torch.nn.Linear(2, 2))",
     ],
 )
-def test_what_a_submission_may_need_works(spawn, statement):
+def test_features_that_a_submission_may_need_work(spawn, statement):
     assert load(spawn(), f"import torch\ndef f():\n    {statement}\n    return 1").f() == 1
 
 
-def test_torch_computes_with_the_same_code_as_outside(spawn):
+def test_torch_uses_the_same_cpu_capability_as_outside(spawn):
     student = load(spawn(), "import torch\ndef f(): return torch.backends.cpu.get_cpu_capability()")
     assert student.f() == torch.backends.cpu.get_cpu_capability()
 
@@ -288,9 +288,11 @@ def variables(): return sorted(os.environ)
 def texts(word): return sum(word in item for item in gc.get_objects() if isinstance(item, str))
 """
     student = load(spawn(), source)
-    room = "autograder.isolation"
-    ours = "control executor guard huge_pages lockdown preload readable serving sources syscalls template wire".split()
-    assert set(student.modules()) == {"autograder", room, *(f"{room}.{name}" for name in ours)}
+    package = "autograder.isolation"
+    own = (
+        "control executor guard huge_pages lockdown preload readable serving sources syscalls template wire".split()
+    )
+    assert set(student.modules()) == {"autograder", package, *(f"{package}.{name}" for name in own)}
     assert student.argv() == (["worker"], ["worker"], "/")
     assert not {"TOKEN", "SECRET", "USER", "PYTHONPATH"} & set(student.variables())
     assert student.texts("BEGIN" + " SOLUTION") == 0

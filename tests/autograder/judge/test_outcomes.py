@@ -3,7 +3,7 @@
 import pytest
 
 from autograder.base.results import Outcome
-from autograder.isolation.errors import DeathReason, Frame, SubmissionError, WorkerDied
+from autograder.isolation.errors import DeathReason, SubmissionError, TracebackFrame, WorkerDied
 from autograder.judge.outcomes import SourceLocation, SourceMap, ending_of, error_word
 from autograder.judge.sessions import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
@@ -37,7 +37,7 @@ def test_a_failure_has_its_symptom_or_the_authors_sentence(symptom):
 
 def test_an_error_instead_of_the_expected_error_has_a_location():
     failure = CheckFailure(Symptom.WRONG_ERROR)
-    failure.__cause__ = SubmissionError.of("KeyError", "x", [Frame("made.py", 5, "softmax")])
+    failure.__cause__ = SubmissionError.of("KeyError", "x", [TracebackFrame("made.py", 5, "softmax")])
     assert str(ending_of(failure, SOURCE).location) == "made.py, line 5, softmax"
 
 
@@ -90,14 +90,23 @@ def test_an_error_is_named_only_when_python_has_it():
 @pytest.mark.parametrize(
     ("frames", "location"),
     [
-        ([Frame("made.py", 5, "softmax")], "made.py, line 5, softmax"),
-        ([Frame("made.py", 10, "forward"), Frame("made.py", 5, "softmax")], "made.py, line 5, softmax"),
-        ([Frame("made.py", 10, "forward"), Frame("torch.py", 5, "softmax")], "made.py, line 10, forward"),
-        ([Frame("made.py", 5, "secret_42")], "made.py, line 5"),
-        ([Frame("made.py", 10, "forward"), Frame("made.py", 4242, "softmax")], "made.py, line 10, forward"),
-        ([Frame("made.py", 0, "softmax")], "None"),
-        ([Frame("made.py", -1, "softmax")], "None"),
-        ([Frame("secret.py", 5, "softmax")], "None"),
+        ([TracebackFrame("made.py", 5, "softmax")], "made.py, line 5, softmax"),
+        (
+            [TracebackFrame("made.py", 10, "forward"), TracebackFrame("made.py", 5, "softmax")],
+            "made.py, line 5, softmax",
+        ),
+        (
+            [TracebackFrame("made.py", 10, "forward"), TracebackFrame("torch.py", 5, "softmax")],
+            "made.py, line 10, forward",
+        ),
+        ([TracebackFrame("made.py", 5, "secret_42")], "made.py, line 5"),
+        (
+            [TracebackFrame("made.py", 10, "forward"), TracebackFrame("made.py", 4242, "softmax")],
+            "made.py, line 10, forward",
+        ),
+        ([TracebackFrame("made.py", 0, "softmax")], "None"),
+        ([TracebackFrame("made.py", -1, "softmax")], "None"),
+        ([TracebackFrame("secret.py", 5, "softmax")], "None"),
         ([], "None"),
     ],
 )

@@ -14,17 +14,17 @@ from tiny_entries import LAB, hand_in, record, source
 from autograder.cli.main import main
 from autograder.cli.shared import LabOption
 from autograder.isolation.launch import available_levels
-from autograder.leaderboard import Measurer
-from autograder.models.entry import grade_entry
+from autograder.leaderboard import EntryEvaluator
+from autograder.leaderboard.evaluation import evaluate_entry
 
 
 @pytest.fixture
 def ranked(monkeypatch, tmp_path):
-    """Run the command, its results kept in a workspace of the test's own."""
+    """Run the command in a workspace of the test."""
     monkeypatch.setenv("AUTOGRADER_SECRET", "of the course")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(LabOption, "lab", replace(LAB, workspace=tmp_path / "workspace"))
-    monkeypatch.setattr("autograder.leaderboard.entry.grade_entry", partial(grade_entry, characters=4_800))
+    monkeypatch.setattr("autograder.leaderboard.evaluator.evaluate_entry", partial(evaluate_entry, characters=4_800))
 
     def ranked(*arguments: Path | str, isolated: bool = False) -> Result:
         unsafe = [] if isolated and available_levels() else ["--unsafe-no-isolation"]
@@ -38,10 +38,10 @@ def row(result: Result, name: str) -> list[str]:
     return [cell.strip() for cell in line.split("│")[1:-1]]
 
 
-def test_a_class_is_ranked_and_says_why_some_are_not(ranked, tmp_path):
+def test_a_class_is_ranked_and_unranked_entries_get_a_reason(ranked, tmp_path):
     name = "<b>Ada</b>\u202e"
-    told = hashlib.sha256(source()).hexdigest()
-    ada = hand_in(tmp_path / "class" / "s-ada", speedrun__json=record(name=name, speedrun_sha256=told))
+    digest = hashlib.sha256(source()).hexdigest()
+    ada = hand_in(tmp_path / "class" / "s-ada", speedrun__json=record(name=name, speedrun_sha256=digest))
     hand_in(tmp_path / "class" / "s-bob", speedrun__py=source("return logits * 0.4"))
     hand_in(tmp_path / "class" / "s-cyd", speedrun__json=record(name="Long", tokens=1_500_000))
     hand_in(tmp_path / "class" / "s-dan", speedrun__json=record(tokens=1_500_001))
@@ -59,7 +59,11 @@ def test_a_class_is_ranked_and_says_why_some_are_not(ranked, tmp_path):
     )
     assert sprint < ada_ < long < cyd
     assert "Kneser–Ney" in result.output
-    for reason in ("1,500,001 tokens; 1,500,000 is the most", "not handed in: speedrun.json", "another speedrun.py"):
+    for reason in (
+        "trained on 1,500,001 tokens; at most 1,500,000 are allowed",
+        "not handed in: speedrun.json",
+        "speedrun.json belongs to another version of speedrun.py",
+    ):
         assert reason in result.output
     assert result.output.count("not ranked, anonymous") == 3
     html, data = page.read_text("utf-8"), json.loads(file.read_bytes())
@@ -67,16 +71,18 @@ def test_a_class_is_ranked_and_says_why_some_are_not(ranked, tmp_path):
     for text in (html, file.read_text("utf-8"), result.output):
         assert not re.search(r"\bs-[a-z]{3}\b", text)
     sprint, long = data["events"]
-    assert [one["name"] for one in sprint["entries"]] == ["<b>Ada</b>\\u202e", "anonymous"]
+    assert [entry["name"] for entry in sprint["entries"]] == ["<b>Ada</b>\\u202e", "anonymous"]
     assert sprint["entries"][0]["loss"] == pytest.approx(2.55, abs=0.15)
     assert long["class"] == "long"
     assert "script" not in html
 
 
-def test_only_what_changed_is_measured_again(ranked, tmp_path, monkeypatch):
+def test_only_changed_entries_are_evaluated_again(ranked, tmp_path, monkeypatch):
     runs = []
-    run = Measurer._run
-    monkeypatch.setattr(Measurer, "_run", lambda self, files: runs.append(files.record.name) or run(self, files))
+    run = EntryEvaluator._run
+    monkeypatch.setattr(
+        EntryEvaluator, "_run", lambda self, student, files: runs.append(files.record.name) or run(self, student, files)
+    )
     ada = hand_in(tmp_path / "ada", speedrun__json=record(name="Ada"))
     bob = hand_in(tmp_path / "bob", speedrun__json=record(name="Bob"))
     unfit = hand_in(
@@ -84,40 +90,40 @@ def test_only_what_changed_is_measured_again(ranked, tmp_path, monkeypatch):
     )
     first = ranked(ada, bob, unfit, "--show-students")
     assert sorted(runs) == ["Ada", "Bob", "Cyd"]
-    assert "not ranked, cyd: with the trained weights" in first.output
+    assert "not ranked, cyd: the trained weights predict hardly better" in first.output
     assert row(first, "Ada")[:3] == ["1=", "Ada", "ada"]
     assert "within two standard errors" in first.output
     hand_in(tmp_path / "bob", speedrun__json=record(name="Bob"), speedrun__py=source("return logits * 0.9"))
     again = ranked(ada, bob, unfit, "--show-students")
     assert runs[3:] == ["Bob"]
-    assert "not ranked, cyd: with the trained weights" in again.output
+    assert "not ranked, cyd: the trained weights predict hardly better" in again.output
     assert row(again, "Ada")[3:] == row(first, "Ada")[3:]
 
 
-def test_who_stops_it_loses_nothing(ranked, tmp_path, monkeypatch):
-    run, runs = Measurer._run, []
+def test_a_stopped_run_loses_no_evaluation(ranked, tmp_path, monkeypatch):
+    run, runs = EntryEvaluator._run, []
 
-    def stopped(self, files):
+    def stopped(self, student, files):
         runs.append(files.record.name)
         if len(runs) == 2:
             raise KeyboardInterrupt
-        return run(self, files)
+        return run(self, student, files)
 
-    monkeypatch.setattr(Measurer, "_run", stopped)
+    monkeypatch.setattr(EntryEvaluator, "_run", stopped)
     folders = [hand_in(tmp_path / name, speedrun__json=record(name=name)) for name in ("ada", "bob")]
     assert ranked(*folders, "--workers", "1").exit_code == 1
     assert ranked(*folders, "--workers", "1").exit_code == 0
     assert runs == ["ada", "bob", "bob"]
 
 
-def test_without_any_entry_it_says_so(ranked, tmp_path):
+def test_a_class_without_entries_gets_a_message(ranked, tmp_path):
     nothing = hand_in(tmp_path / "gus", speedrun__json=b"", speedrun__safetensors=b"")
     result = ranked(nothing)
     assert result.exit_code == 2
     assert "no folder holds a speedrun.safetensors" in result.output
 
 
-def test_nobody_reads_the_paths_or_numbers_of_another(ranked, tmp_path):
+def test_paths_and_huge_numbers_of_a_student_are_not_shown(ranked, tmp_path):
     twice = hand_in(tmp_path / "class" / "s-twice", gpt__py=b"")
     for number in (1, 2):
         copy = twice / f"clara_{number}" / "gpt.py"
@@ -127,7 +133,7 @@ def test_nobody_reads_the_paths_or_numbers_of_another(ranked, tmp_path):
     page = tmp_path / "page.html"
     result = ranked(twice.parent, "--out", page)
     assert result.exit_code == 0, result.output
-    assert "a file was refused (ambiguous)" in result.output
+    assert "a file was refused (ambiguous); `autograder grade` names it" in result.output
     for shown in (result.output, page.read_text(encoding="utf-8")):
         assert "clara" not in shown
         assert "0000000000" not in shown

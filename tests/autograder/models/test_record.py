@@ -1,4 +1,4 @@
-"""`training.json` as students could hand it in."""
+"""`training.json`, honest and dishonest."""
 
 import json
 
@@ -19,25 +19,25 @@ def test_an_honest_record_is_read():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"format_version": 2}, "its format is 2, not 1"),
-        ({"alphabet": "abcd"}, "its alphabet has 4 characters, and the vocabulary 5"),
-        ({"alphabet": "aabcd"}, "its alphabet has 4 characters"),
+        ({"format_version": 2}, "training.json cannot be read: format_version is 2, not 1"),
+        ({"alphabet": "abcd"}, "its alphabet has 4 distinct characters, but vocab_size is 5"),
+        ({"alphabet": "aabcd"}, "its alphabet has 4 distinct characters"),
         ({"alphabet": 7}, "cannot be read"),
-        ({"config": {**SIZES, "num_heads": 4}}, "4 heads cannot share 6 features"),
+        ({"config": {**SIZES, "num_heads": 4}}, "d_model is 6, not a multiple of num_heads, which is 4"),
         ({"config": {**SIZES, "num_blocks": 10**9}}, "cannot be read"),
         ({"config": {**SIZES, "context_length": "8"}}, "cannot be read"),
         ({"config": {**SIZES, "experts": 8}}, "cannot be read"),
         ({"config": None}, "cannot be read"),
-        ({"parameters": 10**9}, "1,000,000,000 parameters; 12,000,000 is the most"),
+        ({"parameters": 10**9}, "training.json declares 1,000,000,000 parameters; at most 12,000,000 are allowed"),
     ],
 )
-def test_a_record_that_cannot_be_is_refused(change, says):
+def test_a_contradictory_record_is_refused(change, says):
     with pytest.raises(TrainedModelError) as caught:
         read_record(json.dumps({**HONEST, **change}).encode())
     assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b'{"config":' * 20_000, b" " * (2**20 + 1)])
-def test_what_is_no_record_is_refused(raw):
+def test_a_file_that_is_not_a_record_is_refused(raw):
     with pytest.raises(TrainedModelError, match=r"training\.json"):
         read_record(raw)

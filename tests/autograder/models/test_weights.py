@@ -1,4 +1,4 @@
-"""`gpt.safetensors` as students could hand it in: honest, damaged, and made to harm."""
+"""`gpt.safetensors`, honest, damaged and malicious."""
 
 import json
 import pickle
@@ -32,10 +32,10 @@ def entry(shape: object, begin: object, end: object, dtype: object = "F32") -> d
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 
-def test_an_honest_file_is_read_as_the_librarys_own_reader_reads_it():
-    found, theirs = read_weights(HONEST), safetensors.torch.load(HONEST)
-    assert found.keys() == theirs.keys()
-    for name, weight in theirs.items():
+def test_an_honest_file_is_read_as_by_the_library():
+    found, expected = read_weights(HONEST), safetensors.torch.load(HONEST)
+    assert found.keys() == expected.keys()
+    for name, weight in expected.items():
         assert torch.equal(found[name], weight)
 
 
@@ -48,12 +48,12 @@ def test_narrow_and_wide_weights_become_float32(dtype):
         assert torch.equal(found[name], weight.float())
 
 
-LYING = {
+UNFIT = {
     "nothing": (b"", "shorter than its first field"),
     "a header longer than the file": (struct.pack("<Q", 900) + b"{}", "header claims 900 bytes"),
     "an endless header": (struct.pack("<Q", 2**63) + b"{}", "header claims 9223372036854775808"),
     "a header longer than any": (struct.pack("<Q", 2**20 + 1) + b"{" * 2**21, "header claims 1048577"),
-    "no JSON": (file_of(b"{weights}"), "header cannot be read"),
+    "not JSON": (file_of(b"{weights}"), "header cannot be read"),
     "a list": (file_of([1]), "header cannot be read"),
     "not UTF-8": (file_of(b'{"\xff": 1}'), "header cannot be read"),
     "nested without end": (file_of(b'{"a":' * 50_000), "header cannot be read"),
@@ -61,21 +61,27 @@ LYING = {
     "too many tensors": (file_of({str(number): entry([0], 0, 0) for number in range(2001)}), "it holds 2001 tensors"),
     "an unknown field": (file_of({"w": {**entry([1], 0, 4), "more": 1}}, bytes(4)), "header cannot be read"),
     "a negative axis": (file_of({"w": entry([-1], 0, 4)}, bytes(4)), "header cannot be read"),
-    "an axis that is no number": (file_of({"w": entry(["1"], 0, 4)}, bytes(4)), "header cannot be read"),
+    "an axis that is not a number": (file_of({"w": entry(["1"], 0, 4)}, bytes(4)), "header cannot be read"),
     "an axis beyond memory": (file_of({"w": entry([2**62], 0, 4)}, bytes(4)), "header cannot be read"),
     "a product beyond memory": (
         file_of({"w": entry([2**26] * 4, 0, 4)}, bytes(4)),
         "needs 81129638414606681695789005144064 bytes",
     ),
     "fewer numbers than its shape": (file_of({"w": entry([2], 0, 4)}, bytes(4)), "needs 8 bytes"),
-    "a place behind the end": (file_of({"w": entry([2], 0, 8)}, bytes(4)), "it has 4 of the 8 bytes"),
-    "a place that ends before it begins": (file_of({"w": entry([1], 4, 0)}, bytes(4)), "begins at byte 4"),
-    "two in one place": (file_of({"v": entry([1], 0, 4), "w": entry([1], 0, 4)}, bytes(4)), "begins at byte 0"),
+    "an offset after the end": (
+        file_of({"w": entry([2], 0, 8)}, bytes(4)),
+        "4 of the 8 bytes between its offsets exist",
+    ),
+    "offsets in descending order": (file_of({"w": entry([1], 4, 0)}, bytes(4)), "begins at byte 4"),
+    "two tensors at one offset": (
+        file_of({"v": entry([1], 0, 4), "w": entry([1], 0, 4)}, bytes(4)),
+        "begins at byte 0",
+    ),
     "a gap": (file_of({"v": entry([1], 0, 4), "w": entry([1], 8, 12)}, bytes(12)), "`w` begins at byte 8"),
-    "something behind": (file_of({"w": entry([1], 0, 4)}, bytes(9)), "5 bytes belong to no tensor"),
-    "whole numbers": (
+    "bytes after the last tensor": (file_of({"w": entry([1], 0, 4)}, bytes(9)), "5 bytes belong to no tensor"),
+    "integers": (
         file_of({"w": entry([1], 0, 4, "I32")}, bytes(4)),
-        "holds `w` as I32; weights are F64, F32, F16, BF16",
+        "holds `w` as I32; allowed are F64, F32, F16, BF16",
     ),
     "too many axes": (file_of({"w": entry([1] * 9, 0, 4)}, bytes(4)), "is damaged"),
     "not a number": (
@@ -83,26 +89,26 @@ LYING = {
         "holds numbers that are not finite in `w`",
     ),
     "infinity": (safetensors.torch.save({"w": torch.tensor([float("inf")])}), "not finite"),
-    "an old pickle": (pickle.dumps({"w": 1}), "a format that can run code and is never opened"),
-    "what torch.save writes": (b"PK\x03\x04" + bytes(60), "a format that can run code"),
+    "an old pickle": (pickle.dumps({"w": 1}), "a format that can run code and is never loaded"),
+    "a file of torch.save": (b"PK\x03\x04" + bytes(60), "a format that can run code"),
 }
 
 
-@pytest.mark.parametrize(("raw", "says"), LYING.values(), ids=LYING)
-def test_a_file_that_lies_is_refused_with_a_clear_line(raw, says):
+@pytest.mark.parametrize(("raw", "says"), UNFIT.values(), ids=UNFIT)
+def test_a_damaged_or_false_file_is_refused_with_a_clear_message(raw, says):
     with pytest.raises(TrainedModelError, match=r"gpt\.safetensors") as caught:
         read_weights(raw)
     assert says in str(caught.value)
 
 
-def test_a_huge_file_is_refused_unread(monkeypatch):
+def test_a_huge_file_is_refused_before_it_is_read(monkeypatch):
     monkeypatch.setattr(module, "LARGEST_WEIGHTS", 1000)
-    with pytest.raises(TrainedModelError, match="is the most; hand in the model of the recipe"):
+    with pytest.raises(TrainedModelError, match="has 0 MB; at most 0 MB are allowed; hand in the model of the recipe"):
         read_weights(bytes(1001))
 
 
 @given(st.data())
-def test_no_damage_does_more_than_be_refused(data):
+def test_a_damaged_file_is_refused_or_read(data):
     raw = bytearray(HONEST)
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))

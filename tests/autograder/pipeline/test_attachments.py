@@ -133,7 +133,7 @@ def test_a_model_that_fails_does_not_keep_later_stages_from_the_code(students):
     [
         (lambda path: path.write_bytes(bytes(2 << 20)), "is larger than 1 MB"),
         (lambda path: (path.unlink(), path.symlink_to("/etc/hostname")), "is a link"),
-        (lambda path: (path.unlink(), path.mkdir()), "is no file"),
+        (lambda path: (path.unlink(), path.mkdir()), "is not a regular file"),
     ],
     ids=["too large", "a link", "a folder"],
 )

@@ -371,10 +371,10 @@ def test_owed_stages_follow_from_the_requested_stages(two_stages):
     def owed(*requested: str) -> dict[str, Owed]:
         return {stage.stage: stage.owed for stage in stage_files(two_stages.lab, requested)}
 
-    assert owed() == {STAGE: Owed.ALL_ONCE_BEGUN, SECOND: Owed.ALL_ONCE_BEGUN}
-    assert owed(STAGE) == {STAGE: Owed.ALL, SECOND: Owed.NOBODY}
-    assert owed(SECOND) == {STAGE: Owed.WHO_HAS_IT, SECOND: Owed.ALL}
-    assert owed(SECOND, STAGE) == {STAGE: Owed.ALL, SECOND: Owed.ALL}
+    assert owed() == {STAGE: Owed.ONCE_BEGUN, SECOND: Owed.ONCE_BEGUN}
+    assert owed(STAGE) == {STAGE: Owed.ALWAYS, SECOND: Owed.NEVER}
+    assert owed(SECOND) == {STAGE: Owed.IF_HANDED_IN, SECOND: Owed.ALWAYS}
+    assert owed(SECOND, STAGE) == {STAGE: Owed.ALWAYS, SECOND: Owed.ALWAYS}
     with pytest.raises(LabError, match="no stage named `3_none`"):
         owed("3_none")
 

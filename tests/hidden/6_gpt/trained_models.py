@@ -4,13 +4,13 @@ from pathlib import Path
 
 from autograder.isolation.proxy import Student
 from autograder.judge.attachments import Attachments
-from autograder.models import RECORD_FILE, WEIGHTS_FILE, ModelResult, TrainedModelError, grade_model
-from autograder.models.corpora.held_out import plays_of
+from autograder.models import RECORD_FILE, WEIGHTS_FILE, Evaluation, TrainedModelError, evaluate_gpt
+from autograder.models.corpora.plays import plays_of
 
 PLAYS = plays_of(Path(__file__).parents[3])
 
 
-def measured(student: Student, twin: Student, attachments: Attachments) -> ModelResult:
+def measured(student: Student, twin: Student, attachments: Attachments) -> Evaluation:
     """Evaluate the model on held-out text.
 
     Raises:
@@ -22,9 +22,9 @@ def measured(student: Student, twin: Student, attachments: Attachments) -> Model
     return attachments.once("measured", lambda: _of_plays(student, twin, record, weights, attachments.secret))
 
 
-def _of_plays(student: Student, twin: Student, record: bytes, weights: bytes, secret: bytes) -> ModelResult:
+def _of_plays(student: Student, twin: Student, record: bytes, weights: bytes, secret: bytes) -> Evaluation:
     """Evaluate on the plays only: the known language is far easier to predict."""
-    result = grade_model(student, twin, record, weights, PLAYS, secret)
+    result = evaluate_gpt(student, twin, record, weights, PLAYS, secret)
     if result.gap is not None:
         raise TrainedModelError("the model was trained on the known language; hand in a model trained on the plays")
     return result

@@ -13,6 +13,7 @@ from trainer.checkpoint import CheckpointError
 from trainer.corpus import Corpus, CorpusError
 from trainer.display import Display
 from trainer.interruption import Interruption
+from trainer.limits import LimitsError
 from trainer.loop import Trainer, TrainingError
 from trainer.machine import close, find_machine
 from trainer.recipe import CONFIGS, Recipe
@@ -35,7 +36,7 @@ def run(stage: Path, arguments: Sequence[str]) -> int:
         return _train(stage, options, console)
     except NotImplementedError as error:
         console.print(f"Training needs a part that is not written yet: {error}", markup=False)
-    except (CheckpointError, CorpusError, SpeedrunError, TrainingError, UsageError) as error:
+    except (CheckpointError, CorpusError, LimitsError, SpeedrunError, TrainingError, UsageError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
     return WRONG_USE
 
@@ -88,7 +89,7 @@ def _recipe(stage: Path, saved: Path, options: argparse.Namespace) -> Recipe:
         raise UsageError(f"{saved} holds an incomplete run: continue it with --resume, or start again with --fresh")
     try:
         if options.speedrun:
-            return replace(CONFIGS["speedrun"], **_speedrun_choices(stage, changed, options))
+            return replace(Recipe(), **_speedrun_choices(stage, changed, options))
         if "name" in changed:
             raise UsageError("--name requires --speedrun: the leaderboard shows only speedruns")
         return replace(CONFIGS[options.config or "cpu"], **changed)
@@ -102,7 +103,7 @@ def _speedrun_choices(stage: Path, changed: dict[str, Any], options: argparse.Na
     if others:
         option = others[0].replace("_", "-")
         raise UsageError(f"--{option} cannot be used with --speedrun: change {stage / speedrun.FILE} instead")
-    return {**speedrun.recipe_settings(speedrun.load(stage)), **changed}
+    return {**speedrun.recipe_settings(stage), **changed}
 
 
 def _introduce(trainer: Trainer) -> None:
@@ -119,8 +120,7 @@ def _introduce(trainer: Trainer) -> None:
 
 def _parser(stage: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train.py", description="Train your GPT.", allow_abbrev=False)
-    configs = [name for name in CONFIGS if name != "speedrun"]
-    parser.add_argument("--config", choices=configs, help="Configuration to start from (default: cpu).")
+    parser.add_argument("--config", choices=CONFIGS, help="Configuration to start from (default: cpu).")
     parser.add_argument("--speedrun", action="store_true", help="Train the model of speedrun.py.")
     parser.add_argument("--resume", action="store_true", help="Continue the stopped run.")
     parser.add_argument("--fresh", action="store_true", help="Start again and discard a stopped run.")

@@ -1,4 +1,4 @@
-"""Counting n-grams, against a model written out with dictionaries, and against what any model obeys."""
+"""The n-gram model, compared with a model of dictionaries and with the laws of probability."""
 
 import math
 from collections import Counter
@@ -15,20 +15,20 @@ PLAYS = Lab.find(Path(__file__)).root / "data" / "shakespeare"
 
 
 def some_tokens(length: int, seed: int) -> np.ndarray:
-    """Tokens of which some are frequent, so that there are counts of one, two and many."""
+    """Tokens with different frequencies, so that there are counts of one, two and many."""
     return np.random.default_rng(seed).choice(VOCAB, size=length, p=[0.55, 0.25, 0.15, 0.05])
 
 
 def counts_by_length(tokens: list[int], order: int) -> dict[int, Counter[tuple[int, ...]]]:
-    """Of the longest n-grams how often they occur, of the others after how many different tokens."""
-    counts = {order: Counter(tuple(tokens[place : place + order]) for place in range(len(tokens) - order + 1))}
+    """Occurrences of the longest n-grams; for the others, the number of different tokens before them."""
+    counts = {order: Counter(tuple(tokens[start : start + order]) for start in range(len(tokens) - order + 1))}
     for length in range(order - 1, 0, -1):
         counts[length] = Counter(gram[1:] for gram in counts[length + 1])
     return counts
 
 
 def by_hand(tokens: list[int], order: int, gram: tuple[int, ...]) -> float:
-    """The probability of the last token of a gram after the others, by the formula of the article."""
+    """The probability of the last token of an n-gram given the others, by the formula of the article."""
     counts = counts_by_length(tokens, order)
     if not gram:
         return 1 / VOCAB
@@ -50,16 +50,16 @@ def by_hand(tokens: list[int], order: int, gram: tuple[int, ...]) -> float:
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
-def test_it_is_the_model_of_the_article(order):
+def test_the_model_is_that_of_the_article(order):
     known, unseen = some_tokens(90, seed=1), some_tokens(40, seed=2)
     found = KneserNey(known, VOCAB, order).log_probabilities(unseen)
-    # The first tokens have a shorter past: for them the shorter n-grams are the longest there are.
-    for place in range(len(unseen)):
-        gram = tuple(unseen[max(0, place - order + 1) : place + 1].tolist())
-        assert found[place] == pytest.approx(math.log(by_hand(known.tolist(), order, gram)), abs=1e-12)
+    # The first tokens have fewer tokens before them: their n-grams are shorter.
+    for position in range(len(unseen)):
+        gram = tuple(unseen[max(0, position - order + 1) : position + 1].tolist())
+        assert found[position] == pytest.approx(math.log(by_hand(known.tolist(), order, gram)), abs=1e-12)
 
 
-def test_the_probabilities_of_what_may_follow_add_up_to_one():
+def test_the_probabilities_of_the_next_token_sum_to_one():
     model = KneserNey(some_tokens(300, seed=3), VOCAB, 3)
     for first in range(VOCAB):
         for second in range(VOCAB):
@@ -67,7 +67,7 @@ def test_the_probabilities_of_what_may_follow_add_up_to_one():
             assert sum(map(math.exp, last)) == pytest.approx(1, abs=1e-12)
 
 
-def test_six_characters_foretell_the_plays_as_the_docs_say():
+def test_the_six_gram_model_of_the_plays_has_the_documented_loss():
     known, unseen = ((PLAYS / f"{part}.txt").read_text(encoding="utf-8") for part in ("train", "validation"))
     numbers = {character: number for number, character in enumerate(sorted(set(known + unseen)))}
     texts = [np.array([numbers[character] for character in text]) for text in (known, unseen)]
@@ -76,6 +76,6 @@ def test_six_characters_foretell_the_plays_as_the_docs_say():
 
 
 @pytest.mark.parametrize(("length", "vocab", "order"), [(2, 4, 3), (100, 4, 0), (100, 2**11, 6)])
-def test_what_cannot_be_counted_is_refused(length, vocab, order):
+def test_impossible_n_grams_are_refused(length, vocab, order):
     with pytest.raises(ValueError, match="tokens"):
         KneserNey(some_tokens(length, seed=4), vocab, order)

@@ -1,4 +1,4 @@
-"""The language whose limit is known: its chances are chances, and its limit is what another calculation gives."""
+"""The known language: its probabilities sum to one, and an independent calculation gives the same limit."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from autograder.models.corpora.known_language import (
     CLOSING,
     DEEPEST,
     NUM_WORDS,
-    OPEN_CHANCE,
+    OPEN_PROBABILITY,
     OPENING,
     SHARES,
     KnownLanguage,
@@ -41,47 +41,48 @@ def limits(language: KnownLanguage, text: str) -> list[tuple[float, Skill]]:
     return list(language.limit(text))
 
 
-def test_a_seed_makes_the_same_language_and_text_for_ever():
+def test_a_seed_always_makes_the_same_language_and_text():
     language = KnownLanguage(7)
     assert language.words[:4] == ("adq", "bnj", "cna", "dbcl")
     assert language.write(60, Random(1)) == "ibbf;lon;\nX4;\nkus;Y0;[];fkzb;([[[][()]][]]({}));?Y0;?Y0;\nibb"
     assert KnownLanguage(8).words != language.words
 
 
-def test_chances_sum_to_one_in_every_state(language, text):
+def test_probabilities_sum_to_one_in_every_state(language, text):
     state = State()
     seen = set()
     for character in text[:5000]:
-        chances = language.chances(state)
-        assert math.fsum(chances.values()) == pytest.approx(1, abs=1e-12)
-        assert min(chances.values()) >= 0
-        assert set(chances) <= set(language.alphabet)
+        probabilities = language.probabilities(state)
+        assert math.fsum(probabilities.values()) == pytest.approx(1, abs=1e-12)
+        assert min(probabilities.values()) >= 0
+        assert set(probabilities) <= set(language.alphabet)
         seen.add(state.skill)
         state = language.advance(state, character)
     assert seen == set(Skill)
 
 
-def test_documents_keep_to_the_grammar(language, text):
-    """Read again by regular expressions and a stack, which know nothing of the generator."""
+def test_documents_follow_the_grammar(language, text):
+    """Read by regular expressions and a stack, independent of the generator."""
     statement = re.compile(r"[a-z]+|[()\[\]{}]+|[WXYZ]\d|\?[WXYZ]\d")
     for document in text.split("\n")[:-1]:
         values: dict[str, str] = {}
         statements = document.split(";")
         assert statements.pop() == ""
-        for one in statements:
-            assert statement.fullmatch(one), one
-            if one[0] in OPENING:
-                assert depth_of(one) <= DEEPEST
-            elif one[0] == "?":
-                assert values[one[1]] == one[2]
-            elif one[0].isupper():
-                values[one[0]] = one[1]
+        for text_of_statement in statements:
+            assert statement.fullmatch(text_of_statement), text_of_statement
+            first, *rest = text_of_statement
+            if first in OPENING:
+                assert depth_of(text_of_statement) <= DEEPEST
+            elif first == "?":
+                assert values[rest[0]] == rest[1]
+            elif first.isupper():
+                values[first] = rest[0]
             else:
-                assert one in language.words
+                assert text_of_statement in language.words
 
 
 def depth_of(brackets: str) -> int:
-    """How deep a row of brackets is nested; a ValueError when it is not closed in order."""
+    """The depth of nested brackets; a ValueError if they are not closed in order."""
     still: list[str] = []
     deepest = 0
     for bracket in brackets:
@@ -95,12 +96,12 @@ def depth_of(brackets: str) -> int:
     return deepest
 
 
-def test_the_limit_is_the_entropy_that_a_markov_chain_gives(language, limits):
-    """Another way to the same number: expected loss and length of a document, solved for rather than sampled."""
+def test_the_limit_is_the_entropy_of_a_markov_chain(language, limits):
+    """The expected loss and length of a document, solved for instead of sampled, give the same number."""
     loss, length = expected_document(language)
     exact = loss / length
     losses = np.array([least for least, _ in limits])
-    # Neighbours depend on each other: the error of the mean comes from whole blocks.
+    # Adjacent characters depend on each other: the standard error of the mean comes from whole blocks.
     blocks = losses.reshape(-1, 500).mean(axis=1)
     error = blocks.std(ddof=1) / math.sqrt(len(blocks))
     assert error < 0.01
@@ -125,11 +126,11 @@ def expected_document(language: KnownLanguage) -> tuple[float, float]:
             loss[here] += share["brackets"] * (math.log(3) + bracket_loss)
             loss[here] += share["assignment"] * (math.log(4) + math.log(10))
             loss[here] += share["query"] * (math.log(known) if known else 0)
-            spelling = sum(chance * len(language.words[index]) for index, chance in after[word].items())
+            spelling = sum(weight * len(language.words[index]) for index, weight in after[word].items())
             length[here] = share["end"] + share["word"] * (spelling + 1) + share["brackets"] * (bracket_length + 1)
             length[here] += share["assignment"] * 3 + share["query"] * 4
-            for index, chance in after[word].items():
-                moves[here, index * 5 + known] += share["word"] * chance
+            for index, weight in after[word].items():
+                moves[here, index * 5 + known] += share["word"] * weight
             moves[here, here] += share["brackets"] + share["query"] + share["assignment"] * known / 4
             if known < 4:
                 moves[here, here + 1] += share["assignment"] * (4 - known) / 4
@@ -138,12 +139,12 @@ def expected_document(language: KnownLanguage) -> tuple[float, float]:
 
 
 def word_rows(language: KnownLanguage) -> list[list[float]]:
-    """How likely each word is after each word, and after none; relative frequencies of what the language says."""
+    """The probability of each word after each word, and after none, from the language's own probabilities."""
     rows = []
     for word in (*range(NUM_WORDS), None):
-        chances = language.chances(State(word=word))
-        row = [chances[letter] for letter in "abcdefghijklmnop"]
-        rows.append([chance / sum(row) for chance in row])
+        probabilities = language.probabilities(State(word=word))
+        row = [probabilities[letter] for letter in "abcdefghijklmnop"]
+        rows.append([weight / sum(row) for weight in row])
     return rows
 
 
@@ -151,30 +152,30 @@ def shares_of(known: int) -> dict[str, float]:
     share = dict(SHARES)
     if known == 0:
         share["query"] = 0.0
-        share = {kind: chance / (1 - SHARES["query"]) for kind, chance in share.items()}
+        share = {kind: weight / (1 - SHARES["query"]) for kind, weight in share.items()}
     return share
 
 
-def entropy(chances) -> float:
-    return -sum(chance * math.log(chance) for chance in chances if chance > 0)
+def entropy(probabilities) -> float:
+    return -sum(p * math.log(p) for p in probabilities if p > 0)
 
 
 def expected_brackets() -> tuple[float, float]:
-    """Expected loss and length of what follows the first opening bracket, its own character counted in the length."""
+    """Expected loss and length of the brackets after the first, which counts in the length."""
     depths = range(1, DEEPEST + 1)
     moves, loss = np.zeros((DEEPEST, DEEPEST)), np.zeros(DEEPEST)
     for depth in depths:
-        chance = OPEN_CHANCE if depth < DEEPEST else 0.0
-        loss[depth - 1] = entropy([chance, 1 - chance]) + chance * math.log(3)
-        if chance:
-            moves[depth - 1, depth] = chance
+        opening = OPEN_PROBABILITY if depth < DEEPEST else 0.0
+        loss[depth - 1] = entropy([opening, 1 - opening]) + opening * math.log(3)
+        if opening:
+            moves[depth - 1, depth] = opening
         if depth > 1:
-            moves[depth - 1, depth - 2] = 1 - chance
+            moves[depth - 1, depth - 2] = 1 - opening
     visits = np.linalg.solve(np.eye(DEEPEST) - moves.T, np.eye(DEEPEST)[0])
     return float(visits @ loss), 1 + float(visits.sum())
 
 
-def test_what_skills_leave_open_is_what_they_should(limits):
+def test_each_skill_has_its_lowest_loss(limits):
     by_skill = defaultdict(list)
     for least, skill in limits:
         by_skill[skill].append(least)
@@ -185,8 +186,8 @@ def test_what_skills_leave_open_is_what_they_should(limits):
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
-def test_counting_neighbours_stays_above_the_limit(text, limits, order):
-    """Even counted on the very text it is measured on, a short memory does not reach the limit."""
+def test_an_n_gram_model_stays_above_the_limit(text, limits, order):
+    """A short context does not reach the limit, even if the n-grams are counted on the evaluation text."""
     losses = counted_losses(text, order)
     limit = sum(least for least, _ in limits) / len(limits)
     assert sum(losses) / len(losses) > limit + 0.1
@@ -195,32 +196,32 @@ def test_counting_neighbours_stays_above_the_limit(text, limits, order):
 
 def counted_losses(text: str, order: int) -> list[float]:
     padded = "\n" * (order - 1) + text
-    contexts = [padded[place : place + order - 1] for place in range(len(text))]
+    contexts = [padded[start : start + order - 1] for start in range(len(text))]
     pairs = Counter(zip(contexts, text, strict=True))
     totals = Counter(contexts)
-    return [-math.log(pairs[context, one] / totals[context]) for context, one in zip(contexts, text, strict=True)]
+    return [-math.log(pairs[pair] / totals[pair[0]]) for pair in zip(contexts, text, strict=True)]
 
 
 def test_no_model_is_below_the_limit(language, text):
-    """Models that know the language, each wrong in its own way, against fresh text: the gap is never below zero."""
+    """Models that know the language, each with different errors, on fresh text: the gap is never below zero."""
     for number in range(8):
         losses, limits = wrong_model(language, text[:5000], Random(number))
         assert gap(losses, limits).nats > 0
-        assert not any(one.impossible for one in gap_by_skill(losses, limits).values())
+        assert not any(part.impossible for part in gap_by_skill(losses, limits).values())
 
 
 def wrong_model(language, text, random):
-    """Losses of a model whose chances are the true ones, bent at random."""
+    """Losses of a model whose probabilities are the true probabilities, changed at random."""
     state, losses = State(), []
     for character in text:
-        chances = language.chances(state)
-        bent = {one: chance * math.exp(random.gauss(0, 0.5)) for one, chance in chances.items()}
+        probabilities = language.probabilities(state)
+        bent = {letter: p * math.exp(random.gauss(0, 0.5)) for letter, p in probabilities.items()}
         losses.append(-math.log(0.98 * bent[character] / sum(bent.values()) + 0.02 / len(language.alphabet)))
         state = language.advance(state, character)
     return losses, list(language.limit(text))
 
 
-def test_a_model_that_knows_the_text_is_found_out(limits):
+def test_a_model_that_knows_the_text_is_detected(limits):
     assert gap([least * 0.95 for least, _ in limits], limits).impossible
     assert not gap([least for least, _ in limits], limits).impossible
 
@@ -231,30 +232,30 @@ def test_the_missing_skill_is_named(limits):
     assert missing_skill(gaps.items()) is Skill.RECALL
     assert gaps[Skill.RECALL].nats == pytest.approx(1.5)
     counted = Counter(skill for _, skill in limits)
-    assert {skill: one.characters for skill, one in gaps.items()} == counted
+    assert {skill: part.characters for skill, part in gaps.items()} == counted
 
 
-def test_words_follow_each_other_as_often_as_the_language_says(language):
-    """The chance of a word after a word, counted on a text of its own."""
+def test_words_follow_each_other_with_the_languages_probabilities(language):
+    """The frequency of a word after a word, in a text of its own."""
     text = language.write(60_000, Random(5))
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for document in text.split("\n"):
-        words = [one for one in document.split(";") if one.isalpha()]
+        words = [part for part in document.split(";") if part.isalpha()]
         for first, second in pairwise(words):
             counts[first][second] += 1
     word, following = max(counts.items(), key=lambda item: item[1].total())
     row = word_rows(language)[language.words.index(word)]
-    for index, chance in enumerate(row):
+    for index, probability in enumerate(row):
         share = following[language.words[index]] / following.total()
-        assert share == pytest.approx(chance, abs=6 * math.sqrt(0.25 / following.total()))
+        assert share == pytest.approx(probability, abs=6 * math.sqrt(0.25 / following.total()))
 
 
 @pytest.mark.parametrize("wrong", ["(];", "X;", "?X", "9", "zzz", "([)"])
-def test_a_text_that_cannot_be_is_refused(language, wrong):
-    with pytest.raises(LanguageError, match=r"character \d: '.*' cannot stand here, a \w+ is due"):
+def test_an_impossible_text_is_refused(language, wrong):
+    with pytest.raises(LanguageError, match=r"character \d: '.*' is not possible here; expected \w+"):
         list(language.limit(wrong))
 
 
 def test_a_gap_needs_characters():
-    with pytest.raises(ValueError, match="no character"):
+    with pytest.raises(ValueError, match="at least one character"):
         gap([], [])

@@ -1,4 +1,4 @@
-"""Measuring a model: honest ones get their loss, and what is done to look better gets a line or nothing."""
+"""Evaluating a model: an honest model gets its loss; attempts to look better get an error or gain nothing."""
 
 import json
 import math
@@ -14,12 +14,12 @@ from autograder.base.results import IsolationLevel
 from autograder.course.lab import Lab
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.in_process import InProcessSession
-from autograder.isolation.process import Limits, Template
+from autograder.isolation.process import Template, WorkerLimits
 from autograder.isolation.proxy import Student
-from autograder.models import TrainedModelError, grade_model
-from autograder.models.corpora.held_out import plays_of
+from autograder.models import TrainedModelError, evaluate_gpt
 from autograder.models.corpora.known_language import KnownLanguage, Skill
-from autograder.models.hidden_text import draw_hidden_text
+from autograder.models.corpora.plays import plays_of
+from autograder.models.held_out_text import draw_held_out_text
 from autograder.models.model import gpt_of
 from autograder.models.record import read_record
 
@@ -42,14 +42,14 @@ Open = Callable[..., Twins]
 
 @pytest.fixture
 def opened(modules) -> Open:
-    """The reference, loaded twice in this process, with texts of its gpt.py replaced."""
+    """The reference, loaded twice in this process, with parts of its gpt.py replaced."""
 
     def opened(**changes: str) -> Twins:
         source = changed(modules["gpt"], **changes)
-        one, other = InProcessSession(), InProcessSession()
-        for session in (one, other):
+        sessions = InProcessSession(), InProcessSession()
+        for session in sessions:
             session.load({**modules, "gpt": source}, "gpt")
-        return Student(one), Student(other)
+        return Student(sessions[0]), Student(sessions[1])
 
     return opened
 
@@ -59,16 +59,16 @@ def changed(source: str, old: str = "", new: str = "", more: str = "") -> str:
     return source.replace(old, new) + more if old else source + more
 
 
-def graded(twins: Twins, told: bytes | None = None, file: bytes | None = None):
-    told, file = told or record(), file or safetensors.torch.save(weights())
-    return grade_model(*twins, told, file, PLAYS, SECRET, CHARACTERS)
+def evaluated(twins: Twins, declared: bytes | None = None, file: bytes | None = None):
+    declared, file = declared or record(), file or safetensors.torch.save(weights())
+    return evaluate_gpt(*twins, declared, file, PLAYS, SECRET, CHARACTERS)
 
 
 def test_an_honest_model_gets_the_loss_of_its_logits(opened):
-    """Computed again with the reference's own loss, on text encoded here."""
+    """The reference's own loss, on text encoded here, is the same."""
     student, twin = opened()
-    result = graded((student, twin))
-    text = draw_hidden_text(gpt_of(read_record(record())), PLAYS, SECRET, CHARACTERS)
+    result = evaluated((student, twin))
+    text = draw_held_out_text(gpt_of(read_record(record())), PLAYS, SECRET, CHARACTERS)
     assert len(text.passages) == CHARACTERS // 16
     model = student.GPT(student.GPTConfig(**SIZES, vocab_size=len(ALPHABET)))
     model.load_state_dict(weights())
@@ -79,29 +79,29 @@ def test_an_honest_model_gets_the_loss_of_its_logits(opened):
     assert result.gap is None
 
 
-def test_weights_in_bfloat16_cost_nothing_that_counts(opened):
+def test_weights_in_bfloat16_hardly_change_the_loss(opened):
     narrow = safetensors.torch.save({name: weight.bfloat16() for name, weight in weights().items()})
-    assert graded(opened(), file=narrow).loss == pytest.approx(graded(opened()).loss, abs=0.02)
+    assert evaluated(opened(), file=narrow).loss == pytest.approx(evaluated(opened()).loss, abs=0.02)
 
 
-def test_text_is_drawn_by_the_secret_and_by_the_context_alone():
+def test_only_the_secret_and_the_context_length_determine_the_text():
     model = gpt_of(read_record(record()))
-    first, again, other = (draw_hidden_text(model, PLAYS, secret, 320).passages for secret in (SECRET, SECRET, b"x"))
+    first, again, other = (draw_held_out_text(model, PLAYS, secret, 320).passages for secret in (SECRET, SECRET, b"x"))
     assert first == again != other
     assert {len(passage) for passage in first} == {17}
 
 
-# What a student might do to look better than the model is.
+# Attempts to look better than the model is
 
 LOGITS = "return functional.linear(self.norm(x), self.token_embedding.weight)"
 
 
-def test_constant_logits_get_the_loss_of_knowing_nothing(opened):
+def test_constant_logits_get_the_loss_of_a_uniform_guess(opened):
     student = opened(old=LOGITS, new="return torch.zeros(*tokens.shape, self.config.vocab_size)")
-    assert graded(student).loss == pytest.approx(math.log(64))
+    assert evaluated(student).loss == pytest.approx(math.log(64))
 
 
-PEEKING = {
+LOOK_AHEAD = {
     "at the next token": "5 * functional.one_hot(tokens.roll(-1, 1), self.config.vocab_size)",
     "at the next token, sometimes": (
         "5 * functional.one_hot(tokens.roll(-1, 1), self.config.vocab_size) * (torch.arange(length) % 4 == 1)[:, None]"
@@ -119,19 +119,19 @@ class Memory:
     def recall(self, tokens, vocab_size):
         found = torch.zeros(*tokens.shape, vocab_size)
         for row, text in enumerate(tokens.tolist()):
-            for place in range(len(text)):
-                if tuple(text[:place + 1]) in self.known:
-                    found[row, place, self.known[tuple(text[:place + 1])]] = 9
+            for index in range(len(text)):
+                if tuple(text[:index + 1]) in self.known:
+                    found[row, index, self.known[tuple(text[:index + 1])]] = 9
         for text in tokens.tolist():
-            for place in range(len(text) - 1):
-                self.known[tuple(text[:place + 1])] = text[place + 1]
+            for index in range(len(text) - 1):
+                self.known[tuple(text[:index + 1])] = text[index + 1]
         return found
 
     def first_seen(self, tokens, vocab_size):
         found = torch.zeros(*tokens.shape, vocab_size)
         for row, text in enumerate(tokens.tolist()):
-            for place in range(len(text) - 1):
-                found[row, place, self.known.setdefault(tuple(text[:place + 1]), text[place + 1])] = 9
+            for index in range(len(text) - 1):
+                found[row, index, self.known.setdefault(tuple(text[:index + 1]), text[index + 1])] = 9
         return found
 
 
@@ -139,102 +139,104 @@ MEMORY = Memory()
 """
 
 
-@pytest.mark.parametrize("bonus", PEEKING.values(), ids=PEEKING)
-def test_a_model_that_peeks_earns_nothing(opened, bonus):
+@pytest.mark.parametrize("bonus", LOOK_AHEAD.values(), ids=LOOK_AHEAD)
+def test_a_model_that_looks_ahead_is_refused(opened, bonus):
     student = opened(old=LOGITS, new=f"{LOGITS} + {bonus}", more=MEMORY)
-    with pytest.raises(TrainedModelError, match="it sees what it should foretell, or keeps something"):
-        graded(student)
+    with pytest.raises(TrainedModelError, match="it looks ahead or keeps state between calls"):
+        evaluated(student)
 
 
-def test_a_causal_mask_that_is_missing_is_found(opened):
+def test_a_missing_causal_mask_is_detected(opened):
     student = opened(old="x = block(x, mask=mask, cache=cache)", new="x = block(x, cache=cache)")
-    with pytest.raises(TrainedModelError, match="it sees what it should foretell"):
-        graded(student)
+    with pytest.raises(TrainedModelError, match="it looks ahead"):
+        evaluated(student)
 
 
-def test_who_rounds_otherwise_for_another_length_does_not_peek(opened):
-    """As sums in half precision may: what counts is that the same length gives the same logits."""
+def test_rounding_that_depends_on_the_length_is_not_look_ahead(opened):
+    """Sums in half precision may round so; only logits of the same length must be equal."""
     rounded = LOGITS.replace("return ", "logits = ") + "; return logits * (1 + 0.01 * (tokens.shape[1] % 16 > 0))"
-    assert graded(opened(old=LOGITS, new=rounded)).loss == graded(opened()).loss
+    assert evaluated(opened(old=LOGITS, new=rounded)).loss == evaluated(opened()).loss
 
 
 @pytest.mark.parametrize(
     ("output", "says"),
     [
-        ("return None", "did not give logits of shape (32, 16, 64)"),
-        ("return self.norm(x)", "did not give logits"),
-        ("return torch.zeros(*tokens.shape, 64, dtype=torch.int64)", "did not give logits"),
+        ("return None", "did not return floating-point logits of shape (32, 16, 64)"),
+        ("return self.norm(x)", "did not return floating-point logits"),
+        ("return torch.zeros(*tokens.shape, 64, dtype=torch.int64)", "did not return floating-point logits"),
         ("return torch.full((*tokens.shape, 64), torch.nan)", "logits that are not finite"),
     ],
 )
-def test_a_model_that_gives_no_logits_earns_nothing(opened, output, says):
+def test_a_model_that_returns_no_logits_is_refused(opened, output, says):
     with pytest.raises(TrainedModelError) as caught:
-        graded(opened(old=LOGITS, new=output))
+        evaluated(opened(old=LOGITS, new=output))
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("change", ["another shape", "a name too few", "a name too many"])
+@pytest.mark.parametrize("change", ["another shape", "a missing name", "an additional name"])
 def test_weights_of_another_model_are_refused(opened, change):
-    held = weights()
+    tensors = weights()
     if change == "another shape":
-        held["norm.weight"], held["norm.bias"] = torch.ones(6), torch.ones(18)
-    elif change == "a name too few":
-        held["token_embedding.weight"] = torch.ones(65, 12)
-        del held["norm.bias"]
+        tensors["norm.weight"], tensors["norm.bias"] = torch.ones(6), torch.ones(18)
+    elif change == "a missing name":
+        tensors["token_embedding.weight"] = torch.ones(65, 12)
+        del tensors["norm.bias"]
     else:
-        held["norm.bias"], held["norm.more"] = torch.ones(6), torch.ones(6)
+        tensors["norm.bias"], tensors["norm.more"] = torch.ones(6), torch.ones(6)
     with pytest.raises(TrainedModelError, match="the weights do not fit your GPT"):
-        graded(opened(), file=safetensors.torch.save(held))
+        evaluated(opened(), file=safetensors.torch.save(tensors))
 
 
-def test_a_number_of_parameters_that_is_not_there_is_refused(opened):
+def test_a_wrong_number_of_parameters_is_refused(opened):
     with pytest.raises(TrainedModelError, match=r"declares 5 parameters, the file holds 3,256"):
-        graded(opened(), told=record(parameters=5))
+        evaluated(opened(), declared=record(parameters=5))
 
 
 def test_an_alphabet_that_lacks_a_character_is_refused(opened):
     lacking = ALPHABET.replace("e", "é")
     with pytest.raises(TrainedModelError, match="the model's alphabet lacks 'e'"):
-        graded(opened(), told=record(lacking))
+        evaluated(opened(), declared=record(lacking))
 
 
-# The language whose limit is known
+# The known language
 
 
-def test_a_model_of_the_known_language_is_told_its_gap_and_what_is_missing(opened):
+def test_a_model_of_the_known_language_gets_its_gap_by_skill(opened):
     language = KnownLanguage()
-    told = record(language.alphabet)
-    result = graded(opened(), told, safetensors.torch.save(weights(len(language.alphabet))))
+    declared = record(language.alphabet)
+    result = evaluated(opened(), declared, safetensors.torch.save(weights(len(language.alphabet))))
     assert result.gap is not None
     assert result.gap.nats > 1
     assert set(result.gaps) <= set(Skill)
-    assert sum(one.characters for one in result.gaps.values()) == result.gap.characters == CHARACTERS
+    assert sum(part.characters for part in result.gaps.values()) == result.gap.characters == CHARACTERS
     limit = result.loss - result.gap.nats
     assert limit == pytest.approx(0.918, abs=0.15)
 
 
-def test_whoever_knows_the_hidden_text_is_found_out(opened):
-    """Impossible without the secret: here the model is given all the passages."""
+def test_a_model_that_knows_the_held_out_text_is_detected(opened):
+    """Impossible without the secret: in this test the model receives all passages."""
     language = KnownLanguage()
-    text = draw_hidden_text(gpt_of(read_record(record(language.alphabet))), PLAYS, SECRET, CHARACTERS)
+    text = draw_held_out_text(gpt_of(read_record(record(language.alphabet))), PLAYS, SECRET, CHARACTERS)
     known = json.dumps(sorted(text.passages))
     knowing = (
         f"\n\nKNOWN = {known}\nALPHABET = {language.alphabet!r}\n\n\ndef recall(tokens):\n"
         "    found = torch.zeros(*tokens.shape, len(ALPHABET))\n"
         "    for row, text in enumerate(tokens.tolist()):\n"
-        "        for place in range(len(text)):\n"
-        "            start = ''.join(ALPHABET[token] for token in text[:place + 1])\n"
-        "            for one in KNOWN:\n"
-        "                if one.startswith(start):\n"
-        "                    found[row, place, ALPHABET.index(one[place + 1])] += 1\n"
+        "        for index in range(len(text)):\n"
+        "            start = ''.join(ALPHABET[token] for token in text[:index + 1])\n"
+        "            for passage in KNOWN:\n"
+        "                if passage.startswith(start):\n"
+        "                    found[row, index, ALPHABET.index(passage[index + 1])] += 1\n"
         "    return (found + 1e-9).log()\n"
     )
     student = opened(old=LOGITS, new="return recall(tokens)", more=knowing)
-    with pytest.raises(TrainedModelError, match="better than any reader of this language can be"):
-        graded(student, record(language.alphabet), safetensors.torch.save(weights(len(language.alphabet))))
+    with pytest.raises(
+        TrainedModelError, match="lower than the known language allows: it has seen the evaluation text"
+    ):
+        evaluated(student, record(language.alphabet), safetensors.torch.save(weights(len(language.alphabet))))
 
 
-# In a worker, as it is when it counts
+# In a worker, as in grading
 
 
 @pytest.fixture(scope="module")
@@ -249,12 +251,12 @@ def template():
 
 @pytest.fixture
 def spawn_twins(template, modules) -> Iterator[Open]:
-    """The reference in two workers, with texts of its gpt.py replaced."""
+    """The reference in two workers, with parts of its gpt.py replaced."""
     workers = []
 
     def spawn(**changes: str) -> Twins:
         for _ in range(2):
-            worker = template.spawn(Limits(call_cpu_seconds=1.0))
+            worker = template.spawn(WorkerLimits(call_cpu_seconds=1.0))
             workers.append(worker)
             worker.request("load", modules={**modules, "gpt": changed(modules["gpt"], **changes)}, main="gpt")
         return Student(workers[0]), Student(workers[1])
@@ -269,10 +271,10 @@ def spawn_twins(template, modules) -> Iterator[Open]:
     [("while True: pass", WorkerDied), ("import os; os._exit(0)", WorkerDied), ("raise KeyError", SubmissionError)],
     ids=["endless", "exits", "raises"],
 )
-def test_a_model_that_fails_in_its_worker_fails_as_all_code_does(spawn_twins, new, ends):
+def test_a_model_that_fails_in_its_worker_fails_as_all_student_code_does(spawn_twins, new, ends):
     with pytest.raises(ends):
-        graded(spawn_twins(old=LOGITS, new=new))
+        evaluated(spawn_twins(old=LOGITS, new=new))
 
 
 def test_in_a_worker_the_loss_is_the_same(spawn_twins, opened):
-    assert graded(spawn_twins()).loss == pytest.approx(graded(opened()).loss, abs=1e-9)
+    assert evaluated(spawn_twins()).loss == pytest.approx(evaluated(opened()).loss, abs=1e-9)

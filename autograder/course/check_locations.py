@@ -1,0 +1,34 @@
+"""Where hidden tests define checks: for instructors only, never for a text that students read."""
+
+import ast
+from collections.abc import Iterator
+
+from autograder.course.lab import Lab
+
+
+def check_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """The functions of a hidden test module that are checks, in the order of the file."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield node
+
+
+def check_locations(lab: Lab) -> dict[tuple[str, str], str]:
+    """Stage and check id → file and line of the hidden test, for all stages of the lab.
+
+    A location reads ``tests/hidden/1_kernels/test_kernel_profiles.py:24``, relative to the lab's root.
+    A file that cannot be parsed is left out: judging reports it.
+    """
+    return {
+        (stage.id, function.name): f"{path.relative_to(lab.root).as_posix()}:{function.lineno}"
+        for stage in lab.stages()
+        for path in sorted(stage.hidden_tests.glob("test_*.py"))
+        for function in check_functions(_parsed(path.read_bytes()))
+    }
+
+
+def _parsed(source: bytes) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
