@@ -16,7 +16,7 @@ from autograder.course.config import ConfigError
 from autograder.course.lab import LabError
 from autograder.isolation.process import Template, TemplateError
 from autograder.isolation.selfcheck import Probe, proven_level, self_check
-from autograder.judge.pool import refusal
+from autograder.judge.pool import no_isolation_message
 
 _PACKAGES = ("torch", "numpy", "pytest", "hypothesis", "nbgrader")
 
@@ -93,4 +93,4 @@ def _mark(probe: Probe) -> str:
 
 def _verdict(probes: list[Probe]) -> str | None:
     through = tuple(probe.name for probe in probes if not probe.closed)
-    return refusal(through) if through else None
+    return no_isolation_message(through) if through else None

@@ -7,7 +7,7 @@ from rich.console import Console
 from autograder.cli.shared import WRONG_USE
 from autograder.isolation.process import Template, TemplateError
 from autograder.isolation.selfcheck import self_check
-from autograder.judge.pool import refusal
+from autograder.judge.pool import no_isolation_message
 
 
 def proven_template(console: Console, *, isolated: bool) -> Template:
@@ -21,6 +21,6 @@ def proven_template(console: Console, *, isolated: bool) -> Template:
         sys.exit(WRONG_USE)
     if open_probes := tuple(probe.name for probe in self_check(template) if not probe.closed):
         template.close()
-        console.print(refusal(open_probes), style="red", markup=False, soft_wrap=True)
+        console.print(no_isolation_message(open_probes), style="red", markup=False, soft_wrap=True)
         sys.exit(WRONG_USE)
     return template

@@ -1,1 +1,1 @@
-"""Other programs that the grader works with, one module or package each."""
+"""Integrations with other programs, one module or package each."""

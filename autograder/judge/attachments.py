@@ -1,4 +1,4 @@
-"""Files that a student hands in besides the module, as hidden tests see them: the fixture ``attachments``."""
+"""Files that a student submits beside the module, as hidden tests see them: the fixture ``attachments``."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -10,7 +10,11 @@ T = TypeVar("T")
 
 
 class NotHandedIn(Exception):
-    """A file that a check looks at was not handed in; ``file`` is its name."""
+    """A file that a check needs was not submitted.
+
+    Attributes:
+        file: its name.
+    """
 
     def __init__(self, file: str) -> None:
         super().__init__(f"not handed in: {file}")
@@ -18,42 +22,42 @@ class NotHandedIn(Exception):
 
 
 class Attachments:
-    """The further files of one submission. What is in them is the student's word: it is data, and never run.
+    """The files that one submission has beside its module. They are untrusted data and are never run.
 
     Attributes:
-        secret: the same for everybody: what a whole class is measured on is drawn from it.
+        secret: the same for all students; data on which a whole class is evaluated is drawn from it.
     """
 
     def __init__(self, files: Mapping[str, Attached], secret: bytes = b"") -> None:
         self.secret = secret
         self._files = files
-        self._known: dict[str, Any] = {}
+        self._cache: dict[str, tuple[Any, Exception | None]] = {}
 
     def content(self, file: str) -> bytes:
-        """The file's bytes.
+        """Return the file's bytes.
 
         Raises:
-            NotHandedIn: there is no such file.
-            CheckFailure: intake refused it.
+            NotHandedIn: the submission has no such file.
+            CheckFailure: intake refused the file.
         """
         if file not in self._files:
             raise NotHandedIn(file)
-        found = self._files[file]
-        if found.problem:
-            raise CheckFailure(Symptom.BAD_FILE, found.problem)
-        return found.content
+        attached = self._files[file]
+        if attached.problem:
+            raise CheckFailure(Symptom.BAD_FILE, attached.problem)
+        return attached.content
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
-        """What ``compute`` gives, computed for the first check that asks and kept for the others.
+        """Return ``compute()``, called for the first check that needs it and cached for the others.
 
-        A failure is kept as well: every check that asks fails with it.
+        A failure is cached too: every check that needs the value fails with the same error.
         """
-        if key not in self._known:
+        if key not in self._cache:
             try:
-                self._known[key] = (compute(), None)
+                self._cache[key] = (compute(), None)
             except Exception as error:
-                self._known[key] = (None, error)
-        value, failure = self._known[key]
+                self._cache[key] = (None, error)
+        value, failure = self._cache[key]
         if failure is not None:
             raise failure
         result: T = value

@@ -1,9 +1,9 @@
-"""The one place where a student's result is compared with what it should be.
+"""The only module that compares a student's result with the expected result.
 
-Every check goes in the same order: exact type, then axes and sizes, dtype, finiteness, and only
-then values, so that the first thing wrong is the thing reported, and an oversized or broadcastable
-reply never meets an elementwise comparison. A failure carries a symptom (``autograder.judge.symptoms``)
-or the author's own literal sentence (``says``); never a value, a size or a line of the test.
+Every comparison has the same order: exact type, then axes and sizes, dtype, finiteness, and last the
+values. The first fault is the one reported, and a result that is too large or could be broadcast never
+reaches an elementwise comparison. A failure carries a symptom (``autograder.judge.symptoms``) or the
+author's own literal sentence (``says``), never a value, a size or a line of the test.
 """
 
 import re
@@ -21,7 +21,7 @@ from autograder.judge.symptoms import CheckFailure, Symptom
 Array = NDArray[Any]
 
 # Relative and absolute tolerance by dtype. Nine equivalent ways of writing attention agree to 1e-12
-# in float64; the narrow dtypes only have to show that the arithmetic was of that dtype.
+# in float64; the narrow dtypes only have to show that the arithmetic used that dtype.
 TOLERANCES = {
     torch.float64: (1e-7, 1e-9),
     torch.complex128: (1e-7, 1e-9),
@@ -41,27 +41,26 @@ def check_close(
     rtol: float | None = None,
     atol: float | None = None,
 ) -> None:
-    """Hold a student's result against what it should be.
+    """Check that a student's result is close to the expected result.
 
     Args:
         actual: what the student's code returned, at any depth of tuples, lists and dicts.
-        expected: a tensor, an array, a number, or a tuple, list or dict of those. Tensors and arrays
-            ask for the same type, shape and dtype, and for finite values where ``expected`` has them;
-            where it has NaN or infinity the result must have the same. A number also asks for no more
-            than a number: a Python one, a NumPy scalar, or a tensor or array without axes. Booleans,
-            strings and None must be equal.
-        says: a literal sentence for wrong values, in place of "… wrong values".
+        expected: a tensor, an array, a number, or a tuple, list or dict of these. A tensor or an array
+            requires the same type, shape and dtype, finite values where ``expected`` has finite values,
+            and the same NaN or infinity elsewhere. A number requires a number: a Python number, a NumPy
+            scalar, or a tensor or array without axes. Booleans, strings and None must be equal.
+        says: a literal sentence for wrong values, instead of "… wrong values".
         axes: the names of the expected axes, ``"query, key"``, for the message about a wrong shape.
         rtol: relative tolerance; by dtype when None.
         atol: absolute tolerance; by dtype when None.
 
     Raises:
         CheckFailure: with the first symptom found.
-        TypeError: ``expected`` is something else.
+        TypeError: ``expected`` has any other type.
     """
     if isinstance(expected, (tuple, list, dict)):
-        for one, other in _pairs(actual, expected):
-            check_close(one, other, says=says, axes=axes, rtol=rtol, atol=atol)
+        for actual_item, expected_item in _pairs(actual, expected):
+            check_close(actual_item, expected_item, says=says, axes=axes, rtol=rtol, atol=atol)
     elif isinstance(expected, (torch.Tensor, np.ndarray)):
         _check_array(actual, expected, says, axes, rtol, atol)
     elif isinstance(expected, (bool, str, type(None))):
@@ -73,13 +72,13 @@ def check_close(
 
 
 def check_values(actual: Any, expected: Any, *, says: str | None = None, axes: str | None = None) -> None:
-    """Like ``check_close``, but floats of another precision are compared at the coarser of the two.
+    """Check values like ``check_close``, but compare floats of different precisions at the coarser precision.
 
-    For checks of values where the dtype has a check of its own: one slip, one loss.
+    For exercises with a separate check of the dtype, so that a wrong dtype loses only that check.
     """
     if isinstance(expected, (tuple, list, dict)):
-        for one, other in _pairs(actual, expected):
-            check_values(one, other, says=says, axes=axes)
+        for actual_item, expected_item in _pairs(actual, expected):
+            check_values(actual_item, expected_item, says=says, axes=axes)
     elif _both_float_tensors(actual, expected):
         rtol, atol = max(TOLERANCES[actual.dtype], TOLERANCES[expected.dtype])
         check_close(actual.to(expected.dtype), expected, says=says, axes=axes, rtol=rtol, atol=atol)
@@ -88,26 +87,26 @@ def check_values(actual: Any, expected: Any, *, says: str | None = None, axes: s
 
 
 def check_results(actual: Any, count: int) -> tuple[Any, ...]:
-    """The reply must be ``count`` results together, as a tuple or a list; returns them."""
+    """Check that the result is a tuple or list of ``count`` results, and return them."""
     if type(actual) not in (tuple, list) or len(actual) != count:
-        raise CheckFailure(Symptom.WRONG_TYPE, f"expected {count} results together")
+        raise CheckFailure(Symptom.WRONG_TYPE, f"expected a tuple of {count} results")
     return tuple(actual)
 
 
 def check_tensor_type(actual: Any) -> None:
-    """The result must be exactly a tensor."""
+    """Check that the type of the result is exactly ``torch.Tensor``."""
     if type(actual) is not torch.Tensor:
         raise CheckFailure(Symptom.WRONG_TYPE, f"expected a tensor, got {_kind(actual)}")
 
 
 def check_array_type(actual: Any) -> None:
-    """The result must be exactly a NumPy array."""
+    """Check that the type of the result is exactly ``numpy.ndarray``."""
     if type(actual) is not np.ndarray:
         raise CheckFailure(Symptom.WRONG_TYPE, f"expected a NumPy array, got {_kind(actual)}")
 
 
 def check_shape(actual: Any, shape: tuple[int, ...], *, axes: str | None = None) -> None:
-    """The result must be a tensor or an array of exactly this shape; ``axes`` names its axes."""
+    """Check that the result is a tensor or an array of exactly this shape; ``axes`` names its axes."""
     if type(actual) not in (torch.Tensor, np.ndarray):
         raise CheckFailure(Symptom.WRONG_TYPE, f"expected a tensor or an array, got {_kind(actual)}")
     names = [name.strip() for name in axes.split(",")] if axes else []
@@ -117,34 +116,34 @@ def check_shape(actual: Any, shape: tuple[int, ...], *, axes: str | None = None)
         count = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
         named = f" ({', '.join(names)})" if names else ""
         raise CheckFailure(Symptom.WRONG_AXES, f"expected {count}{named}, got {actual.ndim}")
-    for index, (one, other) in enumerate(zip(actual.shape, shape, strict=True)):
-        if one != other:
+    for index, (size, expected_size) in enumerate(zip(actual.shape, shape, strict=True)):
+        if size != expected_size:
             axis = f"the axis `{names[index]}`" if names else f"axis {index} of {len(shape)}, counted from 0,"
             raise CheckFailure(Symptom.WRONG_SIZE, f"{axis} has the wrong size")
 
 
 def check_dtype(actual: Any, dtype: torch.dtype) -> None:
-    """The result must be a tensor of exactly this dtype."""
+    """Check that the result is a tensor of exactly this dtype."""
     check_tensor_type(actual)
     if actual.dtype != dtype:
         raise _wrong_dtype(actual.dtype, dtype)
 
 
 def check_finite(actual: Any, *, says: str | None = None) -> None:
-    """Every number of the result must be finite."""
+    """Check that every number of the result is finite."""
     check_tensor_type(actual)
     if not torch.isfinite(actual).all():
         raise CheckFailure(Symptom.NOT_FINITE, says)
 
 
 def check_equal(actual: Any, expected: Any, *, says: str | None = None) -> None:
-    """The result must be exactly this plain value: same type, same value, at every depth.
+    """Check that the result is exactly this plain value: same type and same value, at every depth.
 
-    For booleans, integers, strings, None and nestings of them; tensors go to ``check_close``. A
-    boolean or an integer may also come as a NumPy scalar or as a tensor or array without axes.
+    For booleans, integers, strings, None and nestings of them; use ``check_close`` for tensors. A
+    boolean or an integer may also be a NumPy scalar, or a tensor or array without axes.
     """
     if isinstance(expected, (torch.Tensor, np.ndarray)):
-        raise TypeError("check_equal is for plain values; tensors and arrays go to check_close")
+        raise TypeError("check_equal is for plain values; use check_close for tensors and arrays")
     if isinstance(expected, (bool, int)):
         actual = _without_axes(actual)
     if type(actual) is not type(expected):
@@ -152,16 +151,18 @@ def check_equal(actual: Any, expected: Any, *, says: str | None = None) -> None:
     if isinstance(expected, (tuple, list, dict)):
         if len(actual) != len(expected):
             raise CheckFailure(Symptom.WRONG_VALUES, says)
-        for one, other in _pairs(actual, expected):
-            check_equal(one, other, says=says)
+        for actual_item, expected_item in _pairs(actual, expected):
+            check_equal(actual_item, expected_item, says=says)
     elif actual != expected:
         raise CheckFailure(Symptom.WRONG_VALUES, says)
 
 
 def check_that(condition: bool, says: str) -> None:
-    """A law that must hold, for what no comparison expresses. ``condition`` is a plain bool.
+    """Check a condition that no comparison expresses.
 
-    ``says`` is a literal sentence that tells the student what is wrong.
+    Args:
+        condition: a plain bool.
+        says: a literal sentence that tells the student what is wrong.
     """
     if type(condition) is not bool:
         raise TypeError(f"check_that takes a plain bool, not {type(condition).__name__}: wrap it in bool(…)")
@@ -171,34 +172,36 @@ def check_that(condition: bool, says: str) -> None:
 
 @contextmanager
 def check_raises(*kinds: type[Exception], says: str | None = None, naming: Iterable[int] = ()) -> Iterator[None]:
-    """The block must raise one of these errors, from the submission.
+    """Check that the submission raises one of these errors inside the block.
 
-    ``says`` is a literal sentence for the case that nothing is raised; ``naming`` are numbers that the
-    message must hold.
+    Args:
+        kinds: the accepted error classes.
+        says: a literal sentence for the case that no error is raised.
+        naming: numbers that the error message must contain.
     """
     try:
         yield
     except SubmissionError as error:
         if isinstance(error, NotImplementedError):
-            raise  # a stub raises too: that is not an attempt at this check
+            raise  # a stub raises too, which is not an attempt at this check
         if not isinstance(error, kinds):
-            asked = " or ".join(kind.__name__ for kind in kinds)
+            expected = " or ".join(kind.__name__ for kind in kinds)
             raise CheckFailure(
-                Symptom.WRONG_ERROR, f"expected {asked}, but an error of another kind was raised"
+                Symptom.WRONG_ERROR, f"expected {expected}, but an error of another type was raised"
             ) from error
         if not {str(number) for number in naming} <= set(re.findall(r"\d+", error.message)):
             raise CheckFailure(
-                Symptom.WRONG_ERROR, "the error's message does not hold the numbers asked for"
+                Symptom.WRONG_ERROR, "the error message does not contain the required numbers"
             ) from error
         return
     raise CheckFailure(Symptom.NO_ERROR, says)
 
 
 def _pairs(actual: Any, expected: tuple[Any, ...] | list[Any] | dict[Any, Any]) -> list[tuple[Any, Any]]:
-    """What a container holds beside what it should hold; a tuple and a list are as good as each other."""
+    """Pair the items of a container with the expected items; a tuple and a list are equivalent."""
     if isinstance(expected, dict):
         if type(actual) is not dict or actual.keys() != expected.keys():
-            raise CheckFailure(Symptom.WRONG_TYPE, "expected a dict with other keys")
+            raise CheckFailure(Symptom.WRONG_TYPE, "the result is not a dict with the expected keys")
         return [(actual[key], value) for key, value in expected.items()]
     return list(zip(check_results(actual, len(expected)), expected, strict=True))
 
@@ -227,7 +230,7 @@ def _check_number(actual: Any, expected: Any, says: str | None, rtol: float | No
         raise CheckFailure(Symptom.WRONG_TYPE, f"expected a number, got {_kind(actual)}")
     try:
         number = torch.tensor(complex(actual), dtype=torch.complex128)
-    except OverflowError:  # an integer beyond every float
+    except OverflowError:  # an integer larger than every float
         raise CheckFailure(Symptom.WRONG_VALUES, says) from None
     _check_numbers(number, torch.tensor(complex(expected), dtype=torch.complex128), says, rtol, atol)
 
@@ -235,7 +238,7 @@ def _check_number(actual: Any, expected: Any, says: str | None, rtol: float | No
 def _check_numbers(
     actual: torch.Tensor, expected: torch.Tensor, says: str | None, rtol: float | None, atol: float | None
 ) -> None:
-    """Values of two tensors that agree in shape and dtype."""
+    """Check the values of two tensors of the same shape and dtype."""
     if expected.dtype not in TOLERANCES:
         if not torch.equal(actual, expected):
             raise CheckFailure(Symptom.WRONG_VALUES, says)
@@ -255,11 +258,11 @@ def _check_numbers(
 
 
 def _both_float_tensors(actual: Any, expected: Any) -> bool:
-    return all(type(one) is torch.Tensor and one.dtype in TOLERANCES for one in (actual, expected))
+    return all(type(value) is torch.Tensor and value.dtype in TOLERANCES for value in (actual, expected))
 
 
 def _without_axes(value: Any) -> Any:
-    """A NumPy scalar, or a tensor or array without axes, as the number it holds."""
+    """Convert a NumPy scalar, or a tensor or array without axes, to the number that it holds."""
     if isinstance(value, np.generic) or (type(value) in (torch.Tensor, np.ndarray) and value.ndim == 0):
         return value.item()
     return value
@@ -268,7 +271,7 @@ def _without_axes(value: Any) -> Any:
 def _as_tensor(array: torch.Tensor | Array) -> torch.Tensor:
     if isinstance(array, torch.Tensor):
         return array.detach()
-    return torch.from_numpy(np.array(array, order="C"))  # a copy: reversed views have no tensor
+    return torch.from_numpy(np.array(array, order="C"))  # a copy: torch cannot represent reversed views
 
 
 def _wrong_dtype(actual: Any, expected: Any) -> CheckFailure:
@@ -276,7 +279,7 @@ def _wrong_dtype(actual: Any, expected: Any) -> CheckFailure:
 
 
 def _kind(value: Any) -> str:
-    """A word for the type of a value; types beyond the plain ones are "an object"."""
+    """Describe the type of a value; any type that is not plain is "an object"."""
     words = {
         torch.Tensor: "a tensor",
         np.ndarray: "a NumPy array",

@@ -9,17 +9,22 @@ from autograder.course.mistakes import Mistake, load_mistakes
 
 @dataclass(frozen=True)
 class CourseCode:
-    """The references of a stage's module and of all modules it builds on, and the stage's mistakes."""
+    """The trusted code of a stage.
+
+    Attributes:
+        modules: module name → source of its reference, for the stage and every stage it builds on.
+        mistakes: the stage's mistakes.
+    """
 
     modules: Mapping[str, str]
     mistakes: tuple[Mistake, ...]
 
 
 def read_course_code(lab: Lab, stage: StageFolders) -> CourseCode:
-    """Read what the judge needs of the course's own code.
+    """Read the references and mistakes that the judge needs.
 
     Raises:
         LabError: a reference or the catalogue of mistakes is missing or contradicts itself.
     """
-    modules = {one.spec.module: one.reference_source() for one in needed_stages(lab, stage)}
+    modules = {needed.spec.module: needed.reference_source() for needed in needed_stages(lab, stage)}
     return CourseCode(modules, load_mistakes(stage))

@@ -1,15 +1,15 @@
 """Which named mistake explains a failure: computed from outputs, not guessed from symptoms.
 
-The requests of a failed check are replayed against each mistake that could be meant. A mistake
-explains the check when it gives the student's every reply, and it could be meant only when it
-loses this check and no check that the student passed.
+The requests of a failed check are replayed against each possible mistake. A mistake explains the
+check if it gives every reply that the student's code gave. It is possible only if it loses this check
+and no check that the student passed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from autograder.course.mistakes import Mistake
-from autograder.judge.recorder import Exchange
 from autograder.judge.replay import Replays
+from autograder.judge.sessions import Exchange
 
 
 def explain(
@@ -19,22 +19,23 @@ def explain(
     modules: Mapping[str, str],
     main: str,
 ) -> dict[str, str]:
-    """Name the mistake behind each failed check, where outputs single one out.
+    """Name the mistake behind each failed check, where the outputs single one out.
 
-    A check that no listed mistake explains may still be explained by a mistake that was found
-    elsewhere in the submission, or by one on top of that.
+    A check that no listed mistake explains may still be explained by a mistake that was found in
+    another check of the submission, or by a listed mistake combined with that one.
 
     Args:
-        failed: failed check → its exchanges with the student's code; none when they were too many.
-        not_passed: every check of the stage that the student did not pass, for whatever reason.
+        failed: failed check → its exchanges with the student's code; empty if there were too many.
+        not_passed: every check of the stage that the student did not pass, for any reason.
         mistakes: the stage's catalogue.
-        modules: the trusted modules, by name; ``main`` is the one that mistakes change.
+        modules: the trusted modules, by name; mistakes change ``main``.
         main: the stage's module.
 
     Returns:
         Check → mistake id. A check that no mistake, or more than one, explains is left out.
     """
-    return _Diagnosis(failed, not_passed, [one for one in mistakes if one.named], Replays(modules, main)).names()
+    named = [mistake for mistake in mistakes if mistake.named]
+    return _Diagnosis(failed, not_passed, named, Replays(modules, main)).names()
 
 
 class _Diagnosis:
@@ -49,7 +50,7 @@ class _Diagnosis:
         self._mistakes = mistakes
         self._possible = [mistake for mistake in mistakes if mistake.fails and mistake.fails <= not_passed]
         self._replays = replays
-        # What the reference answers as well is not what the check failed by.
+        # Replies that the reference gives too are not why the check failed.
         self._telling = {
             check: exchanges
             for check, exchanges in failed.items()
@@ -57,7 +58,7 @@ class _Diagnosis:
         }
 
     def names(self) -> dict[str, str]:
-        """Check → mistake id; nothing at all when not every replay could be made."""
+        """Check → mistake id; empty if not every replay could be made."""
         alone = {
             check: self._replays.explaining(exchanges, _losing(check, self._possible))
             for check, exchanges in self._telling.items()
@@ -72,10 +73,10 @@ class _Diagnosis:
         return {} if self._replays.exhausted else named
 
     def _is_sure(self, mistake: Mistake, named: Mapping[str, str]) -> bool:
-        """Whether no other mistake could be meant in at least one of the checks that this one names.
+        """Whether at least one of the checks that name this mistake fits no other mistake of the catalogue.
 
-        One that loses more than the student lost is ruled out, unless another mistake in the
-        submission may have saved what it loses. A reply like "not on this device" fits many.
+        A mistake that loses more checks than the student lost is ruled out, unless another mistake in the
+        submission may have saved the rest. A reply like "not on this device" fits many mistakes.
         """
         checks = [check for check, name in named.items() if name == mistake.id]
         if mistake.fails == self._not_passed:
@@ -87,14 +88,14 @@ class _Diagnosis:
         return self._replays.explaining(self._telling[check], ruled_out)
 
     def _with_found(self, check: str, found: Sequence[Mistake]) -> set[str]:
-        """What explains a check that no mistake listed for it does: one found elsewhere, or one on top of that."""
+        """Explain a check by a mistake found in another check, or by a listed mistake on top of that one."""
         exchanges = self._telling[check]
         candidates = _losing(check, self._possible)
         return self._replays.explaining(exchanges, found) or {
             name
             for first in found
             for name in self._replays.explaining(
-                exchanges, [one for one in candidates if one is not first], on_top_of=first
+                exchanges, [mistake for mistake in candidates if mistake is not first], on_top_of=first
             )
         }
 
@@ -104,7 +105,7 @@ def _losing(check: str, mistakes: Iterable[Mistake]) -> list[Mistake]:
 
 
 def _most_telling(alone: Mapping[str, set[str]]) -> dict[str, str]:
-    """For each check the one mistake that explains it; of several, the one that explains most checks."""
+    """For each check, choose the mistake that explains it; among several, the one that explains most checks."""
     counts: dict[str, int] = {}
     for names in alone.values():
         for name in names:

@@ -1,4 +1,4 @@
-"""Errors of the judge that its callers explain, importable without torch and pytest."""
+"""Errors of the judge that its callers explain. Importing them needs neither torch nor pytest."""
 
 
 class HiddenTestsError(Exception):

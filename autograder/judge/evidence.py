@@ -1,6 +1,6 @@
-"""What an instructor should know about forbidden calls: those that were refused, and what could hide others.
+"""Notes for the instructor about forbidden calls: calls that were refused, and code that could hide others.
 
-In a module of its own: the pipeline needs it, and needs neither torch nor pytest for it.
+The pipeline imports this module, so it needs neither torch nor pytest.
 """
 
 import io
@@ -13,7 +13,7 @@ from autograder.course.config import Stage
 from autograder.course.forbidden import short_name
 
 _MOST_NOTES = 10
-# The ways round a refusal that tests/attacks/ways_around.py tries, as they look in code. Many have an honest use.
+# The ways around the guard that tests/attacks/ways_around.py tries, as they look in code. Many have honest uses.
 _HIDING = re.compile(
     r"(?<!\. )\b(?P<builtin>exec|eval|__import__) \("
     r"|(?<!\. )\b(?P<module>importlib|ctypes|gc)\b"
@@ -25,12 +25,12 @@ _LEFT_OUT = {tokenize.COMMENT, tokenize.STRING, tokenize.NL, tokenize.INDENT, to
 
 
 def forbidden_call_notes(stage: Stage, source: str, checks: Iterable[CheckResult]) -> tuple[str, ...]:
-    """Notes for the instructor about one submission; none for a stage in which nothing is forbidden.
+    """Write the notes about one submission; none for a stage that forbids nothing.
 
     Args:
-        stage: the stage, with what its exercises forbid.
-        source: the student's module; empty where there is none.
-        checks: its results.
+        stage: the stage, with the calls that its exercises forbid.
+        source: the student's module; empty when there is none.
+        checks: the submission's results.
     """
     if not any(exercise.forbid for exercise in stage.exercises.values()):
         return ()
@@ -45,14 +45,14 @@ def forbidden_call_notes(stage: Stage, source: str, checks: Iterable[CheckResult
 
 
 def _hiding(source: str) -> Iterator[tuple[int, str]]:
-    """Line and word of what could hide a call. The text is read token by token: parsers can be brought down."""
+    """Line and word of code that could hide a call. The source is tokenized, because parsers can be crashed."""
     for line, code in _logical_lines(source):
         for match in _HIDING.finditer(code):
             yield line, match[match.lastgroup or 0]
 
 
 def _logical_lines(source: str) -> Iterator[tuple[int, str]]:
-    """First line and tokens of each statement, comments and strings apart; as far as the text is Python."""
+    """First line and tokens of each statement, without comments and strings, up to the first error in the source."""
     start, words = 0, list[str]()
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):

@@ -1,4 +1,4 @@
-"""Run a stage's hidden tests with pytest inside this process, apart from everything around it."""
+"""Run a stage's hidden tests with pytest in this process, unaffected by its settings and modules."""
 
 import contextlib
 import io
@@ -17,7 +17,7 @@ from autograder.judge.course_code import CourseCode
 from autograder.judge.errors import HiddenTestsError
 from autograder.judge.plugin import CheckRecord, JudgePlugin, OpenForCheck
 
-# Two of these collect garbage at the end of a run: twice 0.1 s once torch is imported, more after a fork.
+# Two of these collect garbage at the end of a run, 0.1 s each once torch is imported, and longer after a fork.
 _UNUSED_PLUGINS = (
     "cacheprovider", "doctest", "faulthandler", "logging", "terminal", "threadexception", "unittest",
     "unraisableexception",
@@ -30,7 +30,7 @@ _PYTEST_ARGUMENTS = (
     *("-W", "ignore"),
     *(f"-pno:{plugin}" for plugin in _UNUSED_PLUGINS),
 )
-# Ways in which the surroundings could choose other tests, or other plugins.
+# Environment variables that could select other tests or plugins.
 _PYTEST_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 _PROFILE = "judge"
 
@@ -45,6 +45,14 @@ def run_checks(
 ) -> dict[str, CheckRecord]:
     """Run the stage's hidden tests and return one record per test function.
 
+    Args:
+        stage: the stage, with its hidden tests.
+        open_session: opens a session in which the submission is loaded; see ``JudgePlugin``.
+        trusted: the course's own code.
+        seed: the seed of Hypothesis.
+        only: ids of the checks to run; all when None.
+        attachments: the files submitted beside the module.
+
     Raises:
         HiddenTestsError: the tests cannot be collected or run.
     """
@@ -54,7 +62,7 @@ def run_checks(
 
 
 def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
-    """Import the stage's hidden tests without running them; title and hint of each check.
+    """Import the stage's hidden tests without running them, and return the title and hint of each check.
 
     Raises:
         HiddenTestsError: the tests cannot be collected.
@@ -65,7 +73,7 @@ def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
 
 
 def open_trusted(stage: StageFolders, trusted: CourseCode) -> InProcessSession:
-    """The reference, loaded in this process."""
+    """Load the reference in this process."""
     session = InProcessSession()
     session.request("load", modules=dict(trusted.modules), main=stage.spec.module)
     return session
@@ -73,21 +81,21 @@ def open_trusted(stage: StageFolders, trusted: CourseCode) -> InProcessSession:
 
 def _run_pytest(stage: StageFolders, plugin: JudgePlugin, *more: str) -> None:
     folder = stage.hidden_tests
-    with _apart(folder), _judge_profile(stage.spec.max_examples), _silence():
+    with _separate(folder), _judge_profile(stage.spec.max_examples), _silence():
         pytest.main([str(folder), f"--rootdir={folder}", *_PYTEST_ARGUMENTS, *more], plugins=[plugin])
     if plugin.problems:
         raise HiddenTestsError("\n".join([f"{folder}: the hidden tests cannot run:", *plugin.problems]))
     if plugin.interruption is not None:
         raise plugin.interruption
     if not plugin.records:
-        raise HiddenTestsError(f"{folder}: there are no hidden tests, or none of those asked for")
+        raise HiddenTestsError(f"{folder}: no hidden tests, or none of the requested checks")
 
 
 @contextlib.contextmanager
-def _apart(folder: Path) -> Iterator[None]:
-    """Keep settings of this process out of the run, and what the run imports out of this process.
+def _separate(folder: Path) -> Iterator[None]:
+    """Keep settings of this process out of the run, and modules that the run imports out of this process.
 
-    Two stages, or a stage and this process, may have test files and helpers of the same name; each gets its own.
+    Two stages, or a stage and this process, may have test files and helpers of the same name; each keeps its own.
     """
     environment, path, bytecode = dict(os.environ), list(sys.path), sys.dont_write_bytecode
     own_names = {file.stem for file in folder.glob("*.py")}
@@ -112,7 +120,7 @@ def _apart(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _judge_profile(max_examples: int) -> Iterator[None]:
-    """How Hypothesis runs while grading: no shrinking, no database, no deadline, no second bug."""
+    """Set how Hypothesis runs while grading: no shrinking, database or deadline, and only the first failure."""
     before = hypothesis.settings.get_current_profile_name()
     hypothesis.settings.register_profile(
         _PROFILE,

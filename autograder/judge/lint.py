@@ -1,8 +1,11 @@
-"""What hidden tests may not do: compare by hand, assert nothing, hide an error, or say what only the judge knows."""
+"""Rules for hidden tests: no comparison by hand, no check without assertion, no hidden error, no leaked value.
+
+Titles and hints have rules too, because students read them.
+"""
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from autograder.course.check_locations import check_functions
@@ -10,13 +13,13 @@ from autograder.course.lab import StageFolders
 from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.plugin import CheckRecord
 
-# Each of these lets wrong results through: empty tensors, broadcasting, NaN, an object of the
-# student's own whose `==` is always true. `autograder.judge.compare` is the one comparison.
+# Each of these accepts some wrong results: empty tensors, broadcasting, NaN, an object of the
+# student's own whose `==` is always true. `autograder.judge.compare` is the only safe comparison.
 _COMPARISONS = frozenset({"all", "allclose", "any", "approx", "array_equal", "array_equiv", "equal", "isclose"})
 _TESTING_MODULES = ("numpy.testing", "torch.testing", "unittest")
-# What hidden tests may use of pytest: nothing that skips, expects failure or catches errors.
+# The parts of pytest that hidden tests may use: nothing that skips, expects failure or catches errors.
 _PYTEST = frozenset({"fixture", "mark", "mark.parametrize", "param"})
-# Hypothesis goes on to the next example: a student's result could have every hard one rejected.
+# Hypothesis goes on to the next example: a student's result could cause every hard example to be rejected.
 _REJECTIONS = frozenset({"assume", "reject"})
 _LONGEST_TITLE = 90
 
@@ -24,7 +27,7 @@ Problem = tuple[int, str]
 
 
 def lint_hidden_tests(stage: StageFolders) -> Iterator[str]:
-    """Every breach of the rules in the stage's hidden tests, as one line each."""
+    """Yield one line for each violation of the rules in the stage's hidden tests."""
     for path in sorted(stage.hidden_tests.glob("*.py")):
         for line, problem in sorted(_file_problems(path)):
             yield f"{path.name}:{line}: {problem}"
@@ -36,30 +39,31 @@ def lint_hidden_tests(stage: StageFolders) -> Iterator[str]:
         yield f"hidden test {check} has no points in grading.yml"
     for check, record in records.items():
         yield from (f"{check}: {problem}" for problem in _wording_problems(record))
+    yield from _title_problems(stage, {check: record.title for check, record in records.items() if record.hint})
 
 
 def _file_problems(path: Path) -> Iterator[Problem]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     yield from _says_problems(tree)
     if not path.name.startswith("test_"):
-        return  # a helper may compute an oracle as it likes
+        return  # a helper may compute an oracle in any way
     yield from _test_problems(tree)
     for node in ast.walk(tree):
         yield from _node_problems(node)
 
 
 def _test_problems(tree: ast.Module) -> Iterator[Problem]:
-    """What is wrong with the test functions as such."""
+    """Yield the problems of the test functions as a whole."""
     names = Counter(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
     for node in tree.body:
         if isinstance(node, (ast.ClassDef, ast.AsyncFunctionDef)) and node.name.lower().startswith("test"):
-            yield node.lineno, f"`{node.name}`: a hidden test is a plain function"
+            yield node.lineno, f"`{node.name}`: a hidden test must be a plain function"
     for node in check_functions(tree):
         if names[node.name] > 1:
-            yield node.lineno, f"`{node.name}` is defined {names[node.name]} times; the last one alone would run"
+            yield node.lineno, f"`{node.name}` is defined {names[node.name]} times; only the last would run"
         called = {_last_name(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
         if not any(name.startswith("check_") for name in called):
-            yield node.lineno, f"`{node.name}` calls no check_… helper: it asserts nothing"
+            yield node.lineno, f"`{node.name}` calls no check_… helper, so it asserts nothing"
 
 
 def _node_problems(node: ast.AST) -> Iterator[Problem]:
@@ -77,7 +81,10 @@ def _node_problems(node: ast.AST) -> Iterator[Problem]:
                     break
         case ast.Attribute() if (path := _dotted(node)).startswith("pytest."):
             if path.removeprefix("pytest.") not in _PYTEST:
-                yield node.lineno, f"`{path}` has no place in a hidden test: every check runs, and check_… decides"
+                yield (
+                    node.lineno,
+                    f"`{path}` is not allowed in a hidden test: every check must run, and only check_… may fail it",
+                )
         case ast.FunctionDef():
             yield from _rejection_problems(node)
         case ast.Call(func=function):
@@ -92,7 +99,7 @@ def _call_problems(call: ast.Call, name: str) -> Iterator[Problem]:
             if isinstance(node, ast.Compare) and _compares_by_hand(node):
                 yield node.lineno, "`==` in check_that compares by hand: use check_equal or check_close"
             elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-                yield node.lineno, "`not` in check_that holds for NaN: say what must be true"
+                yield node.lineno, "`not` in check_that is true for NaN: state the condition that must hold"
 
 
 def _rejection_problems(function: ast.FunctionDef) -> Iterator[Problem]:
@@ -100,11 +107,14 @@ def _rejection_problems(function: ast.FunctionDef) -> Iterator[Problem]:
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and (name := _last_name(node.func)) in _REJECTIONS:
             if students and node.lineno >= min(students):
-                yield node.lineno, f"`{name}(…)` after the student's code was asked: a result could have it skipped"
+                yield (
+                    node.lineno,
+                    f"`{name}(…)` after a call of the student's code: a result could cause the example to be skipped",
+                )
 
 
 def _compares_by_hand(node: ast.Compare) -> bool:
-    """Whether ``==`` may meet a tensor: a length, a type or a shape is none."""
+    """Whether ``==`` may compare a tensor; lengths, types and shapes are not tensors."""
     sides = [node.left, *node.comparators]
     harmless = any(
         (isinstance(side, ast.Call) and _last_name(side.func) in ("len", "type"))
@@ -116,14 +126,14 @@ def _compares_by_hand(node: ast.Compare) -> bool:
 
 def _import_problem(name: str) -> str:
     if any(name == module or name.startswith(f"{module}.") for module in _TESTING_MODULES):
-        return f"`{name}` compares in other ways: use the check_… helpers"
+        return f"`{name}` has its own comparisons: use the check_… helpers"
     if name.startswith("pytest."):
-        return "import pytest itself: what is used of it is then seen"
+        return "import pytest itself, so that each use names it"
     return ""
 
 
 def _says_problems(tree: ast.Module) -> Iterator[Problem]:
-    """Sentences for students must be literal: any other expression could carry a hidden value."""
+    """Yield sentences for students that are not literal: any other expression could carry a hidden value."""
     literals = _literal_names(tree)
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
@@ -137,7 +147,7 @@ def _says_problems(tree: ast.Module) -> Iterator[Problem]:
 
 
 def _literal_names(tree: ast.Module) -> set[str]:
-    """Names that stand for literal sentences alone, ``says`` as a helper's parameter among them."""
+    """Names that are bound only to literal sentences, including ``says`` as a helper's parameter."""
     bound: dict[str, list[ast.expr | None]] = {"says": []}
     for node in ast.walk(tree):
         match node:
@@ -174,7 +184,23 @@ def _wording_problems(record: CheckRecord) -> Iterator[str]:
     if not record.title or not record.hint:
         yield "the docstring needs a title line and a paragraph that begins `Hint:`"
     if len(record.title) > _LONGEST_TITLE:
-        yield f"the title has {len(record.title)} characters; {_LONGEST_TITLE} fit a line of the report"
+        yield f"the title has {len(record.title)} characters; at most {_LONGEST_TITLE} fit a line of the report"
+
+
+def _title_problems(stage: StageFolders, titles: Mapping[str, str]) -> Iterator[str]:
+    """Yield titles that do not begin with the name of their exercise, and titles that two checks share.
+
+    Args:
+        stage: the stage.
+        titles: check → title, for the checks that have a title and a hint.
+    """
+    for check in stage.spec.checks:
+        if check.id in titles and not titles[check.id].startswith(f"{check.exercise}: "):
+            yield f"{check.id}: the title must begin with the name of its exercise and a colon: `{check.exercise}: …`"
+    first: dict[str, str] = {}
+    for check_id, title in titles.items():
+        if first.setdefault(title, check_id) != check_id:
+            yield f"{check_id}: {first[title]} has the same title; a title must be unique in its stage"
 
 
 def _last_name(function: ast.expr) -> str:

@@ -1,4 +1,4 @@
-"""What the pipeline and a judge process say to each other."""
+"""Messages between the pipeline and a judge process."""
 
 import socket
 import struct
@@ -12,18 +12,23 @@ _LENGTH = struct.Struct("<Q")
 
 
 class Attached(msgspec.Struct, frozen=True):
-    """A file that was handed in beside the module: its bytes, or what kept intake from taking them."""
+    """A file submitted beside the module: its bytes, or the reason why intake refused it."""
 
     content: bytes = b""
     problem: str = ""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One submission of one stage to judge: checked source texts, and the seed of its examples.
+    """One submission of one stage, to be judged.
 
-    ``forbid`` is whether what the exercises forbid is refused: a module of the course's own may use anything.
-    ``checks`` are those to run, all when None; ``attachments`` what they may look at. ``class_secret`` is the same for
-    everybody: what a whole class is measured on is drawn from it.
+    Attributes:
+        stage: the stage's id.
+        modules: module name → checked source text.
+        seed: seed of the hidden examples.
+        forbid: whether to refuse calls that the exercises forbid; a module of the course's own may use anything.
+        checks: ids of the checks to run; all when None.
+        attachments: file name → file, for the checks that use one.
+        class_secret: the same for all students; data on which a whole class is evaluated is drawn from it.
     """
 
     stage: str
@@ -36,7 +41,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The judge has started; what its isolation proved to be."""
+    """The judge has started: the isolation level that it proved, and the probes that were not blocked."""
 
     level: IsolationLevel
     open_probes: tuple[str, ...] = ()
@@ -49,7 +54,7 @@ class Judged(msgspec.Struct, frozen=True, tag=True):
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
-    """The judge itself failed on a job, or could not start; ``reason`` is for the instructor."""
+    """The judge itself failed on a job or could not start; ``reason`` is for the instructor."""
 
     reason: str
 
@@ -72,7 +77,7 @@ class Channel:
         """Receive one message of this type.
 
         Raises:
-            EOFError: the other side is gone.
+            EOFError: the other process has ended.
         """
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
         return msgspec.msgpack.decode(self._read(length), type=kind)

@@ -1,4 +1,4 @@
-"""From the exception that ended a check to the outcome, the symptom and the place."""
+"""From the exception that ended a check to its outcome, symptom and location."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,21 +10,22 @@ from autograder.base.errors import AttachmentError
 from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, SubmissionError, TracebackFrame, WorkerDied
 from autograder.judge.attachments import NotHandedIn
-from autograder.judge.recorder import SessionFault
+from autograder.judge.sessions import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
+from autograder.judge.unrun import GRADER_FAILED
 
 _DEATHS = {
-    DeathReason.TIMEOUT: (Outcome.TIMEOUT, "it used up its computing time"),
-    DeathReason.OUT_OF_MEMORY: (Outcome.OUT_OF_MEMORY, "it used up its memory"),
-    DeathReason.EXITED: (Outcome.ERROR, "the program ended in the middle of a call"),
-    DeathReason.OUTPUT: (Outcome.ERROR, "it printed far too much"),
-    DeathReason.PROTOCOL: (Outcome.ERROR, "its reply could not be read, or was far too large"),
+    DeathReason.TIMEOUT: (Outcome.TIMEOUT, "your code exceeded its time limit"),
+    DeathReason.OUT_OF_MEMORY: (Outcome.OUT_OF_MEMORY, "your code exceeded its memory limit"),
+    DeathReason.EXITED: (Outcome.ERROR, "the process that ran your code ended unexpectedly"),
+    DeathReason.OUTPUT: (Outcome.ERROR, "your code printed too much"),
+    DeathReason.PROTOCOL: (Outcome.ERROR, "the result could not be read or is too large"),
 }
 
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """Where in the student's file a check points."""
+    """A location in the student's file."""
 
     file: str
     line: int | None = None
@@ -39,59 +40,63 @@ class SourceLocation:
 class Ending:
     """How a check ended.
 
-    ``doubtful`` marks an exception of the judge's own code: whether a result of the wrong kind upset
-    it, or whether it is the grader's error, is still to be found out. ``forbidden`` names what was called and may not
-    be.
+    Attributes:
+        outcome: the outcome.
+        what: the symptom that the student reads.
+        location: where in the student's file, if known.
+        doubtful: the judge's own code raised. It is not yet decided whether the student's result caused the
+            exception or whether it is an error of the grader.
+        forbidden: the forbidden function that was called; empty when there was none.
     """
 
     outcome: Outcome
     what: str = ""
-    place: SourceLocation | None = None
+    location: SourceLocation | None = None
     doubtful: bool = False
     forbidden: str = ""
 
 
-_GRADER_FAILED = "the grader failed, not your code; nothing was deducted"
-NO_RECORD = Ending(Outcome.GRADER_ERROR, _GRADER_FAILED)
-WRONG_KIND = Ending(Outcome.FAILED, Symptom.WRONG_TYPE.value)
+NO_RECORD = Ending(Outcome.GRADER_ERROR, GRADER_FAILED)
+UNUSABLE_RESULT = Ending(Outcome.FAILED, "the result cannot be checked: its type, shape or values are wrong")
 
 
 @dataclass(frozen=True)
 class SourceMap:
-    """The student's file: its name, its length, and where its functions begin."""
+    """The student's file: its name, its number of lines, and the line where each function begins."""
 
     file: str
     lines: int
     functions: Mapping[str, int]
 
     @classmethod
-    def believing(cls, file: str, source: str, table: Any) -> "SourceMap":
-        """The map of ``source``, given the table of functions that the student's process reports.
+    def believing(cls, file: str, source: str, definitions: Any) -> "SourceMap":
+        """Make the map of ``source`` from the function definitions that the student's process reports.
 
-        The table may be anything at all. An entry is believed when the line it names does hold the name.
+        ``definitions`` is untrusted and may be any object. A definition counts only if the line that it
+        names contains the function's name.
         """
         lines = source.split("\n")
         functions = {
             name: line
-            for name, line in (table.items() if isinstance(table, dict) else ())
+            for name, line in (definitions.items() if isinstance(definitions, dict) else ())
             if isinstance(name, str) and type(line) is int and 1 <= line <= len(lines)
             if name.rpartition(".")[2] in lines[line - 1]
         }
         return cls(file, len(lines), functions)
 
     def of_exercise(self, exercise: str) -> SourceLocation:
-        """Where the exercise's function or class begins."""
+        """Locate the beginning of the exercise's function or class."""
         return SourceLocation(self.file, self.functions.get(exercise), exercise)
 
     def of_error(self, error: SubmissionError) -> SourceLocation | None:
-        """The innermost line of the student's file that the error passed through."""
+        """Locate the innermost line of the student's file that the error passed through."""
         return self.of_frames(error.frames)
 
     def of_frames(self, frames: Sequence[TracebackFrame]) -> SourceLocation | None:
-        """The innermost line of the student's file among these.
+        """Locate the innermost of these frames that lies in the student's file.
 
-        Lines and names come from the student's process: a line is held to the file, a name to the
-        functions the file has.
+        Frames come from the student's process. A line counts only if the file has it, a function's name
+        only if the file defines it.
         """
         for frame in reversed(frames):
             if frame.file == self.file and 1 <= frame.line <= self.lines:
@@ -105,10 +110,10 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
     if error is None:
         return Ending(Outcome.PASSED)
     if isinstance(error, CheckFailure):
-        # A check of errors fails with the error it got instead of the one asked for.
+        # A check of errors fails with the error that was raised instead of the expected error.
         cause = error.__cause__
-        place = source.of_error(cause) if isinstance(cause, SubmissionError) else None
-        return Ending(Outcome.FAILED, error.what, place)
+        location = source.of_error(cause) if isinstance(cause, SubmissionError) else None
+        return Ending(Outcome.FAILED, error.what, location)
     if isinstance(error, NotHandedIn):
         return Ending(Outcome.NOT_ATTEMPTED, str(error), SourceLocation(error.file))
     if isinstance(error, AttachmentError):
@@ -118,15 +123,16 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
     if isinstance(error, NotImplementedError) and isinstance(error, SubmissionError):
         return Ending(Outcome.NOT_ATTEMPTED, "not attempted yet", source.of_error(error))
     if isinstance(error, MemoryError) and isinstance(error, SubmissionError):
-        return Ending(Outcome.OUT_OF_MEMORY, "it asked for more memory than there is", source.of_error(error))
+        what = "your code requested more memory than is available"
+        return Ending(Outcome.OUT_OF_MEMORY, what, source.of_error(error))
     if isinstance(error, SubmissionError):
-        return Ending(Outcome.ERROR, f"it raised {error_word(error)}", source.of_error(error))
+        return Ending(Outcome.ERROR, f"your code raised {error_word(error)}", source.of_error(error))
     if isinstance(error, (AssertionError, pytest.fail.Exception)) and not isinstance(error, pytest.xfail.Exception):
         return Ending(Outcome.FAILED, Symptom.WRONG_VALUES.value)
     doubtful = isinstance(error, Exception) and not isinstance(error, SessionFault)
-    return Ending(Outcome.GRADER_ERROR, _GRADER_FAILED, doubtful=doubtful)
+    return Ending(Outcome.GRADER_ERROR, GRADER_FAILED, doubtful=doubtful)
 
 
 def error_word(error: SubmissionError) -> str:
-    """The error's class when it is one of Python's own; a made-up class name could carry anything."""
-    return error.type_name if type(error) is not SubmissionError else "an error of its own"
+    """Name the error's class if it is a builtin error; the name of a student's own class could carry any text."""
+    return error.type_name if type(error) is not SubmissionError else "an exception"

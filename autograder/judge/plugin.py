@@ -1,8 +1,8 @@
 """The pytest plugin: one fresh session and one record per hidden check.
 
-pytest collects and runs; what counts is what this plugin writes down. Exit codes, reports and
-printed text are ignored. A check passes when every run of it that was collected came to its end
-without an error; a skip, an expected failure or a run that never happened is not that.
+pytest collects and runs the tests; only this plugin's records count. Exit codes, reports and printed
+text are ignored. A check passes if each of its collected runs finished without an error; a skip, an
+expected failure or a run that did not happen is not a pass.
 """
 
 import functools
@@ -19,27 +19,34 @@ import pytest
 from hypothesis.errors import StopTest, UnsatisfiedAssumption
 
 from autograder.isolation.errors import SubmissionError, WorkerDied
-from autograder.isolation.proxy import Student
+from autograder.isolation.proxy import Session, Student
 from autograder.judge.attachments import Attachments
-from autograder.judge.recorder import Exchange, Recorder, Session, SessionFault, close
+from autograder.judge.sessions import Exchange, RecordingSession, SessionFault, close
 
 OpenSession = Callable[[], Session]
 OpenForCheck = Callable[[str, str | None], Session]
 
 
 class NothingChecked(Exception):
-    """A Hypothesis check rejected every example: it has looked at nothing."""
+    """A Hypothesis check rejected every example, so it checked nothing."""
 
 
 class ReferenceFault(Exception):
-    """The reference raised, in a check that uses it as an oracle."""
+    """The reference raised an error in a check that uses it as an oracle."""
 
 
 @dataclass
 class CheckRecord:
-    """What happened in one check.
+    """The record of one check.
 
-    A check has one run, or one per parameter set: ``due`` were collected, ``runs`` came to an end.
+    Attributes:
+        title: the first line of the check's docstring.
+        hint: the hint in its docstring.
+        due: number of collected runs: 1, or the number of parameter sets.
+        runs: number of runs that finished without an error.
+        error: the first error of any run.
+        seconds: time spent, set-up and teardown included.
+        exchanges: the exchanges of the run that failed first, or of the last run.
     """
 
     title: str = ""
@@ -52,7 +59,7 @@ class CheckRecord:
 
     @property
     def complete(self) -> bool:
-        """Whether every run that was collected came to its end."""
+        """Whether every collected run finished without an error."""
         return 0 < self.due == self.runs
 
 
@@ -60,16 +67,16 @@ class JudgePlugin:
     """Runs each hidden check against a session of its own.
 
     Args:
-        open_session: opens a session for a check, in which the submission is loaded; it is told which check comes next.
-        open_reference: the same for the reference, the fixture ``reference``.
-        seed: what Hypothesis draws from.
-        only: run these checks alone; all when None.
-        attachments: what was handed in beside the module, the fixture ``attachments``.
+        open_session: opens a session in which the submission is loaded; called with the check and the check after it.
+        open_reference: opens a session in which the reference is loaded, for the fixture ``reference``.
+        seed: the seed of Hypothesis.
+        only: ids of the checks to run; all when None.
+        attachments: the files submitted beside the module, for the fixture ``attachments``.
 
     Attributes:
-        records: check → what happened in it.
-        problems: what is wrong with the hidden tests themselves.
-        interruption: what ended the run before its time, such as Ctrl-C.
+        records: check → its record.
+        problems: errors of the hidden tests themselves.
+        interruption: the exception that ended the run early, such as Ctrl-C.
     """
 
     def __init__(
@@ -96,19 +103,19 @@ class JudgePlugin:
         name = _name(request.node)
         record = self.records[name]
         session = _opened(lambda: self._open_session(name, self._following.get(request.node.nodeid)))
-        recorder = Recorder(session)
+        recording = RecordingSession(session)
         undecided = record.error is None
         try:
-            yield Student(recorder)
+            yield Student(recording)
         finally:
-            # Of several parameter sets, those exchanges count in which the check first failed.
+            # Of several parameter sets, the first that failed is the one to diagnose.
             if undecided:
-                record.exchanges = recorder.exchanges
+                record.exchanges = recording.exchanges
             close(session)
 
     @pytest.fixture
     def twin(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
-        """The submission once more, in a session of its own: what the one was shown the other has not seen."""
+        """The submission in a second session, which shares no state with the first."""
         name = _name(request.node)
         session = _opened(lambda: self._open_session(name, None))
         try:
@@ -118,27 +125,27 @@ class JudgePlugin:
 
     @pytest.fixture
     def reference(self) -> Student:
-        """The instructor's solution, as a further oracle."""
+        """The instructor's solution, as another oracle."""
         return Student(_Oracle(_opened(self._open_reference)))
 
     @pytest.fixture
     def attachments(self) -> Attachments:
-        """The files that were handed in beside the module."""
+        """The files submitted beside the module."""
         return self._attachments
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Keep what kept hidden tests from being collected: an error, or a skip of the whole file."""
+        """Note why hidden tests could not be collected: an error, or a skip of the whole file."""
         if not report.passed:
             self.problems.append(f"{report.nodeid}: {report.longrepr}")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Read each check's title and hint, and leave out what was not asked for."""
+        """Read each check's title and hint, and deselect the checks that are not to run."""
         chosen = [item for item in items if self._only is None or _name(item) in self._only]
-        places: dict[str, str] = {}
+        functions: dict[str, str] = {}
         for item in chosen:
-            name, place = _name(item), item.nodeid.partition("[")[0]
-            if places.setdefault(name, place) != place:
-                self.problems.append(f"{place}: a check of this name is also at {places[name]}")
+            name, function = _name(item), item.nodeid.partition("[")[0]
+            if functions.setdefault(name, function) != function:
+                self.problems.append(f"{function}: {functions[name]} has the same name; rename one of the checks")
             if name not in self.records:
                 self.records[name] = CheckRecord(*title_and_hint(getattr(item, "function", None)))
             self.records[name].due += 1
@@ -146,20 +153,21 @@ class JudgePlugin:
         self._following = {item.nodeid: _name(after) for item, after in pairwise(chosen)}
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Pytest, or this plugin, failed."""
+        """Note that pytest or this plugin failed."""
         self.problems.append(f"pytest failed: {excinfo.exconly()}")
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Someone pressed Ctrl-C, or a test called ``pytest.exit``.
+        """Keep the exception of Ctrl-C, or of a test that called ``pytest.exit``.
 
-        A run that something told to stop ends here too; what it did not get to has no record, and fails closed.
+        A session with ``shouldstop`` set ends here too. The checks that it did not finish are incomplete, and
+        fail closed.
         """
         if not isinstance(excinfo.value, pytest.Session.Interrupted):
             self.interruption = excinfo.value
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Time the check, its set-up included."""
+        """Time the check, set-up and teardown included."""
         started = time.perf_counter()
         try:
             return (yield)
@@ -168,13 +176,13 @@ class JudgePlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """A fixture that fails is the check's error."""
+        """Count a fixture's error as the check's error."""
         with self._noting_errors(item):
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Run one check; the first error inside it is the one that counts."""
+        """Run one check; its first error counts."""
         assert isinstance(item, pytest.Function)
         with self._noting_errors(item), _Examples(item.function, self._seed).watched():
             result = yield
@@ -183,13 +191,13 @@ class JudgePlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """A fixture that fails while it is taken down is the check's error too."""
+        """Count an error in a fixture's teardown as the check's error."""
         with self._noting_errors(item):
             return (yield)
 
     @contextmanager
     def _noting_errors(self, item: pytest.Item) -> Iterator[None]:
-        """Several parameter sets make one check: the first error among them stays."""
+        """Record the error inside the block, unless an earlier run of the check has recorded its own."""
         record = self.records[_name(item)]
         try:
             yield
@@ -200,11 +208,11 @@ class JudgePlugin:
 
 
 class _Examples:
-    """Watches the examples of a Hypothesis test; other tests are left alone.
+    """Watches the examples of a Hypothesis test; has no effect on other tests.
 
-    Hypothesis runs a failing example again to be sure of it. A worker that died or answers another
-    way the second time would turn a plain failure into a "flaky" one, and a slow one costs twice:
-    so the first error is remembered, and every later example fails with it at once.
+    Hypothesis runs a failing example again to confirm it. A worker that has died, or gives a different
+    result the second time, would turn a plain failure into a "flaky" error, and a slow example would cost
+    twice. So the first error is kept, and every later example fails with it at once.
     """
 
     def __init__(self, function: Callable[..., Any], seed: int) -> None:
@@ -216,11 +224,11 @@ class _Examples:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Run the test inside.
+        """Watch the test that runs inside the block.
 
         Raises:
-            NothingChecked: no example came to its end.
-            BaseException: the first error of any example, whatever Hypothesis made of it.
+            NothingChecked: no example finished.
+            BaseException: the first error of any example, even if Hypothesis raised a different error or nothing.
         """
         if self._handle is None:
             yield
@@ -244,7 +252,7 @@ class _Examples:
                 raise self._error
             try:
                 result = test(*args, **kwargs)
-            except (UnsatisfiedAssumption, StopTest):  # how Hypothesis gives an example up
+            except (UnsatisfiedAssumption, StopTest):  # Hypothesis abandons the example
                 raise
             except BaseException as error:
                 self._error = error
@@ -256,7 +264,7 @@ class _Examples:
 
 
 class _Oracle:
-    """The reference's session: what it raises is not the submission's error."""
+    """The reference's session, whose errors are not the submission's errors."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -269,7 +277,7 @@ class _Oracle:
 
 
 def title_and_hint(function: Callable[..., Any] | None) -> tuple[str, str]:
-    """A check's title (its docstring's first line) and hint (the paragraph that begins ``Hint:``)."""
+    """Read a check's title (its docstring's first line) and hint (the paragraph that begins ``Hint:``)."""
     text = inspect.getdoc(function) or ""
     title, _, rest = text.partition("\n")
     _, found, hint = rest.partition("Hint:")
@@ -278,7 +286,7 @@ def title_and_hint(function: Callable[..., Any] | None) -> tuple[str, str]:
 
 
 def _opened(open_session: OpenSession) -> Session:
-    """A session, with errors of ours told from those of the submission."""
+    """Open a session; turn any error that is not the submission's into a ``SessionFault``."""
     try:
         return open_session()
     except (SubmissionError, WorkerDied):

@@ -1,4 +1,4 @@
-"""Judge processes, several at once: the pipeline's side of ``autograder.judge.server``."""
+"""A pool of judge processes: the pipeline's side of ``autograder.judge.server``."""
 
 import os
 import queue
@@ -14,8 +14,8 @@ from types import TracebackType
 from autograder.base.results import IsolationLevel, lowest_level
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
 
-# One thread each: the pool is what uses the cores, and two OpenMP pools beside each other are
-# many times slower than none.
+# One thread each: the pool uses the cores, and two OpenMP pools at the same time are many times
+# slower than none.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 _CLOSING_SECONDS = 2.0
@@ -30,10 +30,10 @@ class IsolationError(JudgeError):
 
 
 class JudgeProcess:
-    """One warm judge with its template of workers, started when it is first asked.
+    """One warm judge with its template of workers, started when it is first used.
 
     Attributes:
-        level: the isolation that its self-check proved; None before it has started.
+        level: the isolation level that its self-check proved; None before it has started.
     """
 
     def __init__(self, root: Path, *, isolated: bool = True) -> None:
@@ -43,10 +43,10 @@ class JudgeProcess:
         self._running: _Running | None = None
 
     def start(self) -> "_Running":
-        """Start the process and wait until it is ready, unless that was done.
+        """Start the process and wait until it is ready, unless it is running already.
 
         Raises:
-            IsolationError: a probe got through, or there is no isolation at all.
+            IsolationError: a probe was not blocked, or this machine has no isolation.
             JudgeError: the judge could not start.
         """
         if self._running is None:
@@ -60,7 +60,7 @@ class JudgeProcess:
         return self._running
 
     def judge(self, job: Job) -> Judged | Broken:
-        """Judge one job; a judge that dies is an answer too, and a new one takes its place.
+        """Judge one job; if the judge dies, return ``Broken`` and start a new judge for the next job.
 
         Raises:
             JudgeError: see ``start``.
@@ -76,7 +76,7 @@ class JudgeProcess:
         return reply
 
     def close(self) -> None:
-        """End the process, and what it is doing."""
+        """End the process, and the job that it is judging."""
         if self._running is not None:
             self._running.end()
         self._running = self.level = None
@@ -84,7 +84,7 @@ class JudgeProcess:
 
 @dataclass(frozen=True)
 class _Running:
-    """A server and the way to it."""
+    """A server process and the channel to it."""
 
     process: "subprocess.Popen[bytes]"
     channel: Channel
@@ -106,16 +106,16 @@ class _Running:
         self.channel.close()
         try:
             self.process.wait(_CLOSING_SECONDS)
-        except subprocess.TimeoutExpired:  # in the middle of a job, which nobody waits for any more
+        except subprocess.TimeoutExpired:  # it is judging a job whose result is no longer needed
             self.process.kill()
             self.process.wait()
 
 
 def wait_until_ready(channel: Channel, isolated: bool) -> IsolationLevel:
-    """The level of isolation that the judge's self-check proved.
+    """Wait for the judge's first message, and return the isolation level that its self-check proved.
 
     Raises:
-        IsolationError: a probe got through, or there is no isolation though there should be.
+        IsolationError: a probe was not blocked, or isolation is required and this machine has none.
         JudgeError: the judge could not start.
     """
     try:
@@ -126,29 +126,30 @@ def wait_until_ready(channel: Channel, isolated: bool) -> IsolationLevel:
         raise JudgeError(f"the judge could not start; run `autograder doctor`\n{reply.reason}")
     assert isinstance(reply, Ready)
     if isolated and (reply.open_probes or reply.level is IsolationLevel.NONE):
-        raise IsolationError(refusal(reply.open_probes))
+        raise IsolationError(no_isolation_message(reply.open_probes))
     return reply.level
 
 
-def refusal(open_probes: tuple[str, ...]) -> str:
-    """Why grading is refused on this machine, and what to do."""
-    found = f"these got through: {', '.join(open_probes)}" if open_probes else "no isolation is available"
+def no_isolation_message(open_probes: tuple[str, ...]) -> str:
+    """Explain why this machine cannot grade, and what to do."""
+    found = f"not blocked: {', '.join(open_probes)}" if open_probes else "no isolation is available"
     return (
         f"student code cannot be isolated on this machine ({found}). Grade on Linux with kernel 5.13 or newer; on "
-        "macOS or Windows use Docker or WSL2. `autograder doctor` shows each probe. To grade without isolation all the "
-        "same, pass --unsafe-no-isolation: the grades are marked, and student code can then read and change your files."
+        "macOS or Windows use Docker or WSL2. `autograder doctor` shows each probe. To grade without isolation, pass "
+        "--unsafe-no-isolation: the grades are marked, and student code can then read and change your files."
     )
 
 
 class JudgePool:
     """Up to ``size`` judge processes; ``judge`` may be called from several threads.
 
-    A process starts when a job needs it: a run whose results are all stored starts none. Use as a context manager.
+    A process starts when a job needs it: a run whose results are all stored starts no process. Use as a context
+    manager.
     """
 
     def __init__(self, root: Path, *, size: int, isolated: bool = True) -> None:
         self._processes = [JudgeProcess(root, isolated=isolated) for _ in range(size)]
-        self._idle: queue.LifoQueue[JudgeProcess] = queue.LifoQueue()  # the last one back is warm
+        self._idle: queue.LifoQueue[JudgeProcess] = queue.LifoQueue()  # the process used last is warm
         for process in self._processes:
             self._idle.put(process)
 
@@ -166,10 +167,10 @@ class JudgePool:
 
     @property
     def level(self) -> IsolationLevel:
-        """The lowest level that any process has proved; starts one if none has.
+        """The lowest level that any process has proved; starts a process if none has started.
 
         Raises:
-            JudgeError: it could not start, or this machine does not isolate student code.
+            JudgeError: the process could not start, or this machine does not isolate student code.
         """
         if not self._levels():
             with self._borrowed() as process:
@@ -180,7 +181,7 @@ class JudgePool:
         """Judge one job on the next idle process.
 
         Raises:
-            JudgeError: none could start, or this machine does not isolate student code.
+            JudgeError: the process could not start, or this machine does not isolate student code.
         """
         with self._borrowed() as process:
             return process.judge(job)

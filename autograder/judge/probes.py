@@ -1,7 +1,7 @@
-"""Questions that only the process of the student's code can answer: in-place edits, devices.
+"""Properties that only the process of the student's code can observe: in-place changes, devices.
 
-A probe is a few lines of ours that run beside the student's code and bring back what they saw. The
-student's process could lie about it, and would gain no more than the points of that one check.
+A probe is a few trusted lines that run beside the student's code and return what they observed. The
+student's process could falsify the report, and would gain only the points of that one check.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from autograder.isolation.proxy import RemoteFunction, RemoteObject, Student, de
 from autograder.judge.replay import same_reply
 from autograder.judge.symptoms import CheckFailure, Symptom
 
-# The first three reach into the student's process as they are; hidden tests take them from here too.
+# Hidden tests import `define`, `gradients` and `remote_value` from here as well.
 __all__ = [
     "check_computes",
     "check_inputs_unchanged",
@@ -59,7 +59,7 @@ def call_elsewhere(function, args, kwargs):
         try:
             result = function(*args, **kwargs)
         except (DataDependentOutputException, DynamicOutputShapeException):
-            return "unknown", []  # it looks at values, which a tensor without storage has none of
+            return "unknown", []  # it reads values, and a tensor without storage has no values
         except RuntimeError as error:
             if "device" in str(error).lower():
                 return "mixed", []
@@ -69,7 +69,7 @@ def call_elsewhere(function, args, kwargs):
 
 
 def check_inputs_unchanged(student: Student, function: Callee, *args: Any, **kwargs: Any) -> None:
-    """The call must leave every tensor and array among its arguments as it was.
+    """Check that the call leaves every tensor and array among its arguments unchanged.
 
     Raises:
         CheckFailure: with ``INPUT_CHANGED``.
@@ -81,38 +81,45 @@ def check_inputs_unchanged(student: Student, function: Callee, *args: Any, **kwa
 
 
 def check_computes(function: Callee, args: Sequence[Any], other_args: Sequence[Any]) -> None:
-    """The result must depend on the arguments, and be none of them.
+    """Check that the result depends on the arguments and equals none of them.
 
-    What a check of dtype, device or in-place edits needs besides: a function that returns zeros or
-    its own input keeps all three, and earns nothing for it.
+    A check of dtype, device or in-place changes needs this check as well: a function that returns zeros or
+    its own input passes all three, and must not earn points for it.
+
+    Args:
+        function: the function or module to call.
+        args: the arguments of the first call.
+        other_args: the arguments of the second call.
 
     Raises:
-        CheckFailure: with ``WRONG_VALUES``.
+        CheckFailure: with ``WRONG_VALUES``; with ``WRONG_TYPE`` if the result holds no tensor or array.
     """
-    reply, other = (_tensors(function(*chosen))[:1] for chosen in (args, other_args))
-    if not reply:
+    first, second = (_tensors(function(*chosen))[:1] for chosen in (args, other_args))
+    if not first:
         raise CheckFailure(Symptom.WRONG_TYPE)
-    if same_reply(reply, other):
+    if same_reply(first, second):
         raise CheckFailure(Symptom.WRONG_VALUES, "the result does not depend on the input")
-    if any(same_reply(reply, [tensor]) for tensor in _tensors(list(args))):
+    if any(same_reply(first, [tensor]) for tensor in _tensors(list(args))):
         raise CheckFailure(Symptom.WRONG_VALUES, "the result is one of the inputs")
 
 
 def check_keeps_device(student: Student, function: Callee, *args: Any, **kwargs: Any) -> None:
-    """The call must work with inputs on another device, and return its results there.
+    """Check that the call works with inputs on another device and returns its results there.
 
     Tensors among the arguments move to a stand-in device, and so does a keyword ``device``. A
-    function that must look at values cannot be judged this way and passes.
+    function that reads values cannot be checked this way and passes.
 
     Raises:
-        CheckFailure: with ``WRONG_DEVICE``.
+        CheckFailure: with ``WRONG_DEVICE``; with ``WRONG_TYPE`` if the result holds no tensor.
     """
     probe = define(student, _CALL_ELSEWHERE)
     verdict, devices = probe.call_elsewhere(function, list(args), kwargs)
     if verdict == "unknown":
         return
     if verdict == "mixed":
-        raise CheckFailure(Symptom.WRONG_DEVICE, "a tensor is made on the CPU although the input is on another device")
+        raise CheckFailure(
+            Symptom.WRONG_DEVICE, "a tensor is created on the CPU although the input is on another device"
+        )
     if not devices:
         raise CheckFailure(Symptom.WRONG_TYPE)
     if any(device != "meta" for device in devices):
@@ -120,7 +127,7 @@ def check_keeps_device(student: Student, function: Callee, *args: Any, **kwargs:
 
 
 def _tensors(arguments: Any) -> list[Any]:
-    """The tensors and arrays among arguments, in order, at any depth."""
+    """List the tensors and arrays among the arguments, in order, at any depth."""
     if isinstance(arguments, (torch.Tensor, np.ndarray)):
         return [arguments]
     if isinstance(arguments, dict):

@@ -1,4 +1,4 @@
-"""Replaying what was asked of a submission against the reference and against named mistakes in it."""
+"""Replay a submission's exchanges against the reference and against named mistakes in it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError
 from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.wire import Handle
-from autograder.judge.recorder import Exchange
+from autograder.judge.sessions import Exchange
 
 # Requests replayed for one submission, all mistakes together. Counted, not timed: the same
 # submission gets the same report on every machine.
@@ -19,11 +19,11 @@ MOST_REPLAYED = 20_000
 
 
 class Replays:
-    """Replays exchanges, up to a number of requests in all.
+    """Replays exchanges, up to a total number of requests.
 
     Args:
         modules: the trusted modules, by name.
-        main: the one among them that mistakes change.
+        main: name of the module that mistakes change.
     """
 
     def __init__(self, modules: Mapping[str, str], main: str) -> None:
@@ -33,21 +33,25 @@ class Replays:
 
     @property
     def exhausted(self) -> bool:
-        """Whether some replay was not made, so that nothing can be said for certain."""
+        """Whether some replay was not made, so that no conclusion is certain."""
         return self._left < 0
 
     def reference_answers(self, exchanges: Sequence[Exchange]) -> bool:
         """Whether the reference gives every one of these replies too."""
-        return self._alike(exchanges, self._modules[self._main])
+        return self._gives_replies(exchanges, self._modules[self._main])
 
     def explaining(
         self, exchanges: Sequence[Exchange], mistakes: Iterable[Mistake], on_top_of: Mistake | None = None
     ) -> set[str]:
-        """The mistakes that give every one of these replies, alone or together with another."""
-        return {mistake.id for mistake, source in self._sources(mistakes, on_top_of) if self._alike(exchanges, source)}
+        """Return the ids of the mistakes that give every one of these replies, alone or on top of another mistake."""
+        return {
+            mistake.id
+            for mistake, source in self._sources(mistakes, on_top_of)
+            if self._gives_replies(exchanges, source)
+        }
 
     def _sources(self, mistakes: Iterable[Mistake], on_top_of: Mistake | None) -> Iterator[tuple[Mistake, str]]:
-        """Each mistake with the text of a module that makes it; two that change the same lines never go together."""
+        """Each mistake with the source of a module that makes it; two that change the same lines are not combined."""
         reference = self._modules[self._main]
         for mistake in mistakes:
             try:
@@ -55,16 +59,16 @@ class Replays:
             except LabError:
                 continue
 
-    def _alike(self, exchanges: Sequence[Exchange], source: str) -> bool:
-        """Whether the module with this text gives every one of these replies."""
+    def _gives_replies(self, exchanges: Sequence[Exchange], source: str) -> bool:
+        """Whether the module with this source gives every one of these replies."""
         session = InProcessSession()
         try:
             session.request("load", modules={**self._modules, self._main: source}, main=self._main)
         except SubmissionError:
             return False
-        return all(self._answers_alike(session, exchange) for exchange in exchanges)
+        return all(self._gives_reply(session, exchange) for exchange in exchanges)
 
-    def _answers_alike(self, session: InProcessSession, exchange: Exchange) -> bool:
+    def _gives_reply(self, session: InProcessSession, exchange: Exchange) -> bool:
         self._left -= 1
         if self.exhausted:
             return False
@@ -75,31 +79,31 @@ class Replays:
         return exchange.error is None and same_reply(reply, exchange.reply)
 
 
-def same_reply(one: Any, other: Any) -> bool:
-    """Whether two replies are the same up to rounding, NaN being equal to NaN."""
-    if isinstance(one, Handle) and isinstance(other, Handle):
-        return True  # which object it is shows in what is asked of it
-    if type(one) is not type(other):
+def same_reply(first: Any, second: Any) -> bool:
+    """Whether two replies are the same up to rounding; NaN equals NaN."""
+    if isinstance(first, Handle) and isinstance(second, Handle):
+        return True  # later requests to the object show which object it is
+    if type(first) is not type(second):
         return False
-    if isinstance(one, torch.Tensor):
-        return _same_tensor(one.detach(), other.detach())
-    if isinstance(one, np.ndarray):
-        return _same_tensor(torch.from_numpy(one), torch.from_numpy(other))
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same_reply, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same_reply(value, other[key]) for key, value in one.items())
-    if isinstance(one, (float, complex)):
-        return _same_tensor(torch.tensor(one, dtype=torch.complex128), torch.tensor(other, dtype=torch.complex128))
-    return bool(one == other)
+    if isinstance(first, torch.Tensor):
+        return _same_tensor(first.detach(), second.detach())
+    if isinstance(first, np.ndarray):
+        return _same_tensor(torch.from_numpy(first), torch.from_numpy(second))
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(map(same_reply, first, second))
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same_reply(value, second[key]) for key, value in first.items())
+    if isinstance(first, (float, complex)):
+        return _same_tensor(torch.tensor(first, dtype=torch.complex128), torch.tensor(second, dtype=torch.complex128))
+    return bool(first == second)
 
 
-def _same_tensor(one: torch.Tensor, other: torch.Tensor) -> bool:
-    if one.shape != other.shape or one.dtype != other.dtype:
+def _same_tensor(first: torch.Tensor, second: torch.Tensor) -> bool:
+    if first.shape != second.shape or first.dtype != second.dtype:
         return False
-    if not (one.dtype.is_floating_point or one.dtype.is_complex):
-        return torch.equal(one, other)
+    if not (first.dtype.is_floating_point or first.dtype.is_complex):
+        return torch.equal(first, second)
     # Narrow dtypes round differently in another order of operations; float64 hardly does.
     wide = {torch.float64: 1e-7, torch.complex128: 1e-7, torch.float32: 1e-4, torch.complex64: 1e-4}
-    rtol = wide.get(one.dtype, 3e-2)
-    return bool(torch.isclose(one, other, rtol=rtol, atol=rtol * 1e-2, equal_nan=True).all())
+    rtol = wide.get(first.dtype, 3e-2)
+    return bool(torch.isclose(first, second, rtol=rtol, atol=rtol * 1e-2, equal_nan=True).all())

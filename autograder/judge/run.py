@@ -1,4 +1,4 @@
-"""Judge one submission of one stage: run its hidden checks, name mistakes, fail closed."""
+"""Judge one submission of one stage: run its hidden checks, name mistakes, and fail closed."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,17 +9,26 @@ from autograder.course.config import Check
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.isolation.proxy import Session
 from autograder.judge.attachments import Attachments
 from autograder.judge.course_code import CourseCode
 from autograder.judge.diagnose import explain
+from autograder.judge.forbidden_calls import HINT, GuardedSessions
 from autograder.judge.hidden_tests import open_trusted, run_checks
-from autograder.judge.outcomes import NO_RECORD, WRONG_KIND, Ending, SourceLocation, SourceMap, ending_of, error_word
+from autograder.judge.outcomes import (
+    NO_RECORD,
+    UNUSABLE_RESULT,
+    Ending,
+    SourceLocation,
+    SourceMap,
+    ending_of,
+    error_word,
+)
 from autograder.judge.plugin import CheckRecord
-from autograder.judge.recorder import Session, close
-from autograder.judge.refusals import HINT, Refusals
+from autograder.judge.sessions import close
 from autograder.judge.unrun import check_title, unrun_stage
 
-_LOAD_FIRST = "mend this first: nothing else of the stage could be looked at"
+_LOAD_FIRST = "fix this first: no check of this stage can run until the module loads"
 
 
 def judge_stage(
@@ -40,13 +49,13 @@ def judge_stage(
         modules: the submission's checked source texts by module name; stand-ins included.
         open_session: opens a fresh session with nothing loaded; called once per check.
         trusted: the course's own code.
-        seed: what Hypothesis draws from.
-        forbid: whether to refuse what the exercises forbid.
-        only: run these checks alone; all when None.
-        attachments: what was handed in beside the module.
+        seed: the seed of Hypothesis.
+        forbid: whether to refuse calls that the exercises forbid.
+        only: ids of the checks to run; all when None.
+        attachments: the files submitted beside the module.
 
     Returns:
-        One result per check that was to run, in the order of ``grading.yml``.
+        One result per check to run, in the order of ``grading.yml``.
     """
     main = stage.spec.module
     expected = [check for check in stage.spec.checks if only is None or check.id in only]
@@ -54,18 +63,18 @@ def judge_stage(
         source = _load_once(open_session, modules, main)
     except SubmissionError as error:
         what = f"{main}.py cannot be loaded: it raised {error_word(error)}"
-        return unrun_stage(stage, what, _place(error, modules, main), hint=_LOAD_FIRST, only=only)
+        return unrun_stage(stage, what, _location(error, modules, main), hint=_LOAD_FIRST, only=only)
     except WorkerDied as error:
         ending = ending_of(error, SourceMap(f"{main}.py", 0, {}))
         what = f"{main}.py cannot be loaded: {ending.what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    refusals = Refusals(stage.spec, modules, open_session, forbid)
+    sessions = GuardedSessions(stage.spec, modules, open_session, forbid)
     try:
-        records = run_checks(stage, refusals.open, trusted, seed, only, attachments)
+        records = run_checks(stage, sessions.open, trusted, seed, only, attachments)
     finally:
-        refusals.close()
-    endings = {check: refusals.ending(check, source) or _ending(record, source) for check, record in records.items()}
+        sessions.close()
+    endings = {check: sessions.ending(check, source) or _ending(record, source) for check, record in records.items()}
     endings = _explain_our_errors(stage, endings, trusted, seed, attachments)
     named = _name_mistakes(records, endings, stage, trusted)
     return tuple(
@@ -75,7 +84,7 @@ def judge_stage(
 
 
 def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], main: str) -> SourceMap:
-    """Load the submission once, to know whether it loads and where its functions are."""
+    """Load the submission once, to learn whether it loads and where its functions are."""
     session = open_session()
     try:
         session.request("load", modules=dict(modules), main=main)
@@ -85,7 +94,7 @@ def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], 
     return SourceMap.believing(f"{main}.py", modules[main], functions)
 
 
-def _place(error: SubmissionError, modules: Mapping[str, str], main: str) -> str:
+def _location(error: SubmissionError, modules: Mapping[str, str], main: str) -> str:
     source = SourceMap(f"{main}.py", modules[main].count("\n") + 1, {})
     return str(source.of_error(error) or f"{main}.py")
 
@@ -103,17 +112,17 @@ def _explain_our_errors(
     seed: int,
     attachments: Attachments | None,
 ) -> dict[str, Ending]:
-    """Decide whose fault an exception of the judge's own code is.
+    """Decide whether an exception in the judge's own code is the submission's fault or the grader's.
 
-    The same checks run again on the reference: what it passes was upset by the student's result, a
-    thing of the wrong kind; what it does not pass is the grader's error.
+    The same checks run again on the reference. If the reference passes, the student's result caused the
+    exception: it is unusable. If the reference fails too, it is an error of the grader.
     """
     doubtful = frozenset(check for check, ending in endings.items() if ending.doubtful)
     if not doubtful:
         return dict(endings)
     again = run_checks(stage, lambda *_: open_trusted(stage, trusted), trusted, seed, doubtful, attachments)
-    upset = {check for check in doubtful if again[check].complete and again[check].error is None}
-    return {check: WRONG_KIND if check in upset else ending for check, ending in endings.items()}
+    unusable = {check for check in doubtful if again[check].complete and again[check].error is None}
+    return {check: UNUSABLE_RESULT if check in unusable else ending for check, ending in endings.items()}
 
 
 def _name_mistakes(
@@ -122,12 +131,12 @@ def _name_mistakes(
     stage: StageFolders,
     trusted: CourseCode,
 ) -> dict[str, Mistake]:
-    """The mistake behind each check that gave a wrong answer or raised, where one can be told."""
+    """Name the mistake behind each check that gave a wrong result or raised, where it can be determined."""
     failed = {
         check: records[check].exchanges
         for check, ending in endings.items()
         if ending.outcome in (Outcome.FAILED, Outcome.ERROR) and not ending.forbidden
-        if check not in stage.spec.attached_checks  # what was trained is no question of the code alone
+        if check not in stage.spec.attached_checks  # a trained model depends on more than the code
     }
     passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
     not_passed = frozenset(stage.spec.check_ids) - passed
@@ -160,14 +169,14 @@ def _result(
     )
     if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
         return result
-    own_place = SourceLocation(exercise.attachments[0]) if exercise.attachments else source.of_exercise(check.exercise)
-    place = ending.place or own_place
-    return msgspec.structs.replace(result, where=str(place), hint=HINT if ending.forbidden else record.hint)
+    default = SourceLocation(exercise.attachments[0]) if exercise.attachments else source.of_exercise(check.exercise)
+    location = ending.location or default
+    return msgspec.structs.replace(result, where=str(location), hint=HINT if ending.forbidden else record.hint)
 
 
 def _what(ending: Ending, mistake: Mistake | None) -> str:
     if mistake is None:
         return ending.what
     if ending.outcome is Outcome.ERROR:
-        return f"{ending.what}, as it does when {mistake.says}"
+        return f"{ending.what}, which happens when {mistake.says}"
     return f"your output is what you get when {mistake.says}"

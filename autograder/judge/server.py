@@ -1,8 +1,8 @@
-"""A warm judge: torch, pytest and the hidden tests are imported once, then one fork per job.
+"""A warm judge: it imports torch, pytest and the hidden tests once, then forks for each job.
 
 ``python -m autograder.judge.server FD LAB [--no-isolation]``; started by ``autograder.judge.pool``.
-The fork judges and ends, so no state passes from one submission to the next, and a judge that dies
-costs its own job only.
+A fork judges one job and ends: no state passes from one submission to the next, and a judge that
+dies loses only its own job.
 """
 
 import gc
@@ -30,12 +30,12 @@ from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
 from autograder.judge.run import judge_stage
 
-# Beyond any honest job: every check of a stage used up its own deadlines, and then some.
+# More than any honest job takes, even when every check of a stage uses its time limits in full.
 JOB_SECONDS = 1800
 
 
 class Server:
-    """Holds what stays warm between jobs."""
+    """The state that stays warm between jobs."""
 
     def __init__(self, lab: Lab, isolated: bool) -> None:
         self._lab = lab
@@ -44,7 +44,7 @@ class Server:
         self._template = self._start_template()
 
     def ready(self) -> Ready:
-        """Prove the isolation by trying, and say what it came to."""
+        """Test the isolation with probes, and report its level."""
         if not self._isolated:
             return Ready(IsolationLevel.NONE)
         open_probes = tuple(probe.name for probe in self_check(self._template) if not probe.closed)
@@ -60,7 +60,7 @@ class Server:
             self._restart_template()
         reply = self._in_fork(job, trusted)
         if isinstance(reply, Broken):
-            # No worker outlives its judge, but the template itself may be what failed: start clean.
+            # No worker outlives its judge, but the template itself may have failed: start a new template.
             self._restart_template()
         return reply
 
@@ -76,12 +76,12 @@ class Server:
         self._template = self._start_template()
 
     def _warm(self, stage_id: str) -> CourseCode:
-        """Read the course's code, and import whatever the hidden tests import, once."""
+        """Read the course's code and import the hidden tests, once per stage."""
         if stage_id not in self._trusted:
             stage = self._lab.stage(stage_id)
             trusted = read_course_code(self._lab, stage)
             collect_checks(stage)
-            _spare_the_forks()
+            _prepare_for_forks()
             self._trusted[stage_id] = trusted
         return self._trusted[stage_id]
 
@@ -136,8 +136,8 @@ class Server:
         os._exit(0)
 
 
-def _spare_the_forks() -> None:
-    """Do once what each fork would do anew: import, and collect all of torch's garbage with the first example."""
+def _prepare_for_forks() -> None:
+    """Do once what each fork would repeat: import modules, and collect torch's garbage with the first example."""
     import_rest_of_torch()
     once = hypothesis.settings(max_examples=1, database=None)
     once(hypothesis.given(hypothesis.strategies.none())(lambda nothing: None))()
@@ -146,7 +146,7 @@ def _spare_the_forks() -> None:
 
 
 def _read_all(pipe: int, seconds: float) -> bytes | None:
-    """Everything until the other end closes, or None when that takes longer than ``seconds``."""
+    """Read until the other end closes; None if it sends nothing for ``seconds``."""
     raw = bytearray()
     while select.select([pipe], [], [], seconds)[0]:
         part = os.read(pipe, 1 << 16)
@@ -158,9 +158,9 @@ def _read_all(pipe: int, seconds: float) -> bytes | None:
 
 def main(descriptor: int, root: str, isolated: bool) -> None:
     """Serve jobs until the other side closes."""
-    # Wrong variants of the course's own code run here to name mistakes: that they divide by zero is no news.
+    # Wrong variants of the course's own code run here to name mistakes; their warnings are expected.
     warnings.simplefilter("ignore")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt at the terminal is for the pipeline, which closes us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the pipeline handles an interrupt, and closes this process
     channel = Channel(socket.socket(fileno=descriptor))
     try:
         server = Server(Lab(Path(root)), isolated)

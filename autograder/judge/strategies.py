@@ -1,8 +1,8 @@
-"""Inputs that expose: Hypothesis strategies for sizes, tensors, arrays and masks.
+"""Inputs that expose mistakes: Hypothesis strategies for sizes, tensors, arrays and masks.
 
 Hypothesis draws sizes, scales and seeds; the numbers come from a generator with that seed. Drawing
-every element through Hypothesis is slow and gives arrays that are mostly constant. Names are plural
-nouns, options are keyword-only, nothing is silently weakened.
+every element through Hypothesis is slow and gives arrays that are mostly constant. Strategies have
+plural names and keyword-only options.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ import torch
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-# Logits of ordinary size, of a badly initialised network, and of one that overflows exp in any dtype.
+# Logits of ordinary size, of a badly initialised network, and large enough that exp overflows in any dtype.
 SCALES = (1.0, 30.0, 1000.0)
 
 
 def seeds() -> st.SearchStrategy[int]:
-    """Seeds for one example's random numbers."""
+    """Seeds for the random numbers of one example."""
     return st.integers(min_value=0, max_value=2**31 - 1)
 
 
@@ -28,7 +28,7 @@ def sizes(*, min_size: int = 1, max_size: int = 7) -> st.SearchStrategy[int]:
 
 @st.composite
 def distinct_sizes(draw: st.DrawFn, *, count: int, min_size: int = 1, max_size: int = 9) -> tuple[int, ...]:
-    """``count`` sizes, pairwise different: a transposed or shared axis cannot hide."""
+    """``count`` pairwise different sizes, so that a transposed or shared axis changes the result."""
     pool = st.integers(min_value=min_size, max_value=max_size)
     return tuple(draw(st.lists(pool, min_size=count, max_size=count, unique=True)))
 
@@ -51,19 +51,19 @@ def normal_tensor(
     dtype: torch.dtype = torch.float64,
     requires_grad: bool = False,
 ) -> torch.Tensor:
-    """A tensor of normal numbers that depends on ``seed`` and ``shape`` alone."""
+    """Make a tensor of normal numbers that depends on ``seed`` and ``shape`` alone."""
     generator = torch.Generator().manual_seed(seed)
     tensor = (torch.randn(*shape, generator=generator, dtype=torch.float64) * scale).to(dtype)
     return tensor.requires_grad_(requires_grad)
 
 
 def normal_array(*shape: int, seed: int, scale: float = 1.0) -> NDArray[np.float64]:
-    """An array of normal numbers that depends on ``seed`` and ``shape`` alone."""
+    """Make an array of normal numbers that depends on ``seed`` and ``shape`` alone."""
     return np.random.default_rng(seed).normal(scale=scale, size=shape)
 
 
 def random_mask(*shape: int, seed: int, keep_one: bool = True) -> torch.Tensor:
-    """A bool mask, about half of it True; with ``keep_one`` each row keeps at least one key."""
+    """Make a bool mask, about half of it True; with ``keep_one`` each row keeps at least one key."""
     generator = torch.Generator().manual_seed(seed)
     mask = torch.rand(*shape, generator=generator) < 0.5
     if keep_one:

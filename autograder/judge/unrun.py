@@ -1,10 +1,12 @@
-"""The results of a submission that was not run.
+"""Results of a submission that was not run.
 
-In a module of its own: the pipeline needs it, and needs neither torch nor pytest for it.
+The pipeline imports this module, so it needs neither torch nor pytest.
 """
 
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import StageFolders
+
+GRADER_FAILED = "the grader failed, not your code; no points were deducted"
 
 
 def unrun_stage(
@@ -15,9 +17,17 @@ def unrun_stage(
     hint: str = "",
     only: frozenset[str] | None = None,
 ) -> tuple[CheckResult, ...]:
-    """The results of a submission that was not run: refused, missing, not loading, or the grader failed.
+    """Give every check of a submission that was not run the same result.
 
-    Of ``only`` these checks, or of all when None.
+    The submission was refused or missing, its module did not load, or the grader failed.
+
+    Args:
+        stage: the stage.
+        what: the symptom that the student reads.
+        where: the file, and the line where one is known.
+        outcome: the outcome of each check.
+        hint: the hint that the student reads.
+        only: ids of the checks to include; all when None.
     """
     return tuple(
         CheckResult(
@@ -37,5 +47,5 @@ def unrun_stage(
 
 
 def check_title(check: str) -> str:
-    """A readable stand-in for a title where the hidden test was not looked at."""
+    """Derive a readable title from a check's id, for use where the hidden test was not read."""
     return check.removeprefix("test_").replace("_", " ")

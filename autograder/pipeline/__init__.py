@@ -1,1 +1,1 @@
-"""From a submission to its stored result: what is judged, with which modules, and what can be kept."""
+"""From a submission to its stored result: jobs, the modules they run on, and results that can be reused."""

@@ -1,4 +1,4 @@
-"""What a result depends on besides the submission, as one digest per stage."""
+"""Everything besides the submission that a result depends on, as one digest per stage."""
 
 import hashlib
 import hmac
@@ -17,20 +17,20 @@ from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
 
 SECRET_FILE = ".course_secret"
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "msgspec")
-# What shows, files or releases, and judges nothing.
+# Rooms that show, file or release, and have no influence on a result.
 _PRESENTATION = frozenset({"cli", "feedback", "integrations", "release"})
 
 
 def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
-    """A digest of the hidden tests, references, mistakes, configuration, versions and this program.
+    """Digest the hidden tests, references, mistakes, configuration, versions and this program.
 
     Raises:
-        LabError: a file is missing that every stage needs.
+        LabError: a file that every stage needs is missing.
     """
     digest = hashlib.sha256(f"python={platform.python_version()}\n".encode())
     for package in _PACKAGES:
         digest.update(f"{package}={version(package)}\n".encode())
-    digest.update(msgspec.json.encode(_what_counts(stage.spec), order="deterministic"))
+    digest.update(msgspec.json.encode(_judged_spec(stage.spec), order="deterministic"))
     files = [*_own_program(), *_files(stage.hidden_tests), stage.mistakes]
     files += [stage.mistakes_lock] if stage.mistakes_lock.is_file() else []  # a new stage has none yet
     files += [file for needed in needed_stages(lab, stage) for file in (needed.reference, *needed.alternatives)]
@@ -41,8 +41,8 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
     return digest.hexdigest()
 
 
-def _what_counts(stage: Stage) -> Stage:
-    """The stage without what changes a score's worth or its looks, but not the score."""
+def _judged_spec(stage: Stage) -> Stage:
+    """The stage without the fields that do not change a score."""
     return msgspec.structs.replace(stage, title="", due=None, questions={}, entries={}, speedrun=None)
 
 
@@ -64,13 +64,13 @@ def _read(path: Path) -> bytes:
 
 
 def result_key(fingerprint: str, student: str, digest: str, judged: Iterable[Mapping[str, str]]) -> str:
-    """The identity of one result: who, what was handed in, what it was judged with, and what judged it.
+    """Compute the key of a result from the stage, the student, the submission and the modules it runs on.
 
     Args:
-        fingerprint: of the stage.
+        fingerprint: the stage's fingerprint.
         student: the student's id.
-        digest: of the submission, a refused one included.
-        judged: per job the texts it is judged with, stand-ins included.
+        digest: the digest of the submission, which may be refused.
+        judged: the modules of each job, module name → source text, stand-ins included.
     """
     key = hashlib.sha256(f"{fingerprint}\0{student}\0{digest}\0".encode())
     for modules in judged:
@@ -81,22 +81,22 @@ def result_key(fingerprint: str, student: str, digest: str, judged: Iterable[Map
 
 
 def course_secret(lab: Lab) -> bytes:
-    """The secret that hidden examples are drawn from.
+    """Read the secret from which hidden examples are drawn.
 
-    ``AUTOGRADER_SECRET`` in the environment, else the file ``.course_secret`` beside
-    ``grading.yml`` (or in the lab's workspace), made on first use and ignored by git.
+    The secret is ``AUTOGRADER_SECRET`` in the environment, or else the content of ``.course_secret`` beside
+    ``grading.yml`` (or in the lab's workspace). The file is created on first use and ignored by git.
     """
-    given = os.environ.get("AUTOGRADER_SECRET")
-    if given:
-        return given.encode()
+    from_environment = os.environ.get("AUTOGRADER_SECRET")
+    if from_environment:
+        return from_environment.encode()
     path = (lab.workspace or lab.root) / SECRET_FILE
     if not path.exists():
-        write_atomically(path, secrets.token_hex(32).encode() + b"\n")  # readable by its owner alone
+        write_atomically(path, secrets.token_hex(32).encode() + b"\n")  # readable only by its owner
     return path.read_bytes().strip()
 
 
 def example_seed(secret: bytes, stage_id: str, modules: Mapping[str, str]) -> int:
-    """The seed of a submission's hidden examples: not to be foreseen, the same at each regrade."""
+    """Compute the seed of a submission's hidden examples: unpredictable without the secret, stable across regrades."""
     message = hashlib.sha256(stage_id.encode())
     for name, source in sorted(modules.items()):
         message.update(f"\0{name}\0{source}".encode())
@@ -104,5 +104,5 @@ def example_seed(secret: bytes, stage_id: str, modules: Mapping[str, str]) -> in
 
 
 def class_secret(secret: bytes, stage_id: str) -> bytes:
-    """What is drawn for a whole class at once comes from this: everybody's model is measured on the same text."""
+    """Derive the secret from which data for a whole class is drawn: every model is evaluated on the same text."""
     return hmac.digest(secret, f"class {stage_id}".encode(), "sha256")

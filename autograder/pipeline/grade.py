@@ -1,7 +1,7 @@
 """The pipeline: submissions in, one report per student and stage out.
 
-Students are independent of each other; a student's stages go in order, because a later stage runs
-on the student's own earlier modules where those passed, and on the course's where they did not.
+Students are independent of each other. A student's stages are graded in order, because a later stage runs
+on the student's own earlier modules if these passed, and on the course's modules if they did not.
 """
 
 import functools
@@ -18,21 +18,20 @@ from autograder.course.lab import Lab, StageFolders, needed_stages
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Broken, Job, Judged
-from autograder.judge.unrun import unrun_stage
+from autograder.judge.unrun import GRADER_FAILED, unrun_stage
 from autograder.pipeline.fingerprint import course_secret, result_key, stage_fingerprint
 from autograder.pipeline.jobs import jobs_for
 from autograder.pipeline.store import ResultStore, StoredResult
 
-_GRADER_FAILED = "the grader failed, not your code; nothing was deducted"
 _LONGEST_REASON = 500
 
 
 class Judges(Protocol):
-    """Whatever judges jobs: processes here, or workers of a cluster."""
+    """Judges of jobs: processes on this machine, or workers of a cluster."""
 
     @property
     def level(self) -> IsolationLevel:
-        """How submissions are kept apart."""
+        """The isolation level of submissions."""
 
     def judge(self, job: Job) -> Judged | Broken:
         """Judge one job; called from several threads."""
@@ -40,7 +39,7 @@ class Judges(Protocol):
 
 @dataclass(frozen=True)
 class Graded:
-    """One report, the submission it is about, and whether it came from the store."""
+    """A report, its submission, and whether the report came from the store."""
 
     submission: StageSubmission
     report: StageReport
@@ -48,17 +47,19 @@ class Graded:
 
     @property
     def judged_source(self) -> str | None:
-        """The source that the report is about; None where it is about none, or about an earlier one that stands."""
+        """The source that the report is about; None if there is no source, or if an earlier result stands."""
         return self.submission.source if self.report.digest == self.submission.digest else None
 
 
 @dataclass(frozen=True)
 class Reuse:
-    """Which stored results are taken as they are.
+    """Which stored results are reused.
 
-    By default those made from the same submission, tests, references, configuration and versions.
-    ``nothing`` judges everything again; ``unchanged_submissions`` also keeps results that older
-    tests gave to the same files.
+    By default, results made from the same submission, tests, references, configuration and versions.
+
+    Attributes:
+        nothing: reuse no result; judge every submission again.
+        unchanged_submissions: also reuse results of unchanged submissions if the course has changed.
     """
 
     nothing: bool = False
@@ -66,7 +67,7 @@ class Reuse:
 
 
 class Grader:
-    """Grades submissions with the judges given, remembering what it has done."""
+    """Grades submissions with the given judges, and stores the results."""
 
     def __init__(self, lab: Lab, judges: Judges, reuse: Reuse = Reuse()) -> None:
         self._lab = lab
@@ -83,26 +84,29 @@ class Grader:
         workers: int,
         on_done: Callable[[Graded], None] = lambda graded: None,
     ) -> list[Graded]:
-        """Grade a class, ``workers`` students at a time; the results student by student.
+        """Grade a class, and return the results student by student.
 
-        ``on_done`` is called from this thread, with all of a student's reports as soon as they are ready.
+        Args:
+            submissions: the class's submissions; each student's are in the order of ``grading.yml``.
+            workers: number of students graded at the same time.
+            on_done: called from this thread for each report, as soon as all of the student's reports are ready.
         """
         by_student: dict[str, list[StageSubmission]] = {}
         for submission in submissions:
             by_student.setdefault(submission.student, []).append(submission)
 
-        def tell(stages: Iterable[Graded]) -> None:
+        def report_student(stages: Iterable[Graded]) -> None:
             for graded in stages:
                 on_done(graded)
 
-        students = parallel_map(self._grade_whole_student, by_student.values(), workers, tell)
+        students = parallel_map(self._grade_whole_student, by_student.values(), workers, report_student)
         return [graded for stages in students for graded in stages]
 
     def _grade_whole_student(self, submissions: Iterable[StageSubmission]) -> list[Graded]:
         return list(self.grade_student(submissions))
 
     def grade_student(self, submissions: Iterable[StageSubmission]) -> Iterator[Graded]:
-        """Grade one student's stages, which come in the order of ``grading.yml``."""
+        """Grade one student's submissions, which must be in the order of ``grading.yml``."""
         passed: dict[str, str] = {}
         handed_in: dict[str, str] = {}
         for submission in submissions:
@@ -134,27 +138,27 @@ class Grader:
         return Graded(submission, report, cached=False)
 
     def _why_kept(self, stored: StoredResult, key: str, submission: StageSubmission) -> tuple[str, ...] | None:
-        """Notes on why a stored result stands, perhaps none; None where it does not."""
+        """Notes on why a stored result is reused, possibly empty; None if it is not reused."""
         same_files = self._reuse.unchanged_submissions and stored.digest == submission.digest
         if (stored.key == key or same_files) and not self._reuse.nothing and self._is_trusted(stored):
             return ()
         if _is_missing(submission) and stored.attempts:
-            # What somebody handed in before is not undone by a folder that does not hold it.
-            return ("not in this hand-in: the earlier result stands",)
+            # An earlier submission stays valid when a later folder lacks it.
+            return ("missing from this submission: the earlier result stands",)
         most = self._lab.config.policies.attempts
         if most is not None and submission.digest not in stored.attempts and len(stored.attempts) >= most:
-            return (f"{most} attempts count, and were made: the earlier result stands",)
+            return (f"all {most} attempts were used: the earlier result stands",)
         return None
 
     def _is_trusted(self, stored: StoredResult) -> bool:
-        """Without isolation a submission could have changed its own result: a run with it judges again."""
+        """Whether to trust the result: without isolation, a submission could have changed its own result."""
         return stored.report.isolation is not IsolationLevel.NONE or self._judges.level is IsolationLevel.NONE
 
     def _judged(self, stage: StageFolders, submission: StageSubmission, jobs: Sequence[Job]) -> StageReport:
         notes: list[str] = []
         if submission.refusal is not None:
             checks = _refused(stage, submission.refusal)
-            level = IsolationLevel.KERNEL_NAMESPACES  # nothing of it ran, so nothing weakens the level of the class
+            level = IsolationLevel.KERNEL_NAMESPACES  # no code ran, so the level of the class stays as it is
         else:
             results = {check.id: check for job in jobs for check in self._results(stage, job, notes)}
             checks = tuple(results[check] for check in stage.spec.check_ids)
@@ -169,22 +173,22 @@ class Grader:
         )
 
     def _results(self, stage: StageFolders, job: Job, notes: list[str]) -> tuple[CheckResult, ...]:
-        """What comes of one job; what the instructor should know of it is added to ``notes``."""
+        """Judge one job, and add a note for the instructor to ``notes`` if the judge failed."""
         reply = self._judges.judge(job)
         if isinstance(reply, Judged):
             return reply.checks
         notes.append(f"the judge failed: {printable(reply.reason.strip(), _LONGEST_REASON)}")
-        return unrun_stage(stage, _GRADER_FAILED, "", Outcome.GRADER_ERROR, only=job.checks)
+        return unrun_stage(stage, GRADER_FAILED, "", Outcome.GRADER_ERROR, only=job.checks)
 
 
 def _code_passed(stage: StageFolders, report: StageReport) -> bool:
-    """Whether later stages can build on the code: what was or was not trained with it is another matter."""
+    """Whether later stages can run on the code; checks of attachments and bonus checks do not count."""
     attached = stage.spec.attached_checks
-    return report.graded and all(one.passed or one.bonus or one.id in attached for one in report.checks)
+    return report.graded and all(check.passed or check.bonus or check.id in attached for check in report.checks)
 
 
 def _with_notes(stage: StageFolders, submission: StageSubmission, report: StageReport) -> StageReport:
-    """The report with what intake noted, and what there is to say about forbidden calls."""
+    """Add the notes of intake and the notes about forbidden calls to the report."""
     source = submission.source if report.digest == submission.digest else None
     calls = forbidden_call_notes(stage.spec, source or "", report.checks)
     return msgspec.structs.replace(report, notes=(*submission.notes, *report.notes, *calls))
@@ -195,27 +199,32 @@ def _is_missing(submission: StageSubmission) -> bool:
 
 
 def _refused(stage: StageFolders, refusal: Refusal) -> tuple[CheckResult, ...]:
-    """The results of a submission that intake did not let through."""
+    """Make the results of a submission that intake refused."""
     missing = refusal.reason is RefusalReason.MISSING
     return unrun_stage(stage, refusal.message, refusal.file, Outcome.NOT_ATTEMPTED if missing else Outcome.BLOCKED)
 
 
 def result_store(lab: Lab) -> ResultStore:
-    """Where a lab keeps its results."""
+    """Open the lab's store of results."""
     return ResultStore(lab.build / "results")
 
 
 def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
-    """What intake looks for: every stage.
+    """List the files of every stage for intake, and which students owe each stage.
 
-    When none is asked for, each is owed once somebody has begun it. Otherwise those asked for are owed
-    by all, and those that they build on are taken along where a student has them.
+    Args:
+        lab: the lab.
+        stage_ids: the requested stages. Every student owes them; the stages that they build on are taken
+            from students who have them. If empty, every student owes each stage that any student has begun.
+
+    Raises:
+        LabError: the lab has no stage with one of these ids.
     """
-    asked = [lab.stage(stage_id) for stage_id in stage_ids]
-    owed = {needed.id: Owed.IF_HANDED_IN for stage in asked for needed in needed_stages(lab, stage)}
-    owed |= {stage.id: Owed.ALWAYS for stage in asked}
-    otherwise = Owed.NEVER if asked else Owed.ONCE_BEGUN
+    requested = [lab.stage(stage_id) for stage_id in stage_ids]
+    owed = {needed.id: Owed.IF_HANDED_IN for stage in requested for needed in needed_stages(lab, stage)}
+    owed |= {stage.id: Owed.ALWAYS for stage in requested}
+    default = Owed.NEVER if requested else Owed.ONCE_BEGUN
     return [
-        StageFiles(stage.id, stage.spec.module, owed.get(stage.id, otherwise), tuple(stage.spec.attachments.items()))
+        StageFiles(stage.id, stage.spec.module, owed.get(stage.id, default), tuple(stage.spec.attachments.items()))
         for stage in lab.stages()
     ]

@@ -1,4 +1,4 @@
-"""What there is to judge of one submission: its code, and what was handed in beside it."""
+"""The jobs of one submission: its code, and the files submitted beside it."""
 
 from collections.abc import Mapping
 
@@ -18,21 +18,24 @@ def jobs_for(
     handed_in: Mapping[str, str],
     secret: bytes,
 ) -> tuple[list[Job], tuple[str, ...]]:
-    """The jobs that a submission takes, and which of the course's modules stand in.
+    """Make the jobs of a submission.
 
-    Code runs on stand-ins where an earlier stage did not pass. What was trained runs on what it was
-    trained with: the student's own modules, right or wrong.
+    Code runs on stand-ins where an earlier stage did not pass. A trained model runs on the modules with which
+    it was trained: the student's own, right or wrong.
 
     Args:
         lab: the lab.
         stage: the stage to judge.
-        submission: the hand-in; one that intake refused takes no job.
-        passed: the student's modules of earlier stages that passed everything, by stage.
-        handed_in: all the student's modules of earlier stages, by stage.
-        secret: the course's.
+        submission: the submission; a submission that intake refused has no jobs.
+        passed: stage → the student's module, for earlier stages whose code passed.
+        handed_in: stage → the student's module, for all earlier stages.
+        secret: the course's secret.
+
+    Returns:
+        The jobs, and the names of the modules that the course stands in for.
 
     Raises:
-        LabError: a stand-in is needed that the lab does not have.
+        LabError: the lab lacks a stand-in that is needed.
     """
     if submission.source is None:
         return [], ()
@@ -52,14 +55,14 @@ def jobs_for(
         modules=own,
         seed=code.seed,
         checks=attached_checks,
-        attachments={one.name: _attached(one) for one in submission.attachments},
+        attachments={file.name: _attached(file) for file in submission.attachments},
         class_secret=class_secret(secret, stage.id),
     )
     return [code, model], stand_ins
 
 
 def _attached(file: Attachment) -> Attached:
-    """The file's content, or what is wrong with it."""
+    """Read the file's content, or the reason why it is refused."""
     try:
         return Attached(file.read())
     except RefusedError as error:

@@ -1,4 +1,4 @@
-"""Which modules a stage runs on: the student's own where they passed, the course's where they did not."""
+"""The modules a stage runs on: the student's own if they passed, the course's stand-ins if they did not."""
 
 from collections.abc import Mapping
 
@@ -8,19 +8,19 @@ from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
 def modules_for(
     lab: Lab, stage: StageFolders, source: str, passed: Mapping[str, str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The module texts that a stage is judged with.
+    """Choose the modules with which a stage is judged.
 
     Args:
         lab: the lab.
         stage: the stage to judge.
         source: the student's module of this stage.
-        passed: the student's modules of earlier stages that passed everything, by stage.
+        passed: stage → the student's module, for earlier stages that may be used as they are.
 
     Returns:
-        Texts by module name, and the names of those that the course stood in for.
+        Module name → source text, and the names of the modules that the course stands in for.
 
     Raises:
-        LabError: a stand-in is needed that the lab does not have.
+        LabError: the lab lacks a stand-in that is needed.
     """
     modules: dict[str, str] = {}
     stand_ins: list[str] = []
@@ -37,7 +37,7 @@ def modules_for(
 
 
 def stand_in_source(stage: StageFolders) -> str:
-    """The module that stands in for an earlier stage which did not pass: built on PyTorch's own.
+    """Read the module that stands in for an earlier stage that did not pass; it builds on PyTorch's own functions.
 
     Raises:
         LabError: the stage has no ``alternatives/pytorch.py``.
@@ -45,6 +45,6 @@ def stand_in_source(stage: StageFolders) -> str:
     path = stage.folder / "alternatives" / "pytorch.py"
     if not path.is_file():
         raise LabError(
-            f"{path} is missing: later stages run on it where a student's own {stage.spec.module}.py did not pass"
+            f"{path} is missing: later stages run on it if a student's own {stage.spec.module}.py did not pass"
         )
     return path.read_text(encoding="utf-8")

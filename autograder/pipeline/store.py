@@ -1,7 +1,7 @@
-"""Results on disk: one file per student and stage, written whole or not at all.
+"""Results on disk: one file per student and stage, each written atomically.
 
-A result is valid for the content it was made from, so a killed run goes on where it was and an
-unchanged submission is never judged twice.
+A result is valid for the content from which it was made. A run that was killed therefore resumes where it
+stopped, and an unchanged submission is never judged twice.
 """
 
 from pathlib import Path
@@ -15,10 +15,14 @@ FORMAT_VERSION = 1
 
 
 class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A report with what it was made from.
+    """A report, and the identity of the content from which it was made.
 
-    ``key`` covers submission, tests, references, configuration and versions; ``digest`` the
-    submission alone. ``attempts`` lists the digests of the submissions judged so far, oldest first.
+    Attributes:
+        format_version: the version of the file format.
+        key: covers the submission, tests, references, configuration and versions.
+        digest: covers only the submission.
+        attempts: digests of the submissions judged so far, oldest first.
+        report: the report.
     """
 
     format_version: int
@@ -35,9 +39,9 @@ class ResultStore:
         self._store = JsonStore(folder, StoredResult)
 
     def get(self, student: str, stage: str) -> StoredResult | None:
-        """Return the last result of a student in a stage, or None if none can be read.
+        """Read the last result of a student in a stage; None if it does not exist or cannot be read.
 
-        A file that is not ours or has another version counts as absent: the fix is to grade again.
+        A file that has another format or version counts as absent, so the submission is graded again.
         """
         stored = self._store.get(stage, student)
         return stored if stored is not None and stored.format_version == FORMAT_VERSION else None

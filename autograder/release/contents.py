@@ -1,4 +1,4 @@
-"""What a release consists of: every file of ``assignments``, made afresh from the instructor's side."""
+"""The contents of a release: every file of ``assignments``, generated from the instructor's files."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,32 +12,32 @@ from autograder.release.folders import FileContent, read_folder
 from autograder.release.sheets import build_notebook
 from autograder.release.stubs import SHORTEST_TELLING_ELSEWHERE, refuse_leaks, strip_solutions
 
-# Lists the generated files with their digests: what an earlier release made may be taken away by a
-# later one, a file that somebody put there may not.
+# Lists the generated files with their digests: a later release may remove a file that an earlier
+# release generated, but not any other file.
 MANIFEST = ".release.json"
 
-# Data travels in every student's clone and every zip handed in.
+# Data is part of every student's clone and of every submitted zip.
 LARGEST_DATA_FILE = 5 * 2**20
 
 
 def assignments(lab: Lab) -> dict[str, FileContent]:
-    """Every file of ``assignments``, by its path there, the manifest included.
+    """Generate every file of ``assignments``, by its path there, the manifest included.
 
     Raises:
-        ReleaseError: something is missing, two files claim one path, or a stage cannot be released.
+        ReleaseError: a file is missing, two files have the same path, or a stage cannot be released.
         LabError: a stage has no reference.
     """
     files: dict[str, FileContent] = {}
     for name, file in _all_files(lab):
         if files.setdefault(name, file) != file:
-            raise ReleaseError(f"assignments/{name} would be made twice; rename it in solutions/student_repository")
+            raise ReleaseError(f"assignments/{name} has two sources; rename it in solutions/student_repository")
     _refuse_all_leaks(lab, files)
     files[MANIFEST] = FileContent(_manifest(files))
     return dict(sorted(files.items()))
 
 
 def _refuse_all_leaks(lab: Lab, files: dict[str, FileContent]) -> None:
-    """No line of any stage's solution in any file: the README, the companion and later stages included."""
+    """Refuse a line of any stage's solution in any file, including the README, the companion and later stages."""
     shown = {
         f"assignments/{name}": file.content.decode(errors="replace").replace(r"\"", '"')  # as JSON writes it
         for name, file in files.items()
@@ -48,10 +48,10 @@ def _refuse_all_leaks(lab: Lab, files: dict[str, FileContent]) -> None:
 
 
 def stage_files(stage: StageFolders) -> dict[str, FileContent]:
-    """A stage's own files: stub, lab sheet, public tests, and what is given as it is.
+    """Generate a stage's own files: stub, lab sheet, public tests, and the given files unchanged.
 
     Raises:
-        ReleaseError: one of them is missing, or would show a solution.
+        ReleaseError: a file is missing, or would show a solution.
     """
     module = stage.spec.module
     reference = stage.reference_source()
@@ -69,7 +69,7 @@ def stage_files(stage: StageFolders) -> dict[str, FileContent]:
         tests.name: FileContent.of(tests),
     }
     for name in made.keys() & given.keys():
-        raise ReleaseError(f"{stage.given / name} would take the place of the stage's own {name}; rename it")
+        raise ReleaseError(f"{stage.given / name} would replace the stage's own {name}; rename it")
     return {**made, **given}
 
 
@@ -81,19 +81,19 @@ def _all_files(lab: Lab) -> Iterator[tuple[str, FileContent]]:
             yield from _data_files(lab, stage, data)
     skeleton = lab.root / "solutions" / "student_repository"
     if not skeleton.is_dir():
-        raise ReleaseError(f"{skeleton} is missing: it holds what stands at the top of the students' repository")
+        raise ReleaseError(f"{skeleton} is missing: it holds the top-level files of the students' repository")
     yield from read_folder(skeleton).items()
     yield COURSE_FILE, FileContent(course_file(lab))
 
 
 def _data_files(lab: Lab, stage: StageFolders, name: str) -> Iterator[tuple[str, FileContent]]:
-    """A data folder without the script that prepared it."""
+    """The files of a data folder, without the scripts that prepared them."""
     folder = lab.root / "data" / name
     if not folder.is_dir():
-        raise ReleaseError(f"grading.yml: stages.{stage.id}.data: there is no folder {folder}")
+        raise ReleaseError(f"grading.yml: stages.{stage.id}.data: the folder {folder} does not exist")
     for path, file in read_folder(folder).items():
         if len(file.content) > LARGEST_DATA_FILE:
-            size = f"{len(file.content)} bytes; a release takes {LARGEST_DATA_FILE} at most"
+            size = f"{len(file.content)} bytes; a release accepts at most {LARGEST_DATA_FILE}"
             raise ReleaseError(f"{folder / path} has {size}")
         if not path.endswith(".py"):
             yield f"data/{name}/{path}", file
@@ -105,7 +105,7 @@ def _manifest(files: dict[str, FileContent]) -> bytes:
 
 
 def generated_earlier(files: dict[str, FileContent]) -> set[str]:
-    """Which of ``files`` an earlier release made and nobody changed since."""
+    """Return the names of the files that an earlier release generated and that are unchanged since."""
     try:
         digests = msgspec.json.decode(files[MANIFEST].content, type=_Manifest).files
     except (KeyError, msgspec.MsgspecError):

@@ -1,7 +1,7 @@
-"""What the students' companion knows of the course: one file, made from ``grading.yml`` and ``exercises.yml``.
+"""The course data of the students' companion: one file, made from ``grading.yml`` and ``exercises.yml``.
 
-It holds what students may read: titles, points, hints, public tests and the stubs that ``reset``
-puts back. Of the hidden checks it holds the sum of their points and nothing else.
+It holds only data that students may read: titles, points, hints, public tests, and the stubs that ``reset``
+restores. Of the hidden checks it holds only the sum of their points.
 """
 
 from typing import Any
@@ -17,10 +17,10 @@ FORMAT_VERSION = 1
 
 
 def course_file(lab: Lab) -> bytes:
-    """The file's content, the same bytes for the same lab.
+    """Generate the file's content, the same bytes for the same lab.
 
     Raises:
-        ReleaseError: a stage without stub, or exercises and public tests that do not fit each other.
+        ReleaseError: a stage has no stub, or its exercises and public tests do not match.
         LabError: a stage has no reference.
     """
     course = {

@@ -1,4 +1,4 @@
-"""Folders as data: read them, compare them, and replace one whole or not at all."""
+"""Folders as data: read them, compare them, and replace a folder atomically."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from autograder.release.errors import ReleaseError
 
-# What running tests and notebooks leaves behind: neither released nor worth a word.
+# Caches of tests and notebooks: neither released nor reported.
 CACHES = frozenset({"__pycache__", ".pytest_cache", ".hypothesis", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache"})
 
 
 @dataclass(frozen=True)
 class FileContent:
-    """One file, as git would keep it."""
+    """A file's content and executable bit, as git stores them."""
 
     content: bytes
     executable: bool = False
@@ -24,19 +24,19 @@ class FileContent:
         return cls(path.read_bytes(), bool(path.stat().st_mode & 0o100))
 
     def write(self, path: Path) -> None:
-        """Write the file, making its folder."""
+        """Write the file, and create its folder if needed."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.content)
         path.chmod(0o755 if self.executable else 0o644)
 
 
 def read_folder(folder: Path) -> dict[str, FileContent]:
-    """Every file below ``folder`` by its path in it; nothing when there is no folder.
+    """Read every file below ``folder`` by its relative path; empty if the folder does not exist.
 
-    Caches and a ``.git`` at the top are left out.
+    Caches and a top-level ``.git`` are left out.
 
     Raises:
-        ReleaseError: a link, which could not be kept when the folder is replaced.
+        ReleaseError: the folder contains a link, which would be lost when the folder is replaced.
     """
     return {path.relative_to(folder).as_posix(): FileContent.of(path) for path in _files(folder)}
 
@@ -47,7 +47,7 @@ def _files(folder: Path) -> Iterator[Path]:
         if not CACHES.isdisjoint(parts) or parts[0] == ".git" or path.suffix == ".pyc":
             continue
         if path.is_symlink():
-            raise ReleaseError(f"{path} is a link; put the file itself there, or remove it")
+            raise ReleaseError(f"{path} is a link; replace it with the file itself, or remove it")
         if path.is_file():
             yield path
 
@@ -55,9 +55,9 @@ def _files(folder: Path) -> Iterator[Path]:
 def replace_folder(folder: Path, files: Mapping[str, FileContent]) -> None:
     """Make ``folder`` hold exactly ``files``.
 
-    All is written beside it first; then two renames put it in place. A run that is killed leaves
-    the old folder or the new one, under its name or, between the renames, as ``.NAME.old``, which
-    ``restore_folder`` puts back.
+    The files are first written to a folder beside it; then two renames put that folder in place. A run that
+    is killed leaves the old folder or the new folder. A kill between the renames leaves the old folder as
+    ``.NAME.old``, which ``restore_folder`` renames back.
     """
     restore_folder(folder)
     new, old = _beside(folder, "new"), _beside(folder, "old")
@@ -71,12 +71,12 @@ def replace_folder(folder: Path, files: Mapping[str, FileContent]) -> None:
 
 
 def restore_folder(folder: Path) -> None:
-    """Finish or undo what a killed ``replace_folder`` began, and take its traces away."""
+    """Finish or undo a ``replace_folder`` that was killed, and remove its temporary folders."""
     new, old = _beside(folder, "new"), _beside(folder, "old")
     if old.exists() and not folder.exists():
         old.rename(folder)
     if (old / ".git").exists():
-        # The folder is a repository of its own, for publishing: its history moves along.
+        # The folder is itself a repository, for publishing: keep its history.
         (old / ".git").rename(folder / ".git")
     shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)

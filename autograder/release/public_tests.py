@@ -1,4 +1,4 @@
-"""Which public tests belong to an exercise: those that the exercise's cell in the lab sheet runs."""
+"""The public tests of an exercise: the tests that its cell in the lab sheet runs."""
 
 import ast
 import shlex
@@ -9,33 +9,33 @@ from autograder.release.sheets import exercise_cells
 
 
 def public_tests(stage: StageFolders) -> dict[str, tuple[str, ...]]:
-    """Exercise → names of its public tests, in the order of the file.
+    """Map each exercise to the names of its public tests, in the order of the file.
 
-    A test may belong to two exercises, as one does that undoes the one with the other.
+    A test may belong to two exercises, such as a test that one function inverts another.
 
     Raises:
-        ReleaseError: a cell that selects no tests, or a test that no cell selects: a student who works
-            through the exercises would never meet it.
+        ReleaseError: a cell selects no tests, or no cell selects a test, so a student who works through the
+            exercises would never run it.
     """
     file = stage.folder / f"test_{stage.spec.module}.py"
     names = _test_functions(file.read_text(encoding="utf-8"))
-    found: dict[str, tuple[str, ...]] = {}
+    tests: dict[str, tuple[str, ...]] = {}
     for exercise, source in exercise_cells(stage).items():
-        place = f"{stage.sheet}: the cell of exercise `{exercise}`"
+        cell = f"{stage.sheet}: the cell of exercise `{exercise}`"
         selection = _selection(source)
         if selection is None:
             if stage.spec.exercises[exercise].attachments:
-                found[exercise] = ()  # what is handed in is a file: there is nothing to call
+                tests[exercise] = ()  # students submit a file, so there is no function to call
                 continue
-            fix = f"let it run `!python -m pytest -q {file.name} -k NAME`"
-            raise ReleaseError(f"{place} selects no public tests; {fix}")
-        found[exercise] = tuple(name for name in names if _selects(selection, name, file.name, place))
-        if not found[exercise]:
-            raise ReleaseError(f"{place} selects `{selection}`, and no test in {file.name} has such a name")
+            fix = f"make it run `!python -m pytest -q {file.name} -k NAME`"
+            raise ReleaseError(f"{cell} selects no public tests; {fix}")
+        tests[exercise] = tuple(name for name in names if _selects(selection, name, file.name, cell))
+        if not tests[exercise]:
+            raise ReleaseError(f"{cell} selects `{selection}`, which matches no test in {file.name}")
     for name in names:
-        if not any(name in tests for tests in found.values()):
-            raise ReleaseError(f"{file}: `{name}` is run by no exercise's cell in {stage.sheet.name}; rename it")
-    return found
+        if not any(name in selected for selected in tests.values()):
+            raise ReleaseError(f"{file}: no exercise's cell in {stage.sheet.name} runs `{name}`; rename it")
+    return tests
 
 
 def _test_functions(source: str) -> list[str]:
@@ -44,7 +44,7 @@ def _test_functions(source: str) -> list[str]:
 
 
 def _selection(source: str) -> str | None:
-    """What stands after ``-k`` in a cell that calls pytest."""
+    """Read the argument of ``-k`` in a cell that runs pytest; None if there is none."""
     for line in source.splitlines():
         words = shlex.split(line, comments=True) if "pytest" in line else []
         if "-k" in words[:-1]:
@@ -52,22 +52,22 @@ def _selection(source: str) -> str | None:
     return None
 
 
-def _selects(selection: str, name: str, file: str, place: str) -> bool:
-    """Whether pytest would run a test under ``-k``: each word is part of the name of test or file."""
+def _selects(selection: str, name: str, file: str, cell: str) -> bool:
+    """Whether ``-k`` selects a test, as pytest decides: each word is part of the test's or the file's name."""
 
-    def holds(node: ast.expr) -> bool:
+    def matches(node: ast.expr) -> bool:
         match node:
             case ast.Name(id=word):
                 return word.lower() in name.lower() or word.lower() in file.lower()
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return not holds(operand)
+                return not matches(operand)
             case ast.BoolOp(op=ast.And(), values=values):
-                return all(map(holds, values))
+                return all(map(matches, values))
             case ast.BoolOp(op=ast.Or(), values=values):
-                return any(map(holds, values))
-        raise ReleaseError(f"{place}: `-k {selection}` may consist of names, and, or, not and brackets")
+                return any(map(matches, values))
+        raise ReleaseError(f"{cell}: `-k {selection}` may contain only names, and, or, not and parentheses")
 
     try:
-        return holds(ast.parse(selection, mode="eval").body)
+        return matches(ast.parse(selection, mode="eval").body)
     except SyntaxError:
-        raise ReleaseError(f"{place}: `-k {selection}` cannot be read; write names, and, or, not") from None
+        raise ReleaseError(f"{cell}: `-k {selection}` is not a valid expression; write names, and, or, not") from None

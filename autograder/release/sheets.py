@@ -1,4 +1,4 @@
-"""Lab sheet → notebook: Markdown becomes cells, exercises become graded cells, questions answers to grade by hand."""
+"""Lab sheet → notebook: Markdown cells, graded cells of exercises, and questions that a person grades."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from autograder.course.config import Stage
 from autograder.course.lab import StageFolders
 from autograder.release.errors import ReleaseError
 
-# In the script that becomes every sheet's first cell: what the release fills in.
+# The line that a release fills in, in the script that becomes every sheet's first code cell.
 _STAGE_LINE = '\nSTAGE = ""\n'
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -28,10 +28,11 @@ def build_notebook(stage: StageFolders) -> str:
 
     Code cells marked ``exercise="NAME"`` become locked, graded cells; Markdown cells marked
     ``question="ID"`` become answers that a person grades. Points come from ``grading.yml``; an
-    extension's cell carries none, its points are filed as extra credit.
+    extension's cell has 0 points, because its points are filed as extra credit.
 
     Raises:
-        ReleaseError: an exercise or question without exactly one cell, or a cell without its entry.
+        ReleaseError: an exercise or question does not have exactly one cell, or ``grading.yml`` does not list
+            the exercise or question of a cell.
     """
     taken: Counter[str] = Counter()
     cells = [_cell(cell, _role(cell, stage), taken) for cell in _read_cells(stage)]
@@ -43,24 +44,24 @@ def build_notebook(stage: StageFolders) -> str:
 
 
 def _bootstrap_cell(stage: StageFolders) -> list[dict[str, Any]]:
-    """The cell that fetches the repository where a sheet is opened alone; none where the lab has no such script."""
+    """The cell that fetches the repository if a sheet is opened alone; empty if the lab lacks its script."""
     script = stage.root / "solutions" / "student_repository" / "lab" / "bootstrap.py"
     if not script.is_file():
         return []
     source = script.read_text(encoding="utf-8")
     if source.count(_STAGE_LINE) != 1:
         raise ReleaseError(
-            f"{script}: the line `{_STAGE_LINE.strip()}` must stand there once, for the release to fill in"
+            f"{script}: the line `{_STAGE_LINE.strip()}` must occur exactly once, because a release fills it in"
         )
     source = source.replace(_STAGE_LINE, f'\nSTAGE = "{stage.id}"\n').replace("  # noqa: E402", "").rstrip()
     cell: dict[str, Any] = {"cell_type": "code", "id": "bootstrap", "outputs": [], "execution_count": None}
-    # Folded away in Jupyter and on Colab: it is not what the sheet is about.
+    # Collapsed in Jupyter and on Colab: it is not part of the lesson.
     metadata = {"jupyter": {"source_hidden": True}, "cellView": "form"}
     return [{**cell, "metadata": metadata, "source": source.splitlines(keepends=True)}]
 
 
 def exercise_cells(stage: StageFolders) -> dict[str, str]:
-    """Exercise → source of its cell, in the order of ``grading.yml``.
+    """Map each exercise to the source of its cell, in the order of ``grading.yml``.
 
     Raises:
         ReleaseError: the sheet is missing, or does not have exactly one cell per exercise.
@@ -82,12 +83,12 @@ def _read_cells(stage: StageFolders) -> list[NotebookNode]:
 
 
 def _role(cell: NotebookNode, stage: StageFolders) -> dict[str, Any] | None:
-    """The nbgrader metadata of a sheet's cell, without checksum; None for a cell that carries no points."""
+    """The nbgrader metadata of a sheet's cell, without checksum; None for a cell that is not graded."""
     for key, kind in (("exercise", "code"), ("question", "markdown")):
         name = cell.metadata.get(key)
         if name is not None and cell.cell_type != kind:
-            found = f'{key}="{name}" marks a {cell.cell_type} cell'
-            raise ReleaseError(f"{stage.sheet}: {found}; mark a {kind} cell with it")
+            mark = f'{key}="{name}" marks a {cell.cell_type} cell'
+            raise ReleaseError(f"{stage.sheet}: {mark}; mark a {kind} cell with it")
     if (name := cell.metadata.get("exercise")) is not None:
         _refuse_hidden_checks(cell.source, name, stage)
         return {"grade_id": check_id(name), "grade": True, "solution": False, "locked": True, **_points(stage, name)}
@@ -113,12 +114,12 @@ def _refuse_hidden_checks(source: str, name: str, stage: StageFolders) -> None:
 
 
 def _cell(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str]) -> dict[str, Any]:
-    """The cell as the notebook format wants it: no outputs, a stable id, its marks if it carries points."""
+    """The cell in the notebook format: no outputs, a stable id, and nbgrader's metadata if it is graded."""
     metadata: dict[str, Any] = {}
     if role is not None:
         marks = {"schema_version": 3, "cell_type": cell.cell_type, "task": False, **role}
         marks["checksum"] = _checksum(cell, marks)
-        # Jupyter reads these: a graded cell can be neither changed nor deleted, an answer not deleted.
+        # Jupyter reads these flags: a graded cell cannot be edited or deleted, an answer cannot be deleted.
         metadata = {"nbgrader": marks, "deletable": False, **({"editable": False} if marks["locked"] else {})}
     node = {
         "cell_type": cell.cell_type,
@@ -130,7 +131,7 @@ def _cell(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str]) 
 
 
 def _checksum(cell: NotebookNode, marks: dict[str, Any]) -> str:
-    """The checksum that nbgrader itself would compute: an answer that still has it is no answer."""
+    """The checksum that nbgrader itself computes: a cell that still has it was not answered."""
     parts = (
         cell.source,
         cell.cell_type,
@@ -142,18 +143,20 @@ def _checksum(cell: NotebookNode, marks: dict[str, Any]) -> str:
 
 
 def _cell_id(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str]) -> str:
-    """An id that stays while the cell's text stays, whatever is written before it."""
+    """An id that depends only on the cell's text, not on the cells before it."""
     if role is not None:
-        return re.sub(r"[^\w-]", "-", role["grade_id"])[:64]  # what the notebook format allows
+        return re.sub(r"[^\w-]", "-", role["grade_id"])[
+            :64
+        ]  # the characters and length that the notebook format allows
     name = f"{cell.cell_type}-{hashlib.sha256(cell.source.encode()).hexdigest()[:8]}"
     taken[name] += 1
     return name if taken[name] == 1 else f"{name}-{taken[name]}"
 
 
 def _check_complete(cells: list[dict[str, Any]], stage: StageFolders) -> None:
-    found = Counter(cell["metadata"]["nbgrader"]["grade_id"] for cell in cells if "nbgrader" in cell["metadata"])
+    counts = Counter(cell["metadata"]["nbgrader"]["grade_id"] for cell in cells if "nbgrader" in cell["metadata"])
     for kind, name, grade_id in _expected(stage.spec):
-        _expect_one(kind, name, found[grade_id], stage)
+        _expect_one(kind, name, counts[grade_id], stage)
 
 
 def _expect_one(kind: str, name: str, count: int, stage: StageFolders) -> None:
@@ -163,6 +166,6 @@ def _expect_one(kind: str, name: str, count: int, stage: StageFolders) -> None:
 
 
 def _expected(stage: Stage) -> list[tuple[str, str, str]]:
-    """Kind, name and grade id of every cell that ``grading.yml`` asks for."""
+    """Kind, name and grade id of every cell that ``grading.yml`` requires."""
     exercises = [("exercise", name, check_id(name)) for name in stage.exercises]
     return exercises + [("question", name, name) for name in stage.questions]

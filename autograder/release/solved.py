@@ -1,4 +1,4 @@
-"""The students' repository as it is when everything is solved: to try what students run."""
+"""The students' repository with every exercise solved, to try the programs that students run."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from autograder.release.folders import FileContent, read_folder
 
 
 def write_solved(lab: Lab, folder: Path) -> None:
-    """Lay out in ``folder`` each stage's reference and given files, the data and ``course.json``; the rest stays.
+    """Write each stage's reference and given files, and ``course.json``, to ``folder``, and link the data.
 
-    Stages are taken as they lie in ``solutions``, so that one that is still being written can be tried too.
+    Other files in ``folder`` stay. Stages are the folders of ``solutions``, so that a stage that ``grading.yml`` does
+    not list yet works too.
     """
     for stage in sorted((lab.root / "solutions").glob("[0-9]*_*")):
         references = {path.name: FileContent.of(path) for path in stage.glob("*.py") if _is_reference(path)}
@@ -18,10 +19,10 @@ def write_solved(lab: Lab, folder: Path) -> None:
             file.write(folder / stage.name / name)
     FileContent(course_file(lab)).write(folder / COURSE_FILE)
     for data in sorted((lab.root / "data").iterdir()):
-        place = folder / "data" / data.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
-        place.symlink_to(data)
+        link = folder / "data" / data.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(data)
 
 
 def _is_reference(path: Path) -> bool:

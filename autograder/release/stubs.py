@@ -1,4 +1,4 @@
-"""Reference → stub: every solution block becomes one line that says what is missing."""
+"""Reference → stub: each solution block becomes one line that names the missing function."""
 
 import ast
 import re
@@ -11,17 +11,17 @@ BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
 
 _MARKER_LIKE = re.compile(r"\b(begin|end)[\s_-]*solution", re.IGNORECASE)
-# Lines that many functions share and that tell nothing: `x, y = y, x`, `self.d_model = d_model`.
+# Lines that many functions share and that reveal nothing: `x, y = y, x`, `self.d_model = d_model`.
 _PLAIN_ASSIGNMENT = re.compile(r"[\w., ]+ = [\w., ]+")
 _TELLING = re.compile(r"[-+*/@%<>=(\[]")
 SHORTEST_TELLING = 12
-# Elsewhere than in the exercise's own stage: `model.eval()` and its like are everybody's.
+# Outside the exercise's own stage, where lines such as `model.eval()` occur anyway.
 SHORTEST_TELLING_ELSEWHERE = 24
 
 
 @dataclass(frozen=True)
 class _Block:
-    """One solution block: 0-based lines of its two markers, and the function it stands in."""
+    """A solution block: 0-based lines of its two markers, and the function that contains it."""
 
     begin: int
     end: int
@@ -30,25 +30,25 @@ class _Block:
 
 
 def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
-    """The stub of a reference.
+    """Make the stub of a reference.
 
     Args:
         source: the reference's text.
         file: its path, for messages.
-        keep: functions and classes whose solution stays, without its markers: work half done.
+        keep: functions and classes whose solution stays, without its markers, for a partial solution.
 
     Returns:
-        the text with each block between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` replaced by
+        The text with each block between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` replaced by
         ``raise NotImplementedError("NAME")``; NAME is the function, or ``Class.method``.
 
     Raises:
-        ReleaseError: markers that are nested, unpaired or misspelt, a block outside any function,
-            no block at all, a stub that is no Python, or one that still shows a solution line.
+        ReleaseError: markers are nested, unpaired or misspelt, a block is outside any function, the
+            reference has no block, the stub is not Python, or it still shows a line of a solution.
     """
     lines = source.split("\n")
     blocks = list(_blocks(lines, _parse(source, file), file))
     if not blocks:
-        raise ReleaseError(f"{file}:1: there is no solution block: students would receive the whole reference")
+        raise ReleaseError(f"{file}:1: the file has no solution block, so students would receive the whole reference")
     hidden = {index for block in blocks for index in range(block.begin, block.end + 1)}
     _refuse_leaks(lines, blocks, [(f"{file}:{n + 1}", line) for n, line in enumerate(lines) if n not in hidden])
     stub: list[str] = []
@@ -66,16 +66,16 @@ def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
 
 
 def refuse_leaks(source: str, file: str, shown: Mapping[str, str], shortest: int = SHORTEST_TELLING) -> None:
-    """Refuse that students read a line of a solution anywhere else.
+    """Refuse files for students that contain a telling line of a solution.
 
     Args:
         source: the reference's text.
         file: its path, for messages.
-        shown: what else students receive: path → text.
-        shortest: characters that a line must have to tell anything.
+        shown: path → text, for each file that students receive.
+        shortest: the least number of characters of a telling line.
 
     Raises:
-        ReleaseError: one of those holds a telling line of a solution.
+        ReleaseError: a file contains a telling line of a solution.
     """
     lines = source.split("\n")
     blocks = list(_blocks(lines, _parse(source, file), file))
@@ -101,10 +101,14 @@ def _blocks(lines: list[str], tree: ast.Module, file: str) -> Iterator[_Block]:
         marker = line.strip()
         if marker not in (BEGIN, END):
             if _MARKER_LIKE.search(line):
-                raise ReleaseError(f"{file}:{index + 1}: `{marker}` is no marker; write exactly `{BEGIN}` or `{END}`")
+                raise ReleaseError(
+                    f"{file}:{index + 1}: `{marker}` is not a marker; write exactly `{BEGIN}` or `{END}`"
+                )
         elif marker == BEGIN:
             if begin is not None:
-                raise ReleaseError(f"{file}:{index + 1}: a block inside that of line {begin + 1}; end that first")
+                raise ReleaseError(
+                    f"{file}:{index + 1}: this block is inside the block of line {begin + 1}; end that block first"
+                )
             begin = index
         elif begin is None:
             raise ReleaseError(f"{file}:{index + 1}: this `{END}` has no `{BEGIN}` above it")
@@ -118,15 +122,17 @@ def _blocks(lines: list[str], tree: ast.Module, file: str) -> Iterator[_Block]:
 def _block(lines: list[str], begin: int, end: int, tree: ast.Module, file: str) -> _Block:
     indentation = lines[begin].removesuffix(BEGIN)
     if lines[end].removesuffix(END) != indentation:
-        raise ReleaseError(f"{file}:{end + 1}: `{END}` is indented otherwise than its `{BEGIN}` in line {begin + 1}")
+        raise ReleaseError(
+            f"{file}:{end + 1}: `{END}` and its `{BEGIN}` in line {begin + 1} have different indentation"
+        )
     name = _enclosing_function(tree, begin + 1)
     if name is None:
-        raise ReleaseError(f"{file}:{begin + 1}: a solution block must stand inside a function")
+        raise ReleaseError(f"{file}:{begin + 1}: a solution block must be inside a function")
     return _Block(begin, end, name, indentation)
 
 
 def _enclosing_function(node: ast.AST, line: int) -> str | None:
-    """``function`` or ``Class.method`` around a line; the outermost function when they are nested."""
+    """The ``function`` or ``Class.method`` around a line; the outermost function if functions are nested."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
@@ -141,22 +147,22 @@ def _enclosing_function(node: ast.AST, line: int) -> str | None:
 def _refuse_leaks(
     lines: list[str], blocks: list[_Block], shown: list[tuple[str, str]], shortest: int = SHORTEST_TELLING
 ) -> None:
-    """No line that students receive, given with its place, may hold a telling line of a solution."""
-    shown = [(place, _single_spaced(line)) for place, line in shown]
+    """Refuse a telling line of a solution in the lines that students receive, as ``(location, line)``."""
+    shown = [(location, _single_spaced(line)) for location, line in shown]
     everything = "\n".join(line for _, line in shown)
     for block in blocks:
-        for solution in filter(_tells, map(_without_remark, lines[block.begin + 1 : block.end])):
+        for solution in filter(_is_telling, map(_without_comment, lines[block.begin + 1 : block.end])):
             if len(solution) < shortest or solution not in everything:
                 continue
-            for place, line in shown:
+            for location, line in shown:
                 if solution in line:
                     raise ReleaseError(
-                        f"{place}: students would read a line of the solution of {block.name}: `{solution}`; "
+                        f"{location}: students would read a line of the solution of {block.name}: `{solution}`; "
                         "reword it, or move it between the markers"
                     )
 
 
-def _without_remark(line: str) -> str:
+def _without_comment(line: str) -> str:
     return _single_spaced(line.split("  #")[0])
 
 
@@ -164,8 +170,8 @@ def _single_spaced(line: str) -> str:
     return " ".join(line.split())
 
 
-def _tells(line: str) -> bool:
-    """Whether a solution line gives something away by itself."""
+def _is_telling(line: str) -> bool:
+    """Whether a line of a solution reveals something by itself."""
     return (
         len(line) >= SHORTEST_TELLING
         and _TELLING.search(line) is not None

@@ -10,5 +10,5 @@ from autograder.course.lab import Lab
 
 @pytest.fixture
 def tiny_lab(tmp_path: Path) -> Lab:
-    """A whole lab with one tiny stage, in a folder of its own."""
+    """A complete lab with one tiny stage, in its own folder."""
     return build_tiny_lab(tmp_path / "lab")

@@ -1,4 +1,4 @@
-"""Judging pieces of code and hidden tests in this process, for tests of the judge."""
+"""Judge pieces of code and hidden tests in this process, for tests of the judge."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from autograder.judge.compare import check_close, check_equal, check_raises, che
 
 
 def judge(lab: Lab, source: str, seed: int = 0, trusted: CourseCode | None = None) -> dict[str, CheckResult]:
-    """The results of a submission of the lab's first stage, by check."""
+    """Judge a submission of the lab's first stage; check → its result."""
     stage = lab.stages()[0]
     trusted = trusted or read_course_code(lab, stage)
     modules = {**trusted.modules, stage.spec.module: source}
@@ -29,9 +29,9 @@ def judge(lab: Lab, source: str, seed: int = 0, trusted: CourseCode | None = Non
 
 
 def write_checks(lab: Lab, tests: str, *names: str) -> None:
-    """Make ``tests`` the only hidden tests of the lab, and ``names`` the checks of its only exercise, ``double``.
+    """Make ``tests`` the lab's only hidden tests, and ``names`` the checks of the exercise ``double``.
 
-    The catalogue of mistakes becomes empty: its checks are gone.
+    The catalogue of mistakes becomes empty, because its checks no longer exist.
     """
     stage = lab.stages()[0]
     for path in stage.hidden_tests.glob("test_*.py"):

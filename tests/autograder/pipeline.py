@@ -1,4 +1,4 @@
-"""A class and its judges, for tests of the pipeline that need no processes."""
+"""A class and its judges, for tests of the pipeline that start no processes."""
 
 import threading
 from collections.abc import Iterable
@@ -13,7 +13,8 @@ from autograder.isolation.in_process import InProcessSession
 from autograder.judge.attachments import Attachments
 from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Broken, Job, Judged
-from autograder.judge.run import judge_stage, unrun_stage
+from autograder.judge.run import judge_stage
+from autograder.judge.unrun import unrun_stage
 from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
 
 SECOND, SECOND_MODULE = "2_more", "more"
@@ -48,7 +49,7 @@ from autograder.judge.compare import check_close
 
 
 def test_quadruple_multiplies_by_four(student):
-    """Every element is quadrupled.
+    """quadruple: every element is quadrupled.
 
     Hint: double twice.
     """
@@ -58,7 +59,7 @@ def test_quadruple_multiplies_by_four(student):
 
 
 def build_two_stages(folder: Path) -> Lab:
-    """The tiny lab with a second stage that is built on the first."""
+    """Write the tiny lab with a second stage that builds on the first."""
     build_tiny_lab(folder)
     grading = folder / "grading.yml"
     grading.write_text(grading.read_text(encoding="utf-8") + SECOND_STAGE, encoding="utf-8")
@@ -74,7 +75,7 @@ def write_files(folder: Path, files: dict[str, str]) -> None:
 
 
 class ScriptedJudges:
-    """Judges by what stands in the source: ``wrong`` fails every check, ``crash`` breaks the judge."""
+    """Judges that look for words in the source: ``wrong`` fails every check, ``crash`` breaks the judge."""
 
     def __init__(self, lab: Lab, level: IsolationLevel = IsolationLevel.KERNEL) -> None:
         self.level = level
@@ -99,7 +100,7 @@ class ScriptedJudges:
 
 
 class InProcessJudges:
-    """The real judge with the real hidden tests, on code that needs no isolation."""
+    """The real judge with the real hidden tests, for code that needs no isolation."""
 
     level = IsolationLevel.NONE
 
@@ -118,7 +119,7 @@ class InProcessJudges:
 
 
 class Class:
-    """A folder of students, graded as often as a test likes."""
+    """A folder of students that a test grades, once or repeatedly."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
@@ -136,13 +137,13 @@ class Class:
         stages: Iterable[str] = (),
     ) -> "Run":
         judges = judges or ScriptedJudges(Lab(self.lab.root))
-        lab = Lab(self.lab.root)  # grading.yml is read anew, as by a new process
+        lab = Lab(self.lab.root)  # reads grading.yml again, as a new process does
         submissions = take_in([self.folder], stage_files(lab, stages))
         return Run(Grader(lab, judges, reuse).grade_all(submissions, workers=3), judges)
 
 
 class Run:
-    """What one run of the pipeline gave."""
+    """The result of one run of the pipeline."""
 
     def __init__(self, graded: list[Graded], judges: ScriptedJudges | InProcessJudges) -> None:
         self.graded = graded
@@ -151,14 +152,16 @@ class Run:
 
     def report(self, student: str, stage: str = STAGE) -> StageReport:
         (report,) = (
-            one.report for one in self.graded if (one.submission.student, one.submission.stage) == (student, stage)
+            graded.report
+            for graded in self.graded
+            if (graded.submission.student, graded.submission.stage) == (student, stage)
         )
         return report
 
     @property
     def scores(self) -> dict[tuple[str, str], int]:
-        return {(one.report.student, one.report.stage): one.report.score for one in self.graded}
+        return {(graded.report.student, graded.report.stage): graded.report.score for graded in self.graded}
 
     @property
     def cached(self) -> list[str]:
-        return [one.submission.student for one in self.graded if one.cached]
+        return [graded.submission.student for graded in self.graded if graded.cached]

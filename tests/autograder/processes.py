@@ -1,11 +1,11 @@
-"""Looking at processes from outside, for tests that must leave none behind."""
+"""Observe other processes, for tests that must not leave any behind."""
 
 import time
 from pathlib import Path
 
 
 def wait_until_gone(pid: int, seconds: float = 30.0) -> bool:
-    """Whether a process ends; a zombie has ended."""
+    """Wait for a process to end; whether it ended in time. A zombie has ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -19,8 +19,8 @@ def wait_until_gone(pid: int, seconds: float = 30.0) -> bool:
 
 
 def children_of(pid: int) -> set[int]:
-    """The processes that a process has started and that have not ended."""
-    found = set()
+    """The children of a process that have not ended."""
+    children = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -28,11 +28,11 @@ def children_of(pid: int) -> set[int]:
             except OSError:
                 continue
             if int(fields[1]) == pid and fields[0] not in "ZX":
-                found.add(int(entry.name))
-    return found
+                children.add(int(entry.name))
+    return children
 
 
 def descendants_of(pid: int) -> set[int]:
-    """The processes that a process has started, those that they have started, and so on."""
+    """The children of a process, their children, and so on."""
     children = children_of(pid)
     return children.union(*map(descendants_of, children))

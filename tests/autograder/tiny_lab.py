@@ -1,7 +1,7 @@
-"""A whole lab with one tiny stage, for tests that need a real one but not a slow one.
+"""A complete lab with one tiny stage, for tests that need a real lab but not a slow one.
 
 Its exercises: ``double(x)``, ``total(x, axis)`` and the extension ``halve(x)``; its question:
-``why_axes``. Seven points, one more as a bonus, and two given by a person.
+``why_axes``. Seven points, one bonus point, and two points that a person gives.
 """
 
 from pathlib import Path
@@ -102,7 +102,7 @@ def halve(x: Tensor) -> Tensor:
     ### END SOLUTION
 '''
 
-# What a diligent student hands in; also the alternative that stands in for later stages.
+# A correct submission; also the alternative that stands in for later stages.
 LOOP = '''\
 """The tiny stage, written with loops."""
 
@@ -116,8 +116,8 @@ def double(x):
 def total(x, axis):
     slices = x.unbind(axis)
     result = torch.zeros_like(slices[0])
-    for one in slices:
-        result = result + one
+    for part in slices:
+        result = result + part
     return result
 
 
@@ -177,7 +177,7 @@ def test_double():
 
 
 def test_total():
-    assert tiny.total(torch.ones(2, 3), 1).tolist() == [3.0, 3.0], "axis 1 has three ones to add"
+    assert tiny.total(torch.ones(2, 3), 1).tolist() == [3.0, 3.0], "axis 1 has three elements to add"
 
 
 def test_halve():
@@ -196,7 +196,7 @@ from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 
 @given(seeds(), distinct_sizes(count=2))
 def test_double_multiplies_by_two(student, seed, sizes):
-    """Every element is doubled.
+    """double: every element is doubled.
 
     Hint: think of one element first.
     """
@@ -205,7 +205,7 @@ def test_double_multiplies_by_two(student, seed, sizes):
 
 
 def test_double_keeps_the_dtype(student):
-    """The dtype stays what it was.
+    """double: the result has the dtype of the input.
 
     Hint: a result takes the dtype of the widest operand.
     """
@@ -214,7 +214,7 @@ def test_double_keeps_the_dtype(student):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2))
 def test_total_adds_along_the_axis(student, seed, sizes):
-    """The axis asked for is added up.
+    """total: the sum runs over the given axis.
 
     Hint: the result has one axis less.
     """
@@ -225,7 +225,7 @@ def test_total_adds_along_the_axis(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=3, min_size=2))
 def test_total_counts_axes_from_the_end(student, seed, sizes):
-    """A negative axis is counted from the end.
+    """total: a negative axis is counted from the end.
 
     Hint: -1 is the last axis.
     """
@@ -236,7 +236,7 @@ def test_total_counts_axes_from_the_end(student, seed, sizes):
 
 @given(seeds(), distinct_sizes(count=2))
 def test_halve_divides_by_two(student, seed, sizes):
-    """Every element is halved.
+    """halve: every element is halved.
 
     Hint: doubling the result gives the input back.
     """
@@ -309,14 +309,21 @@ def build_tiny_lab(folder: Path) -> Lab:
 
 
 def replace_in(path: Path, old: str, new: str) -> None:
-    """Change one text that occurs once in a file, as someone who edits the lab would."""
+    """Replace a text that occurs exactly once in a file."""
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{path}: {old!r} occurs {text.count(old)} times"
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def forbid_a_softmax(lab: Lab, marked: str, other: str = "return x + x", says: str = "No `torch.softmax`.") -> None:
-    """``double`` forbids a softmax and its docstring ``says`` so; one line of an alternative of it is ``marked``."""
+    """Forbid a softmax in ``double``.
+
+    Args:
+        lab: the tiny lab.
+        marked: the remark at the end of the line of ``alternatives/pytorch.py`` that calls the softmax.
+        other: the body of ``double`` in ``alternatives/loop.py``.
+        says: the sentence in the docstring of ``double`` that names what it forbids.
+    """
     exercise = "      double:\n"
     replace_in(lab.root / "grading.yml", exercise, f"{exercise}        forbid: [torch.softmax]\n")
     replace_in(lab.stage(STAGE).reference, "Twice the input.\n", f"Twice the input. {says}\n")
@@ -328,7 +335,7 @@ def forbid_a_softmax(lab: Lab, marked: str, other: str = "return x + x", says: s
 
 
 def solution(**bodies: str) -> str:
-    """A module whose exercises not named in ``bodies`` are left as stubs: ``solution(double="return 2 * x")``."""
+    """Write a module, ``solution(double="return 2 * x")``; exercises without a body are stubs."""
     signatures = {"double": "x", "total": "x, axis", "halve": "x"}
     functions = [
         f"def {name}({arguments}):\n    {bodies.get(name, f'raise NotImplementedError({name!r})')}\n"

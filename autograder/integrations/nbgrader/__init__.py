@@ -1,6 +1,6 @@
-"""nbgrader as gradebook, formgrader, feedback and export; nothing is executed by it.
+"""nbgrader as gradebook, formgrader, feedback and export; it executes no notebook.
 
-Nothing else in the package imports nbgrader.
+No other part of the package imports nbgrader.
 """
 
 from autograder.integrations.nbgrader.compare import compare_gradebook

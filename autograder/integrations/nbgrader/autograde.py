@@ -1,11 +1,12 @@
-"""``nbgrader autograde``: our judge in place of a kernel that executes the notebook.
+"""``nbgrader autograde`` with the judge instead of a kernel that executes the notebook.
 
-nbgrader converts each submitted notebook twice, ``submitted`` → ``autograded`` → ``autograded``,
-with an exporter that can be chosen. Ours reads a submission as intake does, so that broken
-notebooks, links and doubled cells cost nobody else their grading; nothing of a student is executed
-or parsed in nbgrader's process.
+nbgrader converts each submitted notebook twice, ``submitted`` → ``autograded`` → ``autograded``, with a
+configurable exporter. This exporter reads a submission through intake, so broken notebooks, links and
+duplicate cells do not stop the grading of other students. No student code is executed, and no student
+notebook is parsed by nbgrader.
 """
 
+import functools
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -22,21 +23,22 @@ from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
 from autograder.integrations.nbgrader.folders import TIME_STAMP, remove_all_but
 from autograder.integrations.nbgrader.notebooks import answered_notebook
+from autograder.integrations.nbgrader.rows import SubmissionRows
 from autograder.judge.pool import JudgePool
 from autograder.pipeline.grade import Graded, Grader, stage_files
 
 
 class NotGradedError(Exception):
-    """A submission has no grade, for a reason that is not the student's: no number may stand for it."""
+    """A submission has no grade for a reason that the student did not cause, so it must not get a score."""
 
 
 class JudgedNotebookExporter(NotebookExporter):
-    """Turns a submission into its graded notebook, and files its scores."""
+    """Converts a submission to its graded notebook, and files its scores."""
 
     lab = Unicode(help="The folder that holds grading.yml").tag(config=True)
     workspace = Unicode(help="The folder that holds the gradebook and build").tag(config=True)
 
-    # One judge for a whole run of nbgrader; it ends with the exporter.
+    # One judge for a whole run of nbgrader; it is closed with the exporter.
     judges = Instance(JudgePool)
 
     @default("judges")
@@ -45,17 +47,17 @@ class JudgedNotebookExporter(NotebookExporter):
         weakref.finalize(self, judges.__exit__)
         return judges
 
-    @property
+    @functools.cached_property
     def _lab(self) -> Lab:
         return Lab(Path(self.lab), Path(self.workspace))
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """The first pass yields the released notebook with the student's answers, the second its grades.
+        """Return the released notebook with the student's answers in the first pass, and with grades in the second.
 
         Raises:
-            NotGradedError: the grader failed; the submission's earlier scores are gone then.
+            NotGradedError: the grader failed; the submission's earlier scores are removed.
         """
         assert resources is not None
         names = resources["nbgrader"]
@@ -74,22 +76,23 @@ class JudgedNotebookExporter(NotebookExporter):
         return converted
 
     def _graded(self, names: dict[str, str], folder: Path) -> NotebookNode:
-        # nbgrader has copied every file of the submission here, through links too.
+        # nbgrader has copied every file of the submission here, and followed links.
         remove_all_but(TIME_STAMP, folder)
         graded = self._grade(names)
         if not graded.report.graded:
             raise NotGradedError(
                 f"{names['student']} {names['assignment']}: the grader failed, not the student; no score is filed. "
-                "Run `autograder doctor`, then grade it again"
+                "Run `autograder doctor`, then grade the submission again"
             )
+        stage = self._lab.stage(names["assignment"])
         notebook = answered_notebook(self._lab, graded.submission)
         with Gradebook(names["db_url"]) as gradebook:
-            submitted = gradebook.find_submission(names["assignment"], names["student"])
-            file_scores(self._lab, gradebook, submitted, graded.report, notebook)
-        return show(notebook, self._lab.stage(names["assignment"]), graded.report, graded.submission)
+            assignment = gradebook.find_submission(stage.id, names["student"])
+            file_scores(self._lab, SubmissionRows.of(gradebook, stage, assignment), graded.report, notebook)
+        return show(notebook, stage, graded.report, graded.submission)
 
     def _grade(self, names: dict[str, str]) -> Graded:
-        """Grade one stage, on the student's own earlier stages where those passed."""
+        """Grade one stage, on the student's own earlier modules if these passed."""
         grader = Grader(self._lab, self.judges)
         for graded in grader.grade_student(self._student(names)):
             if graded.submission.stage == names["assignment"]:
@@ -103,19 +106,19 @@ class JudgedNotebookExporter(NotebookExporter):
         raise _not_found(names)
 
     def _student(self, names: dict[str, str]) -> list[StageSubmission]:
-        """What the student handed in for this stage and those that it builds on."""
+        """The student's submissions for this stage and the stages it builds on."""
         folder = step_folder(self._lab, "submitted") / names["student"]
         wanted = stage_files(self._lab, [names["assignment"]])
-        return [replace(one, student=names["student"]) for one in take_in([folder], wanted)]
+        return [replace(submission, student=names["student"]) for submission in take_in([folder], wanted)]
 
     def _take_back(self, names: dict[str, str]) -> None:
         """Remove the automatic scores of a submission that could not be graded again."""
         with Gradebook(names["db_url"]) as gradebook:
             try:
-                entry = gradebook.find_submission_notebook(names["notebook"], names["assignment"], names["student"])
+                notebook = gradebook.find_submission_notebook(names["notebook"], names["assignment"], names["student"])
             except MissingEntry:
                 return
-            take_back_scores(self._lab, entry)
+            take_back_scores(self._lab, notebook)
             gradebook.db.commit()
 
 

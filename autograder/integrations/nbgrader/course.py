@@ -1,4 +1,4 @@
-"""The course as nbgrader sees it: its folders, its gradebook, and its settings."""
+"""The course as nbgrader sees it: folders, gradebook and settings."""
 
 import os
 import sys
@@ -20,11 +20,11 @@ LOCK_SECONDS = 60
 
 
 class GradebookError(LabError):
-    """The gradebook cannot be used as it is; the message says what to do."""
+    """The gradebook cannot be used; the message names the fix."""
 
 
 def course_root(lab: Lab) -> Path:
-    """The folder that nbgrader's paths start from."""
+    """The root folder of nbgrader's paths."""
     return lab.workspace or lab.root
 
 
@@ -34,19 +34,19 @@ def step_folder(lab: Lab, step: str) -> Path:
 
 
 def database_url(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> str:
-    """The gradebook's address; whoever opens it by this waits for locks instead of giving up after 5 s."""
+    """The URL of the gradebook's database, with a timeout for locks instead of the default of 5 s."""
     return f"sqlite:///{lab.gradebook}?timeout={lock_seconds}"
 
 
 @contextmanager
 def open_gradebook(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> Generator[Any, None, None]:
-    """Open the gradebook as nbgrader's ``Gradebook``; it is made when there is none.
+    """Open the gradebook as nbgrader's ``Gradebook``, and create it if it does not exist.
 
     Raises:
-        GradebookError: another program kept it locked, or the file is no gradebook.
+        GradebookError: another program kept the gradebook locked, or the file is not a gradebook.
     """
     with warnings.catch_warnings(), explained(lab):
-        # nbgrader adds a submission's parts one by one; SQLAlchemy remarks on it for each.
+        # nbgrader adds a submission's parts one by one, and SQLAlchemy warns about each.
         warnings.simplefilter("ignore", SAWarning)
         _create(lab)
         with Gradebook(database_url(lab, lock_seconds), lab.config.course) as gradebook:
@@ -55,18 +55,18 @@ def open_gradebook(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> Generator[Any,
 
 @contextmanager
 def explained(lab: Lab) -> Generator[None, None, None]:
-    """Turn a database error into words.
+    """Explain database errors raised inside the block.
 
     Raises:
-        GradebookError: instead of SQLAlchemy's error, or of nbgrader's around it.
+        GradebookError: instead of SQLAlchemy's error, or of nbgrader's error that wraps it.
     """
     try:
         yield
     except Exception as error:
         if "database is locked" in str(error):
             raise GradebookError(
-                f"{lab.gradebook} is locked by another program; close formgrader, or let its work end, and run this "
-                "again: results are kept, and what was filed stays"
+                f"{lab.gradebook} is locked by another program; close formgrader, or wait until it has finished, and "
+                "run this again: results are stored, and filed results stay"
             ) from error
         if isinstance(error, OperationalError) or "file is not a database" in str(error):
             raise GradebookError(
@@ -77,7 +77,7 @@ def explained(lab: Lab) -> Generator[None, None, None]:
 
 
 def _create(lab: Lab) -> None:
-    """Make the gradebook whole or not at all: a half-made one has no version, and no upgrade mends it."""
+    """Create the gradebook atomically: an incomplete gradebook has no version, and cannot be upgraded."""
     if lab.gradebook.exists():
         return
     find_alembic()
@@ -86,14 +86,14 @@ def _create(lab: Lab) -> None:
         fresh = Path(folder) / "gradebook.db"
         Gradebook(f"sqlite:///{fresh}", lab.config.course).close()
         try:
-            # A link, not a rename: it never takes the place of one that somebody else just made.
+            # A link, not a rename: it never replaces a gradebook that another program has just created.
             os.link(fresh, lab.gradebook)
         except FileExistsError:
             return
 
 
 def find_alembic() -> None:
-    """Put the environment's own ``alembic`` on the path: nbgrader runs it by its name."""
+    """Put the environment's own ``alembic`` on the path, because nbgrader runs it by name."""
     scripts = str(Path(sys.executable).parent)
     if scripts not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])
@@ -103,7 +103,7 @@ def configure(config: Any, lab: Lab) -> None:
     """Fill nbgrader's configuration, for its commands and formgrader.
 
     Args:
-        config: what ``get_config()`` gives in ``nbgrader_config.py``.
+        config: the result of ``get_config()`` in ``nbgrader_config.py``.
         lab: the lab, with the workspace that holds the class's grades.
     """
     find_alembic()
@@ -112,14 +112,14 @@ def configure(config: Any, lab: Lab) -> None:
     config.CourseDirectory.update(
         root=str(course_root(lab)), course_id=lab.config.course, db_url=database_url(lab), **directories
     )
-    # Everything there is made by us, so a student may well be named `feedback`.
+    # The grader writes all of these folders, so a student may be named `feedback`.
     config.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__"]
-    # The source holds stubs only: there is nothing to strip, and an answer's own words stay.
+    # The source holds only stubs, so no solution has to be stripped, and the text of an answer stays.
     config.GenerateAssignment.preprocessors = [
         f"nbgrader.preprocessors.{name}"
         for name in ("LockCells", "ClearOutput", "CheckCellMetadata", "ComputeChecksums", "SaveCells")
     ]
-    # The exporter reads submissions as we take them in, asks our judge, and files; no kernel is started.
+    # The exporter reads submissions through intake, judges and files them; it starts no kernel.
     config.Autograde.exporter_class = f"{package}.autograde.JudgedNotebookExporter"
     config.Autograde.sanitize_preprocessors = []
     config.Autograde.autograde_preprocessors = []
@@ -133,14 +133,14 @@ def configure(config: Any, lab: Lab) -> None:
     config.CurrentPenalty.lab = str(lab.root)
     config.ExportApp.plugin_class = f"{package}.export.CsvExport"
     config.CsvExport.lab = str(lab.root)
-    # nbgrader skips what it finds done, also what a killed run left half done.
+    # Otherwise nbgrader skips existing results, even if a killed run left them incomplete.
     for converter in ("GenerateAssignment", "Autograde", "GenerateFeedback"):
         config[converter].force = True
 
 
 def write_workspace_config(lab: Lab) -> None:
-    """Let nbgrader's commands and formgrader work from a workspace that is not the lab's own folder."""
-    text = f'''"""Made by the grader: nbgrader works from this folder."""
+    """Write nbgrader's configuration for a workspace that is not the lab's own folder."""
+    text = f'''"""Generated by the grader: nbgrader works from this folder."""
 
 from pathlib import Path
 

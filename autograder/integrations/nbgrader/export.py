@@ -1,4 +1,4 @@
-"""nbgrader's CSV, with what its own writer leaves open: quoting, current penalties, and no 0 for what is not graded."""
+"""nbgrader's CSV with quoting, current penalties, and no 0 for ungraded work, which its own writer lacks."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import open_gradebook
 from autograder.integrations.nbgrader.penalties import penalty
 
-# nbgrader's own columns in its order, and one more.
+# nbgrader's columns in its order, and `needs_manual_grade`.
 COLUMNS = (
     "assignment",
     "duedate",
@@ -33,10 +33,10 @@ COLUMNS = (
 
 
 def export_csv(lab: Lab, path: Path) -> int:
-    """Write one row per student and stage; returns how many.
+    """Write one row per student and stage, and return the number of rows.
 
-    Scores include what people graded, extra credit and late penalties. A stage that was not handed
-    in counts 0. Where the grader failed, the score is left empty: an import must not read it as 0.
+    Scores include manual scores, extra credit and late penalties. A stage that was not submitted
+    counts 0. If the grader failed, the score is empty: an import must not read it as 0.
 
     Raises:
         GradebookError: the gradebook cannot be read.
@@ -46,12 +46,12 @@ def export_csv(lab: Lab, path: Path) -> int:
 
 
 class CsvExport(ExportPlugin):  # type: ignore[misc]
-    """The same behind ``nbgrader export``."""
+    """The same export for ``nbgrader export``."""
 
     lab = Unicode(help="The folder that holds grading.yml").tag(config=True)
 
     def export(self, gradebook: Any) -> None:
-        """Write the file that ``--to`` names, ``grades.csv`` by default."""
+        """Write the file of ``--to``, ``grades.csv`` by default."""
         path = Path(self.to or "grades.csv")
         self.log.info("Exporting grades to %s", path)
         _write(Lab(Path(self.lab)), gradebook, path, self.assignment, self.student)
@@ -60,7 +60,7 @@ class CsvExport(ExportPlugin):  # type: ignore[misc]
 def _write(
     lab: Lab, gradebook: Any, path: Path, stages: Collection[str] = (), students: Collection[object] = ()
 ) -> int:
-    """Write the rows of these stages and students, of all where none is named."""
+    """Write the rows of these stages and students; of all if empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -97,14 +97,14 @@ def _scores(lab: Lab, gradebook: Any, stage: str, student: str) -> dict[str, Any
         return {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0, "needs_manual_grade": False}
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
     waits = any(grade.needs_manual_grade for grade in grades)
-    entries = {"timestamp": submission.timestamp, "needs_manual_grade": waits}
+    columns = {"timestamp": submission.timestamp, "needs_manual_grade": waits}
     if any(_is_ungraded(grade) for grade in grades):
-        return entries
+        return columns
     lost = sum(penalty(lab, notebook) or 0.0 for notebook in submission.notebooks)
     raw = submission.score
-    return {**entries, "raw_score": raw, "late_submission_penalty": lost, "score": raw - lost}
+    return {**columns, "raw_score": raw, "late_submission_penalty": lost, "score": raw - lost}
 
 
 def _is_ungraded(grade: Any) -> bool:
-    """Whether a check has no score at all; an answer that waits for a person counts 0 so far."""
+    """Whether a graded cell has no score. An answer without a manual score counts 0, so it is not ungraded."""
     return grade.cell_type == "code" and grade.auto_score is None and grade.manual_score is None

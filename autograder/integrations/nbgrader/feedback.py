@@ -1,4 +1,4 @@
-"""nbgrader's feedback pages, made in this process."""
+"""nbgrader's feedback pages, generated in this process."""
 
 from collections.abc import Iterable
 
@@ -12,10 +12,10 @@ from autograder.integrations.nbgrader.course import GradebookError, configure
 
 
 def generate_feedback(lab: Lab, stage_ids: Iterable[str]) -> None:
-    """Make the pages that ``nbgrader generate_feedback STAGE`` makes, for every student.
+    """Generate the pages of ``nbgrader generate_feedback STAGE`` for every student.
 
     Raises:
-        GradebookError: nbgrader could not make them; the message ends with its log.
+        GradebookError: nbgrader could not generate the pages; the message ends with its log.
     """
     for stage_id in stage_ids:
         config = Config()
@@ -24,4 +24,4 @@ def generate_feedback(lab: Lab, stage_ids: Iterable[str]) -> None:
         result = capture_log(GenerateFeedback(coursedir=folders, config=config))
         if not result["success"]:
             details = f"{result.get('log', '')}{result.get('error', '')}"
-            raise GradebookError(f"nbgrader made no feedback for {stage_id}:\n{details}")
+            raise GradebookError(f"nbgrader generated no feedback for {stage_id}:\n{details}")

@@ -1,4 +1,4 @@
-"""What filing leaves in nbgrader's folders, each submission's replaced whole or not at all."""
+"""The files of a submission in nbgrader's folders, each folder replaced atomically."""
 
 import hashlib
 import shutil
@@ -20,9 +20,9 @@ TIME_STAMP = "timestamp.txt"
 
 
 def write_submitted(lab: Lab, stage: StageFolders, submission: StageSubmission, notebook: NotebookNode) -> None:
-    """Lay a checked submission out as nbgrader expects it, so that its own commands can grade it again.
+    """Write a checked submission in nbgrader's layout, so that nbgrader's own commands can grade it again.
 
-    A file that intake refused is not there to be graded again: neither is its folder then.
+    If intake refused the submission's file, the folder is removed instead.
     """
     folder = step_folder(lab, "submitted") / submission.student / stage.id
     if submission.refusal is not None and submission.refusal.reason is not RefusalReason.MISSING:
@@ -35,19 +35,19 @@ def write_submitted(lab: Lab, stage: StageFolders, submission: StageSubmission, 
 
 
 def write_autograded(lab: Lab, stage: StageFolders, submission: StageSubmission, notebook: NotebookNode) -> None:
-    """Put the graded notebook where formgrader and feedback look for it."""
+    """Write the graded notebook to the folder that formgrader and feedback read."""
     folder = step_folder(lab, "autograded") / submission.student / stage.id
     replace_folder(folder, {f"{stage.spec.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)})
 
 
 def remove_shown(lab: Lab, stage: StageFolders, student: str) -> None:
-    """Take away what an earlier grading left for formgrader and the student to see."""
+    """Remove the files of an earlier grading that formgrader and the student see."""
     for step in ("autograded", "feedback"):
         shutil.rmtree(step_folder(lab, step) / student / stage.id, ignore_errors=True)
 
 
 def remove_all_but(name: str, folder: Path) -> None:
-    """Empty a folder, its folders included, of everything but one file."""
+    """Remove everything in a folder except one file."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -66,17 +66,17 @@ def _time_stamp(moment: datetime | None) -> dict[str, FileContent]:
 
 
 class FiledAnswers:
-    """The answers that a submission's entry in the gradebook is about, as digests.
+    """Digests of the answers that are filed in the gradebook for a submission.
 
-    Written after the entry: a run killed between the two finds the older answers, and asks for a
-    person's look once more rather than once too few.
+    They are written after the gradebook. A run that is killed in between finds the older answers, and marks
+    a cell for manual grading once too often, never once too seldom.
     """
 
     def __init__(self, lab: Lab, stage: StageFolders, student: str) -> None:
         self._path: Path = lab.build / "nbgrader" / "filed" / stage.id / f"{student}.json"
 
     def differ(self, answers: Mapping[str, str | None]) -> frozenset[str]:
-        """The questions whose answer is another than the one filed; all of them when nothing tells."""
+        """The questions whose answer differs from the filed answer; all of them if no digests can be read."""
         try:
             filed = msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
         except (OSError, msgspec.MsgspecError):
@@ -84,7 +84,7 @@ class FiledAnswers:
         return frozenset(question for question, answer in answers.items() if filed.get(question) != _digest(answer))
 
     def keep(self, answers: Mapping[str, str | None]) -> None:
-        """Remember the answers as filed."""
+        """Store the digests of the filed answers."""
         digests = {question: _digest(answer) for question, answer in answers.items()}
         write_atomically(self._path, msgspec.json.encode(digests))
 

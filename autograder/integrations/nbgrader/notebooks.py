@@ -1,4 +1,4 @@
-"""The notebook that nbgrader shows: the released one, the student's answers, and what our judge found."""
+"""The notebook that nbgrader shows: the released notebook with the student's answers and the judge's results."""
 
 import html
 
@@ -16,10 +16,10 @@ from autograder.release import check_id
 
 
 def released_notebook(lab: Lab, stage: StageFolders) -> str:
-    """The stage's notebook as students received it, as JSON.
+    """Read the stage's notebook as students received it, as JSON.
 
     Raises:
-        GradebookError: it has not been made yet.
+        GradebookError: the notebook has not been released.
     """
     path = step_folder(lab, "source") / stage.id / f"{stage.spec.module}.ipynb"
     try:
@@ -29,7 +29,7 @@ def released_notebook(lab: Lab, stage: StageFolders) -> str:
 
 
 def answered_notebook(lab: Lab, submission: StageSubmission) -> NotebookNode:
-    """The released notebook with the student's answers in it, whatever the submitted one looks like.
+    """Put the student's answers into the released notebook, whatever the submitted notebook looks like.
 
     Raises:
         GradebookError: the notebook has not been released.
@@ -39,13 +39,13 @@ def answered_notebook(lab: Lab, submission: StageSubmission) -> NotebookNode:
 
 
 def read_notebook(text: str) -> NotebookNode:
-    """Parse a notebook of ours."""
+    """Parse a notebook that the grader wrote."""
     notebook: NotebookNode = nbformat.reads(text, as_version=4)
     return notebook
 
 
 def answers_in(notebook: NotebookNode) -> dict[str, str | None]:
-    """Question → the student's words; None where the released text still stands, or nothing at all."""
+    """Map each question to the student's answer; None if the cell is unchanged or empty."""
     return {
         cell.metadata.nbgrader.grade_id: None if _is_untouched(cell) or not cell.source.strip() else cell.source
         for cell in notebook.cells
@@ -60,14 +60,14 @@ def _is_untouched(cell: NotebookNode) -> bool:
 def add_results(notebook: NotebookNode, stage: StageFolders, report: StageReport, source: str | None) -> None:
     """Write a report into the notebook's graded cells, and the student's module below them.
 
-    Every such cell gets an explicit number as its result: nbgrader gives full points to one that
-    has none.
+    Every graded cell gets an explicit number as its result, because nbgrader gives full points to a cell
+    without a number.
 
     Args:
-        notebook: the released notebook, answered.
+        notebook: the released notebook with the student's answers.
         stage: its stage.
-        report: one that is graded.
-        source: the student's module; None when there is none to show.
+        report: a report of a graded submission.
+        source: the student's module; None if there is no module to show.
     """
     for name in stage.spec.exercises:
         cell = _graded_cell(notebook, name)
@@ -80,7 +80,7 @@ def add_results(notebook: NotebookNode, stage: StageFolders, report: StageReport
 
 
 def make_safe(notebook: NotebookNode) -> None:
-    """Escape markup in the student's answers: formgrader would render it in the instructor's own Jupyter."""
+    """Escape markup in the student's answers, because formgrader renders it in the instructor's own Jupyter."""
     sanitizer = SanitizeHTML()
     for cell in notebook.cells:
         if is_grade(cell) and is_solution(cell):
@@ -100,7 +100,7 @@ def _result(score: float) -> NotebookNode:
 
 
 def _shown(checks: list[CheckResult]) -> NotebookNode:
-    """The checks as a table, and as text for whoever shows no HTML."""
+    """The checks as an HTML table, and as plain text."""
     rows = "".join(_row(check) for check in checks)
     table = f"<table><thead><tr><th>check</th><th>points</th><th>result</th></tr></thead><tbody>{rows}</tbody></table>"
     text = "\n".join(_line(check) for check in checks)
@@ -108,20 +108,20 @@ def _shown(checks: list[CheckResult]) -> NotebookNode:
 
 
 def _row(check: CheckResult) -> str:
-    cells = (check.title, _points(check), ". ".join(_told(check)))
+    cells = (check.title, _points(check), ". ".join(_feedback(check)))
     return "<tr>" + "".join(f'<td style="text-align: left">{html.escape(text)}</td>' for text in cells) + "</tr>"
 
 
 def _line(check: CheckResult) -> str:
-    return f"[{_points(check)}] {check.title}: {'; '.join(_told(check))}"
+    return f"[{_points(check)}] {check.title}: {'; '.join(_feedback(check))}"
 
 
 def _points(check: CheckResult) -> str:
     return f"{check.score}/{check.points}{' extra' if check.bonus else ''}"
 
 
-def _told(check: CheckResult) -> list[str]:
-    """What, where and hint, as far as there are any."""
+def _feedback(check: CheckResult) -> list[str]:
+    """The symptom, location and hint of a check, without empty texts."""
     if check.passed:
         return ["passed"]
     hint = f"Hint: {check.hint}" if check.hint else ""
@@ -129,7 +129,7 @@ def _told(check: CheckResult) -> list[str]:
 
 
 def _module_cells(file: str, source: str) -> list[NotebookNode]:
-    """The module as handed in. The tag keeps whoever executes the notebook from running it."""
+    """The submitted module. Programs that execute the notebook skip its cell, because of the tag."""
     heading = nbformat.v4.new_markdown_cell(f"## Handed in: {file}", id="handed-in")
     module = nbformat.v4.new_code_cell(source, id="handed-in-module", metadata={"tags": ["skip-execution"]})
     return [heading, module]

@@ -19,20 +19,18 @@ from autograder.integrations.nbgrader.notebooks import read_notebook, released_n
 
 
 def register_release(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> None:
-    """Bring the gradebook's assignments up to date with the release: cells, points and due dates.
+    """Update the gradebook's assignments to the release: cells, points and due dates.
 
-    Exercises may be added and points changed at any time; submissions that are there get the new
-    cells when they are filed again.
+    Exercises may be added and points changed at any time; existing submissions get the new cells when they
+    are filed again.
 
     Raises:
-        GradebookError: nothing is released yet, or a cell that submissions have is gone.
+        GradebookError: a stage has not been released, or the release lacks a cell that submissions have.
     """
     for stage in lab.stages():
         notebook = read_notebook(released_notebook(lab, stage))
         with open_gradebook(lab, lock_seconds) as gradebook:
-            gradebook.update_or_create_assignment(
-                stage.id, duedate=stage.spec.due, course_id=lab.config.course
-            )
+            gradebook.update_or_create_assignment(stage.id, duedate=stage.spec.due, course_id=lab.config.course)
             if _is_current(gradebook, stage, notebook):
                 continue
             _prepare_submitted(gradebook, stage, notebook)
@@ -74,41 +72,41 @@ def _points(cells: dict[str, NotebookNode]) -> dict[str, float]:
 
 
 def _prepare_submitted(gradebook: Any, stage: StageFolders, notebook: NotebookNode) -> None:
-    """Make the changes that nbgrader itself does not, or refuses to, once there are submissions."""
+    """Make the changes that nbgrader omits or refuses once an assignment has submissions."""
     registered = _registered(gradebook, stage)
     if registered is None or not registered.submissions:
         return
     cells = _marked_cells(notebook)
-    _refuse_gone(stage, registered, cells)
+    _refuse_removed_cells(stage, registered, cells)
     _add_cells(gradebook, stage, registered, cells)
     points = _points(cells)
     for cell in registered.grade_cells:
         if not cell.max_score and points[cell.name]:
-            # Once an extension, now an exercise like others: its extra credit becomes its score.
+            # The exercise was an extension and no longer is: its points are its score, not extra credit.
             for grade in cell.grades:
                 grade.extra_credit = None
     gradebook.db.commit()
 
 
-def _refuse_gone(stage: StageFolders, registered: Any, cells: dict[str, NotebookNode]) -> None:
+def _refuse_removed_cells(stage: StageFolders, registered: Any, cells: dict[str, NotebookNode]) -> None:
     known = {cell.name for cell in registered.source_cells}
-    if gone := sorted(known - cells.keys()):
+    if removed := sorted(known - cells.keys()):
         raise GradebookError(
             f"the gradebook has submissions of {stage.id} with cells that the release no longer has: "
-            f"{', '.join(gone)}; give them back in grading.yml and lab.md, or remove the stage with all that "
-            f"people graded of it with `nbgrader db assignment remove {stage.id} --force`, and file again"
+            f"{', '.join(removed)}; restore them in grading.yml and lab.md, or remove the stage with all its manual "
+            f"grades with `nbgrader db assignment remove {stage.id} --force`, and file again"
         )
 
 
 def _add_cells(gradebook: Any, stage: StageFolders, registered: Any, cells: dict[str, NotebookNode]) -> None:
-    place = (stage.spec.module, stage.id)
+    names = (stage.spec.module, stage.id)
     for name in sorted(cells.keys() - {cell.name for cell in registered.source_cells}):
         cell = cells[name]
         marks = cell.metadata.nbgrader
         if is_grade(cell):
-            gradebook.update_or_create_grade_cell(name, *place, max_score=float(marks.points), cell_type=cell.cell_type)
+            gradebook.update_or_create_grade_cell(name, *names, max_score=float(marks.points), cell_type=cell.cell_type)
         if is_solution(cell):
-            gradebook.update_or_create_solution_cell(name, *place)
+            gradebook.update_or_create_solution_cell(name, *names)
         gradebook.update_or_create_source_cell(
-            name, *place, cell_type=cell.cell_type, locked=is_locked(cell), source=cell.source, checksum=marks.checksum
+            name, *names, cell_type=cell.cell_type, locked=is_locked(cell), source=cell.source, checksum=marks.checksum
         )

@@ -1,23 +1,23 @@
-"""What a graded cell is worth, from the checks of its exercise."""
+"""The scores of a graded cell, from the checks of its exercise."""
 
 from autograder.base.results import CheckResult, StageReport
 from autograder.course.lab import Lab
 
 
 def checks_of(report: StageReport, exercise: str) -> list[CheckResult]:
-    """The checks that a graded cell stands for."""
+    """The checks of a graded cell's exercise."""
     return [check for check in report.checks if check.exercise == exercise]
 
 
 def automatic_score(report: StageReport, exercise: str) -> float | None:
-    """The cell's automatic score: 0 for an extension, whose points are extra credit; None where the grader failed."""
+    """The cell's automatic score: 0 for an extension, whose points are extra credit; None if the grader failed."""
     if not report.graded:
         return None
     return float(sum(check.score for check in checks_of(report, exercise) if not check.bonus))
 
 
 def extra_credit(lab: Lab, report: StageReport, exercise: str) -> float | None:
-    """The extra credit of an extension's cell; None where there is none to give."""
+    """The extra credit of an extension's cell; None if the grader failed or the course does not count bonus points."""
     if not (report.graded and lab.config.policies.count_bonus):
         return None
     return float(sum(check.score for check in checks_of(report, exercise) if check.bonus))

@@ -322,7 +322,7 @@ def test_assignments_that_differ_from_a_fresh_release_are_reported(tiny_lab):
     stub = tiny_lab.root / "assignments" / STAGE / f"{MODULE}.py"
     stub.write_text(stub.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
     (found,) = released_problems(tiny_lab)
-    assert found.startswith(f"assignments: {STAGE}/{MODULE}.py is not what a release makes")
+    assert found.startswith(f"assignments: {STAGE}/{MODULE}.py differs from the release")
 
 
 def test_without_mistakes_the_other_variants_are_judged(tiny_lab):

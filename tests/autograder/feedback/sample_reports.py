@@ -96,7 +96,7 @@ WRONG = {
     },
     "test_masked_keys_get_no_weight": {
         "outcome": Outcome.TIMEOUT,
-        "what": "it used up its computing time",
+        "what": "your code exceeded its time limit",
         "where": "attention.py, line 15, scaled_dot_product_attention",
         "hint": "no loop is needed: a mask is filled in at once",
     },
@@ -181,7 +181,7 @@ def report_with_secrets() -> StageReport:
 
 def sample_class() -> list[StageReport]:
     """Five students, both stages: half right, all right, not loading, nothing handed in, a grader error."""
-    grader = {"outcome": Outcome.GRADER_ERROR, "what": "the grader failed, not your code; nothing was deducted"}
+    grader = {"outcome": Outcome.GRADER_ERROR, "what": "the grader failed, not your code; no points were deducted"}
     only_scale = {"test_scores_are_scaled": WRONG["test_scores_are_scaled"]}
     broken = ("kernels.py cannot be loaded: it raised SyntaxError", "kernels.py, line 3")
     return [

@@ -1,4 +1,4 @@
-"""A class of the tiny lab: what students hand in, what the judge said, what the gradebook holds."""
+"""A class of the tiny lab: its submissions, the judge's results, and the gradebook."""
 
 import json
 from collections.abc import Collection
@@ -37,12 +37,12 @@ class Classroom:
     def submission(
         self, student: str, *, answer: str | None = None, at: datetime | None = IN_TIME, **more: Any
     ) -> StageSubmission:
-        """What intake makes of a hand-in; without an answer, the notebook is the released one."""
+        """A submission as intake returns it; without an answer, its notebook is the released notebook."""
         fields = {"source": solution(double="return 2 * x"), "answers": read_answers(self.notebook(answer)), **more}
         return StageSubmission(student, STAGE, handed_in=at, **fields)
 
     def missing(self, student: str, refusal: Any) -> StageSubmission:
-        """What intake makes of a student who did not hand this stage in."""
+        """A submission as intake returns it for a student who did not submit this stage."""
         return StageSubmission(student, STAGE, None, refusal, answers=NO_ANSWERS)
 
     def notebook(self, answer: str | None = None) -> bytes:
@@ -59,7 +59,7 @@ class Classroom:
     def graded(
         self, submission: StageSubmission, passes: Collection[str] = CHECKS, outcome: Outcome = Outcome.FAILED
     ) -> Graded:
-        """The submission with a report that passes some checks; kept in the store, as the pipeline does."""
+        """The submission with a report that passes some checks, stored as the pipeline does."""
         stage = self.lab.stage(STAGE)
         failed = unrun_stage(stage, "not the sum", "tiny.py:9", outcome, "which axis vanishes?")
         passed = unrun_stage(stage, "", "", Outcome.PASSED)
@@ -80,7 +80,7 @@ class Classroom:
         return file_results(self.lab, graded, **more)
 
     def grades(self, student: str) -> dict[str, tuple[Any, ...]]:
-        """A student's cells in the gradebook: automatic, manual and extra points, and whether a person has to look."""
+        """A student's cells in the gradebook: automatic, manual and extra points, and whether manual grading is due."""
         with open_gradebook(self.lab) as gradebook:
             notebook = gradebook.find_submission_notebook(MODULE, STAGE, student)
             return {
@@ -95,7 +95,7 @@ class Classroom:
             return submission.score, submission.late_submission_penalty
 
     def grade_by_hand(self, student: str, cell: str, points: float, comment: str | None = None) -> None:
-        """Do what formgrader does when a person enters points and a comment."""
+        """Enter points and a comment as formgrader does."""
         with open_gradebook(self.lab) as gradebook:
             grade = gradebook.find_grade(cell, MODULE, STAGE, student)
             grade.manual_score, grade.needs_manual_grade = points, False

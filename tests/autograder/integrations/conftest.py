@@ -1,4 +1,4 @@
-"""A released tiny lab with a gradebook, and a class that hands in."""
+"""A released tiny lab with a gradebook, and its class."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from autograder.release import release
 
 @pytest.fixture(scope="session")
 def released_lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Made once: nbgrader takes two seconds to make an empty gradebook."""
+    """Created once, because nbgrader takes two seconds to create an empty gradebook."""
     lab = build_tiny_lab(tmp_path_factory.mktemp("released") / "lab")
     release(lab)
     with open_gradebook(lab):
@@ -24,5 +24,5 @@ def released_lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 @pytest.fixture
 def classroom(released_lab: Lab, tmp_path: Path) -> Classroom:
-    """A copy of the released lab, and nobody in its class yet."""
+    """A copy of the released lab with an empty class."""
     return Classroom(Lab(Path(shutil.copytree(released_lab.root, tmp_path / "lab"))))

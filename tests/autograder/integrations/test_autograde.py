@@ -1,4 +1,4 @@
-"""``nbgrader autograde`` inside this process: what happens where something is broken."""
+"""``nbgrader autograde`` in this process, with broken submissions and a failing judge."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def autograde(classroom: Classroom) -> None:
 
 @pytest.fixture
 def judged(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
-    """Every job is passed in full, without a process; the jobs."""
+    """Judge without processes, so that every check passes; the jobs so far."""
     jobs: list[Job] = []
 
     def judge(pool: JudgePool, job: Job) -> Judged:
@@ -41,7 +41,7 @@ def judged(classroom: Classroom, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 
 
 def break_judge(monkeypatch: pytest.MonkeyPatch, student_code: str = "") -> None:
-    """The judge fails on submissions that hold a text."""
+    """Make the judge fail on submissions that contain a text."""
     judge = JudgePool.judge
 
     def broken(pool: JudgePool, job: Job) -> Judged | Broken:
@@ -64,7 +64,7 @@ def test_a_submission_is_judged_and_filed_with_its_time(classroom, judged):
     assert "# better" in json.dumps(classroom.shown("ann"))
 
 
-def test_where_the_judge_fails_older_points_go_and_the_others_are_graded(classroom, judged, monkeypatch):
+def test_if_the_judge_fails_older_points_are_removed_and_the_others_are_graded(classroom, judged, monkeypatch):
     everybody = [classroom.submission(student) for student in ("ann", "bob", "cem")]
     classroom.file(*(classroom.graded(submission, CHECKS[:1]) for submission in everybody))
     for student in ("ann", "bob", "cem"):
@@ -106,7 +106,7 @@ def test_no_cell_that_a_student_wrote_is_executed(classroom, judged, tmp_path):
     assert str(marker) not in json.dumps(classroom.shown("mal"))
 
 
-def test_files_that_came_along_reach_neither_formgrader_nor_feedback(classroom, judged, tmp_path):
+def test_further_files_reach_neither_formgrader_nor_feedback(classroom, judged, tmp_path):
     classroom.file(classroom.graded(classroom.submission("mal")))
     secret = tmp_path / "gradebook.db"
     secret.write_text("secret", encoding="utf-8")
@@ -132,7 +132,7 @@ def test_a_notebook_that_is_a_link_is_not_followed(classroom, judged):
     assert classroom.grades("mal")[QUESTION] == (0.0, None, None, False)
 
 
-def test_what_a_killed_run_left_half_done_is_done_again(classroom, judged):
+def test_results_that_a_killed_run_left_incomplete_are_made_again(classroom, judged):
     classroom.file(classroom.graded(classroom.submission("ann"), passes=()))
     hand_in_again(classroom, "ann", "# better\n")
     autograded = step_folder(classroom.lab, "autograded") / "ann" / STAGE

@@ -1,4 +1,4 @@
-"""Filing: what the judge said is what the gradebook holds, whatever was there before."""
+"""Filing: the gradebook holds the judge's results, whatever it held before."""
 
 import csv
 import os
@@ -28,6 +28,7 @@ from autograder.integrations.nbgrader import (
     compare_gradebook,
     export_csv,
     file_results,
+    filing,
     generate_feedback,
     register_release,
     write_workspace_config,
@@ -87,7 +88,7 @@ def test_nbgraders_own_rule_reads_the_filed_scores_from_the_notebook(classroom):
     assert read == {"check_double": 0.0, "check_total": 3.0, "check_halve": 0.0}
 
 
-def test_what_students_typed_is_shown_and_never_rendered(classroom):
+def test_student_text_is_shown_and_never_rendered(classroom):
     evil = "<script>alert(1)</script> <img src=x onerror=alert(2)> *words*"
     submission = classroom.submission("mal", answer=evil, source=f"# {evil}\n")
     graded = classroom.graded(submission, passes=())
@@ -101,7 +102,7 @@ def test_what_students_typed_is_shown_and_never_rendered(classroom):
     assert cells[-1]["cell_type"] == "code"
 
 
-def test_words_about_a_check_are_escaped(classroom):
+def test_texts_about_a_check_are_escaped(classroom):
     graded = classroom.graded(classroom.submission("ann"), passes=())
     checks = tuple(msgspec.structs.replace(check, what="x<y & <b>bold</b>") for check in graded.report.checks)
     classroom.file(replace(graded, report=msgspec.structs.replace(graded.report, checks=checks)))
@@ -116,6 +117,27 @@ def test_odd_answers_are_filed_like_any_other(classroom, answer):
     assert classroom.grades("odd")[QUESTION] == (None, None, None, True)
 
 
+def test_a_submission_is_looked_up_once_and_a_released_notebook_read_once_per_pass(classroom, monkeypatch):
+    everyone = [classroom.graded(classroom.submission(student, answer="Because.")) for student in ("ann", "bob", "cem")]
+    classroom.file(*everyone[:2])
+    looked_up, read = [], []
+    find_submission, released = Gradebook.find_submission, filing.released_notebook
+
+    def counting_find(gradebook, assignment, student):
+        looked_up.append(student)
+        return find_submission(gradebook, assignment, student)
+
+    def counting_read(lab, stage):
+        read.append(stage.id)
+        return released(lab, stage)
+
+    monkeypatch.setattr(Gradebook, "find_submission", counting_find)
+    monkeypatch.setattr(filing, "released_notebook", counting_read)
+    assert classroom.file(*everyone).differences == ()
+    assert looked_up == ["ann", "bob", "cem"]
+    assert read == [STAGE]
+
+
 def test_points_and_comments_by_hand_survive_every_regrade(classroom):
     submission = classroom.submission("ann", answer="Because.")
     classroom.file(classroom.graded(submission))
@@ -126,12 +148,12 @@ def test_points_and_comments_by_hand_survive_every_regrade(classroom):
     assert classroom.score("ann") == (4.5, 0.0)
 
 
-def test_an_answer_that_was_wiped_is_none(classroom):
+def test_an_empty_answer_counts_as_no_answer(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer=" \n")))
     assert classroom.grades("ann")[QUESTION] == (0.0, None, None, False)
 
 
-def test_another_answer_keeps_its_points_and_asks_for_a_look(classroom):
+def test_a_changed_answer_keeps_its_points_and_is_marked_for_manual_grading(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because.")))
     classroom.grade_by_hand("ann", QUESTION, 1.5)
     for _ in range(2):
@@ -150,7 +172,7 @@ def test_points_for_an_untouched_notebook_survive(classroom):
     assert classroom.comment("ann") == "explained it in class"
 
 
-def test_a_persons_score_of_a_check_stays_and_is_asked_for_when_the_judge_changes_its_mind(classroom):
+def test_a_manual_score_of_a_check_stays_and_is_marked_when_the_automatic_score_changes(classroom):
     submission = classroom.submission("ann")
     classroom.file(classroom.graded(submission, passes=()))
     classroom.grade_by_hand("ann", "check_double", 2.5)
@@ -160,7 +182,7 @@ def test_a_persons_score_of_a_check_stays_and_is_asked_for_when_the_judge_change
     assert classroom.grades("ann")["check_double"] == (3.0, 2.5, None, True)
 
 
-def test_where_the_grader_failed_no_number_is_filed_and_an_older_one_is_taken_back(classroom):
+def test_if_the_grader_failed_no_score_is_filed_and_an_older_score_is_removed(classroom):
     submission = classroom.submission("ann", answer="Because.")
     classroom.file(classroom.graded(submission))
     report = classroom.file(classroom.graded(submission, passes=DOUBLE, outcome=Outcome.GRADER_ERROR))
@@ -176,7 +198,7 @@ def test_where_the_grader_failed_no_number_is_filed_and_an_older_one_is_taken_ba
     assert rows_of(classroom)["ann"]["score"] == ""
 
 
-def test_a_stage_that_was_never_handed_in_is_no_entry_and_exports_as_zero(classroom):
+def test_a_stage_that_was_never_handed_in_has_no_entry_and_exports_as_zero(classroom):
     classroom.file(
         classroom.graded(classroom.submission("ann")),
         classroom.graded(classroom.missing("bob", MISSING), passes=(), outcome=Outcome.NOT_ATTEMPTED),
@@ -230,7 +252,7 @@ def test_a_refused_file_is_not_left_for_nbgrader_to_grade(classroom):
     [(timedelta(hours=1), 0.0), (timedelta(hours=1, minutes=11), 0.0), (3 * DAY, 2.0), (6 * DAY + DAY, 8.0)],
 )
 def test_late_work_loses_points_by_the_policy(classroom, late_by, penalty):
-    # In time is an hour before it is due; 10 % of 8 points a day, whole points only, ten minutes of grace.
+    # IN_TIME is an hour before the due date. A day costs 10 % of 8 points, rounded down, after ten minutes of grace.
     classroom.file(classroom.graded(classroom.submission("ann", at=IN_TIME + late_by)))
     assert classroom.score("ann") == (8.0, penalty)
 
@@ -252,7 +274,7 @@ def test_a_late_hand_in_loses_its_share_of_points_that_a_person_gives_later(clas
     assert (row["raw_score"], row["late_submission_penalty"], row["score"]) == ("10.0", "3.0", "7.0")
 
 
-def test_after_the_last_day_not_even_half_a_point_is_left(classroom):
+def test_after_the_last_day_fractions_of_a_point_are_lost_too(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because.", at=IN_TIME + 7 * DAY)))
     classroom.grade_by_hand("ann", QUESTION, 1.5)
     row = rows_of(classroom)["ann"]
@@ -273,7 +295,7 @@ def test_names_with_commas_stay_in_their_column(classroom):
     assert (row["last_name"], row["first_name"], row["max_score"]) == ("Lee, Jr.", 'An"n', "9.0")
 
 
-def test_a_score_changed_behind_the_graders_back_is_reported(classroom):
+def test_a_score_that_another_program_changed_is_reported(classroom):
     graded = classroom.graded(classroom.submission("mal"), passes=())
     classroom.file(graded)
     database = sqlite3.connect(classroom.lab.gradebook)
@@ -282,23 +304,23 @@ def test_a_score_changed_behind_the_graders_back_is_reported(classroom):
     database.commit()
     database.close()
     lines = compare_gradebook(classroom.lab, [graded.report])
-    assert "mal 1_tiny double: score 3 in the gradebook, 0 by the results" in lines
-    assert "mal 1_tiny halve: extra credit 9 in the gradebook, 0 by the results" in lines
-    assert "mal 1_tiny: late penalty -5 in the gradebook, none by the results" in lines
+    assert "mal 1_tiny double: score 3 in the gradebook, 0 in the results" in lines
+    assert "mal 1_tiny halve: extra credit 9 in the gradebook, 0 in the results" in lines
+    assert "mal 1_tiny: late penalty -5 in the gradebook, none in the results" in lines
     assert classroom.file(graded).differences == ()
 
 
-def test_scores_that_no_result_stands_behind_are_reported(classroom):
+def test_scores_without_a_stored_result_are_reported(classroom):
     mine, other = (classroom.graded(classroom.submission(student)) for student in ("ann", "bob"))
     classroom.file(mine, other)
     assert compare_gradebook(classroom.lab, [mine.report]) == []
     (classroom.lab.build / "results" / STAGE / "bob.json").unlink()
     assert compare_gradebook(classroom.lab, [mine.report]) == [
-        "bob 1_tiny: scores in the gradebook, but no stored result; grade it again"
+        "bob 1_tiny: scores in the gradebook, but no stored result; grade the submission again"
     ]
 
 
-def test_an_entry_that_vanished_is_reported(classroom):
+def test_a_missing_entry_is_reported(classroom):
     graded = classroom.graded(classroom.submission("ann"))
     classroom.file(graded)
     with open_gradebook(classroom.lab) as gradebook:
@@ -326,7 +348,7 @@ def test_a_short_lock_is_waited_for(classroom):
     timer.join()
 
 
-def test_a_file_that_is_no_gradebook_is_an_error(classroom):
+def test_a_file_that_is_not_a_gradebook_is_an_error(classroom):
     classroom.lab.gradebook.write_bytes(b"not a database, but long enough to be read as one" * 100)
     with pytest.raises(GradebookError, match="cannot be used"):
         classroom.file(classroom.graded(classroom.submission("ann")))
@@ -374,7 +396,7 @@ def add_question(lab: Lab) -> None:
     sheet.write_text(sheet.read_text(encoding="utf-8") + question, encoding="utf-8")
 
 
-def test_a_cell_that_is_gone_is_never_dropped_with_what_people_graded(classroom):
+def test_a_removed_cell_with_manual_grades_is_refused(classroom):
     classroom.file(classroom.graded(classroom.submission("ann", answer="Because.")))
     question = "    questions:\n      why_axes:\n        title: Why a sum needs an axis\n        points: 2\n"
     replace_in(classroom.lab.root / "grading.yml", question, "")
@@ -396,7 +418,7 @@ def test_registering_a_release_twice_changes_nothing(classroom):
         assert gradebook.find_assignment(STAGE).max_score == 9.0
 
 
-def test_a_notebook_that_cannot_be_read_is_told_to_the_instructor(classroom):
+def test_an_unreadable_notebook_is_reported_to_the_instructor(classroom):
     submission = classroom.submission("ann", answers=read_answers(b"{ not json"))
     (note,) = [note for note in classroom.file(classroom.graded(submission)).notes if "cannot be read" in note]
     assert note.startswith("ann 1_tiny: the notebook cannot be read")
@@ -420,7 +442,7 @@ def test_feedback_that_cannot_be_made_is_an_error_with_nbgraders_words(classroom
 def test_a_workspace_has_a_gradebook_and_a_configuration_of_its_own(classroom, tmp_path):
     lab = Lab(classroom.lab.root, tmp_path)
     write_nbgrader_source(lab)
-    shutil.copy(classroom.lab.gradebook, lab.gradebook)  # an empty one: nbgrader takes seconds to make it
+    shutil.copy(classroom.lab.gradebook, lab.gradebook)  # empty; nbgrader takes seconds to create it
     write_workspace_config(lab)
     assert Classroom(lab).file(Classroom(lab).graded(Classroom(lab).submission("ann"))).filed == 1
     config = PyFileConfigLoader("nbgrader_config.py", path=str(lab.workspace)).load_config()

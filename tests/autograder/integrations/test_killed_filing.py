@@ -1,4 +1,4 @@
-"""A filing pass that is killed and started again ends like one that never was."""
+"""A filing pass that is killed and started again has the same result as an undisturbed pass."""
 
 import os
 import random
@@ -35,7 +35,7 @@ WHAT_COUNTS = """
 
 
 def gradebook_of(classroom: Classroom) -> list[tuple[Any, ...]]:
-    """Everything in the gradebook but the random ids of its rows."""
+    """Everything in the gradebook except the random ids of its rows."""
     database = sqlite3.connect(classroom.lab.gradebook)
     try:
         return database.execute(WHAT_COUNTS).fetchall()
@@ -44,7 +44,7 @@ def gradebook_of(classroom: Classroom) -> list[tuple[Any, ...]]:
 
 
 def files_of(classroom: Classroom) -> dict[str, bytes]:
-    """Everything that filing wrote beside it; a killed run may leave half a file under a hidden name."""
+    """Every other file that filing wrote; a killed run may leave an incomplete file under a hidden name."""
     folder = classroom.lab.build / "nbgrader"
     files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
@@ -58,7 +58,7 @@ def first_class(classroom: Classroom) -> list[Graded]:
 
 
 def second_class(classroom: Classroom) -> list[Graded]:
-    """Everybody hands in again, with another score; half of them have another answer."""
+    """All students submit again with a different score, half of them with a different answer."""
     return [
         classroom.graded(
             classroom.submission(student, answer=f"Because, says {student}{'!' * (number % 2)}."), CHECKS[number:]
@@ -68,7 +68,7 @@ def second_class(classroom: Classroom) -> list[Graded]:
 
 
 def prepare(classroom: Classroom) -> list[Graded]:
-    """File a class, grade its answers by hand, and let it hand in again."""
+    """File a class, grade its answers by hand, and return its second submissions."""
     classroom.file(*first_class(classroom))
     for student in STUDENTS:
         classroom.grade_by_hand(student, QUESTION, 1.5, f"see me, {student}")
@@ -76,7 +76,7 @@ def prepare(classroom: Classroom) -> list[Graded]:
 
 
 def file_and_be_killed(classroom: Classroom, graded: list[Graded], after: float) -> bool:
-    """File in a child that is killed after some seconds; whether it was killed before it was done."""
+    """File in a child process that is killed after some seconds; whether it was killed before it finished."""
     child = os.fork()
     if child == 0:
         classroom.file(*graded)
@@ -95,8 +95,8 @@ def test_killed_at_ten_points_and_resumed_the_gradebook_is_that_of_an_undisturbe
     undisturbed.file(*graded)
     takes = time.monotonic() - started
     graded = prepare(killed)
-    chance = random.Random(7)
-    died = [file_and_be_killed(killed, graded, takes * chance.uniform(0.05, 0.95)) for _ in range(KILLS)]
+    generator = random.Random(7)
+    died = [file_and_be_killed(killed, graded, takes * generator.uniform(0.05, 0.95)) for _ in range(KILLS)]
     assert any(died)
     assert killed.file(*graded).differences == ()
     assert gradebook_of(killed) == gradebook_of(undisturbed)

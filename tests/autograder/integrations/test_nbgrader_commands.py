@@ -1,4 +1,4 @@
-"""nbgrader's own commands and formgrader, as programs, in a course that we graded."""
+"""nbgrader's own commands and formgrader, as programs, in a course that our pipeline graded."""
 
 import csv
 import json
@@ -43,7 +43,7 @@ NOT_FOR_STUDENTS = (
 
 
 class InProcessJudges:
-    """Judges in this process: for code that the test itself wrote."""
+    """Judges in this process, for code that the test itself wrote."""
 
     level = IsolationLevel.NONE
 
@@ -69,16 +69,16 @@ def nbgrader(lab: Lab, *arguments: str) -> str:
 
 
 def hand_in(folder: Path, student: str, source: str, notebook: bytes) -> Path:
-    place = folder / student / STAGE
-    place.mkdir(parents=True)
-    (place / f"{MODULE}.py").write_text(source, encoding="utf-8")
-    (place / f"{MODULE}.ipynb").write_bytes(notebook)
-    return place
+    submission = folder / student / STAGE
+    submission.mkdir(parents=True)
+    (submission / f"{MODULE}.py").write_text(source, encoding="utf-8")
+    (submission / f"{MODULE}.ipynb").write_bytes(notebook)
+    return submission
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Classroom:
-    """Two students whom our pipeline graded, one of them also a person."""
+    """Two students whom our pipeline graded; one has a manual grade too."""
     lab = build_tiny_lab(tmp_path_factory.mktemp("course") / "lab")
     shutil.copy(CONFIG, lab.root)
     release(lab)
@@ -94,7 +94,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Classroom:
 
 @dataclass(frozen=True)
 class Filed:
-    """What our own pass left, before nbgrader's command did it again."""
+    """The state after our own pass, before nbgrader's command."""
 
     grades: dict[str, tuple[Any, ...]]
     shown: dict[str, Any]
@@ -102,9 +102,9 @@ class Filed:
 
 @pytest.fixture(scope="module")
 def autograded(course: Classroom) -> dict[str, Filed]:
-    """``nbgrader autograde`` over our two students, and over three that somebody put there raw.
+    """Run ``nbgrader autograde`` on our two students and on three submissions that intake has not seen.
 
-    These bring doubled cells, a link to the reference, and a notebook that is none.
+    The three have duplicate cells, a link to the reference, and an invalid notebook.
     """
     filed = {student: Filed(course.grades(student), course.shown(student)) for student in ("ann", "bob")}
     for student in filed:
@@ -128,7 +128,7 @@ def test_autograde_files_what_our_own_pass_files(course, autograded):
     assert course.comment("ann") == "which axis?"
 
 
-def test_autograde_judges_in_isolation_what_it_finds_raw(course, autograded):
+def test_autograde_judges_unchecked_submissions_in_isolation(course, autograded):
     scores = {student: course.score(student)[0] for student in ("doubled", "linker", "broken")}
     assert scores == {"doubled": 8.0, "linker": 0.0, "broken": 5.0}
     assert "is a link" in json.dumps(course.shown("linker"))
@@ -137,7 +137,7 @@ def test_autograde_judges_in_isolation_what_it_finds_raw(course, autograded):
         assert left == {f"{MODULE}.ipynb"}
 
 
-def test_feedback_tells_what_where_and_hint_and_nothing_hidden(course, autograded):
+def test_feedback_shows_symptom_location_and_hint_and_nothing_hidden(course, autograded):
     nbgrader(course.lab, "generate_feedback", STAGE)
     pages = {
         student: (step_folder(course.lab, "feedback") / student / STAGE / f"{MODULE}.html").read_text(encoding="utf-8")
@@ -227,7 +227,7 @@ def test_formgrader_lists_the_class_and_shows_each_submission_with_its_results(a
     assert "your output is what you get when 2 is added to each element" in page
     assert "Because." in page
     assert "<script>alert(1)" not in page
-    assert "NotImplementedError" in page  # the module as handed in
+    assert "NotImplementedError" in page  # the submitted module
     cells = json.loads(formgrader.get(f"api/grades?submission_id={entries['bob']['id']}"))
     grades = {grade["name"]: grade for grade in cells}
     assert (grades["check_double"]["auto_score"], grades["check_double"]["failed_tests"]) == (1.0, True)

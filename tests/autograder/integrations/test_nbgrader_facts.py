@@ -1,6 +1,6 @@
-"""What nbgrader does, as far as the lab relies on it or works around it.
+"""Facts about nbgrader on which the lab relies, or which it works around.
 
-When one of these fails after an update of nbgrader, the integration has to be thought over.
+If one of these tests fails after an update of nbgrader, the integration must be reviewed.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -49,7 +49,7 @@ def test_more_than_the_points_is_an_error():
         determine_grade(graded_cell(result("4.5")))
 
 
-def test_an_answer_that_nobody_touched_is_zero_and_any_other_is_left_to_a_person():
+def test_an_unchanged_answer_is_zero_and_a_changed_answer_needs_manual_grading():
     marks = {"grade_id": "why", "grade": True, "solution": True, "locked": False, "points": 2, "schema_version": 3}
     answer = new_markdown_cell("Write here.", metadata={"nbgrader": marks})
     answer.metadata.nbgrader.checksum = compute_checksum(answer)
@@ -75,7 +75,7 @@ def test_a_manual_score_outranks_the_automatic_one_and_extra_credit_needs_either
     assert scores == [0.0, 3.0, 4.0, 3.5]
 
 
-def test_times_are_kept_in_utc_without_a_zone():
+def test_times_are_stored_in_utc_without_a_zone():
     assert str(parse_utc("2026-03-01 12:00:00.000000 UTC")) == "2026-03-01 12:00:00"
     in_tokyo = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=9)))
     assert parse_utc(in_tokyo) == datetime(2026, 3, 1, 3)

@@ -1,4 +1,4 @@
-"""The one comparison: every lie is refused with the symptom it has, every right result accepted."""
+"""Comparisons reject every false result with its symptom, and accept every right result."""
 
 import math
 
@@ -98,19 +98,19 @@ def symptom(actual, expected, check=check_close, **options):
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_lie_about_a_tensor_is_refused(lie):
+def test_a_false_tensor_is_rejected(lie):
     actual, expected = LIES[lie]
     assert symptom(actual, REFERENCE) is expected
 
 
 @pytest.mark.parametrize("lie", [name for name, (_, kind) in LIES.items() if kind is not Symptom.WRONG_DTYPE])
-def test_leaving_the_dtype_out_lets_nothing_else_through(lie):
+def test_ignoring_the_dtype_accepts_no_other_fault(lie):
     actual, expected = LIES[lie]
     assert symptom(actual, REFERENCE, check_values) is expected
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_lie_about_an_array_is_refused(lie):
+def test_a_false_array_is_rejected(lie):
     actual, expected = LIES[lie]
     if lie == "NumPy array":
         actual, expected = REFERENCE, Symptom.WRONG_TYPE
@@ -157,7 +157,7 @@ def test_a_dtype_that_torch_lacks_is_refused_and_not_an_error():
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.complex128])
-def test_what_is_not_finite_must_be_where_it_is_expected(dtype):
+def test_nan_and_infinity_must_be_where_they_are_expected(dtype):
     expected = torch.tensor([1.0, math.inf, -math.inf, math.nan], dtype=dtype)
     check_close(expected.clone(), expected)
     assert symptom(torch.tensor([1.0, math.inf, math.inf, math.nan], dtype=dtype), expected) is Symptom.WRONG_VALUES
@@ -186,7 +186,7 @@ def test_tolerances_can_be_given_at_the_check():
     assert symptom(REFERENCE + 1e-6, REFERENCE, atol=0.0, rtol=0.0) is Symptom.WRONG_VALUES
 
 
-def test_values_of_another_precision_are_compared_at_the_coarser_one():
+def test_values_of_different_precision_are_compared_at_the_coarser_precision():
     check_values(REFERENCE.double(), REFERENCE)
     check_values(REFERENCE.bfloat16(), REFERENCE.double() + 1e-3)
     assert symptom(REFERENCE.bfloat16() + 0.5, REFERENCE.double(), check_values) is Symptom.WRONG_VALUES
@@ -212,7 +212,7 @@ def test_a_number_may_come_in_any_form(right):
     "wrong",
     [None, True, np.bool_(True), "2.5", [2.5], (2.5,), torch.tensor([2.5]), np.array([2.5]), 2.5 + 0j, Always(), {}],
 )
-def test_what_is_no_number_is_refused(wrong):
+def test_a_result_that_is_not_a_number_is_rejected(wrong):
     assert symptom(wrong, 2.5) is Symptom.WRONG_TYPE
 
 
@@ -267,12 +267,12 @@ def test_containers_are_compared_at_every_depth():
         ([("a", 1.0)], {"a": 1.0}),
     ],
 )
-def test_another_container_is_refused(actual, expected):
+def test_a_different_container_is_rejected(actual, expected):
     assert symptom(actual, expected) is Symptom.WRONG_TYPE
     assert symptom(actual, expected, check_values) is Symptom.WRONG_TYPE
 
 
-def test_a_comparison_with_something_else_is_the_authors_mistake():
+def test_an_unsupported_expected_value_is_the_authors_mistake():
     with pytest.raises(TypeError, match="not object"):
         check_close(1.0, object())
     with pytest.raises(TypeError, match="check_close"):
@@ -321,7 +321,7 @@ def test_equal_plain_values_are_accepted(actual, expected):
         ({"a": REFERENCE}, {"a": 1}, Symptom.WRONG_TYPE),
     ],
 )
-def test_other_plain_values_are_refused(actual, expected, kind):
+def test_different_plain_values_are_rejected(actual, expected, kind):
     assert symptom(actual, expected, check_equal) is kind
 
 
@@ -364,7 +364,7 @@ def test_types_dtypes_and_finiteness_have_checks_of_their_own():
 
 
 @pytest.mark.parametrize("lie", ["parameter", "subclass", "object that equals everything", "None", "list"])
-def test_each_helper_takes_exact_types_alone(lie):
+def test_each_helper_accepts_only_exact_types(lie):
     actual, _ = LIES[lie]
     assert symptom(actual, (1, 3), check_shape) is Symptom.WRONG_TYPE
     assert symptom(actual, torch.float32, check_dtype) is Symptom.WRONG_TYPE
@@ -377,27 +377,27 @@ def test_each_helper_takes_exact_types_alone(lie):
 
 
 @pytest.mark.parametrize("truthy", [1, "yes", torch.tensor(True), np.bool_(True), Always(), None])
-def test_a_law_takes_nothing_but_a_bool(truthy):
+def test_a_condition_must_be_a_bool(truthy):
     with pytest.raises(TypeError):
         check_that(truthy, "a law")
 
 
-def test_a_law_that_does_not_hold_says_so():
+def test_a_condition_that_is_false_fails_with_its_sentence():
     check_that(True, "a law")
     with pytest.raises(CheckFailure, match=r"^a law$"):
         check_that(False, "a law")
 
 
-def test_the_authors_words_stand_for_wrong_values_alone():
+def test_the_authors_sentence_replaces_only_the_symptom_of_wrong_values():
     with pytest.raises(CheckFailure, match=r"^rows must sum to one$"):
         check_close(REFERENCE + 1, REFERENCE, says="rows must sum to one")
     assert symptom(REFERENCE[0], REFERENCE, says="rows must sum to one") is Symptom.WRONG_AXES
     with pytest.raises(CheckFailure) as caught:
         check_close(REFERENCE * math.nan, REFERENCE, says="rows must sum to one")
-    assert str(caught.value) == "the result holds NaN or infinity"
+    assert str(caught.value) == "the result contains NaN or infinity"
 
 
-def test_no_message_holds_a_value_or_a_size():
+def test_no_message_contains_a_value_or_a_size():
     expected = torch.full((13, 17), 0.12345)
     wrong = torch.full((13, 17), 0.98765)
     for actual in (wrong, torch.ones(13, 19), torch.ones(29), None, expected.double(), expected.tolist()):
@@ -406,7 +406,7 @@ def test_no_message_holds_a_value_or_a_size():
         assert not any(secret in str(caught.value) for secret in ("0.1", "0.9", "13", "17", "19", "29"))
 
 
-# Errors that are asked for
+# Expected errors
 
 
 def raising(body: str) -> Student:
@@ -415,7 +415,7 @@ def raising(body: str) -> Student:
     return Student(session)
 
 
-def test_the_error_asked_for_is_accepted():
+def test_an_expected_error_is_accepted():
     for body in ("raise ValueError('x')", "raise type('Mine', (ValueError,), {})()", "int('x')"):
         with check_raises(ValueError):
             raising(body).f()
@@ -426,18 +426,18 @@ def test_the_error_asked_for_is_accepted():
 def test_another_error_or_none_fails():
     with pytest.raises(CheckFailure) as caught, check_raises(ValueError, TypeError):
         raising("raise KeyError('secret')").f()
-    assert str(caught.value) == "expected ValueError or TypeError, but an error of another kind was raised"
+    assert str(caught.value) == "expected ValueError or TypeError, but an error of another type was raised"
     assert isinstance(caught.value.__cause__, SubmissionError), "whose line the report names"
     says = "odd sizes must be refused"
     with pytest.raises(CheckFailure, match=says), check_raises(ValueError, says=says):
         raising("return 1").f()
 
 
-def test_the_message_must_hold_the_numbers_asked_for():
+def test_the_message_must_contain_the_required_numbers():
     with check_raises(ValueError, naming=(10, 3)):
         raising("raise ValueError('10 is not a multiple of 3.')").f()
     for message in ("not divisible", "10 features", "103", ""):
-        with pytest.raises(CheckFailure, match="the numbers asked for"), check_raises(ValueError, naming=(10, 3)):
+        with pytest.raises(CheckFailure, match="the required numbers"), check_raises(ValueError, naming=(10, 3)):
             raising(f"raise ValueError({message!r})").f()
 
 
@@ -446,7 +446,7 @@ def test_a_stub_has_not_attempted_to_raise():
         raising("raise NotImplementedError").f()  # a RuntimeError by descent
 
 
-def test_a_worker_that_dies_has_raised_nothing():
+def test_the_death_of_a_worker_is_not_an_error_of_the_submission():
     with pytest.raises(WorkerDied), check_raises(Exception):
         raise WorkerDied(DeathReason.EXITED)
     with pytest.raises(ValueError, match="ours"), check_raises(ValueError):

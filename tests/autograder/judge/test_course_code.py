@@ -1,4 +1,4 @@
-"""What the judge knows of the course's own code."""
+"""The course's own code, as the judge reads it."""
 
 import pytest
 from pipeline import build_two_stages
@@ -20,14 +20,14 @@ THIRD = """\
 
 @pytest.fixture
 def lab(tmp_path) -> Lab:
-    made = build_two_stages(tmp_path / "lab")
-    grading = made.root / "grading.yml"
+    two_stages = build_two_stages(tmp_path / "lab")
+    grading = two_stages.root / "grading.yml"
     grading.write_text(grading.read_text(encoding="utf-8") + THIRD, encoding="utf-8")
-    return made
+    return two_stages
 
 
 def test_a_stage_needs_those_it_builds_on_directly_or_not(lab):
-    needed = {stage.id: [one.id for one in needed_stages(lab, stage)] for stage in lab.stages()}
+    needed = {stage.id: [needed_stage.id for needed_stage in needed_stages(lab, stage)] for stage in lab.stages()}
     assert needed == {STAGE: [STAGE], "2_more": [STAGE, "2_more"], "3_most": [STAGE, "2_more", "3_most"]}
 
 

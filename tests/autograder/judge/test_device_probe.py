@@ -1,4 +1,4 @@
-"""The device probe sees what no CPU run shows: a tensor made on the CPU whatever the input's device."""
+"""The device probe detects tensors that are created on the CPU whatever the input's device."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The cause is computed from outputs: named rightly, or not at all."""
+"""The cause of a failure is computed from outputs: the named mistake is right, or none is named."""
 
 import pytest
 import torch
@@ -12,11 +12,11 @@ from autograder.isolation.wire import Reference
 from autograder.judge import replay
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.diagnose import explain
-from autograder.judge.recorder import Recorder
 from autograder.judge.replay import same_reply
 from autograder.judge.run import judge_stage
+from autograder.judge.sessions import RecordingSession
 
-DOC = '    """A title.\n\n    Hint: a hint.\n    """\n'
+DOC = '    """double: a title.\n\n    Hint: a hint.\n    """\n'
 
 
 def names(results) -> dict[str, str]:
@@ -41,10 +41,10 @@ def stage(tiny_lab):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_each_mistake_is_named_and_no_other(tiny_lab, stage, seed):
     trusted = read_course_code(tiny_lab, stage)
-    for one in trusted.mistakes:
-        results = judge(tiny_lab, one.apply(REFERENCE), seed, trusted)
-        assert {check for check, result in results.items() if not result.passed} == one.fails
-        assert names(results) == dict.fromkeys(one.fails, one.id)
+    for mistake_made in trusted.mistakes:
+        results = judge(tiny_lab, mistake_made.apply(REFERENCE), seed, trusted)
+        assert {check for check, result in results.items() if not result.passed} == mistake_made.fails
+        assert names(results) == dict.fromkeys(mistake_made.fails, mistake_made.id)
 
 
 def test_the_report_says_what_the_output_is(tiny_lab):
@@ -53,7 +53,7 @@ def test_the_report_says_what_the_output_is(tiny_lab):
     assert result.hint == "think of one element first."
 
 
-def test_code_written_otherwise_is_named_by_its_outputs(tiny_lab):
+def test_differently_written_code_is_named_by_its_outputs(tiny_lab):
     results = judge(tiny_lab, right(double="return torch.stack([x, torch.full_like(x, 2)]).sum(0)"))
     assert names(results) == {"test_double_multiplies_by_two": "double_adds_two"}
 
@@ -65,13 +65,13 @@ def test_wrong_code_that_no_mistake_explains_is_not_named(tiny_lab, body):
     assert names(results) == {}
 
 
-def test_a_mistake_that_loses_a_check_the_student_passed_is_not_meant(tiny_lab):
-    """The values are those of adding everything, but only where axes are counted from the end."""
+def test_a_mistake_that_loses_a_check_the_student_passed_is_not_named(tiny_lab):
+    """The values match those of adding everything, but only for negative axes."""
     body = "return torch.sum(x) if axis < 0 else torch.sum(x, axis)"
     assert names(judge(tiny_lab, right(total=body))) == {}
 
 
-def test_of_two_mistakes_each_names_its_own_checks(tiny_lab):
+def test_each_of_two_mistakes_names_its_own_checks(tiny_lab):
     results = judge(tiny_lab, right(double="return 2 + x", total="return torch.sum(x)", halve="return x"))
     assert names(results) == {
         "test_double_multiplies_by_two": "double_adds_two",
@@ -81,12 +81,12 @@ def test_of_two_mistakes_each_names_its_own_checks(tiny_lab):
     }
 
 
-def test_what_was_not_attempted_does_not_keep_the_rest_from_being_named(tiny_lab):
+def test_exercises_not_attempted_do_not_prevent_naming_the_others(tiny_lab):
     results = judge(tiny_lab, solution(double="return 2 + x"))
     assert names(results) == {"test_double_multiplies_by_two": "double_adds_two"}
 
 
-# Catalogues made for the case
+# Catalogues made for a single test
 
 
 TWO_CHECKS = f"""
@@ -111,37 +111,37 @@ def test_mistakes_with_the_same_outputs_name_nothing(tiny_lab):
     assert judged_with(tiny_lab, right(double="return 2 + x"), twins[0]) == dict.fromkeys(both, "adds")
 
 
-def test_of_two_that_explain_a_check_the_one_that_explains_more_is_named(tiny_lab):
-    """On `test_made` both give the same; on `test_other` only one of them is wrong as the student is."""
+def test_of_two_explanations_the_mistake_that_explains_more_checks_is_named(tiny_lab):
+    """Both give the same result on `test_made`; on `test_other` only one gives the student's result."""
     everywhere = mistake("everywhere", "2 * x", "2 + x", "test_made", "test_other")
     small = mistake("small", "2 * x", "torch.where(x.max() < 4, 2 + x, 2 * x)", "test_made")
     source = right(double="return 2 + x")
     assert judged_with(tiny_lab, source, small, everywhere) == dict.fromkeys(("test_made", "test_other"), "everywhere")
 
 
-def test_a_mistake_that_is_never_to_be_named_is_not(tiny_lab):
+def test_an_unnamed_mistake_is_not_named(tiny_lab):
     silent = mistake("silent", "2 * x", "2 + x", "test_made", "test_other", named=False)
     assert judged_with(tiny_lab, right(double="return 2 + x"), silent) == {}
 
 
-def test_an_error_is_explained_by_the_same_error_alone(tiny_lab):
-    """A TypeError of one's own is not the TypeError of the catalogue."""
+def test_an_error_is_explained_only_by_the_same_error(tiny_lab):
+    """The student's own TypeError differs from the TypeError of the catalogue."""
     raises = mistake("raises", "2 * x", "2 * x + None", "test_made", "test_other")
     source = right(double="return 2 * x + None")
     assert judged_with(tiny_lab, source, raises) == dict.fromkeys(("test_made", "test_other"), "raises")
     assert judged_with(tiny_lab, right(double="return len(2)"), raises) == {}
 
 
-def test_an_error_is_told_with_its_cause(tiny_lab):
+def test_an_error_is_reported_with_its_cause(tiny_lab):
     raises = mistake("raises", "2 * x", "2 * x + None", "test_made", "test_other")
     write_checks(tiny_lab, TWO_CHECKS, "test_made", "test_other")
     trusted = CourseCode({MODULE: REFERENCE}, (raises,))
     result = judge(tiny_lab, right(double="return 2 * x + None"), trusted=trusted)["test_made"]
-    assert result.what == "it raised TypeError, as it does when raises is made"
+    assert result.what == "your code raised TypeError, which happens when raises is made"
 
 
 def test_a_check_that_fails_for_the_reference_too_names_nothing(tiny_lab):
-    """The right output, in a check that asks for another: what the mistake gives there is right as well."""
+    """The check expects a wrong output; the student, the reference and the mistake all give the right one."""
     tests = f"def test_made(student):\n{DOC}    check_close(student.double(torch.ones(2)), torch.ones(2))\n"
     harmless = mistake("harmless", "2 * x", "x * 2", "test_made")
     assert judged_with(tiny_lab, right(), harmless, tests=tests, checks=("test_made",)) == {}
@@ -184,18 +184,18 @@ def test_a_mistake_is_named_on_top_of_one_found_elsewhere(tiny_lab):
     source = wrong_axis.apply(adds.apply(CHAINED))
     trusted = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, other_axis))
     assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds", "test_both": "wrong_axis"}
-    # Two that would do on top of it: neither is named.
+    # Two mistakes explain the check on top of it: neither is named.
     twin = mistake("twin", "dim=axis", "dim=1 - axis", "test_both")
     trusted = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, twin))
     assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
-    # Mistakes that change the same line do not go together.
+    # Mistakes that change the same line cannot be combined.
     again = mistake("again", "2 * x", "3 * x", "test_both")
     trusted = CourseCode({MODULE: CHAINED}, (adds, again))
     assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
 
 
 def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
-    """Were it left out here, a harmless change on top of it would be named."""
+    """Otherwise a harmless change on top of it would be named."""
     write_checks(tiny_lab, CHAIN, "test_made", "test_both")
     adds = mistake("adds", "2 * x", "2 + x", "test_made")
     harmless = mistake("harmless", "dim=axis", "dim=(axis,)", "test_both")
@@ -204,8 +204,8 @@ def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
     assert names(results) == {"test_made": "adds", "test_both": "adds"}
 
 
-def test_what_fits_several_mistakes_is_named_only_when_nothing_else_could_have_hidden_the_rest(tiny_lab):
-    """`inner` would lose `test_third` too, had another mistake not saved it: `outer` must not take the blame."""
+def test_a_reply_that_fits_several_mistakes_is_named_only_if_no_other_mistake_could_hide_the_rest(tiny_lab):
+    """`inner` would lose `test_third` too if no other mistake saved it, so `outer` must not be named."""
     third = f"""
 def test_third(student):
 {DOC}    check_close(student.quadruple(torch.tensor([3.0])), torch.tensor([12.0]))
@@ -243,7 +243,7 @@ def test_made(student):
 
 @pytest.mark.parametrize("wrong", [1, 2, 3])
 def test_of_several_parameters_the_failing_one_is_diagnosed(tiny_lab, wrong):
-    """The mistake shows for one parameter only, be it the first or the last."""
+    """The mistake shows for only one parameter, the first, second or last."""
     tests = f"""
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_made(student, size):
@@ -322,7 +322,7 @@ def test_made(student):
     assert names(results) == {"test_made": "adds"}
 
 
-# Bounds
+# Limits
 
 
 def test_too_many_requests_name_nothing(tiny_lab, monkeypatch):
@@ -331,29 +331,30 @@ def test_too_many_requests_name_nothing(tiny_lab, monkeypatch):
 
 
 def test_a_replay_ends_with_the_first_reply_that_differs(tiny_lab, stage, monkeypatch):
-    asked: list[str] = []
+    requests: list[str] = []
 
     class Counting(InProcessSession):
         def request(self, op, **arguments):
-            asked.append(op)
+            requests.append(op)
             return super().request(op, **arguments)
 
     trusted = read_course_code(tiny_lab, stage)
     source = right(double="return 7 * x")
     monkeypatch.setattr(replay, "InProcessSession", Counting)
     judge_stage(stage, {MODULE: source}, InProcessSession, trusted, seed=0)
-    # The reference and the one mistake that loses this check, and no other, up to their first reply.
-    assert asked == ["load", "call", "load", "call"]
+    # The reference, and the only mistake that loses exactly this check, up to their first reply.
+    assert requests == ["load", "call", "load", "call"]
 
 
-def test_a_recorder_keeps_no_more_than_it_may():
+def test_a_recording_session_stops_at_its_limits():
     session = InProcessSession()
     session.load({MODULE: REFERENCE}, MODULE)
-    few, small, enough = Recorder(session, most=2), Recorder(session, most_bytes=200), Recorder(session)
+    few, small = RecordingSession(session, most=2), RecordingSession(session, most_bytes=200)
+    enough = RecordingSession(session)
     double = Reference("double")
-    for recorder in (few, small, enough):
+    for recording in (few, small, enough):
         for _ in range(4):
-            reply, _, _ = recorder.request("call", target=double, args=[torch.ones(10)], kwargs={}, grad=False)
+            reply, _, _ = recording.request("call", target=double, args=[torch.ones(10)], kwargs={}, grad=False)
             assert reply.tolist() == [2.0] * 10
     for full in (few, small):
         assert (full.complete, full.exchanges) == (False, [])
@@ -366,7 +367,7 @@ def test_nothing_recorded_names_nothing():
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("first", "second", "same"),
     [
         (torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64) * (1 + 1e-12), True),
         (torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64) * (1 + 1e-5), False),
@@ -390,7 +391,7 @@ def test_nothing_recorded_names_nothing():
         ({"a": 1.0}, {"b": 1.0}, False),
     ],
 )
-def test_replies_are_the_same_up_to_rounding(one, other, same):
-    assert same_reply(one, other) is same
-    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        assert same_reply(one.numpy(), other.numpy()) is same
+def test_replies_are_the_same_up_to_rounding(first, second, same):
+    assert same_reply(first, second) is same
+    if isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor):
+        assert same_reply(first.numpy(), second.numpy()) is same

@@ -1,4 +1,4 @@
-"""What an instructor is told about forbidden calls."""
+"""The instructor's notes about forbidden calls."""
 
 import pytest
 from tiny_lab import GRADING
@@ -21,7 +21,7 @@ def result(name: str, exercise: str, where: str, forbidden: str = "torch.softmax
     )
 
 
-def test_a_call_is_told_once_with_its_line_and_every_exercise_that_it_cost(stage):
+def test_a_call_is_noted_once_with_its_line_and_every_exercise_it_failed(stage):
     checks = [
         result("test_a", "halve", "tiny.py, line 3, halve"),
         result("test_b", "halve", "tiny.py, line 3, halve"),
@@ -51,7 +51,7 @@ def test_a_call_is_told_once_with_its_line_and_every_exercise_that_it_cost(stage
         ("g = torch.jit.script(f)", "jit"),
     ],
 )
-def test_what_could_hide_a_call_is_named(stage, line, word):
+def test_code_that_could_hide_a_call_is_noted(stage, line, word):
     note = f"tiny.py, line 3: {word} could hide a forbidden call"
     assert forbidden_call_notes(stage, f"import torch\n\n{line}\n", []) == (note,)
 
@@ -68,21 +68,21 @@ def test_what_could_hide_a_call_is_named(stage, line, word):
         "y = x.library",
     ],
 )
-def test_honest_code_is_not(stage, line):
+def test_harmless_code_is_not_noted(stage, line):
     assert forbidden_call_notes(stage, f"import torch\n{line}\n", []) == ()
 
 
-def test_text_that_is_no_python_is_read_as_far_as_it_goes(stage):
+def test_text_that_is_not_python_is_read_up_to_the_first_error(stage):
     for text in ("exec('x')\ndef f(:\n  '''", "exec('x')\n  if:\n x", "exec('x')\n\x00"):
         assert len(forbidden_call_notes(stage, text, [])) == 1
     assert forbidden_call_notes(stage, "x = " + "(" * 100_000, []) == ()
 
 
-def test_a_text_full_of_it_gives_a_few_lines(stage):
+def test_the_number_of_notes_is_limited(stage):
     assert len(forbidden_call_notes(stage, "exec('x')\n" * 1000, [])) == 10
 
 
-def test_a_stage_that_forbids_nothing_is_not_looked_at(tmp_path):
+def test_a_stage_that_forbids_nothing_has_no_notes(tmp_path):
     path = tmp_path / "grading.yml"
     path.write_text(GRADING, encoding="utf-8")
     assert forbidden_call_notes(load_config(path).stages["1_tiny"], "exec('x')\n", []) == ()

@@ -1,4 +1,4 @@
-"""The judge fails closed: only a check that ran to its end without an error earns its points."""
+"""The judge fails closed: only a check that finished without an error earns its points."""
 
 import sys
 
@@ -16,11 +16,11 @@ from autograder.judge.plugin import JudgePlugin
 from autograder.judge.run import judge_stage
 
 RIGHT = REFERENCE
-DOC = '    """A title.\n\n    Hint: a hint.\n    """\n'
+DOC = '    """double: a title.\n\n    Hint: a hint.\n    """\n'
 
 
 def only(lab: Lab, body: str, source: str = RIGHT, before: str = "", arguments: str = "student") -> CheckResult:
-    """The result of one made check over a submission."""
+    """The result of a single check on a submission."""
     write_checks(lab, f"{before}\ndef test_made({arguments}):\n{DOC}{body}", "test_made")
     return judge(lab, source)["test_made"]
 
@@ -53,10 +53,10 @@ def test_a_stub_is_not_attempted(tiny_lab):
         "    raise SystemExit\n",
     ],
 )
-def test_a_check_that_breaks_or_steps_aside_is_a_grader_error(tiny_lab, body):
+def test_a_check_that_fails_itself_or_is_skipped_is_a_grader_error(tiny_lab, body):
     result = only(tiny_lab, body)
     assert result.outcome is Outcome.GRADER_ERROR
-    assert result.what == "the grader failed, not your code; nothing was deducted"
+    assert result.what == "the grader failed, not your code; no points were deducted"
     assert (result.where, result.hint) == ("", "")
 
 
@@ -98,21 +98,21 @@ def test_one_failing_parameter_fails_the_check(tiny_lab):
 
 
 def test_a_parameter_that_never_ran_is_a_grader_error(tiny_lab):
-    """The first set passes, the second is skipped: the check has not passed."""
+    """The first parameter set passes and the second is skipped, so the check has not passed."""
     before = "@pytest.mark.parametrize('size', [1, pytest.param(2, marks=pytest.mark.skip)])"
     result = only(tiny_lab, "    check_equal(1, 1)\n", before=before, arguments="student, size")
     assert result.outcome is Outcome.GRADER_ERROR
 
 
 def test_parameters_that_never_ran_are_not_passed(tiny_lab):
-    """Something stops the run between the sets, and nothing raises."""
+    """The run is stopped between the parameter sets without an error."""
     before = "@pytest.mark.parametrize('size', [1, 2])"
     body = "    request.session.shouldstop = 'enough'\n    check_equal(1, 1)\n"
     result = only(tiny_lab, body, before=before, arguments="student, size, request")
     assert result.outcome is Outcome.GRADER_ERROR
 
 
-def test_of_several_failing_parameters_the_first_is_told(tiny_lab):
+def test_the_first_of_several_failing_parameters_is_reported(tiny_lab):
     before = "@pytest.mark.parametrize('size', [1, 2])"
     body = "    check_that(size == 0, 'first' if size == 1 else 'second')\n"
     result = only(tiny_lab, body, before=before, arguments="student, size")
@@ -167,7 +167,7 @@ def test_two_checks_of_one_name_end_the_judging(tiny_lab):
     write_checks(tiny_lab, "def test_made(student):\n    check_equal(1, 1)\n", "test_made")
     other = tiny_lab.stage(STAGE).hidden_tests / "test_more.py"
     other.write_text("def test_made(student):\n    raise KeyError\n", encoding="utf-8")
-    with pytest.raises(HiddenTestsError, match="of this name"):
+    with pytest.raises(HiddenTestsError, match="has the same name"):
         judge(tiny_lab, RIGHT)
 
 
@@ -178,7 +178,7 @@ def test_a_missing_folder_of_hidden_tests_ends_the_judging(tiny_lab):
 
 
 @pytest.mark.parametrize("variable", ["PYTEST_ADDOPTS", "PYTEST_PLUGINS"])
-def test_settings_of_the_surroundings_choose_nothing(tiny_lab, monkeypatch, variable):
+def test_environment_variables_do_not_select_tests(tiny_lab, monkeypatch, variable):
     monkeypatch.setenv(variable, "-k nothing" if variable == "PYTEST_ADDOPTS" else "no_such_plugin")
     assert all(result.passed for result in judge(tiny_lab, RIGHT).values())
 
@@ -189,8 +189,8 @@ def test_a_conftest_beside_the_hidden_tests_is_not_read(tiny_lab):
     assert all(result.passed for result in judge(tiny_lab, RIGHT).values())
 
 
-def test_helpers_beside_the_hidden_tests_are_each_stages_own(tiny_lab):
-    """A helper is imported anew for every run: two stages may call theirs the same."""
+def test_each_stage_has_its_own_helpers(tiny_lab):
+    """Every run imports its helpers again, because two stages may have helpers of the same name."""
     for expected in (2, 3):
         (tiny_lab.stage(STAGE).hidden_tests / "oracles.py").write_text(f"FACTOR = {expected}\n", encoding="utf-8")
         result = only(tiny_lab, f"    check_equal(oracles.FACTOR, {expected})\n", before="import oracles\n")
@@ -198,14 +198,14 @@ def test_helpers_beside_the_hidden_tests_are_each_stages_own(tiny_lab):
         (tiny_lab.stage(STAGE).hidden_tests / "oracles.py").write_text(f"FACTOR = {expected + 1}\n", encoding="utf-8")
 
 
-def test_a_module_of_this_process_with_the_name_of_a_hidden_test_is_neither_used_nor_lost(tiny_lab, monkeypatch):
+def test_a_module_with_the_name_of_a_hidden_test_is_neither_used_nor_removed(tiny_lab, monkeypatch):
     mine = type(sys)(f"test_{MODULE}")
     monkeypatch.setitem(sys.modules, mine.__name__, mine)
     assert all(result.passed for result in judge(tiny_lab, RIGHT).values())
     assert sys.modules[mine.__name__] is mine
 
 
-# What a submission may do
+# Misbehaving submissions
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_module_of_this_process_with_the_name_of_a_hidden_test_is_neither_used
         ("__import__('hypothesis').errors.StopTest(0)", Outcome.ERROR),
     ],
 )
-def test_whatever_a_submission_raises_passes_no_check(tiny_lab, raised, outcome):
+def test_no_exception_of_a_submission_passes_a_check(tiny_lab, raised, outcome):
     source = solution(double=f"raise {raised}", total="return torch.sum(x, dim=axis)", halve="return x / 2")
     results = judge(tiny_lab, source)
     doubles = [result for result in results.values() if result.exercise == "double"]
@@ -234,21 +234,24 @@ def test_whatever_a_submission_raises_passes_no_check(tiny_lab, raised, outcome)
     assert all(result.passed for result in results.values() if result.exercise != "double")
 
 
-def test_an_error_is_placed_and_its_text_is_not_told(tiny_lab):
+def test_an_error_is_located_and_its_text_is_not_shown(tiny_lab):
     result = judge(tiny_lab, solution(double="raise ValueError(f'secret {x}')"))["test_double_multiplies_by_two"]
-    assert (result.what, result.where) == ("it raised ValueError", f"{MODULE}.py, line 5, double")
+    assert (result.what, result.where) == ("your code raised ValueError", f"{MODULE}.py, line 5, double")
 
 
-def test_a_made_up_error_is_not_named(tiny_lab):
+def test_the_name_of_a_custom_error_is_not_shown(tiny_lab):
     source = solution(double="raise type('Secret', (Exception,), {})()")
-    assert judge(tiny_lab, source)["test_double_keeps_the_dtype"].what == "it raised an error of its own"
+    assert judge(tiny_lab, source)["test_double_keeps_the_dtype"].what == "your code raised an exception"
 
 
-def test_a_result_that_upsets_the_check_is_the_submissions_fault(tiny_lab):
+def test_a_result_that_breaks_the_check_is_the_submissions_fault(tiny_lab):
     body = "    check_close(student.double(torch.ones(2)) @ torch.ones(2), 4.0)\n"
     assert only(tiny_lab, body).outcome is Outcome.PASSED
     wrong = only(tiny_lab, body, solution(double="return x[:1].repeat(7)"))
-    assert (wrong.outcome, wrong.what) == (Outcome.FAILED, "the result is not of the kind the exercise asks for")
+    assert (wrong.outcome, wrong.what) == (
+        Outcome.FAILED,
+        "the result cannot be checked: its type, shape or values are wrong",
+    )
 
 
 def test_a_reference_that_raises_is_the_graders_error(tiny_lab):
@@ -259,9 +262,9 @@ def test_a_reference_that_raises_is_the_graders_error(tiny_lab):
 def test_a_module_that_does_not_load_blocks_the_stage(tiny_lab):
     results = judge(tiny_lab, "import torch\n\n1 / 0\n")
     assert {result.outcome for result in results.values()} == {Outcome.BLOCKED}
-    one = results["test_double_keeps_the_dtype"]
-    assert one.what == f"{MODULE}.py cannot be loaded: it raised ZeroDivisionError"
-    assert one.where == f"{MODULE}.py, line 3"
+    result = results["test_double_keeps_the_dtype"]
+    assert result.what == f"{MODULE}.py cannot be loaded: it raised ZeroDivisionError"
+    assert result.where == f"{MODULE}.py, line 3"
 
 
 def test_a_module_whose_loading_never_ends_blocks_the_stage(tiny_lab):
@@ -272,7 +275,8 @@ def test_a_module_whose_loading_never_ends_blocks_the_stage(tiny_lab):
     stage = tiny_lab.stage(STAGE)
     results = judge_stage(stage, {MODULE: RIGHT}, Endless, read_course_code(tiny_lab, stage), seed=0)
     assert {result.outcome for result in results} == {Outcome.BLOCKED}
-    assert {result.what for result in results} == {f"{MODULE}.py cannot be loaded: it used up its computing time"}
+    what = f"{MODULE}.py cannot be loaded: your code exceeded its time limit"
+    assert {result.what for result in results} == {what}
 
 
 def test_a_module_that_loads_only_once_loses_its_checks(tiny_lab):
@@ -290,7 +294,7 @@ def test_a_module_that_loads_only_once_loses_its_checks(tiny_lab):
 
 
 @pytest.mark.parametrize("reply", [None, 3, {"double": "six"}, {7: 7}, ["double"], {"double": 10**9}])
-def test_a_lie_about_the_functions_harms_nothing(tiny_lab, reply):
+def test_a_false_report_of_definitions_is_harmless(tiny_lab, reply):
     class Liar(InProcessSession):
         def request(self, op, **arguments):
             answer = super().request(op, **arguments)
@@ -340,7 +344,7 @@ def test_a_machine_that_fails_is_never_the_students_fault(tiny_lab, op):
 
 @pytest.mark.parametrize(("loads", "outcome"), [(100, Outcome.PASSED), (1, Outcome.ERROR)])
 def test_every_session_is_ended_and_one_is_open_at_a_time(tiny_lab, loads, outcome):
-    """Those too that could not load the submission a second time."""
+    """Including sessions that could not load the submission a second time."""
     opened: list[InProcessSession] = []
     ended: list[InProcessSession] = []
 
@@ -384,14 +388,14 @@ def test_a_check_that_draws_no_example_passes_nothing(tiny_lab):
 
 
 def test_a_submission_that_has_every_example_rejected_fails(tiny_lab):
-    """Its results make the check turn each example away; the reference's do not."""
+    """With its results the check rejects every example; with the reference's it does not."""
     body = "    assume(bool(student.double(torch.tensor(1.0)) == 2.0))\n"
     result = only(tiny_lab, body, solution(double="return x"), "@given(st.integers())", "student, n")
     assert result.outcome is Outcome.FAILED
 
 
 def test_a_failing_example_is_not_run_again(tiny_lab):
-    """Wrong the first time, right ever after: the check has failed."""
+    """A result that is wrong once and right in a second run fails the check."""
     source = "import torch\ncalls = []\n\n\ndef double(x):\n    calls.append(1)\n    return 2 * x + (len(calls) == 3)\n"
     body = "    check_close(student.double(torch.ones(2)), 2 * torch.ones(2))\n"
     result = only(tiny_lab, body, source, "@given(st.integers())", "student, n")
@@ -399,7 +403,7 @@ def test_a_failing_example_is_not_run_again(tiny_lab):
 
 
 def test_data_drawn_inside_a_check_may_run_out(tiny_lab):
-    """Hypothesis gives such an example up; that is nobody's failure."""
+    """Hypothesis abandons such an example, which is not a failure."""
     body = (
         "    for _ in range(4):\n"
         "        data.draw(st.integers().filter(lambda n: n % 7 == 0))\n"
@@ -412,21 +416,21 @@ def test_data_drawn_inside_a_check_may_run_out(tiny_lab):
 def test_the_seed_decides_the_examples(tiny_lab):
     body = "    check_that(bool(student.double(torch.tensor(n % 1000)) != 2000), 'x')\n    print(n)\n"
     write_checks(tiny_lab, f"@given(st.integers(0, 10**9))\ndef test_made(student, n):\n{DOC}{body}", "test_made")
-    asked: list[list[int]] = []
+    inputs: list[list[int]] = []
 
     class Listening(InProcessSession):
         def request(self, op, **arguments):
             if op == "call":
-                asked[-1].append(int(arguments["args"][0]))
+                inputs[-1].append(int(arguments["args"][0]))
             return super().request(op, **arguments)
 
     stage = tiny_lab.stage(STAGE)
     trusted = read_course_code(tiny_lab, stage)
     for seed in (1, 1, 2):
-        asked.append([])
+        inputs.append([])
         judge_stage(stage, {MODULE: RIGHT}, Listening, trusted, seed)
-    assert asked[0] == asked[1] != asked[2]
-    assert len(asked[0]) == 5, "max_examples of the tiny lab"
+    assert inputs[0] == inputs[1] != inputs[2]
+    assert len(inputs[0]) == 5, "max_examples of the tiny lab"
 
 
 def test_hypothesis_keeps_the_settings_of_the_process(tiny_lab):
@@ -437,8 +441,8 @@ def test_hypothesis_keeps_the_settings_of_the_process(tiny_lab):
     assert hypothesis.settings.get_current_profile_name() == before
 
 
-def test_nothing_of_an_input_reaches_the_feedback(tiny_lab):
-    """Symptoms, places and hints only, whatever the submission does with what it was given."""
+def test_no_input_value_reaches_the_feedback(tiny_lab):
+    """Feedback has symptoms, locations and hints only, whatever the submission does with its inputs."""
     for body in ("raise KeyError(x)", "return x.tolist()", "return str(x)", "return {'x': x}", "return x[..., None]"):
         for result in judge(tiny_lab, solution(double=body, total=body, halve=body)).values():
             words = " ".join((result.what, result.where, result.hint))

@@ -1,4 +1,4 @@
-"""The lint: each rule has a breach that it finds and a rightful use that it leaves alone."""
+"""The lint: each rule has a violation that it reports and a correct use that it accepts."""
 
 import pytest
 from judging import write_checks
@@ -8,11 +8,12 @@ from autograder.judge.lint import lint_hidden_tests
 
 CHECK = '''\
 def test_made(student):
-    """A title.
+    """double: a title.
 
     Hint: a hint.
     """
 '''
+NEGATIVE = "total: a negative axis is counted from the end"
 ASSERTS = "    check_equal(1, 1)\n"
 
 
@@ -52,40 +53,40 @@ def test_the_tiny_lab_has_no_problem(tiny_lab):
         ("    np.testing.assert_allclose(a, b)\n", "`assert_allclose(…)` compares by hand"),
         ("    torch.testing.assert_close(a, b)\n", "`assert_close(…)` compares by hand"),
         ("    self.assertEqual(a, b)\n", "`assertEqual(…)` compares by hand"),
-        ("    import numpy.testing\n", "`numpy.testing` compares in other ways"),
-        ("    import torch.testing as tt\n", "`torch.testing` compares in other ways"),
-        ("    from torch.testing import make_tensor\n", "`torch.testing` compares in other ways"),
-        ("    from numpy import testing\n", "`numpy.testing` compares in other ways"),
-        ("    from unittest import mock\n", "`unittest` compares in other ways"),
-        ("    pytest.skip('later')\n", "`pytest.skip` has no place"),
-        ("    pytest.fail('x')\n", "`pytest.fail` has no place"),
-        ("    pytest.xfail('x')\n", "`pytest.xfail` has no place"),
-        ("    pytest.importorskip('x')\n", "`pytest.importorskip` has no place"),
-        ("    with pytest.raises(ValueError):\n        pass\n", "`pytest.raises` has no place"),
+        ("    import numpy.testing\n", "`numpy.testing` has its own comparisons"),
+        ("    import torch.testing as tt\n", "`torch.testing` has its own comparisons"),
+        ("    from torch.testing import make_tensor\n", "`torch.testing` has its own comparisons"),
+        ("    from numpy import testing\n", "`numpy.testing` has its own comparisons"),
+        ("    from unittest import mock\n", "`unittest` has its own comparisons"),
+        ("    pytest.skip('later')\n", "`pytest.skip` is not allowed"),
+        ("    pytest.fail('x')\n", "`pytest.fail` is not allowed"),
+        ("    pytest.xfail('x')\n", "`pytest.xfail` is not allowed"),
+        ("    pytest.importorskip('x')\n", "`pytest.importorskip` is not allowed"),
+        ("    with pytest.raises(ValueError):\n        pass\n", "`pytest.raises` is not allowed"),
         ("    try:\n        pass\n    finally:\n        pass\n", "`try` can hide"),
-        ("    student.double(1)\n    assume(True)\n", "`assume(…)` after the student's code was asked"),
-        ("    assume(student.double(1))\n", "`assume(…)` after the student's code was asked"),
+        ("    student.double(1)\n    assume(True)\n", "`assume(…)` after a call of the student's code"),
+        ("    assume(student.double(1))\n", "`assume(…)` after a call of the student's code"),
         ("    check_that(bool(a == b), 'x')\n", "`==` in check_that"),
         ("    check_that(a != 3, 'x')\n", "`==` in check_that"),
         ("    check_that(not (a > b), 'x')\n", "`not` in check_that"),
     ],
 )
-def test_a_breach_in_a_check_is_found(tiny_lab, body, problem):
+def test_a_violation_in_a_check_is_found(tiny_lab, body, problem):
     assert only_problem(tiny_lab, body).startswith(problem)
 
 
 @pytest.mark.parametrize(
     ("before", "problem"),
     [
-        ("@pytest.mark.skip\ndef made():\n    pass", "`pytest.mark.skip` has no place"),
-        ("@pytest.mark.xfail(strict=True)\ndef made():\n    pass", "`pytest.mark.xfail` has no place"),
-        ("pytestmark = pytest.mark.skipif(True)", "`pytest.mark.skipif` has no place"),
+        ("@pytest.mark.skip\ndef made():\n    pass", "`pytest.mark.skip` is not allowed"),
+        ("@pytest.mark.xfail(strict=True)\ndef made():\n    pass", "`pytest.mark.xfail` is not allowed"),
+        ("pytestmark = pytest.mark.skipif(True)", "`pytest.mark.skipif` is not allowed"),
         ("from pytest import skip", "import pytest itself"),
-        ("class TestMade:\n    pass", "`TestMade`: a hidden test is a plain function"),
+        ("class TestMade:\n    pass", "`TestMade`: a hidden test must be a plain function"),
         ("def test_made(student):\n    check_equal(1, 2)", "`test_made` is defined 2 times"),
     ],
 )
-def test_a_breach_around_a_check_is_found(tiny_lab, before, problem):
+def test_a_violation_around_a_check_is_found(tiny_lab, before, problem):
     found = [text.split(": ", 1)[1] for text in of_made(tiny_lab, before=before)]
     assert any(text.startswith(problem) for text in found), found
 
@@ -107,7 +108,7 @@ def test_a_breach_around_a_check_is_found(tiny_lab, before, problem):
         "    import torch.nn.functional\n",
     ],
 )
-def test_a_rightful_use_is_left_alone(tiny_lab, body):
+def test_a_correct_use_is_accepted(tiny_lab, body):
     assert of_made(tiny_lab, body) == []
 
 
@@ -120,7 +121,7 @@ def test_a_rightful_use_is_left_alone(tiny_lab, body):
         "SAYS = 'a sentence'\n\n\ndef check_rows(x):\n    check_close(x, 1, says=SAYS)",
     ],
 )
-def test_rightful_helpers_are_left_alone(tiny_lab, before):
+def test_correct_helpers_are_accepted(tiny_lab, before):
     assert of_made(tiny_lab, before=before) == []
 
 
@@ -149,7 +150,7 @@ def test_a_sentence_that_is_not_literal_is_found(tiny_lab, body):
 
 
 def test_a_sentence_in_a_helper_file_must_be_literal_too(tiny_lab):
-    """An oracle may compute as it likes, but what students read is literal wherever it stands."""
+    """An oracle may compute in any way, but sentences for students must be literal in every file."""
     helper = tiny_lab.stage(STAGE).hidden_tests / "oracles.py"
     source = "def check(x):\n    check_close(x, 1, says=f'{x}')\n    return (x == 1).all()\n"
     helper.write_text(source, encoding="utf-8")
@@ -166,11 +167,11 @@ def test_a_check_that_asserts_nothing_is_found(tiny_lab):
     ("old", "new", "problem"),
     [
         ("    Hint: -1 is the last axis.\n", "", "needs a title line and a paragraph that begins `Hint:`"),
-        ("A negative axis is counted from the end.", "", "needs a title line and a paragraph that begins `Hint:`"),
-        ("A negative axis is counted from the end.", "Word " * 30, "characters; 90 fit a line"),
+        (f"{NEGATIVE}.", "", "needs a title line and a paragraph that begins `Hint:`"),
+        (NEGATIVE, "total: " + "word " * 30, "characters; at most 90 fit a line"),
     ],
 )
-def test_wording_is_looked_at(tiny_lab, old, new, problem):
+def test_titles_and_hints_are_checked(tiny_lab, old, new, problem):
     stage = tiny_lab.stage(STAGE)
     replace_in(stage.hidden_tests / "test_tiny.py", old, new)
     found = list(lint_hidden_tests(stage))
@@ -186,3 +187,35 @@ def test_checks_and_points_must_match(tiny_lab):
         "grading.yml lists test_halve_divides_by_two, but no hidden test has that name",
         "hidden test test_halve_divides has no points in grading.yml",
     ]
+
+
+@pytest.mark.parametrize("title", ["Every element is halved", "double: every element is halved", "halve, each"])
+def test_a_title_without_the_name_of_its_exercise_is_found(tiny_lab, title):
+    stage = tiny_lab.stage(STAGE)
+    replace_in(stage.hidden_tests / "test_tiny.py", "halve: every element is halved", title)
+    assert list(lint_hidden_tests(stage)) == [
+        "test_halve_divides_by_two: the title must begin with the name of its exercise and a colon: `halve: …`"
+    ]
+
+
+def test_a_title_that_two_checks_share_is_found(tiny_lab):
+    """Even if the two checks are in different files."""
+    stage = tiny_lab.stage(STAGE)
+    tests = stage.hidden_tests / "test_tiny.py"
+    before, halve = tests.read_text(encoding="utf-8").split("@given(seeds(), distinct_sizes(count=2))\ndef test_halve")
+    header = before.split("@given", 1)[0]
+    tests.write_text(before, encoding="utf-8")
+    halve = f"{header}@given(seeds(), distinct_sizes(count=2))\ndef test_halve{halve}"
+    (stage.hidden_tests / "test_tiny_halve.py").write_text(halve, encoding="utf-8")
+    assert list(lint_hidden_tests(stage)) == []
+    shared = "total: the sum runs over the given axis"
+    replace_in(tests, NEGATIVE, shared)
+    found = list(lint_hidden_tests(stage))
+    unique = "a title must be unique in its stage"
+    assert found == [
+        f"test_total_counts_axes_from_the_end: test_total_adds_along_the_axis has the same title; {unique}"
+    ]
+    replace_in(stage.hidden_tests / "test_tiny_halve.py", "halve: every element is halved", shared)
+    assert list(lint_hidden_tests(stage))[-1] == (
+        f"test_halve_divides_by_two: test_total_adds_along_the_axis has the same title; {unique}"
+    )

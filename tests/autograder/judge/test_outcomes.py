@@ -1,11 +1,11 @@
-"""From an exception to what a student reads: outcome, words and place, none of them believed from the worker."""
+"""From an exception to the outcome, words and location that a student reads, without trust in the worker."""
 
 import pytest
 
 from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, SubmissionError, TracebackFrame, WorkerDied
 from autograder.judge.outcomes import SourceLocation, SourceMap, ending_of, error_word
-from autograder.judge.recorder import SessionFault
+from autograder.judge.sessions import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
 
 TEXT = """\
@@ -23,26 +23,26 @@ class Attention:
 SOURCE = SourceMap.believing("made.py", TEXT, {"softmax": 4, "Attention": 8, "Attention.forward": 9})
 
 
-def test_a_pass_has_nothing_to_say():
+def test_a_pass_has_no_text():
     ending = ending_of(None, SOURCE)
-    assert (ending.outcome, ending.what, ending.place) == (Outcome.PASSED, "", None)
+    assert (ending.outcome, ending.what, ending.location) == (Outcome.PASSED, "", None)
 
 
 @pytest.mark.parametrize("symptom", Symptom)
-def test_a_failure_says_its_symptom_or_the_authors_words(symptom):
+def test_a_failure_has_its_symptom_or_the_authors_sentence(symptom):
     assert ending_of(CheckFailure(symptom), SOURCE).what == symptom.value
     ending = ending_of(CheckFailure(symptom, "rows do not sum to one"), SOURCE)
     assert (ending.outcome, ending.what) == (Outcome.FAILED, "rows do not sum to one")
 
 
-def test_an_error_in_place_of_the_one_asked_for_has_a_place():
+def test_an_error_instead_of_the_expected_error_has_a_location():
     failure = CheckFailure(Symptom.WRONG_ERROR)
     failure.__cause__ = SubmissionError.of("KeyError", "x", [TracebackFrame("made.py", 5, "softmax")])
-    assert str(ending_of(failure, SOURCE).place) == "made.py, line 5, softmax"
+    assert str(ending_of(failure, SOURCE).location) == "made.py, line 5, softmax"
 
 
 @pytest.mark.parametrize("reason", DeathReason)
-def test_each_way_to_die_has_words_without_details(reason):
+def test_each_death_reason_has_a_text_without_details(reason):
     ending = ending_of(WorkerDied(reason, "secret"), SOURCE)
     assert ending.outcome in (Outcome.ERROR, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY)
     assert ending.what
@@ -52,14 +52,14 @@ def test_each_way_to_die_has_words_without_details(reason):
 @pytest.mark.parametrize(
     ("name", "outcome", "what"),
     [
-        ("ValueError", Outcome.ERROR, "it raised ValueError"),
+        ("ValueError", Outcome.ERROR, "your code raised ValueError"),
         ("NotImplementedError", Outcome.NOT_ATTEMPTED, "not attempted yet"),
-        ("MemoryError", Outcome.OUT_OF_MEMORY, "it asked for more memory than there is"),
-        ("Secret42", Outcome.ERROR, "it raised an error of its own"),
-        ("SystemExit", Outcome.ERROR, "it raised an error of its own"),
+        ("MemoryError", Outcome.OUT_OF_MEMORY, "your code requested more memory than is available"),
+        ("Secret42", Outcome.ERROR, "your code raised an exception"),
+        ("SystemExit", Outcome.ERROR, "your code raised an exception"),
     ],
 )
-def test_a_submissions_error_is_told_by_its_class_alone(name, outcome, what):
+def test_a_submissions_error_is_shown_only_by_its_class(name, outcome, what):
     ending = ending_of(SubmissionError.of(name, "secret"), SOURCE)
     assert (ending.outcome, ending.what) == (outcome, what)
 
@@ -74,21 +74,21 @@ def test_a_submissions_error_is_told_by_its_class_alone(name, outcome, what):
         (KeyboardInterrupt(), False),
     ],
 )
-def test_every_other_error_is_the_graders(error, doubtful):
+def test_every_other_error_is_a_grader_error(error, doubtful):
     ending = ending_of(error, SOURCE)
     assert (ending.outcome, ending.doubtful) == (Outcome.GRADER_ERROR, doubtful)
 
 
 def test_an_error_is_named_only_when_python_has_it():
     assert error_word(SubmissionError.of("KeyError", "x")) == "KeyError"
-    assert error_word(SubmissionError("KeyError", "x")) == "an error of its own"
+    assert error_word(SubmissionError("KeyError", "x")) == "an exception"
 
 
-# Places
+# Locations
 
 
 @pytest.mark.parametrize(
-    ("frames", "place"),
+    ("frames", "location"),
     [
         ([TracebackFrame("made.py", 5, "softmax")], "made.py, line 5, softmax"),
         (
@@ -110,13 +110,13 @@ def test_an_error_is_named_only_when_python_has_it():
         ([], "None"),
     ],
 )
-def test_a_place_is_held_to_the_file_that_was_handed_in(frames, place):
+def test_a_location_must_exist_in_the_submitted_file(frames, location):
     error = SubmissionError.of("ValueError", "x", frames)
-    assert str(ending_of(error, SOURCE).place) == place
+    assert str(ending_of(error, SOURCE).location) == location
 
 
 @pytest.mark.parametrize(
-    "table",
+    "definitions",
     [
         {"softmax": 5},
         {"softmax": 400},
@@ -133,8 +133,8 @@ def test_a_place_is_held_to_the_file_that_was_handed_in(frames, place):
         ["softmax", 4],
     ],
 )
-def test_a_table_of_functions_is_believed_where_the_source_agrees(table):
-    assert SourceMap.believing("made.py", TEXT, table).functions == {}
+def test_reported_definitions_are_believed_where_the_source_agrees(definitions):
+    assert SourceMap.believing("made.py", TEXT, definitions).functions == {}
 
 
 def test_an_exercise_is_found_where_it_begins():

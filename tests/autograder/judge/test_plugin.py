@@ -1,4 +1,4 @@
-"""What the plugin reads of a hidden test before it runs."""
+"""What the plugin reads from a hidden test before it runs."""
 
 from types import SimpleNamespace
 
@@ -56,7 +56,7 @@ def test_parameter_sets_are_runs_of_one_check(tiny_lab):
 
 
 def made_by_hypothesis(inner):
-    """A test as `given` makes it, whose examples the caller runs."""
+    """A test as `given` makes it; the caller runs the examples."""
 
     def made():
         pass
@@ -65,7 +65,7 @@ def made_by_hypothesis(inner):
     return made
 
 
-def test_a_test_that_checks_no_example_is_found_out_whatever_hypothesis_says():
+def test_a_test_that_checks_no_example_is_detected():
     with pytest.raises(NothingChecked), _Examples(made_by_hypothesis(lambda: None), 0).watched():
         pass
     rejecting = made_by_hypothesis(reject)

@@ -1,4 +1,4 @@
-"""Whole judges in processes of their own: every way a submission can end costs its own points and nobody else's."""
+"""Judges in their own processes: a submission that ends in any way loses only its own points."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from autograder.base.results import CheckResult, IsolationLevel, Outcome
 from autograder.course.lab import Lab
 from autograder.isolation.launch import available_levels
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready
-from autograder.judge.pool import IsolationError, JudgeError, JudgePool, refusal, wait_until_ready
+from autograder.judge.pool import IsolationError, JudgeError, JudgePool, no_isolation_message, wait_until_ready
 
 RIGHT = {"double": "return 2 * x", "total": "return x.sum(axis)", "halve": "return x / 2"}
 DOUBLE_CHECKS = ("test_double_multiplies_by_two", "test_double_keeps_the_dtype")
@@ -30,7 +30,7 @@ def job(source: str) -> Job:
 
 
 def doubling(body: str) -> Job:
-    """A submission that is right but for ``double``."""
+    """A submission that is right except for ``double``."""
     return job(solution(**{**RIGHT, "double": body}))
 
 
@@ -60,7 +60,7 @@ def checks_of(reply: Judged | Broken) -> dict[str, CheckResult]:
 
 
 def outcomes_of_double(pool: JudgePool, body: str) -> set[Outcome]:
-    """How the checks of ``double`` end; those of the other exercises must pass."""
+    """The outcomes of the checks of ``double``; all other checks must pass."""
     checks = checks_of(pool.judge(doubling(body)))
     assert {check.outcome for name, check in checks.items() if name not in DOUBLE_CHECKS} == {Outcome.PASSED}
     assert all(check.what and check.where.startswith(f"{MODULE}.py, line") for check in map(checks.get, DOUBLE_CHECKS))
@@ -124,15 +124,15 @@ class TestSubmissions:
             ("return None", Outcome.FAILED),
         ],
     )
-    def test_whatever_goes_wrong_costs_its_own_points(self, pool, body, outcome):
+    def test_each_failure_costs_only_its_own_points(self, pool, body, outcome):
         assert outcomes_of_double(pool, body) == {outcome}
 
     @pytest.mark.parametrize("source", ["import os; os._exit(0)", "raise ValueError", "def f(:", "while True: pass"])
-    def test_what_does_not_load_is_blocked(self, pool, source):
+    def test_a_module_that_does_not_load_is_blocked(self, pool, source):
         checks = checks_of(pool.judge(job(source)))
         assert {check.outcome for check in checks.values()} == {Outcome.BLOCKED}
 
-    def test_nothing_of_one_submission_reaches_the_next(self, pool):
+    def test_no_state_of_a_submission_reaches_the_next(self, pool):
         pool.judge(doubling("import builtins, torch; builtins.sum = torch.sum = None; torch.Tensor.__add__ = None"))
         checks = checks_of(pool.judge(job(solution(**RIGHT))))
         assert {check.outcome for check in checks.values()} == {Outcome.PASSED}
@@ -140,10 +140,10 @@ class TestSubmissions:
 
 @needs_isolation
 class TestFailuresOfTheJudge:
-    """Each is an answer for its own job, and the next job is judged as ever."""
+    """Each failure is reported for its own job, and the next job is judged as usual."""
 
     def judge_meanwhile(self, pool: JudgePool, act) -> Judged | Broken:
-        """Judge a submission that hangs, and do something to the judge's processes in the meantime."""
+        """Judge a submission that hangs, and call ``act`` on the judge's processes meanwhile."""
         replies: list[Judged | Broken] = []
         judging = threading.Thread(target=lambda: replies.append(pool.judge(doubling("while True: pass"))))
         server = server_of(pool)
@@ -182,14 +182,14 @@ class TestFailuresOfTheJudge:
     def test_a_template_that_is_killed(self, pool):
         self.still_judges(pool)
         for pid in descendants_of(server_of(pool)):
-            with suppress(ProcessLookupError):  # it went with one that was killed before it
+            with suppress(ProcessLookupError):  # it ended with its parent
                 os.kill(pid, signal.SIGKILL)
         first = pool.judge(job(solution(**RIGHT)))
         if isinstance(first, Judged):
             assert {check.outcome for check in first.checks} <= {Outcome.PASSED, Outcome.GRADER_ERROR}
         assert self.still_judges(pool)
 
-    def test_a_stage_that_there_is_not(self, pool):
+    def test_an_unknown_stage(self, pool):
         reply = pool.judge(Job(stage="9_missing", modules={}, seed=0))
         assert isinstance(reply, Broken)
         assert self.still_judges(pool)
@@ -217,26 +217,26 @@ def test_without_isolation_the_level_says_so(lab):
         assert outcomes_of_double(pool, "import os; os._exit(0)") == {Outcome.ERROR}
 
 
-def channel_that_says(message: Ready | Broken) -> Channel:
-    """The way to a judge of which only the first message is there."""
+def channel_with(message: Ready | Broken) -> Channel:
+    """A channel to a judge that sent only its first message."""
     ours, theirs = socket.socketpair()
     Channel(theirs).send(message)
     return Channel(ours)
 
 
-def test_an_open_probe_is_a_reason_to_refuse():
+def test_a_machine_with_an_open_probe_is_refused():
     with pytest.raises(IsolationError, match="read a file"):
-        wait_until_ready(channel_that_says(Ready(IsolationLevel.KERNEL, ("read a file",))), isolated=True)
+        wait_until_ready(channel_with(Ready(IsolationLevel.KERNEL, ("read a file",))), isolated=True)
 
 
-def test_so_is_a_machine_without_isolation():
+def test_a_machine_without_isolation_is_refused():
     with pytest.raises(IsolationError, match="no isolation is available"):
-        wait_until_ready(channel_that_says(Ready(IsolationLevel.NONE)), isolated=True)
+        wait_until_ready(channel_with(Ready(IsolationLevel.NONE)), isolated=True)
 
 
 def test_a_judge_that_cannot_start_says_why():
     with pytest.raises(JudgeError, match="no torch"):
-        wait_until_ready(channel_that_says(Broken("no torch")), isolated=True)
+        wait_until_ready(channel_with(Broken("no torch")), isolated=True)
 
 
 def test_without_a_job_no_process_starts(lab):
@@ -245,7 +245,7 @@ def test_without_a_job_no_process_starts(lab):
         assert children_of(os.getpid()) == before
 
 
-def test_a_refusal_names_the_way_out():
-    text = refusal(())
+def test_the_message_about_missing_isolation_names_the_fix():
+    text = no_isolation_message(())
     assert "--unsafe-no-isolation" in text
     assert "Docker" in text

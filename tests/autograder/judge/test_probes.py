@@ -1,4 +1,4 @@
-"""Probes: what only the process of the student's code can tell."""
+"""Probes: properties that only the process of the student's code can observe."""
 
 import numpy as np
 import pytest
@@ -55,12 +55,12 @@ def test_code_that_leaves_its_inputs_alone_passes(body):
         ("x.masked_fill_(~x, True)", torch.tensor([True, False])),
     ],
 )
-def test_an_edit_in_place_is_found(body, argument):
+def test_an_in_place_change_is_found(body, argument):
     made = student(body)
     assert symptom(check_inputs_unchanged, made, made.f, argument) is Symptom.INPUT_CHANGED
 
 
-def test_an_edit_of_a_keyword_argument_is_found():
+def test_a_change_of_a_keyword_argument_is_found():
     made = student("y += 1")
     assert symptom(check_inputs_unchanged, made, made.f, 0, y=X) is Symptom.INPUT_CHANGED
 
@@ -146,8 +146,8 @@ def test_a_modules_tables_must_move_with_it():
     assert symptom(check_keeps_device, made, made.Layer(), X) is Symptom.WRONG_DEVICE
 
 
-def test_a_lie_about_devices_harms_nothing():
-    """The probe's reply comes from the student's process; anything may come."""
+def test_a_false_report_of_devices_is_harmless():
+    """The probe's reply comes from the student's process and may be any value."""
 
     class Liar(InProcessSession):
         def request(self, op, **arguments):

@@ -1,4 +1,4 @@
-"""Inputs for hidden tests: repeatable, and of the kind that exposes."""
+"""Inputs for hidden tests are repeatable and expose mistakes."""
 
 import pytest
 import torch
@@ -51,18 +51,18 @@ def test_leading_shapes_come_with_and_without_axes():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_a_tensor_depends_on_its_seed_and_shape_alone(dtype):
     before = torch.get_rng_state()
-    one, other = (normal_tensor(3, 4, seed=5, dtype=dtype) for _ in range(2))
-    assert torch.equal(one, other)
-    assert (one.shape, one.dtype, one.requires_grad) == ((3, 4), dtype, False)
-    assert not torch.equal(one, normal_tensor(3, 4, seed=6, dtype=dtype))
+    first, second = (normal_tensor(3, 4, seed=5, dtype=dtype) for _ in range(2))
+    assert torch.equal(first, second)
+    assert (first.shape, first.dtype, first.requires_grad) == ((3, 4), dtype, False)
+    assert not torch.equal(first, normal_tensor(3, 4, seed=6, dtype=dtype))
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_tensor_can_be_scaled_and_ask_for_gradients():
-    one = normal_tensor(1000, seed=1, scale=30.0, requires_grad=True)
-    assert one.requires_grad
-    assert 25 < one.std().item() < 35
-    assert torch.equal(one, 30.0 * normal_tensor(1000, seed=1))
+def test_a_tensor_can_be_scaled_and_require_gradients():
+    scaled = normal_tensor(1000, seed=1, scale=30.0, requires_grad=True)
+    assert scaled.requires_grad
+    assert 25 < scaled.std().item() < 35
+    assert torch.equal(scaled, 30.0 * normal_tensor(1000, seed=1))
 
 
 def test_an_array_depends_on_its_seed_and_shape_alone():

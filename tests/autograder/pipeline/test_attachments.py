@@ -1,4 +1,4 @@
-"""What is handed in beside a module: taken in within limits, judged apart, on the student's own modules."""
+"""Files submitted beside a module: limited by intake, judged separately, on the student's own modules."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ TRAINED_EXERCISE = """\
 HIDDEN = '''
 
 def test_the_scale_fits_the_code(student, attachments):
-    """The scale makes the code quadruple nothing.
+    """trained: the scale fits the code.
 
     Hint: train it on your own code.
     """
@@ -34,7 +34,7 @@ def test_the_scale_fits_the_code(student, attachments):
 
 
 def test_the_scale_is_drawn_for_all(attachments):
-    """All are measured on the same.
+    """trained: all students share one secret.
 
     Hint: nothing to do.
     """
@@ -46,7 +46,7 @@ CODE, MODEL = "test_quadruple_multiplies_by_four", "test_the_scale_fits_the_code
 
 @pytest.fixture
 def lab(tmp_path) -> Lab:
-    """Two stages; the second takes a trained scale beside its module."""
+    """Two stages; the second accepts a trained scale beside its module."""
     folder = tmp_path / "lab"
     build_tiny_lab(folder)
     stage = SECOND_STAGE.replace("    exercises:\n", f"{TRAINED}    exercises:\n") + TRAINED_EXERCISE
@@ -82,15 +82,15 @@ def outcomes(students: Class) -> dict[str, dict[str, Outcome]]:
 
 def reports(students: Class) -> dict[str, StageReport]:
     graded = students.grade(judges=InProcessJudges(students.lab)).graded
-    return {one.report.student: one.report for one in graded if one.report.stage == SECOND}
+    return {result.report.student: result.report for result in graded if result.report.stage == SECOND}
 
 
 def test_a_file_beside_the_module_reaches_its_checks(students):
     hands_in_all(students, "ada")
     hands_in_all(students, "bob", scale=3.0)
-    found = outcomes(students)
-    assert set(found["ada"].values()) == {Outcome.PASSED}
-    assert (found["bob"][CODE], found["bob"][MODEL]) == (Outcome.PASSED, Outcome.FAILED)
+    by_student = outcomes(students)
+    assert set(by_student["ada"].values()) == {Outcome.PASSED}
+    assert (by_student["bob"][CODE], by_student["bob"][MODEL]) == (Outcome.PASSED, Outcome.FAILED)
 
 
 def test_without_the_file_its_checks_are_not_attempted_and_the_code_earns_its_points(students):
@@ -99,13 +99,13 @@ def test_without_the_file_its_checks_are_not_attempted_and_the_code_earns_its_po
     assert report.score == 2
     missing = [check for check in report.checks if check.outcome is Outcome.NOT_ATTEMPTED]
     assert {check.what for check in missing} == {"not handed in: scale.txt"}
-    titles = {"The scale makes the code quadruple nothing", "All are measured on the same"}
+    titles = {"trained: the scale fits the code", "trained: all students share one secret"}
     assert {check.title for check in missing} == titles
     assert all(check.hint for check in missing)
 
 
-def test_code_runs_on_stand_ins_and_what_was_trained_on_the_students_own(students):
-    """Somebody whose first stage triples trained a scale for that: it fits no other code."""
+def test_code_runs_on_stand_ins_and_a_trained_model_on_the_students_own_modules(students):
+    """A scale trained with a first stage that triples fits only that code."""
     tripling = LOOP.replace("return x + x", "return x + x + x")
     hands_in_all(students, "ada", tripling, scale=8 / 9)
     found = outcomes(students)["ada"]
@@ -117,14 +117,15 @@ def test_a_new_file_is_judged_and_an_old_one_kept(students):
     assert outcomes(students)["ada"][MODEL] is Outcome.FAILED
     path.write_text("2.0", encoding="utf-8")
     assert outcomes(students)["ada"][MODEL] is Outcome.PASSED
-    assert all(one.cached for one in students.grade(judges=InProcessJudges(students.lab)).graded)
+    assert all(graded.cached for graded in students.grade(judges=InProcessJudges(students.lab)).graded)
 
 
 def test_a_model_that_fails_does_not_keep_later_stages_from_the_code(students):
-    """Whether stand-ins are needed is a question of the code."""
+    """Only the code decides whether stand-ins are needed."""
     hands_in_all(students, "ada", scale=3.0)
-    graded = {one.report.stage: one.report for one in students.grade(judges=InProcessJudges(students.lab)).graded}
-    assert graded[SECOND].stand_ins == ()
+    graded = students.grade(judges=InProcessJudges(students.lab)).graded
+    by_stage = {result.report.stage: result.report for result in graded}
+    assert by_stage[SECOND].stand_ins == ()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_model_that_fails_does_not_keep_later_stages_from_the_code(students):
     ],
     ids=["too large", "a link", "a folder"],
 )
-def test_a_file_that_is_unfit_is_said_and_costs_its_own_checks(students, spoil, says):
+def test_an_unusable_file_is_reported_and_costs_only_its_own_checks(students, spoil, says):
     spoil(hands_in_all(students, "ada"))
     report = reports(students)["ada"]
     checks = {check.id: check for check in report.checks}
@@ -145,7 +146,7 @@ def test_a_file_that_is_unfit_is_said_and_costs_its_own_checks(students, spoil, 
     assert says in checks[MODEL].what
 
 
-def test_what_is_expensive_is_computed_once_and_so_is_its_failure():
+def test_a_value_or_its_failure_is_computed_once():
     calls: list[str] = []
 
     def fail() -> None:
@@ -160,7 +161,7 @@ def test_what_is_expensive_is_computed_once_and_so_is_its_failure():
     assert calls == ["two", "fail"]
 
 
-def test_a_file_nobody_handed_in_is_named():
+def test_a_missing_file_is_named():
     with pytest.raises(NotHandedIn, match="not handed in: w"):
         Attachments({}).content("w")
 
@@ -174,7 +175,7 @@ def test_a_file_nobody_handed_in_is_named():
         ("{scale.txt: 1}", "{scale.txt: 0}", "1"),
     ],
 )
-def test_a_slip_in_grading_yml_is_said(lab, before, after, says):
+def test_an_error_in_grading_yml_is_reported(lab, before, after, says):
     path = lab.root / "grading.yml"
     text = path.read_text(encoding="utf-8")
     assert before in text

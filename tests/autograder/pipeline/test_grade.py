@@ -1,4 +1,4 @@
-"""The pipeline: what is judged, what is remembered, what stands in, and what never becomes a number."""
+"""The pipeline: judging, stored results, stand-ins, and failures that never become a score."""
 
 from pathlib import Path
 
@@ -30,10 +30,10 @@ def two_stages(tmp_path: Path) -> Class:
     return Class(build_two_stages(tmp_path / "lab"), tmp_path / "class")
 
 
-# ---- what is remembered
+# ---- stored results
 
 
-def test_what_has_not_changed_is_not_judged_again(students):
+def test_unchanged_submissions_are_not_judged_again(students):
     students.hands_in("ada", GOOD)
     students.hands_in("bob", WRONG)
     first = students.grade()
@@ -42,10 +42,10 @@ def test_what_has_not_changed_is_not_judged_again(students):
     assert first.cached == []
     assert again.judged == []
     assert again.cached == ["ada", "bob"]
-    assert [one.report for one in again.graded] == [one.report for one in first.graded]
+    assert [graded.report for graded in again.graded] == [graded.report for graded in first.graded]
 
 
-def test_a_changed_submission_is_judged_and_nobody_elses(students):
+def test_only_a_changed_submission_is_judged_again(students):
     students.hands_in("ada", GOOD)
     students.hands_in("bob", GOOD)
     students.grade()
@@ -55,7 +55,7 @@ def test_a_changed_submission_is_judged_and_nobody_elses(students):
     assert again.scores == {("ada", STAGE): 7, ("bob", STAGE): 0}
 
 
-def test_line_ends_and_a_byte_order_mark_are_no_change(students):
+def test_line_ends_and_a_byte_order_mark_do_not_count_as_a_change(students):
     path = students.hands_in("ada", GOOD)
     students.grade()
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
@@ -74,7 +74,7 @@ CHANGES_OF_THE_COURSE = {
 
 
 @pytest.mark.parametrize("change", CHANGES_OF_THE_COURSE)
-def test_a_change_of_the_course_judges_all_again_unless_only_changed_files_are_asked_for(students, change):
+def test_a_change_of_the_course_judges_all_again_unless_unchanged_submissions_are_reused(students, change):
     students.hands_in("ada", GOOD)
     students.hands_in("bob", GOOD)
     students.grade()
@@ -82,7 +82,7 @@ def test_a_change_of_the_course_judges_all_again_unless_only_changed_files_are_a
     replace_in(students.lab.root / file, old, new)
     students.hands_in("bob", WRONG)
     assert students.grade(ONLY_CHANGED).judged == [(STAGE, WRONG)]
-    assert students.grade().judged == [(STAGE, GOOD)], "bob's was judged with the new ones already"
+    assert students.grade().judged == [(STAGE, GOOD)], "bob's submission was judged after the change already"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_change_of_the_course_judges_all_again_unless_only_changed_files_are_a
         ("title: Why a sum needs an axis", "title: Why axes"),
     ],
 )
-def test_what_changes_a_scores_worth_or_looks_judges_nothing_again(students, old, new):
+def test_changes_that_do_not_affect_scores_judge_nothing_again(students, old, new):
     students.hands_in("ada", GOOD)
     students.grade()
     replace_in(students.lab.root / "grading.yml", old, new)
@@ -107,7 +107,7 @@ def test_everything_is_judged_again_on_request(students):
     assert students.grade(ALL_AGAIN).judged == [(STAGE, GOOD)]
 
 
-def test_a_run_that_was_broken_off_goes_on_where_it_was(students):
+def test_an_interrupted_run_resumes(students):
     for number in range(6):
         students.hands_in(f"s{number}", GOOD)
     judges = ScriptedJudges(students.lab)
@@ -133,7 +133,7 @@ def test_a_damaged_result_is_judged_again(students, damage):
     assert students.grade().judged == []
 
 
-def test_a_result_without_isolation_is_not_taken_over_by_a_run_with_it(students):
+def test_a_result_without_isolation_is_not_reused_by_an_isolated_run(students):
     students.hands_in("ada", GOOD)
     students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.NONE))
     assert students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.NONE)).judged == []
@@ -143,7 +143,7 @@ def test_a_result_without_isolation_is_not_taken_over_by_a_run_with_it(students)
     assert students.grade(judges=ScriptedJudges(students.lab, IsolationLevel.NONE)).judged == []
 
 
-# ---- what is refused
+# ---- refused submissions
 
 
 def test_a_refused_file_is_blocked_with_its_message_and_the_class_goes_on(students):
@@ -161,7 +161,7 @@ def test_a_refused_file_is_blocked_with_its_message_and_the_class_goes_on(studen
     assert run.report("ada").graded, "a refused file is a result: no points"
 
 
-def test_another_refusal_is_another_result(students):
+def test_a_different_refusal_is_a_different_result(students):
     path = students.hands_in("ada", GOOD)
     path.write_bytes("x = 1\n".encode("utf-16"))
     students.grade()
@@ -169,7 +169,7 @@ def test_another_refusal_is_another_result(students):
     assert "6000 characters in line 1" in students.grade().report("ada").checks[0].what
 
 
-def test_a_missing_file_does_not_undo_what_was_handed_in_before(students):
+def test_a_missing_file_does_not_replace_an_earlier_submission(students):
     path = students.hands_in("ada", GOOD)
     students.hands_in("bob", GOOD)
     students.grade()
@@ -178,10 +178,10 @@ def test_a_missing_file_does_not_undo_what_was_handed_in_before(students):
         run = students.grade(reuse)
         assert run.report("ada").score == 7
         assert "ada" in run.cached
-        assert run.report("ada").notes == ("not in this hand-in: the earlier result stands",)
+        assert run.report("ada").notes == ("missing from this submission: the earlier result stands",)
 
 
-def test_what_was_never_handed_in_follows_the_course(students):
+def test_a_stage_never_handed_in_follows_changes_of_the_course(students):
     students.hands_in("bob", GOOD)
     (students.folder / "ada").mkdir()
     students.grade()
@@ -192,14 +192,14 @@ def test_what_was_never_handed_in_follows_the_course(students):
     assert (report.score, report.points, report.notes) == (0, 8, ())
 
 
-def test_a_file_that_is_refused_replaces_what_was_handed_in_before(students):
+def test_a_refused_file_replaces_an_earlier_submission(students):
     path = students.hands_in("ada", GOOD)
     students.grade()
     path.write_bytes(b"\xff")
     assert students.grade().scores == {("ada", STAGE): 0}
 
 
-def test_notes_are_those_of_this_hand_in(students):
+def test_notes_belong_to_the_current_submission(students):
     students.hands_in("ada", GOOD)
     assert students.grade().report("ada").notes == ()
     write_files(students.folder, {"ada/.git/HEAD": "0" * 40})
@@ -211,12 +211,12 @@ def test_notes_are_those_of_this_hand_in(students):
 # ---- attempts
 
 
-def test_of_limited_attempts_the_last_that_counts_stands(students):
+def test_the_last_of_the_allowed_attempts_stands(students):
     replace_in(students.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 2\n")
     students.hands_in("ada", WRONG)
     students.grade()
     path = students.hands_in("ada", GOOD)
-    path.write_bytes(b"\xff")  # refused, so it was no attempt
+    path.write_bytes(b"\xff")  # refused, so it does not count as an attempt
     students.grade()
     students.hands_in("ada", GOOD)
     assert students.grade().scores == {("ada", STAGE): 7}
@@ -224,7 +224,7 @@ def test_of_limited_attempts_the_last_that_counts_stands(students):
     third = students.grade()
     assert third.judged == []
     assert third.scores == {("ada", STAGE): 7}
-    assert third.report("ada").notes == ("2 attempts count, and were made: the earlier result stands",)
+    assert third.report("ada").notes == ("all 2 attempts were used: the earlier result stands",)
     assert third.graded[0].judged_source is None, "the report's lines are not those of this source"
     students.hands_in("ada", WRONG)
     again = students.grade()
@@ -235,21 +235,21 @@ def test_of_limited_attempts_the_last_that_counts_stands(students):
 # ---- when the judge fails
 
 
-def test_a_judge_that_fails_gives_no_number_and_nothing_is_remembered(students):
+def test_a_failing_judge_gives_no_score_and_stores_nothing(students):
     students.hands_in("ada", CRASH)
     students.hands_in("bob", GOOD)
     run = students.grade()
     report = run.report("ada")
     assert not report.graded
     assert {check.outcome for check in report.checks} == {Outcome.GRADER_ERROR}
-    assert {check.what for check in report.checks} == {"the grader failed, not your code; nothing was deducted"}
+    assert {check.what for check in report.checks} == {"the grader failed, not your code; no points were deducted"}
     assert report.notes == (r"the judge failed: Traceback\n  …\nMemoryError: \x1b[2J",)
     assert run.report("bob").score == 7
     assert result_store(students.lab).get("ada", STAGE) is None
     assert students.grade().judged == [(STAGE, CRASH)], "the next run tries again"
 
 
-def test_a_judge_that_fails_leaves_the_earlier_result_in_the_store(students):
+def test_a_failing_judge_leaves_the_earlier_result_in_the_store(students):
     students.hands_in("ada", GOOD)
     students.grade()
     students.hands_in("ada", CRASH)
@@ -286,7 +286,7 @@ def first_module_of_second_stage(run) -> str:
     return job.modules["tiny"]
 
 
-def test_a_later_stage_runs_on_the_students_own_module_where_it_passed(two_stages):
+def test_a_later_stage_runs_on_the_students_own_module_if_it_passed(two_stages):
     hand_in_both(two_stages, "ada", GOOD)
     run = two_stages.grade()
     assert first_module_of_second_stage(run) == GOOD
@@ -294,7 +294,7 @@ def test_a_later_stage_runs_on_the_students_own_module_where_it_passed(two_stage
 
 
 @pytest.mark.parametrize("first", [WRONG, CRASH, None])
-def test_the_courses_module_stands_in_where_it_did_not(two_stages, first):
+def test_the_courses_module_stands_in_if_the_students_did_not_pass(two_stages, first):
     hand_in_both(two_stages, "ada", first or GOOD)
     if first is None:
         (two_stages.folder / "ada" / STAGE / "tiny.py").unlink()
@@ -322,7 +322,7 @@ def test_a_pass_from_the_store_counts(two_stages):
     assert first_module_of_second_stage(run) == GOOD
 
 
-def test_a_pass_whose_file_is_not_there_any_more_gives_no_module(two_stages):
+def test_a_passed_stage_whose_file_is_gone_gives_no_module(two_stages):
     hand_in_both(two_stages, "ada", GOOD)
     two_stages.grade()
     (two_stages.folder / "ada" / STAGE / "tiny.py").unlink()
@@ -331,7 +331,7 @@ def test_a_pass_whose_file_is_not_there_any_more_gives_no_module(two_stages):
     assert run.report("ada", SECOND).stand_ins == ("tiny",)
 
 
-def test_a_pass_of_an_earlier_attempt_is_no_pass_of_this_one(two_stages):
+def test_a_pass_of_an_earlier_attempt_does_not_count_for_this_attempt(two_stages):
     replace_in(two_stages.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 1\n")
     hand_in_both(two_stages, "ada", GOOD)
     two_stages.grade()
@@ -342,34 +342,34 @@ def test_a_pass_of_an_earlier_attempt_is_no_pass_of_this_one(two_stages):
     assert "as a stand-in" in first_module_of_second_stage(run)
 
 
-def test_asking_for_the_second_stage_gives_the_same_result_as_asking_for_both(two_stages, tmp_path):
+def test_grading_only_the_second_stage_gives_the_same_result_as_grading_both(two_stages, tmp_path):
     hand_in_both(two_stages, "ada", GOOD)
     hand_in_both(two_stages, "bob", WRONG)
     two_stages.hands_in("cy", GOOD, SECOND, SECOND_MODULE)
-    asked = two_stages.grade(stages=[SECOND])
-    assert ("cy", STAGE) not in asked.scores, "nobody asked for it, and cy has it not"
+    requested = two_stages.grade(stages=[SECOND])
+    assert ("cy", STAGE) not in requested.scores, "the stage was not requested, and cy does not have it"
     both = two_stages.grade()
     assert both.jobs == []
     for student in ("ada", "bob", "cy"):
-        assert asked.report(student, SECOND) == both.report(student, SECOND)
+        assert requested.report(student, SECOND) == both.report(student, SECOND)
 
 
-def test_nothing_stands_in_where_nothing_is_judged(two_stages):
+def test_a_refused_submission_has_no_stand_ins(two_stages):
     two_stages.hands_in("ada", WRONG)
     two_stages.hands_in("ada", GOOD, SECOND, SECOND_MODULE).write_bytes(b"\xff")
     assert two_stages.grade().report("ada", SECOND).stand_ins == ()
 
 
-def test_without_a_stand_in_the_lab_is_told(two_stages):
+def test_a_missing_stand_in_is_an_error(two_stages):
     (two_stages.lab.root / "solutions" / STAGE / "alternatives" / "pytorch.py").unlink()
     hand_in_both(two_stages, "ada", WRONG)
     with pytest.raises(LabError, match=r"pytorch\.py is missing: later stages run on it"):
         two_stages.grade()
 
 
-def test_what_is_owed_follows_from_what_was_asked_for(two_stages):
-    def owed(*asked: str) -> dict[str, Owed]:
-        return {stage.stage: stage.owed for stage in stage_files(two_stages.lab, asked)}
+def test_owed_stages_follow_from_the_requested_stages(two_stages):
+    def owed(*requested: str) -> dict[str, Owed]:
+        return {stage.stage: stage.owed for stage in stage_files(two_stages.lab, requested)}
 
     assert owed() == {STAGE: Owed.ONCE_BEGUN, SECOND: Owed.ONCE_BEGUN}
     assert owed(STAGE) == {STAGE: Owed.ALWAYS, SECOND: Owed.NEVER}
@@ -409,25 +409,25 @@ def test_forbidden_calls_and_what_could_hide_one_are_noted_also_from_the_store(s
 def test_results_come_student_by_student_and_each_is_reported_once(two_stages):
     for student in ("zoe", "ada", "bob"):
         hand_in_both(two_stages, student, GOOD)
-    seen = []
+    reported = []
     submissions = take_in([two_stages.folder], stage_files(two_stages.lab))
     grader = Grader(two_stages.lab, ScriptedJudges(two_stages.lab))
-    graded = grader.grade_all(submissions, workers=3, on_done=seen.append)
-    assert [one.submission for one in graded] == submissions
-    assert sorted(map(id, seen)) == sorted(map(id, graded))
+    graded = grader.grade_all(submissions, workers=3, on_done=reported.append)
+    assert [result.submission for result in graded] == submissions
+    assert sorted(map(id, reported)) == sorted(map(id, graded))
 
 
 def test_a_students_stages_need_not_stand_together(two_stages):
     hand_in_both(two_stages, "ada", GOOD)
     hand_in_both(two_stages, "bob", GOOD)
     submissions = take_in([two_stages.folder], stage_files(two_stages.lab))
-    mixed = sorted(submissions, key=lambda one: one.stage)
+    mixed = sorted(submissions, key=lambda submission: submission.stage)
     graded = Grader(two_stages.lab, ScriptedJudges(two_stages.lab)).grade_all(mixed, workers=2)
-    assert {one.report.stand_ins for one in graded} == {()}
+    assert {result.report.stand_ins for result in graded} == {()}
 
 
 def test_a_class_is_graded_end_to_end_with_the_real_hidden_tests(two_stages):
-    """Right, half done, a named mistake, a syntax error, a refused file and an empty folder."""
+    """A right and an unfinished submission, a named mistake, a syntax error, a refused file and an empty folder."""
     reference = (two_stages.lab.root / "solutions" / STAGE / "tiny.py").read_text(encoding="utf-8")
     quadruple = "import tiny\n\ndef quadruple(x):\n    return tiny.double(tiny.double(x))\n"
     hand_in_both(two_stages, "ada", reference, quadruple)
@@ -452,15 +452,15 @@ def test_a_class_is_graded_end_to_end_with_the_real_hidden_tests(two_stages):
     assert run.report("bob").checks[0].mistake == "double_adds_two"
     assert run.report("bob", SECOND).stand_ins == ("tiny",), "bob's wrong double costs nothing in the second stage"
     assert run.report("cy", SECOND).checks[0].where == "more.py, line 1"
-    reports = [one.report for one in run.graded]
+    reports = [graded.report for graded in run.graded]
     _, read_back = decode_results(encode_results(reports, IsolationLevel.NONE))
     assert read_back == reports
     again = two_stages.grade(judges=InProcessJudges(two_stages.lab))
-    assert [one.report for one in again.graded] == reports
-    assert all(one.cached for one in again.graded)
+    assert [graded.report for graded in again.graded] == reports
+    assert all(graded.cached for graded in again.graded)
 
 
-def test_the_same_submission_draws_the_same_examples_whoever_hands_it_in(students):
+def test_the_same_submission_draws_the_same_examples_for_every_student(students):
     students.hands_in("ada", GOOD)
     students.hands_in("bob", GOOD)
     students.hands_in("cy", WRONG)

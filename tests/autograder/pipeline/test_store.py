@@ -1,4 +1,4 @@
-"""Results on disk: whole or not at all, and never more than what was put there."""
+"""Results on disk: written atomically, and read back exactly."""
 
 import os
 
@@ -8,7 +8,7 @@ from tiny_lab import STAGE
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import IsolationLevel, Outcome, StageReport
 from autograder.course.lab import Lab
-from autograder.judge.run import unrun_stage
+from autograder.judge.unrun import unrun_stage
 from autograder.pipeline.fingerprint import course_secret, example_seed, result_key
 from autograder.pipeline.store import ResultStore
 
@@ -27,7 +27,7 @@ def test_the_last_result_is_found_with_all_attempts_in_order(tiny_lab):
     assert stored.report == report(tiny_lab, "ada", "c")
 
 
-def test_a_refused_submission_is_kept_and_is_no_attempt(tiny_lab):
+def test_a_refused_submission_is_stored_and_does_not_count_as_an_attempt(tiny_lab):
     store = ResultStore(tiny_lab.build)
     store.put("key", report(tiny_lab, "ada", "a"))
     store.put("key", report(tiny_lab, "ada", "refused", Outcome.BLOCKED), is_attempt=False)
@@ -40,12 +40,12 @@ def test_students_do_not_share_results_and_all_are_listed_by_name(tiny_lab):
     assert store.all() == []
     for student in ("bob", "李", "ada.b", "ada"):
         store.put("key", report(tiny_lab, student, student))
-    assert [one.student for one in store.all()] == ["ada", "ada.b", "bob", "李"]
-    assert store.get("nobody", STAGE) is None
+    assert [stored_report.student for stored_report in store.all()] == ["ada", "ada.b", "bob", "李"]
+    assert store.get("dan", STAGE) is None
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b"\xff\xfe", b'{"format_version": 1}'])
-def test_what_is_no_result_counts_as_absent(tiny_lab, raw):
+def test_an_unreadable_result_counts_as_absent(tiny_lab, raw):
     store = ResultStore(tiny_lab.build)
     store.put("key", report(tiny_lab, "ada", "a"))
     (tiny_lab.build / STAGE / "ada.json").write_bytes(raw)
@@ -86,7 +86,7 @@ def test_the_key_depends_on_everything_that_it_names():
     assert result_key(**base) == result_key(**base | {"judged": [{"b": "2", "a": "1"}]})
 
 
-def test_the_course_secret_is_made_once_and_read_by_its_owner_alone(tiny_lab, monkeypatch):
+def test_the_course_secret_is_created_once_and_only_its_owner_can_read_it(tiny_lab, monkeypatch):
     monkeypatch.delenv("AUTOGRADER_SECRET", raising=False)
     secret = course_secret(tiny_lab)
     assert len(secret) == 64
@@ -96,7 +96,7 @@ def test_the_course_secret_is_made_once_and_read_by_its_owner_alone(tiny_lab, mo
     assert course_secret(tiny_lab) == b"from the environment"
 
 
-def test_examples_cannot_be_foreseen_without_the_secret_and_repeat_with_it():
+def test_examples_are_unpredictable_without_the_secret_and_repeat_with_it():
     modules = {"tiny": "x = 1\n"}
     seeds = {
         example_seed(b"one", STAGE, modules),

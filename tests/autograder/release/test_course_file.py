@@ -1,4 +1,4 @@
-"""What the students' companion is told of the course: enough to help, nothing that is hidden."""
+"""The course data of the students' companion: complete enough to help, without hidden data."""
 
 import json
 
@@ -18,7 +18,7 @@ def stage(tiny_lab) -> dict:
     return json.loads(course_file(tiny_lab))["stages"][0]
 
 
-def test_a_stage_is_told_with_its_exercises(stage):
+def test_a_stage_is_listed_with_its_exercises(stage):
     assert (stage["id"], stage["module"], stage["title"]) == (STAGE, MODULE, "Twice and together")
     assert stage["due"] == "2026-03-01T12:00:00Z"
     assert [exercise["name"] for exercise in stage["exercises"]] == ["double", "total", "halve"]
@@ -35,15 +35,15 @@ def test_reset_gets_the_stub_that_was_handed_out(tiny_lab, stage):
 
 @pytest.mark.parametrize("lab", [ROOT], ids=["the lab"])
 def test_no_hidden_check_is_named(lab):
-    told = course_file(lab).decode()
+    text = course_file(lab).decode()
     for stage in lab.stages():
         public = (stage.folder / f"test_{stage.spec.module}.py").read_text(encoding="utf-8")
         hidden = [check for check in stage.spec.check_ids if f"def {check}(" not in public]
         assert hidden
-        assert [check for check in hidden if f'"{check}"' in told] == []
+        assert [check for check in hidden if f'"{check}"' in text] == []
 
 
-def test_every_exercise_of_the_lab_has_public_tests_or_asks_for_a_file():
+def test_every_exercise_of_the_lab_has_public_tests_or_a_file_to_submit():
     for stage in ROOT.stages():
         tests = public_tests(stage)
         assert list(tests) == list(stage.spec.exercises)
@@ -70,13 +70,13 @@ def test_tests_are_selected_as_pytest_does(tiny_lab, selection, selected):
     ("old", "new", "says"),
     [
         ("-k double", "", "the cell of exercise `double` selects no public tests"),
-        ("-k double", "-k treble", "selects `treble`, and no test in test_tiny.py has such a name"),
-        ("-k double", "-k 'double ='", "cannot be read"),
-        ("-k double", "-k 'double[0]'", "may consist of names"),
-        ("-k halve", "-k double", "`test_halve` is run by no exercise's cell"),
+        ("-k double", "-k treble", "selects `treble`, which matches no test in test_tiny.py"),
+        ("-k double", "-k 'double ='", "is not a valid expression"),
+        ("-k double", "-k 'double[0]'", "may contain only names"),
+        ("-k halve", "-k double", "no exercise's cell in lab.md runs `test_halve`"),
     ],
 )
-def test_public_tests_that_no_exercise_would_meet_are_refused(tiny_lab, old, new, says):
+def test_public_tests_without_an_exercise_are_refused(tiny_lab, old, new, says):
     replace_in(tiny_lab.stage(STAGE).sheet, old, new)
     with pytest.raises(ReleaseError) as caught:
         course_file(tiny_lab)

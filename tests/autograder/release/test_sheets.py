@@ -1,4 +1,4 @@
-"""Lab sheet → notebook, as nbgrader and Jupyter want it."""
+"""Lab sheet → notebook, as nbgrader and Jupyter require it."""
 
 import json
 

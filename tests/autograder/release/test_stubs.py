@@ -1,4 +1,4 @@
-"""Reference → stub: nothing of a solution is left, everything else is."""
+"""Reference → stub: no solution remains, and everything else does."""
 
 import ast
 
@@ -66,7 +66,7 @@ def helper(x):
 '''
 
 
-def test_each_block_becomes_one_line_that_says_what_is_missing():
+def test_each_block_becomes_one_line_that_names_the_missing_function():
     assert strip_solutions(CLASS, "layer.py") == STUB
 
 
@@ -78,7 +78,7 @@ def test_signatures_and_docstrings_stay_as_they_are():
             assert ast.get_docstring(ours) == ast.get_docstring(theirs)
 
 
-def test_a_stub_raises_what_the_judge_reads_as_not_attempted():
+def test_a_stub_raises_the_error_that_means_not_attempted():
     namespace: dict = {}
     exec(strip_solutions(REFERENCE, "tiny.py"), namespace)
     for name in ("double", "total", "halve"):
@@ -103,18 +103,21 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        (made("return x"), "made.py:1: there is no solution block"),
+        (made("return x"), "made.py:1: the file has no solution block"),
         (made(BEGIN, "return x"), "made.py:2: this block has no `### END SOLUTION`"),
         (made("return x", END), "made.py:3: this `### END SOLUTION` has no `### BEGIN SOLUTION` above it"),
-        (made(BEGIN, BEGIN, "return x", END, END), "made.py:3: a block inside that of line 2"),
-        (made("## BEGIN SOLUTION", "return x", END), "made.py:2: `## BEGIN SOLUTION` is no marker"),
-        (made("### Begin solution", "return x", END), "made.py:2: `### Begin solution` is no marker"),
-        (made("### BEGIN_SOLUTION", "return x", END), "is no marker"),
-        (made(BEGIN, "return x", "### END SOLUTION."), "made.py:4: `### END SOLUTION.` is no marker"),
-        (made("# end-solution is written below", BEGIN, "return x", END), "is no marker"),
-        (f"{BEGIN}\nx = 1\n{END}\n", "made.py:1: a solution block must stand inside a function"),
-        (f"class A:\n    {BEGIN}\n    x = 1\n    {END}\n", "made.py:2: a solution block must stand inside a function"),
-        (made(BEGIN, "return x") + f"        {END}\n", "made.py:4: `### END SOLUTION` is indented otherwise"),
+        (made(BEGIN, BEGIN, "return x", END, END), "made.py:3: this block is inside the block of line 2"),
+        (made("## BEGIN SOLUTION", "return x", END), "made.py:2: `## BEGIN SOLUTION` is not a marker"),
+        (made("### Begin solution", "return x", END), "made.py:2: `### Begin solution` is not a marker"),
+        (made("### BEGIN_SOLUTION", "return x", END), "is not a marker"),
+        (made(BEGIN, "return x", "### END SOLUTION."), "made.py:4: `### END SOLUTION.` is not a marker"),
+        (made("# end-solution is written below", BEGIN, "return x", END), "is not a marker"),
+        (f"{BEGIN}\nx = 1\n{END}\n", "made.py:1: a solution block must be inside a function"),
+        (f"class A:\n    {BEGIN}\n    x = 1\n    {END}\n", "made.py:2: a solution block must be inside a function"),
+        (
+            made(BEGIN, "return x") + f"        {END}\n",
+            "made.py:4: `### END SOLUTION` and its `### BEGIN SOLUTION` in line 2 have different indentation",
+        ),
         ("def f(x:\n", "made.py:1: not Python"),
         (made("if x:", f"    {BEGIN}", "    return 1", f"    {END}", "  return 2"), "made.py:6: not Python"),
     ],
@@ -140,12 +143,12 @@ def test_a_solution_line_that_students_would_read_is_refused(shown):
 
 
 @pytest.mark.parametrize("shown", ["self.d_model = d_model", "return x", "# a comment (of the solution)"])
-def test_lines_that_give_nothing_away_may_be_shown(shown):
+def test_lines_that_reveal_nothing_may_be_shown(shown):
     source = made(shown, BEGIN, "self.d_model = d_model", "# a comment (of the solution)", "return x", END)
     assert shown in strip_solutions(source, "made.py")
 
 
-def test_nothing_else_that_students_receive_may_hold_a_solution_line():
+def test_no_other_file_for_students_may_contain_a_solution_line():
     refuse_leaks(REFERENCE, "tiny.py", {"lab.md": "Add x over one axis.\n", "test_tiny.py": solution()})
     for line in ("Write `return torch.sum(x, dim=axis)`.", "    return torch.sum(x, dim=axis)"):
         with pytest.raises(ReleaseError, match=r"lab\.md:2: students would read a line of the solution of total"):

@@ -1,27 +1,21 @@
-"""What was asked of a session and what it answered, kept for the diagnosis of a failure."""
+"""Sessions that record their exchanges, kept for the diagnosis of a failure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
 from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.isolation.proxy import Session
 
 MOST_EXCHANGES = 400
 MOST_BYTES = 128 << 20
 
 
-class Session(Protocol):
-    """Anything that runs a submission's code on request: a worker, or trusted code in this process."""
-
-    def request(self, op: str, **arguments: Any) -> Any:
-        """Run one operation of the executor and return its value."""
-
-
 class SessionFault(Exception):
-    """A session could not be opened or used, and the submission had no part in it."""
+    """A session could not be opened or used, and the submission did not cause it."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +28,15 @@ class Exchange:
     error: tuple[str, str] | None = None
 
 
-class Recorder:
-    """A session that keeps its exchanges, as they were at the time.
+class RecordingSession:
+    """A session that keeps copies of its exchanges, as they were at the time.
 
-    A check that asks for more than can be kept is too long to replay against every mistake:
-    ``complete`` turns False and its failure goes unnamed.
+    A check with more exchanges than the limits allow is too long to replay against every mistake: its
+    failure gets no named mistake.
+
+    Attributes:
+        exchanges: the exchanges so far, oldest first; empty once a limit was passed.
+        complete: whether every exchange was kept.
     """
 
     def __init__(self, session: Session, most: int = MOST_EXCHANGES, most_bytes: int = MOST_BYTES) -> None:
@@ -49,25 +47,25 @@ class Recorder:
         self.complete = True
 
     def request(self, op: str, **arguments: Any) -> Any:
-        """Pass the request on, and keep what comes back.
+        """Pass the request on, and record the exchange.
 
         Raises:
             SubmissionError, WorkerDied: as the session does.
-            SessionFault: the operating system, not the submission, stood in the way.
+            SessionFault: the operating system failed, not the submission.
         """
-        # The check may go on to change a tensor in place, so what travels is copied now.
-        asked = self._copy(arguments)
+        # The check may change a tensor in place later, so the arguments are copied now.
+        sent = self._copy(arguments)
         try:
             reply = self._session.request(op, **arguments)
         except SubmissionError as error:
-            self._keep(Exchange(op, asked, error=(error.type_name, error.message)))
+            self._keep(Exchange(op, sent, error=(error.type_name, error.message)))
             raise
         except WorkerDied:
             self._give_up()
             raise
         except OSError as error:
             raise SessionFault(f"the session failed: {error}") from error
-        self._keep(Exchange(op, asked, self._copy(reply)))
+        self._keep(Exchange(op, sent, self._copy(reply)))
         return reply
 
     def _keep(self, exchange: Exchange) -> None:
@@ -81,7 +79,7 @@ class Recorder:
         self.exchanges.clear()
 
     def _copy(self, value: Any) -> Any:
-        """The value with its tensors and arrays copied, once no more than can be kept."""
+        """Copy the value with its tensors and arrays; None once a limit was passed."""
         if not self.complete:
             return None
         self._bytes_left -= sum(array.nbytes for array in _arrays_in(value))
@@ -89,14 +87,14 @@ class Recorder:
 
 
 def close(session: Session) -> None:
-    """End a session that has something to end: a worker, or one that changed this process."""
+    """End a session that has something to end: a worker, or a session that changed this process."""
     kill = getattr(session, "kill", None)
     if kill is not None:
         kill()
 
 
 def copied(value: Any) -> Any:
-    """The value with each tensor, array and generator replaced by a copy, at any depth."""
+    """Copy the value with each tensor, array and generator in it, at any depth."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone().requires_grad_(value.requires_grad)
     if isinstance(value, torch.Generator):

@@ -1,4 +1,4 @@
-"""A forbidden call loses the checks of the exercise that forbids it, whatever came of it, and no others."""
+"""A forbidden call loses exactly the checks of the exercise that forbids it, whatever its result."""
 
 import pytest
 from judging import judge
@@ -8,7 +8,7 @@ from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import Lab
 from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import read_course_code
-from autograder.judge.refusals import HINT
+from autograder.judge.forbidden_calls import HINT
 from autograder.judge.run import judge_stage
 
 HALF = "torch.nn.functional.softmax(torch.zeros(2), 0)[0]"
@@ -18,7 +18,7 @@ DOUBLE = {"test_double_multiplies_by_two", "test_double_keeps_the_dtype"}
 
 @pytest.fixture
 def lab(tiny_lab) -> Lab:
-    """The tiny lab, its first exercise not to be done with a softmax."""
+    """The tiny lab, with a softmax and LayerNorm forbidden in its first exercise."""
     replace_in(
         tiny_lab.root / "grading.yml",
         "      double:\n",
@@ -39,13 +39,13 @@ def failed(results: dict[str, CheckResult]) -> set[str]:
     "body",
     [
         f"return x / {HALF}",
-        f"return [{HALF}, 2 * x][1]",  # a right answer, and the call all the same
+        f"return [{HALF}, 2 * x][1]",  # the right result, with the call
         f"\n    try:\n        {HALF}\n    except Exception:\n        pass\n    return 2 * x",
         f"\n    try:\n        {HALF}\n    finally:\n        raise ValueError('another error')",
         f"\n    try:\n        {HALF}\n    finally:\n        return 'no tensor'",
     ],
 )
-def test_a_forbidden_call_is_told_plainly_and_costs_its_exercise(lab, body):
+def test_a_forbidden_call_is_reported_and_fails_its_exercise(lab, body):
     results = judge(lab, rest_right(double=body))
     assert failed(results) == DOUBLE
     for check in DOUBLE:
@@ -56,24 +56,24 @@ def test_a_forbidden_call_is_told_plainly_and_costs_its_exercise(lab, body):
         assert result.where == f"tiny.py, line {line}, double"
 
 
-def test_where_nothing_is_forbidden_the_same_call_is_right(lab):
+def test_an_exercise_without_forbid_allows_the_same_call(lab):
     assert failed(judge(lab, rest_right(halve=f"return x * {HALF}"))) == set()
 
 
-def test_an_exercise_that_forbids_may_use_what_another_one_wrote(lab):
-    """`double` calls `halve`, which uses what `double` may not: its checks are refused, those of `halve` are not."""
+def test_a_forbidden_call_in_another_exercises_function_fails_only_the_caller(lab):
+    """`double` calls `halve`, which uses a function that `double` forbids: only the checks of `double` fail."""
     source = rest_right(halve=f"return x * {HALF}", double="return 4 * halve(x)")
     assert failed(judge(lab, source)) == DOUBLE
 
 
-def test_a_forbidden_object_made_while_loading_costs_its_exercise(lab):
+def test_a_forbidden_object_created_while_loading_fails_its_exercise(lab):
     results = judge(lab, rest_right() + "\nNORM = torch.nn.LayerNorm(2)\n")
     assert failed(results) == DOUBLE
     assert {results[check].where for check in DOUBLE} == {"tiny.py, line 15"}
     assert results["test_double_keeps_the_dtype"].what.startswith("`nn.LayerNorm` may not be used")
 
 
-def test_a_function_of_torch_in_the_exercises_place_points_at_the_exercise(lab):
+def test_a_torch_function_bound_to_the_exercises_name_is_reported_at_the_exercise(lab):
     source = rest_right().replace("def double(x):\n    return 2 * x\n", "double = torch.nn.Softmax(dim=0)\n")
     results = judge(lab, source)
     assert failed(results) == DOUBLE
@@ -96,8 +96,8 @@ def test_a_stage_can_be_judged_without_refusing_anything(lab):
         [("torch.nn.LayerNorm\x1b[2J", "tiny.py", 5, "double")],
     ],
 )
-def test_a_record_that_cannot_be_believed_is_not(lab, reply):
-    """What a submission makes up about itself is no grader's error, and nothing for anyone to read."""
+def test_an_impossible_report_is_ignored(lab, reply):
+    """A false report by a submission causes neither an error of the grader nor a message."""
 
     class Forging(InProcessSession):
         def request(self, op, **arguments):
@@ -108,7 +108,7 @@ def test_a_record_that_cannot_be_believed_is_not(lab, reply):
     assert all(result.passed for result in results)
 
 
-def test_places_that_a_submission_makes_up_lead_nowhere(lab):
+def test_invented_locations_are_ignored(lab):
     class Forging(InProcessSession):
         def request(self, op, **arguments):
             forged = [("torch.softmax", "/etc/passwd", 99, "\x1b[2J")]
