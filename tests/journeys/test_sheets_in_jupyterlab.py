@@ -27,7 +27,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {
         "windowingMode": "none"
-    },  # the page contains all cells, not only the visible ones
+    },  # the page contains all cells, not only the visible cells
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},  # no dialog covers the sheet
 }
 RUN_TIMEOUT = 600_000  # milliseconds
