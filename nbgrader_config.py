@@ -1,6 +1,6 @@
-"""nbgrader's configuration: `nbgrader …` and formgrader work from this folder.
+"""Configuration of nbgrader: `nbgrader …` and formgrader work in this folder.
 
-Folders, gradebook, judge and late penalties are set by the lab; add settings of your own below.
+The lab sets folders, gradebook, judge and late penalties. Add your own settings at the end.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where hidden tests define checks: for instructors only, never for a text that students read."""
+"""Locations of the hidden tests of checks: for instructors only, never in a text that students read."""
 
 import ast
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from autograder.course.lab import Lab
 
 
 def check_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
-    """The functions of a hidden test module that are checks, in the order of the file."""
+    """Yield the functions of a hidden test module that are checks, in the order of the file."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield node
 
 
 def check_locations(lab: Lab) -> dict[tuple[str, str], str]:
-    """Stage and check id → file and line of the hidden test, for all stages of the lab.
+    """Return the file and line of each hidden test of the lab, by stage and check id.
 
     A location reads ``tests/hidden/1_kernels/test_kernel_profiles.py:24``, relative to the lab's root.
     A file that cannot be parsed is left out: judging reports it.

@@ -197,45 +197,45 @@ def _check_stages(config: Config, source: YamlSource) -> None:
     earlier: list[str] = []
     modules: dict[str, str] = {}
     for stage_id, stage in config.stages.items():
-        place = ("stages", stage_id)
+        keys = ("stages", stage_id)
         if not _FOLDER_NAME.fullmatch(stage_id):
-            raise source.error(place, f"`{stage_id}` must be a folder name of letters, digits, _ and -")
+            raise source.error(keys, f"`{stage_id}` must be a folder name of letters, digits, _ and -")
         for needed in stage.needs:
             if needed not in earlier:
-                raise source.error((*place, "needs"), f"no earlier stage named `{needed}`{nearest(needed, earlier)}")
-        _check_module(stage.module, modules, (*place, "module"), source)
-        _check_names(stage, place, source)
+                raise source.error((*keys, "needs"), f"no earlier stage named `{needed}`{nearest(needed, earlier)}")
+        _check_module(stage.module, modules, (*keys, "module"), source)
+        _check_names(stage, keys, source)
         if stage.speedrun is not None:
-            _check_module(stage.speedrun.module, {stage.module: stage_id}, (*place, "speedrun", "module"), source)
-            check_speedrun(stage.speedrun, stage.entries, (*place, "speedrun"), source)
+            _check_module(stage.speedrun.module, {stage.module: stage_id}, (*keys, "speedrun", "module"), source)
+            check_speedrun(stage.speedrun, stage.entries, (*keys, "speedrun"), source)
         elif stage.entries:
-            raise source.error((*place, "entries"), "a stage with entries needs `speedrun`: its limits and events")
+            raise source.error((*keys, "entries"), "a stage with entries needs `speedrun`: its limits and events")
         if stage.limits.call_cpu_seconds > stage.limits.check_cpu_seconds:
             problem = "call_cpu_seconds must be at most check_cpu_seconds: a call is part of a check"
-            raise source.error((*place, "limits"), problem)
+            raise source.error((*keys, "limits"), problem)
         earlier.append(stage_id)
         modules[stage.module] = stage_id
 
 
-def _check_module(module: str, taken: Mapping[str, str], place: tuple[str, ...], source: YamlSource) -> None:
+def _check_module(module: str, taken: Mapping[str, str], keys: tuple[str, ...], source: YamlSource) -> None:
     if not module.isidentifier() or keyword.iskeyword(module):
-        raise source.error(place, f"`{module}` is not a Python module name")
+        raise source.error(keys, f"`{module}` is not a Python module name")
     if module in sys.stdlib_module_names or module in _LIBRARIES:
-        raise source.error(place, f"`{module}` is the name of a module of Python or of the lab's libraries")
+        raise source.error(keys, f"`{module}` is the name of a module of Python or of the lab's libraries")
     if module in taken:
-        raise source.error(place, f"`{module}` is already the module of {taken[module]}")
+        raise source.error(keys, f"`{module}` is already the module of {taken[module]}")
 
 
-def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> None:
+def _check_names(stage: Stage, keys: tuple[str, ...], source: YamlSource) -> None:
     """Check the names of exercises, checks, questions, attachments and entries."""
     taken = {f"{stage.module}.py", f"{stage.module}.ipynb"}
     for key, name in [*product(["attachments"], stage.attachments), *product(["entries"], stage.entries)]:
         if not _FILE_NAME.fullmatch(name) or name in taken:
-            raise source.error((*place, key, name), f"`{name}` must be the name of an additional file")
+            raise source.error((*keys, key, name), f"`{name}` must be the name of an additional file")
         taken.add(name)
     owners: dict[str, str] = {}
     for name, exercise in stage.exercises.items():
-        here = (*place, "exercises", name)
+        here = (*keys, "exercises", name)
         if not name.isidentifier():
             raise source.error(here, f"`{name}` must be the name of a function or class")
         for index, forbidden in enumerate(exercise.forbid):
@@ -255,7 +255,7 @@ def _check_names(stage: Stage, place: tuple[str, ...], source: YamlSource) -> No
             owners[check] = name
     for question in stage.questions:
         if not _FOLDER_NAME.fullmatch(question):
-            where = (*place, "questions", question)
+            where = (*keys, "questions", question)
             raise source.error(where, f"`{question}` must be a cell id of letters, digits, _ and -")
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from autograder.course.yaml_source import Keys, YamlSource, nearest
 
-# What the schema says of an integer that may be written as 800_000, see ``accept_underscores``.
+# The schema of an integer that may be written as 800_000; see ``accept_underscores``.
 _GROUPED = {"pattern": "^[0-9][0-9_]*$"}
 ParameterCount = Annotated[int, msgspec.Meta(ge=0, le=12_000_000, extra_json_schema=_GROUPED)]
 TokenCount = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000, extra_json_schema=_GROUPED)]
@@ -41,7 +41,7 @@ class Speedrun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return f"{self.module}.json"
 
 
-def check_speedrun(speedrun: Speedrun, entries: Collection[str], place: Keys, source: YamlSource) -> None:
+def check_speedrun(speedrun: Speedrun, entries: Collection[str], keys: Keys, source: YamlSource) -> None:
     """Check a stage's speedrun against the files of its ``entries``, and the order of its bounds and events.
 
     Raises:
@@ -50,19 +50,19 @@ def check_speedrun(speedrun: Speedrun, entries: Collection[str], place: Keys, so
     for file in (speedrun.source_file, speedrun.weights_file, speedrun.record_file):
         if file not in entries:
             problem = f"`{file}` is not among the stage's entries{nearest(file, entries)}"
-            raise source.error((*place, "module"), problem)
+            raise source.error((*keys, "module"), problem)
     shortest, longest = speedrun.context_length
     if shortest > longest:
         problem = f"write the shortest length first; {shortest} is larger than {longest}"
-        raise source.error((*place, "context_length"), problem)
+        raise source.error((*keys, "context_length"), problem)
     for (name, fewer), (later, more) in pairwise(speedrun.events.items()):
         if fewer >= more:
             problem = f"list the events from the fewest tokens to the most; `{name}` has {fewer:,}"
-            raise source.error((*place, "events", later), problem)
+            raise source.error((*keys, "events", later), problem)
 
 
 def accept_underscores(schema: Any) -> None:
-    """Let a JSON Schema accept integers such as 800_000 in an editor, in place.
+    """Change a JSON Schema in place so that editors accept integers such as 800_000.
 
     Editors read YAML 1.2, in which 800_000 is a string; this program reads YAML 1.1, in which it is an integer.
     """

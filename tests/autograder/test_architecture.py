@@ -1,7 +1,7 @@
-"""The floors of the house: who may import whom, and how large a file and a function may be.
+"""The architecture: the imports that each package may have, and the largest sizes of files and functions.
 
-A room imports only from rooms on floors below its own. The floors are those of the table in CONTRIBUTING.md; a
-change to it is a decision about the house, not a fix for this test.
+A package imports only from packages in layers below its own. The table in CONTRIBUTING.md lists the layers; a change
+to it is a decision about the architecture, not a fix for this test.
 """
 
 import ast
@@ -17,21 +17,22 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "autograder"
 
-# What the student's process runs: torch, numpy, msgspec and each other, and nothing of ours besides.
+# The modules that the student's process runs. They import torch, numpy, msgspec and each other, and no other module
+# of the grader.
 WORKER_SIDE = set(
     "control executor guard huge_pages lockdown preload readable serving sources syscalls template wire".split()
 )
 
-MOST_LINES = 200
-MOST_FUNCTION_LINES = 40
+MAX_FILE_LINES = 200
+MAX_FUNCTION_LINES = 40
 LARGE_FILES = {
-    "isolation/wire.py": "one format, its writer and its reader beside each other",
+    "isolation/wire.py": "the writer and the reader of one format belong together",
 }
 LARGE_FUNCTIONS: dict[str, str] = {}
 
 
-def floors() -> dict[str, int]:
-    """Room → floor, as CONTRIBUTING.md has it."""
+def layers() -> dict[str, int]:
+    """Return the layer of each package, from the table in CONTRIBUTING.md."""
     found = {"__main__": 99}
     for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines():
         if match := re.fullmatch(r"\| (\d+) \| (`[^|]+`) \|.*", line):
@@ -48,7 +49,7 @@ def name_of(path: Path) -> str:
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything a file imports, inside functions too."""
+    """Yield the line and full name of every import of a file, including imports inside functions."""
     package = ("autograder", *path.relative_to(PACKAGE).parts[:-1])
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -59,14 +60,14 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
 
 
-def room_of(module: str) -> str | None:
-    """The room that `autograder.room.more` is in; None for what is not ours."""
+def package_of(module: str) -> str | None:
+    """Return `judge` for `autograder.judge.run`, and None for a module outside `autograder`."""
     parts = module.split(".")
     return parts[1] if parts[0] == "autograder" and len(parts) > 1 else None
 
 
 def code_lines(tree: ast.Module, text: str) -> set[int]:
-    """Lines that hold code: no blank line, comment or docstring."""
+    """Return the lines that contain code: not blank lines, comments or docstrings."""
     blank = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
     lines: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -79,36 +80,36 @@ def code_lines(tree: ast.Module, text: str) -> set[int]:
     return lines
 
 
-def test_every_room_has_a_floor():
-    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()} - {"__init__"}
-    assert rooms == set(floors())
+def test_every_package_has_a_layer():
+    packages = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()} - {"__init__"}
+    assert packages == set(layers())
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_a_room_imports_only_from_floors_below(path):
-    floor = floors()
+def test_a_package_imports_only_from_layers_below(path):
+    layer = layers()
     own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     for line, module in imports(path):
-        room = room_of(module)
-        if room is not None and room != own:
-            assert floor[room] < floor[own], f"{name_of(path)}:{line} imports {module} from floor {floor[room]}"
+        package = package_of(module)
+        if package is not None and package != own:
+            assert layer[package] < layer[own], f"{name_of(path)}:{line} imports {module} from layer {layer[package]}"
 
 
-def test_the_package_itself_imports_nothing():
-    """The worker's template loads parts of it, and must not drag the rest in."""
+def test_the_package_itself_imports_no_module():
+    """The worker's template loads some of its modules and must not load the others."""
     for folder in (PACKAGE, PACKAGE / "isolation"):
         assert not list(imports(folder / "__init__.py"))
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_nbgrader_is_known_at_the_edge_alone(path):
+def test_only_the_nbgrader_integration_imports_nbgrader(path):
     if path.relative_to(PACKAGE).parts[:2] != ("integrations", "nbgrader"):
         for line, module in imports(path):
             assert module.split(".")[0] != "nbgrader", f"{name_of(path)}:{line} imports {module}"
 
 
-def test_the_workers_code_knows_nothing_of_ours():
-    """Followed from the template, so that no detour leads to the judge, the tests or the solutions."""
+def test_the_code_of_the_worker_imports_no_other_module_of_the_grader():
+    """The imports are followed from the template: none leads to the judge, the hidden tests or the solutions."""
     allowed = {"torch", "numpy", "msgspec", *sys.stdlib_module_names}
     reached, waiting = set(), ["template"]
     while waiting:
@@ -116,13 +117,13 @@ def test_the_workers_code_knows_nothing_of_ours():
         reached.add(name)
         for line, module in imports(PACKAGE / "isolation" / f"{name}.py"):
             parts = module.split(".")
-            place = f"isolation/{name}.py:{line} imports {module}"
+            imported = f"isolation/{name}.py:{line} imports {module}"
             if parts[0] != "autograder":
-                assert parts[0] in allowed, place
+                assert parts[0] in allowed, imported
                 continue
-            assert parts[1] == "isolation", place
+            assert parts[1] == "isolation", imported
             if len(parts) > 2 and parts[2] not in reached:
-                assert parts[2] in WORKER_SIDE, place
+                assert parts[2] in WORKER_SIDE, imported
                 waiting.append(parts[2])
     assert reached == WORKER_SIDE
 
@@ -134,7 +135,7 @@ def student_files() -> list[Path]:
     return sorted([*stages, *alternatives, *(path for folder in folders for path in folder.rglob("*.py"))])
 
 
-def test_what_students_receive_knows_nothing_of_the_grader():
+def test_files_for_students_do_not_import_the_grader():
     files = student_files()
     assert files
     for path in files:
@@ -146,20 +147,24 @@ def test_what_students_receive_knows_nothing_of_the_grader():
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_files_and_functions_can_be_read_in_one_go(path):
+def test_files_and_functions_are_not_too_long(path):
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     lines = code_lines(tree, text)
     if name_of(path) not in LARGE_FILES:
-        assert len(lines) <= MOST_LINES, f"{name_of(path)} has {len(lines)} lines of code"
+        assert len(lines) <= MAX_FILE_LINES, f"{name_of(path)} has {len(lines)} lines of code"
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             own = {line for line in lines if node.lineno <= line <= (node.end_lineno or 0)}
-            place = f"{name_of(path)}:{node.name}"
-            assert len(own) <= MOST_FUNCTION_LINES or place in LARGE_FUNCTIONS, f"{place} has {len(own)} lines of code"
+            function = f"{name_of(path)}:{node.name}"
+            assert len(own) <= MAX_FUNCTION_LINES or function in LARGE_FUNCTIONS, (
+                f"{function} has {len(own)} lines of code"
+            )
 
 
-def test_exceptions_are_still_needed():
+def test_the_large_files_are_still_large():
     for name in LARGE_FILES:
         text = (PACKAGE / name).read_text(encoding="utf-8")
-        assert len(code_lines(ast.parse(text), text)) > MOST_LINES, f"{name} has become small enough"
+        assert len(code_lines(ast.parse(text), text)) > MAX_FILE_LINES, (
+            f"{name} is no longer too long: remove it from LARGE_FILES"
+        )

@@ -1,4 +1,4 @@
-"""Fixtures for journeys: the real command, in a lab of its own."""
+"""Fixtures for journeys: the command ``autograder`` as a separate process."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def autograder() -> Run:
-    """Runs ``autograder ARGUMENTS…`` as a program, without a terminal."""
+    """Run ``autograder ARGUMENTS…`` as a program, without a terminal."""
 
     def run(*arguments: str | Path, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Every lab sheet runs from top to bottom on the references: no error, no warning, every figure drawn and described."""
+"""Every lab sheet runs on the references without errors or warnings, and every figure is drawn and described."""
 
 import os
 import re
@@ -15,19 +15,19 @@ from autograder.release.contents import assignments
 from autograder.release.folders import replace_folder
 
 LAB = Lab.find(Path(__file__).parent)
-# A hang, not a slow machine: sheets take well under a minute.
-MOST_SECONDS_PER_CELL = 600
-# Sheet → how many trainings it shows with the share of unseen sentences that are right to the last word, and the least
-# share that each must reach.
+# Stops a cell that never ends, not a cell on a slow machine: a whole sheet takes well under a minute.
+MAX_SECONDS_PER_CELL = 600
+# Stage → number of trainings whose output shows the percentage of unseen sentences that are entirely correct, and the
+# percentage that each training must reach.
 _TRAININGS = {"5_transformer": 2}
-_LEAST_RIGHT = 95.0
-_RIGHT = re.compile(r"([\d.]+)% of unseen right")
+_MIN_PERCENTAGE = 95.0
+_PERCENTAGE = re.compile(r"([\d.]+)% of unseen right")
 _FIGURE = re.compile(r"\bplt\.(?:subplots|figure)\(")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell that was run, and what stands below it."""
+    """A code cell that was run; ``below`` is the text of the cell below it, if that is a Markdown cell."""
 
     source: str
     outputs: list[nbformat.NotebookNode]
@@ -48,7 +48,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One stage's sheet after a run: its code cells."""
+    """The code cells of one stage's sheet after a run."""
 
     stage: str
     cells: list[Cell]
@@ -56,7 +56,7 @@ class Sheet:
 
 @pytest.fixture(scope="module")
 def student_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What students receive, the references in the place of the stubs."""
+    """The files that students receive, with the references instead of the stubs."""
     folder = tmp_path_factory.mktemp("sheets") / "labs"
     replace_folder(folder, assignments(LAB))
     for stage in LAB.stages():
@@ -66,13 +66,13 @@ def student_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=LAB.stages(), ids=lambda stage: stage.id)
 def sheet(request: pytest.FixtureRequest, student_repository: Path) -> Sheet:
-    """The code cells of one stage's sheet, run in their order; the first error ends it."""
+    """The code cells of one stage's sheet, run in order; the first error stops the run."""
     stage: StageFolders = request.param
     folder = student_repository / stage.id
     notebook = nbformat.read(folder / f"{stage.spec.module}.ipynb", as_version=4)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     client = NotebookClient(
-        notebook, timeout=MOST_SECONDS_PER_CELL, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=MAX_SECONDS_PER_CELL, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     client.execute(env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"})
     below = [*notebook.cells[1:], nbformat.v4.new_markdown_cell()]
@@ -84,7 +84,7 @@ def sheet(request: pytest.FixtureRequest, student_repository: Path) -> Sheet:
     return Sheet(stage.id, cells)
 
 
-def test_nothing_warns(sheet):
+def test_no_cell_prints_a_warning(sheet):
     assert [cell.warnings for cell in sheet.cells if cell.warnings] == []
 
 
@@ -105,11 +105,11 @@ def test_every_figure_is_drawn(sheet):
 def test_every_figure_is_described_below_it(sheet):
     for cell in sheet.cells:
         if cell.images:
-            assert re.match(r"\*[^*]", cell.below), f"a description in italics should follow\n{cell.source}"
+            assert re.match(r"\*[^*]", cell.below), f"a description in italics must follow\n{cell.source}"
 
 
-def test_what_it_trains_learns(sheet):
-    shares = [_RIGHT.findall(cell.printed) for cell in sheet.cells]
-    last = [float(of_a_training[-1]) for of_a_training in shares if of_a_training]
+def test_every_training_reaches_the_percentage(sheet):
+    percentages = [_PERCENTAGE.findall(cell.printed) for cell in sheet.cells]
+    last = [float(training[-1]) for training in percentages if training]
     assert len(last) == _TRAININGS.get(sheet.stage, 0)
-    assert all(share >= _LEAST_RIGHT for share in last), last
+    assert all(percentage >= _MIN_PERCENTAGE for percentage in last), last

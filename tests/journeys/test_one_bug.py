@@ -1,4 +1,4 @@
-"""A bug costs its own points only: a class in which each student has one mistake, all of it in stage 2."""
+"""A bug costs points only in its own stage: each student of a class has one mistake, in stage 2."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,12 +16,12 @@ from autograder.pipeline.fingerprint import SECRET_FILE
 from autograder.pipeline.grade import Grader, stage_files
 
 STAGE = "2_attention"
-# Besides one mistake of each exercise, one of so many; all of them take minutes.
+# Use one mistake of each exercise and every n-th mistake. All mistakes take minutes.
 SOME, ALL = 24, 1
 
 
-class Remembering:
-    """Judges each job once: everybody's other stages are the same, and so is what stands in for stage 2."""
+class CachingJudges:
+    """Judges each job once: the other stages and the stand-in for stage 2 are the same for all students."""
 
     def __init__(self, judges: JudgePool) -> None:
         self._judges = judges
@@ -37,30 +37,30 @@ class Remembering:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
-    """The real lab, its results kept elsewhere and its examples the same every time."""
+    """The real lab, with a workspace of its own and the same examples in every run."""
     (tmp_path / SECRET_FILE).write_bytes(b"the examples of one bug\n")
     return replace(Lab.find(Path(__file__).parent), workspace=tmp_path)
 
 
 @pytest.fixture
-def judges(lab: Lab) -> Iterator[Remembering]:
+def judges(lab: Lab) -> Iterator[CachingJudges]:
     with JudgePool(lab.root, size=1) as pool:
-        yield Remembering(pool)
+        yield CachingJudges(pool)
 
 
-def spread(mistakes: Sequence[Mistake], every: int) -> dict[str, Mistake]:
+def selected(mistakes: Sequence[Mistake], every: int) -> dict[str, Mistake]:
     first = {mistake.exercise: mistake for mistake in reversed(mistakes)}
     return {mistake.id: mistake for mistake in [*first.values(), *mistakes[::every]]}
 
 
-def write_hand_ins(lab: Lab, mistakes: dict[str, Mistake], folder: Path) -> None:
+def write_submissions(lab: Lab, mistakes: dict[str, Mistake], folder: Path) -> None:
     for student, mistake in mistakes.items():
         for stage in lab.stages():
-            place = folder / student / stage.id
-            place.mkdir(parents=True)
-            right = stage.reference_source()
-            text = mistake.apply(right) if stage.id == STAGE else right
-            (place / f"{stage.spec.module}.py").write_text(text, encoding="utf-8")
+            target = folder / student / stage.id
+            target.mkdir(parents=True)
+            reference = stage.reference_source()
+            text = mistake.apply(reference) if stage.id == STAGE else reference
+            (target / f"{stage.spec.module}.py").write_text(text, encoding="utf-8")
 
 
 def lost(report: StageReport) -> set[str]:
@@ -73,22 +73,22 @@ def builds_on_stage_2(lab: Lab, stage: StageFolders) -> bool:
 
 @pytest.mark.parametrize("every", [SOME, pytest.param(ALL, marks=pytest.mark.slow)])
 def test_one_mistake_in_stage_2_costs_points_in_stage_2_only(lab, judges, tmp_path, every):
-    mistakes = spread(load_mistakes(lab.stage(STAGE)), every)
+    mistakes = selected(load_mistakes(lab.stage(STAGE)), every)
     assert {mistake.exercise for mistake in mistakes.values()} == set(lab.stage(STAGE).spec.exercises)
-    write_hand_ins(lab, mistakes, tmp_path / "class")
+    write_submissions(lab, mistakes, tmp_path / "class")
     submissions = take_in([tmp_path / "class"], stage_files(lab))
     reports = [graded.report for graded in Grader(lab, judges).grade_all(submissions, workers=1)]
     assert len(reports) == len(mistakes) * len(lab.stages())
     module = lab.stage(STAGE).spec.module
     for report in reports:
         stage, mistake = lab.stage(report.stage), mistakes[report.student]
-        # Nobody hands in a trained model here: that is a matter of its own.
+        # Checks that read attachments are left out: no student submits a trained model.
         assert lost(report) & stage.spec.code_checks == (mistake.fails if stage.id == STAGE else set()), (
             report.student,
             report.stage,
         )
         exercises = lab.stage(STAGE).spec.exercises.values()
-        costs_points = any(not one.bonus and one.checks.keys() & mistake.fails for one in exercises)
+        costs_points = any(not exercise.bonus and exercise.checks.keys() & mistake.fails for exercise in exercises)
         stood_in = builds_on_stage_2(lab, stage) and costs_points
         assert report.stand_ins == ((module,) if stood_in else ()), (report.student, report.stage)
     assert any(report.stand_ins for report in reports)

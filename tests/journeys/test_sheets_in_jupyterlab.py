@@ -1,6 +1,6 @@
-"""Every lab sheet as a student sees it: opened in JupyterLab, in a real browser, run from top to end.
+"""Every lab sheet as students see it: opened in JupyterLab in a real browser, and run from top to bottom.
 
-Screenshots go to ``build/sheets``, to be looked at. Needs Chromium; run it with ``pytest -m slow``.
+The test needs Chromium and writes screenshots to ``build/sheets``, for review. Run it with ``pytest -m slow``.
 """
 
 import json
@@ -19,20 +19,22 @@ import pytest
 from autograder.course.lab import Lab
 from autograder.release import strip_solutions
 
-ROOT = Lab.find(Path(__file__).parent)
-STAGES = [stage.id for stage in ROOT.stages()]
-SCREENSHOTS = ROOT.root / "build" / "sheets"
+LAB = Lab.find(Path(__file__).parent)
+STAGES = [stage.id for stage in LAB.stages()]
+SCREENSHOTS = LAB.root / "build" / "sheets"
 MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {
         "windowingMode": "none"
-    },  # all cells in the page, not only those in sight
-    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},  # no question in front of the sheet
+    },  # the page contains all cells, not only the visible cells
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},  # no dialog covers the sheet
 }
-LONGEST_RUN = 600_000  # milliseconds
-# A cell that waits has a star for a number. When there is none any more all have run, or one has failed.
-PROMPTS = '[...document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")].map(one => one.textContent)'
+RUN_TIMEOUT = 600_000  # milliseconds
+# The prompt of a waiting cell has a star instead of a number. Without a star, all cells have run or a cell has failed.
+PROMPTS = (
+    '[...document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")].map(prompt => prompt.textContent)'
+)
 HAS_BEGUN = f"() => {PROMPTS}.some(text => /[*\\d]/.test(text))"
 IS_DONE = f"() => !{PROMPTS}.some(text => text.includes('*'))"
 
@@ -41,10 +43,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no C
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A student's repository in which everything is done."""
+    """A student's repository with all exercises solved."""
     target = tmp_path_factory.mktemp("sheets") / "lab"
-    shutil.copytree(ROOT.root / "assignments", target)
-    for stage in ROOT.stages():
+    shutil.copytree(LAB.root / "assignments", target)
+    for stage in LAB.stages():
         source = stage.reference_source()
         assert source != strip_solutions(source, stage.id)
         lines = [line for line in source.splitlines(keepends=True) if line.strip() not in MARKERS]
@@ -54,7 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def jupyterlab(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a JupyterLab that serves the repository; ends with the tests."""
+    """The address of a JupyterLab that serves the repository until the tests end."""
     folder = tmp_path_factory.mktemp("jupyter")
     for name, setting in SETTINGS.items():
         file = folder / "settings" / f"{name}.jupyterlab-settings"
@@ -84,7 +86,7 @@ def jupyterlab(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def _address(server: subprocess.Popen[bytes], log: Path) -> str:
-    """Where the server listens, as its log tells."""
+    """Return the address of the server, read from its log."""
     while server.poll() is None:
         if found := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token", log.read_text(encoding="utf-8")):
             return found[1]
@@ -97,7 +99,7 @@ def _address(server: subprocess.Popen[bytes], log: Path) -> str:
 
 @pytest.fixture(scope="module")
 def browser(jupyterlab: str) -> Iterator[Any]:
-    """A browser without a window."""
+    """A headless browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
@@ -108,24 +110,24 @@ def browser(jupyterlab: str) -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A page that is wide enough for a sheet."""
+    """A page wide enough for a sheet."""
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
     yield page
     page.close()
 
 
 @pytest.mark.parametrize("stage_id", STAGES)
-def test_a_sheet_runs_to_its_end(page, jupyterlab, home, stage_id):
-    module = ROOT.stage(stage_id).spec.module
+def test_a_sheet_runs_to_the_end(page, jupyterlab, home, stage_id):
+    module = LAB.stage(stage_id).spec.module
     sheet = home / stage_id / f"{module}.ipynb"
-    address = f"lab/workspaces/{stage_id}/tree/{stage_id}/{module}.ipynb"  # a workspace holds this sheet alone
+    address = f"lab/workspaces/{stage_id}/tree/{stage_id}/{module}.ipynb"  # a workspace with only this sheet
     page.goto(jupyterlab.format(path=address), timeout=120_000)
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=120_000)
-    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # connected: what is run before is lost
+    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # connected; cells run earlier are lost
     page.click('li.lm-MenuBar-item:has-text("Run")')
     page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
     page.wait_for_function(HAS_BEGUN, timeout=60_000)
-    page.wait_for_function(IS_DONE, timeout=LONGEST_RUN)
+    page.wait_for_function(IS_DONE, timeout=RUN_TIMEOUT)
     page.keyboard.press("Control+s")
     page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=60_000)
     _keep_screenshots(page, stage_id)
@@ -135,7 +137,7 @@ def test_a_sheet_runs_to_its_end(page, jupyterlab, home, stage_id):
     assert [(output["ename"], output["evalue"]) for output in outputs if output["output_type"] == "error"] == []
     assert all(cell["execution_count"] is not None for cell in cells if "".join(cell["source"]).strip())
     text = "".join("".join(output.get("text", "")) for output in outputs)
-    assert "failed" not in text  # of the public tests that the cells run
+    assert "failed" not in text  # in the output of the public tests
     assert "passed" in text
     figures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert figures
@@ -143,7 +145,7 @@ def test_a_sheet_runs_to_its_end(page, jupyterlab, home, stage_id):
 
 
 def _keep_screenshots(page: Any, stage_id: str) -> None:
-    """The whole sheet, in pieces of one screen."""
+    """Write screenshots of the whole sheet, one screen each."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for old in SCREENSHOTS.glob(f"{stage_id}-*.png"):
         old.unlink()

@@ -1,4 +1,4 @@
-"""Instructors find the hidden test of a check; a broken file hides no other."""
+"""Each check has the location of its hidden test; a file that cannot be parsed hides no other file."""
 
 import ast
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_a_file_that_cannot_be_parsed_hides_no_other(tiny_lab):
     assert check_locations(tiny_lab) == expected
 
 
-def test_helpers_fixtures_and_nested_functions_are_no_checks():
+def test_helpers_classes_nested_and_async_functions_are_not_checks():
     source = (
         "def helper(): pass\nclass Test_a: pass\ndef test_a():\n    def test_inner(): pass\nasync def test_b(): pass\n"
     )

@@ -250,13 +250,13 @@ def test_a_speedrun_is_read(tmp_path):
         ("      free_embeddings: 600_000\n", "", "speedrun: Object missing required field `free_embeddings`"),
     ],
 )
-def test_an_error_in_a_speedrun_names_place_and_value(tmp_path, old, new, says):
+def test_an_error_in_a_speedrun_names_the_key_and_the_value(tmp_path, old, new, says):
     assert SPEEDRUN.count(old) == 1
     text = GRADING + SECOND + ENTRIES + SPEEDRUN.replace(old, new)
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
-    _, place, _ = str(caught.value).split(": ", 2)
-    assert place.startswith("stages.2_more.speedrun")
+    _, key, _ = str(caught.value).split(": ", 2)
+    assert key.startswith("stages.2_more.speedrun")
     assert says in str(caught.value)
 
 
@@ -315,7 +315,7 @@ def test_the_schema_is_valid():
 
 
 def as_editors_read(text: str):
-    """The data by YAML 1.2, in which an integer has no underscores."""
+    """Parse YAML 1.2, in which an integer has no underscores."""
     loader = type("Loader", (yaml.SafeLoader,), {"yaml_implicit_resolvers": {}})
     for tag, pattern, first in (
         ("null", r"^(?:~|null|)$", "~n"),
