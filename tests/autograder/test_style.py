@@ -16,15 +16,15 @@ FREE = ("lab.md", "docs/style.md", "tests/autograder/test_style.py")
 PYTHON = ("autograder", "solutions", "tests", "benchmarks", "tools", "data")
 PROSE = ("*.md", "docs/**/*.md", "data/*/README.md", "tests/**/*.md", "solutions/student_repository/**/*.md")
 SETTINGS = ("grading.yml", "solutions/*/exercises.yml", "Makefile", "pyproject.toml", ".github/**/*.yml", ".ci/*")
-TEMPLATES = ("autograder/**/*.html", "autograder/**/*.txt", "autograder/**/files/*.md", "autograder/**/*.yml")
-# Attackers write as they like, and what a test feeds to the product is not a text of ours.
+TEMPLATES = ("autograder/**/*.html", "autograder/**/*.txt", "autograder/**/*.yml")
+# Names matter where the next engineer reads the product; a test may call its subject `one`.
 NAMES_TOO = ("autograder", "solutions", "benchmarks", "tools")
 REFUSED_NAMES = {"told", "one", "ones", "held", "whoever"}
 
 
 @dataclass(frozen=True)
 class Text:
-    """A piece of English and its place."""
+    """A line of English, with its file and line number."""
 
     file: str
     line: int
@@ -105,7 +105,7 @@ def test_no_variable_has_a_name_that_names_nothing():
     [
         ("The model foretells the next token.", "foretells"),
         ("a chance of one half", "chance"),
-        ("It is no module.", "is no"),
+        ("It is no module.", "is no module"),
         ("Whoever looks ahead", "Whoever"),
         ("the first ones count", "ones"),
         ("the error that is asked for", "asked for"),
