@@ -49,7 +49,8 @@ def _exercise_heading(exercise: ExerciseView) -> Table:
 
 def _line(view: StageView, check: CheckView, score: str) -> Table:
     style = _STYLES[check.tone]
-    words = Text.assemble((f"{check.mark} ", style), (f"{log_line(view.stage)} · ", "dim"), log_line(check.title))
+    title = log_line(check.short_title)
+    words = Text.assemble((f"{check.mark} ", style), (f"{log_line(view.stage)} · ", "dim"), title)
     return _row(words, Text(score, style="" if check.tone == "good" else style))
 
 

@@ -45,6 +45,7 @@ class CheckView:
     """
 
     title: str
+    exercise: str
     outcome: Outcome
     points: int
     score: int
@@ -52,6 +53,11 @@ class CheckView:
     where: str
     hint: str
     named: bool
+
+    @property
+    def short_title(self) -> str:
+        """The title under the heading of its exercise: without the name of the exercise."""
+        return self.title.removeprefix(f"{self.exercise}: ")
 
     @property
     def mark(self) -> str:
@@ -180,6 +186,7 @@ def _exercises(checks: Iterable[CheckResult], titles: Mapping[str, str]) -> Iter
 def _check(check: CheckResult) -> CheckView:
     return CheckView(
         title=one_line(check.title),
+        exercise=one_line(check.exercise),
         outcome=check.outcome,
         points=check.points,
         score=check.score,

@@ -5,6 +5,7 @@ import hashlib
 import re
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hostile_text import ATTACKS, hostile_text
 from hypothesis import given, settings
@@ -279,3 +280,13 @@ def test_headings_descend_one_level_at_a_time_and_figures_have_names():
         assert "points" in svg.attributes["aria-label"] or "not graded" in svg.attributes["aria-label"]
     assert root.find("html").attributes["lang"] == "en"
     assert root.find("figure").attributes["aria-label"]
+
+
+def test_a_title_under_the_heading_of_its_exercise_leaves_the_name_out():
+    report = make_report("ada", ATTENTION, WRONG)
+    named = [msgspec.structs.replace(check, title=f"{check.exercise}: {check.title}") for check in report.checks]
+    plain, prefixed = page_of(report), page_of(msgspec.structs.replace(report, checks=tuple(named)))
+    assert [squeezed(title) for title in plain.find_all("p", "check-title")] == [
+        squeezed(title) for title in prefixed.find_all("p", "check-title")
+    ]
+    assert f"{named[-1].exercise}: " in squeezed(prefixed)
