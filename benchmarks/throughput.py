@@ -50,15 +50,15 @@ from autograder.course.lab import Lab
 
 lab = Lab(Path({root!r}))
 stage = lab.stage({stage!r})
-trusted = read_course_code(lab, stage)
-modules = {{**trusted.modules, {module!r}: Path("{module}.py").read_text()}}
+code = read_course_code(lab, stage)
+modules = {{**code.modules, {module!r}: Path("{module}.py").read_text()}}
 
 def open_session(check, following=None):
     session = InProcessSession()
     session.load(modules, {module!r})
     return session
 
-records = run_checks(stage, open_session, trusted, seed=0)
+records = run_checks(stage, open_session, code, seed=0)
 passed = {{check for check, record in records.items() if record.error is None and record.complete}}
 """
 

@@ -52,7 +52,7 @@ def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
     torch.set_num_threads(1)  # threads do not survive a fork
     lab, console = Lab.find(), Console(soft_wrap=True)
     stage = lab.stage(stage_id)
-    trusted = replace(read_course_code(lab, stage), mistakes=())  # a mutant needs no diagnosis
+    code = replace(read_course_code(lab, stage), mistakes=())  # a mutant needs no diagnosis
     collect_checks(stage)  # fail early if they cannot be run, and import their modules before forking
     mutants = [mutant for mutant in mutants_of(stage) if only in (None, *_names(mutant))]
     page = lab.root / "docs" / "mutation" / f"{stage_id}.md"
@@ -60,7 +60,7 @@ def main(stage_id: str, seed: int, only: str | None, jobs: int) -> None:
 
     started = time.perf_counter()
     with click.progressbar(length=len(mutants), label="Judging", file=sys.stderr) as bar:
-        survivors = judge_all(mutants, lambda mutant: survives(stage, trusted, seed, mutant), jobs, bar.update)
+        survivors = judge_all(mutants, lambda mutant: survives(stage, code, seed, mutant), jobs, bar.update)
     unlisted = [mutant for mutant in survivors if mutant.diff not in known]
 
     for mutant in unlisted:
@@ -116,9 +116,9 @@ def judge_all(
     return [waiting[index] for index in sorted(alive)]
 
 
-def survives(stage: StageFolders, trusted: CourseCode, seed: int, mutant: Mutant) -> bool:
+def survives(stage: StageFolders, code: CourseCode, seed: int, mutant: Mutant) -> bool:
     """Return whether the mutant passes every check; its own exercise runs first, because most mutants fail there."""
-    modules = {**trusted.modules, stage.spec.module: mutant.source}
+    modules = {**code.modules, stage.spec.module: mutant.source}
     own = mutant.function.partition(".")[0]
 
     def open_mutant(check: str, following: str | None) -> InProcessSession:
@@ -128,7 +128,7 @@ def survives(stage: StageFolders, trusted: CourseCode, seed: int, mutant: Mutant
 
     of_code = {name: exercise for name, exercise in stage.spec.exercises.items() if not exercise.attachments}
     for _, exercise in sorted(of_code.items(), key=lambda item: item[0] != own):
-        records = run_checks(stage, open_mutant, trusted, seed, frozenset(exercise.checks))
+        records = run_checks(stage, open_mutant, code, seed, frozenset(exercise.checks))
         if not all(record.complete and record.error is None for record in records.values()):
             return False
     return True

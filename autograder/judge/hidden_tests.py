@@ -38,7 +38,7 @@ _PROFILE = "judge"
 def run_checks(
     stage: StageFolders,
     open_session: OpenForCheck,
-    trusted: CourseCode,
+    code: CourseCode,
     seed: int,
     only: frozenset[str] | None = None,
     attachments: Attachments | None = None,
@@ -48,7 +48,7 @@ def run_checks(
     Args:
         stage: the stage, with its hidden tests.
         open_session: opens a session in which the submission is loaded; see ``JudgePlugin``.
-        trusted: the course's own code.
+        code: the course's own code.
         seed: the seed of Hypothesis.
         only: ids of the checks to run; all when None.
         attachments: the files submitted beside the module.
@@ -56,7 +56,7 @@ def run_checks(
     Raises:
         HiddenTestsError: the tests cannot be collected or run.
     """
-    plugin = JudgePlugin(open_session, lambda: open_trusted(stage, trusted), seed, only, attachments)
+    plugin = JudgePlugin(open_session, lambda: open_reference(stage, code), seed, only, attachments)
     _run_pytest(stage, plugin)
     return plugin.records
 
@@ -72,10 +72,10 @@ def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
     return plugin.records
 
 
-def open_trusted(stage: StageFolders, trusted: CourseCode) -> InProcessSession:
+def open_reference(stage: StageFolders, code: CourseCode) -> InProcessSession:
     """Load the reference in this process."""
     session = InProcessSession()
-    session.request("load", modules=dict(trusted.modules), main=stage.spec.module)
+    session.request("load", modules=dict(code.modules), main=stage.spec.module)
     return session
 
 

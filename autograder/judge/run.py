@@ -14,7 +14,7 @@ from autograder.judge.attachments import Attachments
 from autograder.judge.course_code import CourseCode
 from autograder.judge.diagnose import explain
 from autograder.judge.forbidden_calls import HINT, GuardedSessions
-from autograder.judge.hidden_tests import open_trusted, run_checks
+from autograder.judge.hidden_tests import open_reference, run_checks
 from autograder.judge.outcomes import (
     NO_RECORD,
     UNUSABLE_RESULT,
@@ -35,7 +35,7 @@ def judge_stage(
     stage: StageFolders,
     modules: Mapping[str, str],
     open_session: Callable[[], Session],
-    trusted: CourseCode,
+    code: CourseCode,
     seed: int,
     *,
     forbid: bool = True,
@@ -48,7 +48,7 @@ def judge_stage(
         stage: the stage, with its hidden tests.
         modules: the submission's checked source texts by module name; stand-ins included.
         open_session: opens a fresh session with nothing loaded; called once per check.
-        trusted: the course's own code.
+        code: the course's own code.
         seed: the seed of Hypothesis.
         forbid: whether to refuse calls that the exercises forbid.
         only: ids of the checks to run; all when None.
@@ -71,12 +71,12 @@ def judge_stage(
 
     sessions = GuardedSessions(stage.spec, modules, open_session, forbid)
     try:
-        records = run_checks(stage, sessions.open, trusted, seed, only, attachments)
+        records = run_checks(stage, sessions.open, code, seed, only, attachments)
     finally:
         sessions.close()
     endings = {check: sessions.ending(check, source) or _ending(record, source) for check, record in records.items()}
-    endings = _explain_our_errors(stage, endings, trusted, seed, attachments)
-    named = _name_mistakes(records, endings, stage, trusted)
+    endings = _explain_our_errors(stage, endings, code, seed, attachments)
+    named = _name_mistakes(records, endings, stage, code)
     return tuple(
         _result(stage, check, records.get(check.id), endings.get(check.id), source, named.get(check.id))
         for check in expected
@@ -108,7 +108,7 @@ def _ending(record: CheckRecord, source: SourceMap) -> Ending:
 def _explain_our_errors(
     stage: StageFolders,
     endings: Mapping[str, Ending],
-    trusted: CourseCode,
+    code: CourseCode,
     seed: int,
     attachments: Attachments | None,
 ) -> dict[str, Ending]:
@@ -120,7 +120,7 @@ def _explain_our_errors(
     doubtful = frozenset(check for check, ending in endings.items() if ending.doubtful)
     if not doubtful:
         return dict(endings)
-    again = run_checks(stage, lambda *_: open_trusted(stage, trusted), trusted, seed, doubtful, attachments)
+    again = run_checks(stage, lambda *_: open_reference(stage, code), code, seed, doubtful, attachments)
     unusable = {check for check in doubtful if again[check].complete and again[check].error is None}
     return {check: UNUSABLE_RESULT if check in unusable else ending for check, ending in endings.items()}
 
@@ -129,7 +129,7 @@ def _name_mistakes(
     records: Mapping[str, CheckRecord],
     endings: Mapping[str, Ending],
     stage: StageFolders,
-    trusted: CourseCode,
+    code: CourseCode,
 ) -> dict[str, Mistake]:
     """Name the mistake behind each check that gave a wrong result or raised, where it can be determined."""
     failed = {
@@ -140,8 +140,8 @@ def _name_mistakes(
     }
     passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
     not_passed = frozenset(stage.spec.check_ids) - passed
-    named = explain(failed, not_passed, trusted.mistakes, trusted.modules, stage.spec.module)
-    by_id = {mistake.id: mistake for mistake in trusted.mistakes}
+    named = explain(failed, not_passed, code.mistakes, code.modules, stage.spec.module)
+    by_id = {mistake.id: mistake for mistake in code.mistakes}
     return {check: by_id[name] for check, name in named.items()}
 
 

@@ -40,7 +40,7 @@ class Server:
     def __init__(self, lab: Lab, isolated: bool) -> None:
         self._lab = lab
         self._isolated = isolated
-        self._trusted: dict[str, CourseCode] = {}
+        self._code: dict[str, CourseCode] = {}
         self._template = self._start_template()
 
     def ready(self) -> Ready:
@@ -53,12 +53,12 @@ class Server:
     def judge(self, job: Job) -> Reply:
         """Judge one job in a fork."""
         try:
-            trusted = self._warm(job.stage)
+            code = self._warm(job.stage)
         except Exception:
             return Broken(traceback.format_exc())
         if not self._template.alive:
             self._restart_template()
-        reply = self._in_fork(job, trusted)
+        reply = self._in_fork(job, code)
         if isinstance(reply, Broken):
             # No worker outlives its judge, but the template itself may have failed: start a new template.
             self._restart_template()
@@ -77,22 +77,22 @@ class Server:
 
     def _warm(self, stage_id: str) -> CourseCode:
         """Read the course's code and import the hidden tests, once per stage."""
-        if stage_id not in self._trusted:
+        if stage_id not in self._code:
             stage = self._lab.stage(stage_id)
-            trusted = read_course_code(self._lab, stage)
+            code = read_course_code(self._lab, stage)
             collect_checks(stage)
             _prepare_for_forks()
-            self._trusted[stage_id] = trusted
-        return self._trusted[stage_id]
+            self._code[stage_id] = code
+        return self._code[stage_id]
 
-    def _in_fork(self, job: Job, trusted: CourseCode) -> Reply:
+    def _in_fork(self, job: Job, code: CourseCode) -> Reply:
         reading, writing = os.pipe()
         parent = os.getpid()
         child = os.fork()
         if child == 0:
             die_with_parent(parent)
             os.close(reading)
-            self._judge_and_exit(job, trusted, writing)
+            self._judge_and_exit(job, code, writing)
         os.close(writing)
         try:
             raw = _read_all(reading, JOB_SECONDS)
@@ -107,7 +107,7 @@ class Server:
         reply: Reply = msgspec.msgpack.decode(raw, type=Reply)
         return reply
 
-    def _judge_and_exit(self, job: Job, trusted: CourseCode, writing: int) -> None:
+    def _judge_and_exit(self, job: Job, code: CourseCode, writing: int) -> None:
         reply: Reply
         try:
             stage = self._lab.stage(job.stage)
@@ -122,7 +122,7 @@ class Server:
                 stage,
                 job.modules,
                 lambda: self._template.spawn(allowed),
-                trusted,
+                code,
                 job.seed,
                 forbid=job.forbid,
                 only=job.checks,

@@ -20,12 +20,12 @@ from autograder.judge.compare import check_close, check_equal, check_raises, che
 '''
 
 
-def judge(lab: Lab, source: str, seed: int = 0, trusted: CourseCode | None = None) -> dict[str, CheckResult]:
+def judge(lab: Lab, source: str, seed: int = 0, code: CourseCode | None = None) -> dict[str, CheckResult]:
     """Judge a submission of the lab's first stage; check → its result."""
     stage = lab.stages()[0]
-    trusted = trusted or read_course_code(lab, stage)
-    modules = {**trusted.modules, stage.spec.module: source}
-    return {result.id: result for result in judge_stage(stage, modules, InProcessSession, trusted, seed)}
+    code = code or read_course_code(lab, stage)
+    modules = {**code.modules, stage.spec.module: source}
+    return {result.id: result for result in judge_stage(stage, modules, InProcessSession, code, seed)}
 
 
 def write_checks(lab: Lab, tests: str, *names: str) -> None:

@@ -111,9 +111,9 @@ class InProcessJudges:
     def judge(self, job: Job) -> Judged | Broken:
         stage = self._lab.stage(job.stage)
         with self._lock:
-            trusted, attachments = read_course_code(self._lab, stage), Attachments(job.attachments, job.class_secret)
+            code, attachments = read_course_code(self._lab, stage), Attachments(job.attachments, job.class_secret)
             checks = judge_stage(
-                stage, job.modules, InProcessSession, trusted, job.seed, only=job.checks, attachments=attachments
+                stage, job.modules, InProcessSession, code, job.seed, only=job.checks, attachments=attachments
             )
         return Judged(checks)
 

@@ -32,10 +32,10 @@ def test_a_stage_needs_those_it_builds_on_directly_or_not(lab):
 
 
 def test_the_references_of_all_of_them_are_read(lab):
-    trusted = read_course_code(lab, lab.stage("2_more"))
-    assert list(trusted.modules) == [MODULE, "more"]
-    assert trusted.modules[MODULE] == REFERENCE
-    assert trusted.mistakes == ()
+    code = read_course_code(lab, lab.stage("2_more"))
+    assert list(code.modules) == [MODULE, "more"]
+    assert code.modules[MODULE] == REFERENCE
+    assert code.mistakes == ()
 
 
 def test_a_missing_part_is_named(lab):

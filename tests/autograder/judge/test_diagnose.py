@@ -40,9 +40,9 @@ def stage(tiny_lab):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_each_mistake_is_named_and_no_other(tiny_lab, stage, seed):
-    trusted = read_course_code(tiny_lab, stage)
-    for mistake_made in trusted.mistakes:
-        results = judge(tiny_lab, mistake_made.apply(REFERENCE), seed, trusted)
+    code = read_course_code(tiny_lab, stage)
+    for mistake_made in code.mistakes:
+        results = judge(tiny_lab, mistake_made.apply(REFERENCE), seed, code)
         assert {check for check, result in results.items() if not result.passed} == mistake_made.fails
         assert names(results) == dict.fromkeys(mistake_made.fails, mistake_made.id)
 
@@ -101,7 +101,7 @@ def test_other(student):
 
 def judged_with(lab, source: str, *catalogue: Mistake, tests: str = TWO_CHECKS, checks=("test_made", "test_other")):
     write_checks(lab, tests, *checks)
-    return names(judge(lab, source, trusted=CourseCode({MODULE: REFERENCE}, catalogue)))
+    return names(judge(lab, source, code=CourseCode({MODULE: REFERENCE}, catalogue)))
 
 
 def test_mistakes_with_the_same_outputs_name_nothing(tiny_lab):
@@ -135,8 +135,8 @@ def test_an_error_is_explained_only_by_the_same_error(tiny_lab):
 def test_an_error_is_reported_with_its_cause(tiny_lab):
     raises = mistake("raises", "2 * x", "2 * x + None", "test_made", "test_other")
     write_checks(tiny_lab, TWO_CHECKS, "test_made", "test_other")
-    trusted = CourseCode({MODULE: REFERENCE}, (raises,))
-    result = judge(tiny_lab, right(double="return 2 * x + None"), trusted=trusted)["test_made"]
+    code = CourseCode({MODULE: REFERENCE}, (raises,))
+    result = judge(tiny_lab, right(double="return 2 * x + None"), code=code)["test_made"]
     assert result.what == "your code raised TypeError, which happens when raises is made"
 
 
@@ -182,16 +182,16 @@ def test_a_mistake_is_named_on_top_of_one_found_elsewhere(tiny_lab):
     wrong_axis = mistake("wrong_axis", "dim=axis", "dim=axis - 1", "test_both")
     other_axis = mistake("all_axes", "dim=axis", "dim=(0, 1)", "test_both")
     source = wrong_axis.apply(adds.apply(CHAINED))
-    trusted = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, other_axis))
-    assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds", "test_both": "wrong_axis"}
+    code = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, other_axis))
+    assert names(judge(tiny_lab, source, code=code)) == {"test_made": "adds", "test_both": "wrong_axis"}
     # Two mistakes explain the check on top of it: neither is named.
     twin = mistake("twin", "dim=axis", "dim=1 - axis", "test_both")
-    trusted = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, twin))
-    assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
+    code = CourseCode({MODULE: CHAINED}, (adds, wrong_axis, twin))
+    assert names(judge(tiny_lab, source, code=code)) == {"test_made": "adds"}
     # Mistakes that change the same line cannot be combined.
     again = mistake("again", "2 * x", "3 * x", "test_both")
-    trusted = CourseCode({MODULE: CHAINED}, (adds, again))
-    assert names(judge(tiny_lab, source, trusted=trusted)) == {"test_made": "adds"}
+    code = CourseCode({MODULE: CHAINED}, (adds, again))
+    assert names(judge(tiny_lab, source, code=code)) == {"test_made": "adds"}
 
 
 def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
@@ -199,8 +199,8 @@ def test_a_mistake_found_elsewhere_explains_what_it_does_not_list(tiny_lab):
     write_checks(tiny_lab, CHAIN, "test_made", "test_both")
     adds = mistake("adds", "2 * x", "2 + x", "test_made")
     harmless = mistake("harmless", "dim=axis", "dim=(axis,)", "test_both")
-    trusted = CourseCode({MODULE: CHAINED}, (adds, harmless))
-    results = judge(tiny_lab, adds.apply(CHAINED), trusted=trusted)
+    code = CourseCode({MODULE: CHAINED}, (adds, harmless))
+    results = judge(tiny_lab, adds.apply(CHAINED), code=code)
     assert names(results) == {"test_made": "adds", "test_both": "adds"}
 
 
@@ -219,11 +219,11 @@ def test_fourth(student):
     inner = mistake("inner", "2 * x", "2 + x", "test_made", "test_other", "test_third")
     outer = mistake("outer", "2 * x", "x + 2", "test_made", "test_other")
     halves = mistake("halves", "x / 2", "x", "test_fourth")
-    trusted = CourseCode({MODULE: reference}, (inner, outer, halves))
+    code = CourseCode({MODULE: reference}, (inner, outer, halves))
     saved = halves.apply(inner.apply(reference)).replace("double(double(x))", "4 * x")
-    assert names(judge(tiny_lab, saved, trusted=trusted)) == {"test_fourth": "halves"}
+    assert names(judge(tiny_lab, saved, code=code)) == {"test_fourth": "halves"}
     alone = inner.apply(reference).replace("double(double(x))", "4 * x")
-    assert names(judge(tiny_lab, alone, trusted=trusted)) == dict.fromkeys(("test_made", "test_other"), "outer")
+    assert names(judge(tiny_lab, alone, code=code)) == dict.fromkeys(("test_made", "test_other"), "outer")
 
 
 def test_a_check_that_changes_its_tensors_afterwards_is_diagnosed_by_what_was_sent(tiny_lab):
@@ -289,7 +289,7 @@ def test_made(student):
     reference = REFERENCE.replace("def double(x: Tensor)", "def double(x: Tensor, generator=None)")
     noisy = mistake("noisy", "2 * x", "2 * x + torch.rand(2, generator=generator)", "test_made")
     write_checks(tiny_lab, tests, "test_made")
-    results = judge(tiny_lab, noisy.apply(reference), trusted=CourseCode({MODULE: reference}, (noisy,)))
+    results = judge(tiny_lab, noisy.apply(reference), code=CourseCode({MODULE: reference}, (noisy,)))
     assert names(results) == {"test_made": "noisy"}
 
 
@@ -318,7 +318,7 @@ def test_made(student):
     adds = mistake("adds", "* 2", "+ 2", "test_made")
     broken = mistake("broken", "from torch import nn\n", "from torch import no_such_name\n", "test_made")
     write_checks(tiny_lab, tests, "test_made")
-    results = judge(tiny_lab, adds.apply(LAYER), trusted=CourseCode({MODULE: LAYER}, (broken, adds)))
+    results = judge(tiny_lab, adds.apply(LAYER), code=CourseCode({MODULE: LAYER}, (broken, adds)))
     assert names(results) == {"test_made": "adds"}
 
 
@@ -338,10 +338,10 @@ def test_a_replay_ends_with_the_first_reply_that_differs(tiny_lab, stage, monkey
             requests.append(op)
             return super().request(op, **arguments)
 
-    trusted = read_course_code(tiny_lab, stage)
+    code = read_course_code(tiny_lab, stage)
     source = right(double="return 7 * x")
     monkeypatch.setattr(replay, "InProcessSession", Counting)
-    judge_stage(stage, {MODULE: source}, InProcessSession, trusted, seed=0)
+    judge_stage(stage, {MODULE: source}, InProcessSession, code, seed=0)
     # The reference, and the only mistake that loses exactly this check, up to their first reply.
     assert requests == ["load", "call", "load", "call"]
 

@@ -369,8 +369,8 @@ def test_every_session_is_ended_and_one_is_open_at_a_time(tiny_lab, loads, outco
 def outcomes_with(lab: Lab, session) -> set[Outcome]:
     """The outcomes of right code whose sessions are of this class."""
     stage = lab.stage(STAGE)
-    trusted = read_course_code(lab, stage)
-    return {result.outcome for result in judge_stage(stage, {MODULE: RIGHT}, session, trusted, seed=0)}
+    code = read_course_code(lab, stage)
+    return {result.outcome for result in judge_stage(stage, {MODULE: RIGHT}, session, code, seed=0)}
 
 
 # Hypothesis
@@ -425,10 +425,10 @@ def test_the_seed_decides_the_examples(tiny_lab):
             return super().request(op, **arguments)
 
     stage = tiny_lab.stage(STAGE)
-    trusted = read_course_code(tiny_lab, stage)
+    code = read_course_code(tiny_lab, stage)
     for seed in (1, 1, 2):
         inputs.append([])
-        judge_stage(stage, {MODULE: RIGHT}, Listening, trusted, seed)
+        judge_stage(stage, {MODULE: RIGHT}, Listening, code, seed)
     assert inputs[0] == inputs[1] != inputs[2]
     assert len(inputs[0]) == 5, "max_examples of the tiny lab"
 
