@@ -498,6 +498,7 @@ MISTAKES = {
                 "places = np.unique(x)\n"
                 "    bandwidth = np.sort(np.abs(x[:, None] - places), axis=1)[:, min(k, len(places)) - 1, None]"
             ),
+            must_fail=["test_lowess_takes_equal_positions"],
         ),
         mistake(
             "lowess_divides_by_a_width_of_zero",

@@ -164,7 +164,13 @@ MISTAKES = {
                 "        ### END"
             ),
         ),
-        mistake("rms_norm_detached_statistics", "the mean square is detached", RMS_MEAN, RMS_MEAN + ".detach()"),
+        mistake(
+            "rms_norm_detached_statistics",
+            "the mean square is detached",
+            RMS_MEAN,
+            RMS_MEAN + ".detach()",
+            must_fail=["test_rms_norm_passes_gradients"],
+        ),
         mistake("rms_norm_in_float64", "the result is always float64", RMS_MEAN, "x = x.double()\n        " + RMS_MEAN),
     ),
     "gelu": (

@@ -517,6 +517,7 @@ MISTAKES = {
             "a parameter that is used in two places is listed twice",
             "parameters = list(model.parameters())  # each once, where it is used in two places too",
             "parameters = [parameter for _, parameter in model.named_parameters(remove_duplicate=False)]",
+            must_fail=["test_groups_hold_each_parameter_once"],
         ),
         mistake(
             "groups_leave_decay_to_the_optimizer",
@@ -731,6 +732,7 @@ MISTAKES = {
             "gradients stay enabled during evaluation",
             "with torch.no_grad():\n            for inputs, targets in batches:",
             "with torch.enable_grad():\n            for inputs, targets in batches:",
+            must_fail=["test_evaluation_makes_no_gradients"],
         ),
         mistake(
             "evaluate_divides_by_zero",
