@@ -113,8 +113,8 @@ def check_drops_everywhere(student, kind, parts, seed, *memory):
             check_dropped(whole, 0.2, "dropout does not act on the attention weights at its rate")
             added = added[whole]
         check_dropped(added, 0.2, "dropout does not act at its rate on a branch before it is added")
-        layer = student.FeedForward(6, 8, 0.5)
-        if branch == "feed_forward" and bool((layer(x.float()) - layer(x.float())).abs().max() > 0):
+        layer = student.FeedForward(6, 8, 0.5).to(x.dtype)
+        if branch == "feed_forward" and bool((layer(x) - layer(x)).abs().max() > 0):
             # A FeedForward without dropout fails its own check.
             undropped = (result_of(block_of(student, kind, others, num_heads=1), x, *memory) - x).detach() / 0.8
             changed = ((added - undropped).abs() > 1e-9) & (added != 0)
