@@ -6,14 +6,22 @@ replaces the report between the two markers in ``README.md``. Run it after a cha
 report shows; a test compares the README with a new report.
 """
 
-import os
-import subprocess
-import sys
+import io
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
+
+from autograder.base.atomic_files import write_atomically
+from autograder.cli.grade import grade_class
 from autograder.course.lab import Lab
 from autograder.course.mistakes import load_mistakes
+from autograder.feedback.pages import write_student_pages
+from autograder.feedback.terminal import print_report
+from autograder.intake import take_in
+from autograder.pipeline.fingerprint import SECRET_FILE
+from autograder.pipeline.grade import Reuse, stage_files
 from autograder.release.stubs import BEGIN, END
 
 STUDENT = "mina"
@@ -21,7 +29,7 @@ STAGE = "2_attention"
 MISTAKE = "scores_not_scaled"
 EXERCISE = "scaled_dot_product_attention"
 FIRST_MARKER, LAST_MARKER = "<!-- report -->", "<!-- end of the report -->"
-_WIDTH = "84"
+_WIDTH = 84
 _MOST_PASSED = 3  # passed checks of the exercise that the excerpt shows
 
 
@@ -43,15 +51,15 @@ def grade_sample(lab: Lab, folder: Path) -> str:
     module = folder / "class" / STUDENT / STAGE / f"{stage.spec.module}.py"
     module.parent.mkdir(parents=True)
     module.write_text("".join(line for line in lines if line.strip() not in (BEGIN, END)), encoding="utf-8")
-    options = ("--stage", STAGE, "--details", "--no-gradebook", "--html", str(folder / "pages"))
-    done = subprocess.run(
-        [sys.executable, "-m", "autograder", "--lab", str(lab.root), "grade", str(folder / "class"), *options],
-        env={**os.environ, "COLUMNS": _WIDTH, "AUTOGRADER_SECRET": "the README's sample"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return done.stdout
+    sample = replace(lab, workspace=folder / "workspace")  # the course's own results stay as they are
+    write_atomically(folder / "workspace" / SECRET_FILE, b"the README's sample\n")
+    submissions = take_in([folder / "class"], stage_files(sample, [STAGE]))
+    printed = Console(file=io.StringIO(), width=_WIDTH)
+    results = grade_class(sample, submissions, Reuse(), 1, Console(file=io.StringIO()), isolated=True)
+    (graded,) = (result for result in results if result.submission.stage == STAGE)
+    write_student_pages(folder / "pages", sample, [graded])
+    print_report(printed, graded.report)
+    return printed.file.getvalue()
 
 
 def excerpt(report: str) -> str:
