@@ -119,7 +119,7 @@ def _stage_table(stages: Sequence[StageStatistics]) -> Table:
 
 
 def _check_table(stage: StageStatistics) -> Table:
-    title = f"Checks of {log_line(stage.id)}, {stage.ran} submissions"
+    title = f"Checks of {log_line(stage.id)}, {stage.ran} submission{'' if stage.ran == 1 else 's'}"
     folders = dict.fromkeys(check.test.rpartition("/")[0] for check in stage.checks if check.test)
     table = _table("Check", title=f"{title}; hidden tests in {log_line(', '.join(folders))}" if folders else title)
     for heading in ("Points", "Passed", "Discrimination"):
