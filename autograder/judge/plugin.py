@@ -18,6 +18,7 @@ import hypothesis
 import pytest
 from hypothesis.errors import StopTest, UnsatisfiedAssumption
 
+from autograder.course.check_titles import title_and_hint
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Session, Student
 from autograder.judge.attachments import Attachments
@@ -147,7 +148,8 @@ class JudgePlugin:
             if functions.setdefault(name, function) != function:
                 self.problems.append(f"{function}: {functions[name]} has the same name; rename one of the checks")
             if name not in self.records:
-                self.records[name] = CheckRecord(*title_and_hint(getattr(item, "function", None)))
+                docstring = inspect.getdoc(getattr(item, "function", None)) or ""
+                self.records[name] = CheckRecord(*title_and_hint(docstring))
             self.records[name].due += 1
         items[:] = chosen
         self._following = {item.nodeid: _name(after) for item, after in pairwise(chosen)}
@@ -274,15 +276,6 @@ class _Oracle:
             return self._session.request(op, **arguments)
         except SubmissionError as error:
             raise ReferenceFault(str(error)) from error
-
-
-def title_and_hint(function: Callable[..., Any] | None) -> tuple[str, str]:
-    """Read a check's title (its docstring's first line) and hint (the paragraph that begins ``Hint:``)."""
-    text = inspect.getdoc(function) or ""
-    title, _, rest = text.partition("\n")
-    _, found, hint = rest.partition("Hint:")
-    first_paragraph = hint.strip().split("\n\n")[0] if found else ""
-    return title.strip().rstrip("."), " ".join(first_paragraph.split())
 
 
 def _opened(open_session: OpenSession) -> Session:

@@ -4,6 +4,7 @@ The pipeline imports this module, so it needs neither torch nor pytest.
 """
 
 from autograder.base.results import CheckResult, Outcome
+from autograder.course.check_titles import check_titles
 from autograder.course.lab import StageFolders
 
 GRADER_FAILED = "the grader failed, not your code; no points were deducted"
@@ -29,10 +30,11 @@ def unrun_stage(
         hint: the hint that the student reads.
         only: ids of the checks to include; all when None.
     """
+    titles = check_titles(stage)
     return tuple(
         CheckResult(
             id=check.id,
-            title=check_title(check.id),
+            title=titles.get(check.id) or check_title(check.id),
             exercise=check.exercise,
             outcome=outcome,
             points=check.points,

@@ -9,35 +9,7 @@ from judging import write_checks
 from tiny_lab import STAGE
 
 from autograder.judge.hidden_tests import HiddenTestsError, collect_checks
-from autograder.judge.plugin import NothingChecked, _Examples, title_and_hint
-
-
-def documented(text):
-    def made():
-        pass
-
-    made.__doc__ = text
-    return made
-
-
-@pytest.mark.parametrize(
-    ("text", "title", "hint"),
-    [
-        ("A title.\n\n    Hint: some advice.\n    ", "A title", "some advice."),
-        ("A title\n\nHint:\n  advice over\n  two lines\n", "A title", "advice over two lines"),
-        ("A title.\n\nA remark.\n\nHint: advice.\n\nAnother remark.\n", "A title", "advice."),
-        ("A title.", "A title", ""),
-        ("  A title.  \n", "A title", ""),
-        ("", "", ""),
-        (None, "", ""),
-    ],
-)
-def test_title_and_hint_come_from_the_docstring(text, title, hint):
-    assert title_and_hint(documented(text)) == (title, hint)
-
-
-def test_nothing_has_neither_title_nor_hint():
-    assert title_and_hint(None) == ("", "")
+from autograder.judge.plugin import NothingChecked, _Examples
 
 
 def test_checks_are_collected_without_being_run(tiny_lab):
