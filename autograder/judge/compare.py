@@ -71,16 +71,33 @@ def check_close(
         raise TypeError(f"check_close compares tensors, arrays and numbers, not {type(expected).__name__}")
 
 
-def check_values(actual: Any, expected: Any, *, says: str | None = None, axes: str | None = None) -> None:
+def check_values(
+    actual: Any,
+    expected: Any,
+    *,
+    says: str | None = None,
+    axes: str | None = None,
+    accuracy: torch.dtype | None = None,
+) -> None:
     """Check values like ``check_close``, but compare floats of different precisions at the coarser precision.
 
     For exercises with a separate check of the dtype, so that a wrong dtype loses only that check.
+
+    Args:
+        actual: what the student's code returned.
+        expected: as for ``check_close``.
+        says: as for ``check_close``.
+        axes: as for ``check_close``.
+        accuracy: the coarsest dtype in which floats may have been computed. Common libraries compute norms,
+            softmax and rotary embeddings in float32, whatever the dtype of the input; one check of an
+            exercise pays for the full precision, and its other checks pass ``torch.float32``.
     """
     if isinstance(expected, (tuple, list, dict)):
         for actual_item, expected_item in _pairs(actual, expected):
-            check_values(actual_item, expected_item, says=says, axes=axes)
+            check_values(actual_item, expected_item, says=says, axes=axes, accuracy=accuracy)
     elif _both_float_tensors(actual, expected):
-        rtol, atol = max(TOLERANCES[actual.dtype], TOLERANCES[expected.dtype])
+        dtypes = [actual.dtype, expected.dtype, *([accuracy] if accuracy else [])]
+        rtol, atol = max(TOLERANCES[dtype] for dtype in dtypes)
         check_close(actual.to(expected.dtype), expected, says=says, axes=axes, rtol=rtol, atol=atol)
     else:
         check_close(actual, expected, says=says, axes=axes)

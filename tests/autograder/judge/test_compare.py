@@ -196,6 +196,19 @@ def test_values_of_different_precision_are_compared_at_the_coarser_precision():
     assert symptom(torch.tensor([math.nan]), torch.ones(1, dtype=torch.float64), check_values) is Symptom.NOT_FINITE
 
 
+def test_a_check_can_accept_the_accuracy_of_float32():
+    expected = REFERENCE.double()
+    computed_in_float32 = expected + 2e-6
+
+    def accepting(actual, expected):
+        check_values(actual, expected, accuracy=torch.float32)
+
+    accepting([computed_in_float32], (expected,))
+    assert symptom(computed_in_float32, expected, check_values) is Symptom.WRONG_VALUES
+    assert symptom(expected + 1e-3, expected, accepting) is Symptom.WRONG_VALUES
+    assert symptom(REFERENCE.bfloat16() + 0.5, expected, accepting) is Symptom.WRONG_VALUES
+
+
 # Numbers
 
 
