@@ -57,7 +57,7 @@ def run_checks(
         HiddenTestsError: the tests cannot be collected or run.
     """
     plugin = JudgePlugin(open_session, lambda: open_reference(stage, code), seed, only, attachments)
-    _run_pytest(stage, plugin)
+    run_plugin(stage, plugin)
     return plugin.records
 
 
@@ -68,7 +68,7 @@ def collect_checks(stage: StageFolders) -> dict[str, CheckRecord]:
         HiddenTestsError: the tests cannot be collected.
     """
     plugin = JudgePlugin(lambda *_: InProcessSession(), InProcessSession, seed=0)
-    _run_pytest(stage, plugin, "--collect-only")
+    run_plugin(stage, plugin, arguments=("--collect-only",))
     return plugin.records
 
 
@@ -79,10 +79,21 @@ def open_reference(stage: StageFolders, code: CourseCode) -> InProcessSession:
     return session
 
 
-def _run_pytest(stage: StageFolders, plugin: JudgePlugin, *more: str) -> None:
+def run_plugin(stage: StageFolders, plugin: JudgePlugin, *others: object, arguments: tuple[str, ...] = ()) -> None:
+    """Run the stage's hidden tests with pytest and this plugin, which then holds the records.
+
+    Args:
+        stage: the stage, with its hidden tests.
+        plugin: the plugin that runs the checks.
+        others: further plugins of pytest.
+        arguments: further arguments of pytest.
+
+    Raises:
+        HiddenTestsError: the tests cannot be collected or run.
+    """
     folder = stage.hidden_tests
     with _separate(folder), _judge_profile(stage.spec.max_examples), _silence():
-        pytest.main([str(folder), f"--rootdir={folder}", *_PYTEST_ARGUMENTS, *more], plugins=[plugin])
+        pytest.main([str(folder), f"--rootdir={folder}", *_PYTEST_ARGUMENTS, *arguments], plugins=[plugin, *others])
     if plugin.problems:
         raise HiddenTestsError("\n".join([f"{folder}: the hidden tests cannot run:", *plugin.problems]))
     if plugin.interruption is not None:

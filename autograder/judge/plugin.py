@@ -76,6 +76,7 @@ class JudgePlugin:
         attachments: the files submitted beside the module, for the fixture ``attachments``.
 
     Attributes:
+        seed: the seed of the course.
         records: check → its record.
         problems: errors of the hidden tests themselves.
         interruption: the exception that ended the run early, such as Ctrl-C.
@@ -91,7 +92,7 @@ class JudgePlugin:
     ) -> None:
         self._open_session = open_session
         self._open_reference = open_reference
-        self._seed = seed
+        self.seed = seed
         self._only = only
         self._attachments = attachments or Attachments({})
         self._following: dict[str, str] = {}  # item → the check after it
@@ -102,7 +103,7 @@ class JudgePlugin:
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
         """The submission under test."""
-        name = _name(request.node)
+        name = check_of(request.node)
         record = self.records[name]
         session = _opened(lambda: self._open_session(name, self._following.get(request.node.nodeid)))
         recording = RecordingSession(session)
@@ -118,7 +119,7 @@ class JudgePlugin:
     @pytest.fixture
     def twin(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
         """The submission in a second session, which shares no state with the first."""
-        name = _name(request.node)
+        name = check_of(request.node)
         session = _opened(lambda: self._open_session(name, None))
         try:
             yield Student(session)
@@ -142,10 +143,10 @@ class JudgePlugin:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Read each check's title and hint, and deselect the checks that are not to run."""
-        chosen = [item for item in items if self._only is None or _name(item) in self._only]
+        chosen = [item for item in items if self._only is None or check_of(item) in self._only]
         functions: dict[str, str] = {}
         for item in chosen:
-            name, function = _name(item), item.nodeid.partition("[")[0]
+            name, function = check_of(item), item.nodeid.partition("[")[0]
             if functions.setdefault(name, function) != function:
                 self.problems.append(f"{function}: {functions[name]} has the same name; rename one of the checks")
             if name not in self.records:
@@ -153,7 +154,7 @@ class JudgePlugin:
                 self.records[name] = CheckRecord(*title_and_hint(docstring))
             self.records[name].due += 1
         items[:] = chosen
-        self._following = {item.nodeid: _name(after) for item, after in pairwise(chosen)}
+        self._following = {item.nodeid: check_of(after) for item, after in pairwise(chosen)}
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that pytest or this plugin failed."""
@@ -175,7 +176,7 @@ class JudgePlugin:
         try:
             return (yield)
         finally:
-            self.records[_name(item)].seconds += time.perf_counter() - started
+            self.records[check_of(item)].seconds += time.perf_counter() - started
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -187,10 +188,10 @@ class JudgePlugin:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Run one check; its first error counts."""
         assert isinstance(item, pytest.Function)
-        seed = check_seed(self._seed, _name(item))
+        seed = check_seed(self.seed, check_of(item))
         with self._noting_errors(item), _Examples(item.function, seed).watched():
             result = yield
-        self.records[_name(item)].runs += 1
+        self.records[check_of(item)].runs += 1
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -202,7 +203,7 @@ class JudgePlugin:
     @contextmanager
     def _noting_errors(self, item: pytest.Item) -> Iterator[None]:
         """Record the error inside the block, unless an earlier run of the check has recorded its own."""
-        record = self.records[_name(item)]
+        record = self.records[check_of(item)]
         try:
             yield
         except BaseException as error:
@@ -295,6 +296,6 @@ def _opened(open_session: OpenSession) -> Session:
         raise SessionFault(f"a session could not be opened: {error}") from error
 
 
-def _name(item: pytest.Item) -> str:
-    """The check's id: the test function's name, without parameters."""
+def check_of(item: pytest.Item) -> str:
+    """Return the check's id: the test function's name, without parameters."""
     return getattr(item, "originalname", None) or item.name
