@@ -13,8 +13,9 @@ from autograder.course.forbidden import FORBIDDABLE, short_name
 from autograder.isolation.errors import SubmissionError, TracebackFrame, WorkerDied
 from autograder.isolation.proxy import Session
 from autograder.isolation.worker import Worker
-from autograder.judge.outcomes import Ending, SourceMap
+from autograder.judge.outcomes import Ending
 from autograder.judge.sessions import close
+from autograder.judge.source_map import SourceMap
 
 HINT = "build it from simpler operations: the exercise is to write what that function does"
 

@@ -12,20 +12,15 @@ from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Session
 from autograder.judge.attachments import Attachments
 from autograder.judge.course_code import CourseCode
+from autograder.judge.crashes import error_word
 from autograder.judge.diagnose import explain
 from autograder.judge.forbidden_calls import HINT, GuardedSessions
 from autograder.judge.hidden_tests import open_reference, run_checks
-from autograder.judge.outcomes import (
-    NO_RECORD,
-    UNUSABLE_RESULT,
-    Ending,
-    SourceLocation,
-    SourceMap,
-    ending_of,
-    error_word,
-)
-from autograder.judge.plugin import CheckRecord
+from autograder.judge.outcomes import NO_RECORD, UNUSABLE_RESULT, Ending, ending_of, with_unfinished
+from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.sessions import close
+from autograder.judge.source_map import SourceLocation, SourceMap, contract_names
+from autograder.judge.suspects import Suspects
 from autograder.judge.unrun import check_title, unrun_stage
 
 _LOAD_FIRST = "fix this first: no check of this stage can run until the module loads"
@@ -60,12 +55,12 @@ def judge_stage(
     main = stage.spec.module
     expected = [check for check in stage.spec.checks if only is None or check.id in only]
     try:
-        source = _load_once(open_session, modules, main)
+        source = _load_once(open_session, modules, main, code)
     except SubmissionError as error:
         what = f"{main}.py cannot be loaded: it raised {error_word(error)}"
         return unrun_stage(stage, what, _location(error, modules, main), hint=_LOAD_FIRST, only=only)
     except WorkerDied as error:
-        ending = ending_of(error, SourceMap(f"{main}.py", 0, {}))
+        ending = ending_of(error, SourceMap(f"{main}.py"))
         what = f"{main}.py cannot be loaded: {ending.what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
@@ -74,16 +69,23 @@ def judge_stage(
         records = run_checks(stage, sessions.open, code, seed, only, attachments)
     finally:
         sessions.close()
-    endings = {check: sessions.ending(check, source) or _ending(record, source) for check, record in records.items()}
+    exercises = {check.id: check.exercise for check in expected}
+    endings = {
+        check: sessions.ending(check, source) or _ending(record, source, exercises.get(check, ""))
+        for check, record in records.items()
+    }
+    endings = with_unfinished(endings, exercises)
     endings = _explain_our_errors(stage, endings, code, seed, attachments)
-    named = _name_mistakes(records, endings, stage, code)
+    named = _name_mistakes(endings, stage, code, seed, sessions.open)
     return tuple(
-        _result(stage, check, records.get(check.id), endings.get(check.id), source, named.get(check.id))
+        _result(stage, check, records.get(check.id), endings.get(check.id), source, named.get(check.id, ()))
         for check in expected
     )
 
 
-def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], main: str) -> SourceMap:
+def _load_once(
+    open_session: Callable[[], Session], modules: Mapping[str, str], main: str, code: CourseCode
+) -> SourceMap:
     """Load the submission once, to learn whether it loads and where its functions are."""
     session = open_session()
     try:
@@ -91,18 +93,18 @@ def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], 
         functions = session.request("definitions")
     finally:
         close(session)
-    return SourceMap.believing(f"{main}.py", modules[main], functions)
+    return SourceMap.believing(f"{main}.py", modules[main], functions, contract_names(code.modules[main]))
 
 
 def _location(error: SubmissionError, modules: Mapping[str, str], main: str) -> str:
-    source = SourceMap(f"{main}.py", modules[main].count("\n") + 1, {})
+    source = SourceMap(f"{main}.py", modules[main])
     return str(source.of_error(error) or f"{main}.py")
 
 
-def _ending(record: CheckRecord, source: SourceMap) -> Ending:
+def _ending(record: CheckRecord, source: SourceMap, exercise: str) -> Ending:
     if record.error is None and not record.complete:
         return NO_RECORD
-    return ending_of(record.error, source)
+    return ending_of(record.error, source, exercise)
 
 
 def _explain_our_errors(
@@ -126,23 +128,20 @@ def _explain_our_errors(
 
 
 def _name_mistakes(
-    records: Mapping[str, CheckRecord],
-    endings: Mapping[str, Ending],
-    stage: StageFolders,
-    code: CourseCode,
-) -> dict[str, Mistake]:
+    endings: Mapping[str, Ending], stage: StageFolders, code: CourseCode, seed: int, open_student: OpenForCheck
+) -> dict[str, tuple[Mistake, ...]]:
     """Name the mistake behind each check that gave a wrong result or raised, where it can be determined."""
-    failed = {
-        check: records[check].exchanges
-        for check, ending in endings.items()
-        if ending.outcome in (Outcome.FAILED, Outcome.ERROR) and not ending.forbidden
-        if check not in stage.spec.attached_checks  # a trained model depends on more than the code
-    }
-    passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
-    not_passed = frozenset(stage.spec.check_ids) - passed
-    named = explain(failed, not_passed, code.mistakes, code.modules, stage.spec.module)
-    by_id = {mistake.id: mistake for mistake in code.mistakes}
-    return {check: by_id[name] for check, name in named.items()}
+    exercises: dict[str, dict[str, Outcome]] = {}
+    for check in stage.spec.checks:
+        # A trained model depends on more than the code.
+        if check.id in endings and check.id not in stage.spec.attached_checks:
+            ending = endings[check.id]
+            if ending.outcome in (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR) and not ending.forbidden:
+                exercises.setdefault(check.exercise, {})[check.id] = ending.outcome
+    failed = frozenset(
+        check for outcomes in exercises.values() for check, outcome in outcomes.items() if outcome is not Outcome.PASSED
+    )
+    return explain(Suspects(stage, code, seed, failed, open_student), code.mistakes, exercises)
 
 
 def _result(
@@ -151,7 +150,7 @@ def _result(
     record: CheckRecord | None,
     ending: Ending | None,
     source: SourceMap,
-    mistake: Mistake | None,
+    mistakes: tuple[Mistake, ...],
 ) -> CheckResult:
     exercise = stage.spec.exercises[check.exercise]
     record, ending = record or CheckRecord(), ending or NO_RECORD
@@ -162,8 +161,8 @@ def _result(
         outcome=ending.outcome,
         points=check.points,
         bonus=exercise.bonus,
-        what=_what(ending, mistake),
-        mistake=mistake.id if mistake else None,
+        what=_what(ending, mistakes),
+        mistake=mistakes[0].id if len(mistakes) == 1 else None,
         forbidden=ending.forbidden,
         seconds=round(record.seconds, 4),
     )
@@ -174,9 +173,10 @@ def _result(
     return msgspec.structs.replace(result, where=str(location), hint=HINT if ending.forbidden else record.hint)
 
 
-def _what(ending: Ending, mistake: Mistake | None) -> str:
-    if mistake is None:
+def _what(ending: Ending, mistakes: tuple[Mistake, ...]) -> str:
+    if not mistakes:
         return ending.what
+    causes = ", or when ".join(mistake.says for mistake in mistakes)
     if ending.outcome is Outcome.ERROR:
-        return f"{ending.what}, which happens when {mistake.says}"
-    return f"your output is what you get when {mistake.says}"
+        return f"{ending.what}, which happens when {causes}"
+    return f"your output is what you get when {causes}"
