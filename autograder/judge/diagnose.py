@@ -5,11 +5,13 @@ the check requests. It is ruled out if more than half of the checks that it lose
 them, or failed them with other replies. If the student passed half of them, it is ruled out as well.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autograder.base.results import Outcome
 from autograder.course.mistakes import Mistake
+from autograder.judge.course_code import CourseCode
+from autograder.judge.outcomes import Ending
 from autograder.judge.suspects import Exhausted, Suspects
 
 # More explanations than this are no explanation.
@@ -17,28 +19,32 @@ MOST_NAMES = 2
 
 
 def explain(
-    suspects: Suspects, mistakes: Iterable[Mistake], exercises: Mapping[str, Mapping[str, Outcome]]
+    suspects: Suspects, code: CourseCode, exercises: Mapping[str, Mapping[str, Ending]]
 ) -> dict[str, tuple[Mistake, ...]]:
     """Name the mistake behind each failed check, where the outputs single one out.
 
     Args:
         suspects: compares the submission with wrong solutions.
-        mistakes: the stage's catalogue.
-        exercises: exercise → its checks with their outcomes, in the order of the stage. Checks that can neither
-            confirm nor contradict a mistake are left out.
+        code: the course's own code, with its mistakes.
+        exercises: exercise → its checks and how they ended. Checks that can neither confirm nor contradict a mistake
+            are left out.
 
     Returns:
         Check → the mistake that explains it; two, where both explain everything. A check that no mistake, or more
         than two, explain is left out.
     """
-    named = [mistake for mistake in mistakes if mistake.named]
-    order = list(exercises)
+    named = [mistake for mistake in code.mistakes if mistake.named]
     names: dict[str, tuple[Mistake, ...]] = {}
     try:
-        for number, exercise in enumerate(order):
+        for exercise, endings in exercises.items():
             own = [mistake for mistake in named if mistake.exercise == exercise]
-            before = [mistake for mistake in named if mistake.exercise in order[:number]]
-            names |= _ExerciseDiagnosis(suspects, own, before, exercises[exercise]).names()
+            used = {*code.builds_on.get(exercise, ())}
+            others = [
+                mistake
+                for mistake in named
+                if mistake.exercise in used or (mistake.exercise != exercise and mistake.fails & endings.keys())
+            ]
+            names |= _ExerciseDiagnosis(suspects, own, others, endings).names()
     except Exhausted:
         return {}
     return names
@@ -58,19 +64,20 @@ class _ExerciseDiagnosis:
     Args:
         suspects: compares the submission with wrong solutions.
         own: the mistakes of the exercise.
-        before: the mistakes of the exercises before it, whose work may be written out in this exercise.
-        outcomes: the exercise's checks with their outcomes.
+        others: the mistakes of exercises whose work may be written out in this exercise.
+        endings: the exercise's checks and how they ended.
     """
 
     def __init__(
-        self, suspects: Suspects, own: Sequence[Mistake], before: Sequence[Mistake], outcomes: Mapping[str, Outcome]
+        self, suspects: Suspects, own: Sequence[Mistake], others: Sequence[Mistake], endings: Mapping[str, Ending]
     ) -> None:
         self._suspects = suspects
         self._own = own
-        self._before = before
-        failed = [check for check, outcome in outcomes.items() if outcome is not Outcome.PASSED]
+        self._others = others
+        self._endings = endings
+        failed = [check for check, ending in endings.items() if ending.outcome is not Outcome.PASSED]
         self._failed = [check for check in failed if suspects.can_tell(check)]
-        self._known = frozenset(outcomes) - (frozenset(failed) - frozenset(self._failed))
+        self._known = frozenset(endings) - (frozenset(failed) - frozenset(self._failed))
 
     def names(self) -> dict[str, tuple[Mistake, ...]]:
         """Check → its explanations."""
@@ -88,7 +95,7 @@ class _ExerciseDiagnosis:
         """The mistakes of other exercises that explain the first failed check, with the checks here that they lose."""
         return {
             mistake: self._suspects.loses(mistake, self._known)
-            for mistake in self._before
+            for mistake in self._others
             if self._suspects.explains(self._failed[0], mistake)
         }
 
@@ -96,14 +103,23 @@ class _ExerciseDiagnosis:
         """Return the mistakes that the student's replies do not rule out."""
         cases = {}
         for mistake, checks in lost.items():
-            explained = frozenset(
-                check for check in self._failed if check in checks and self._suspects.explains(check, mistake)
+            explained = self._without_shared_crashes(
+                {check for check in self._failed if check in checks and self._suspects.explains(check, mistake)}
             )
             contradicted = len(checks & self._known) - len(explained)
             passed = len((checks & self._known).difference(self._failed))
             if len(explained) >= max(contradicted, passed + 1):
                 cases[mistake] = _Case(explained, contradicted)
         return cases
+
+    def _without_shared_crashes(self, explained: set[str]) -> frozenset[str]:
+        """Leave out the checks that ended with the same error as a check that the mistake does not explain.
+
+        Errors are compared by class, so an error that occurs in every call looks like one that occurs in some.
+        """
+        crashes = {self._endings[check] for check in self._failed if self._endings[check].outcome is Outcome.ERROR}
+        other = {self._endings[check] for check in self._failed if check not in explained} & crashes
+        return frozenset(check for check in explained if self._endings[check] not in other)
 
     def _together(self, check: str, found: Sequence[Mistake]) -> tuple[Mistake, ...]:
         """Explain a check by a mistake found in another check, or by a mistake of this exercise on top of that one."""

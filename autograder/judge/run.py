@@ -1,6 +1,7 @@
 """Judge one submission of one stage: run its hidden checks, name mistakes, and fail closed."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import msgspec
 
@@ -18,6 +19,7 @@ from autograder.judge.forbidden_calls import HINT, GuardedSessions
 from autograder.judge.hidden_tests import open_reference, run_checks
 from autograder.judge.outcomes import NO_RECORD, UNUSABLE_RESULT, Ending, ending_of, with_unfinished
 from autograder.judge.plugin import CheckRecord, OpenForCheck
+from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
 from autograder.judge.sessions import close
 from autograder.judge.source_map import SourceLocation, SourceMap, contract_names
 from autograder.judge.suspects import Suspects
@@ -64,21 +66,37 @@ def judge_stage(
         what = f"{main}.py cannot be loaded: {ending.what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    sessions = GuardedSessions(stage.spec, modules, open_session, forbid)
-    try:
-        records = run_checks(stage, sessions.open, code, seed, only, attachments)
-    finally:
-        sessions.close()
-    exercises = {check.id: check.exercise for check in expected}
-    endings = {
-        check: sessions.ending(check, source) or _ending(record, source, exercises.get(check, ""))
-        for check, record in records.items()
-    }
-    endings = with_unfinished(endings, exercises)
-    endings = _explain_our_errors(stage, endings, code, seed, attachments)
-    named = _name_mistakes(endings, stage, code, seed, sessions.open)
+    exercises = {check.id: check.exercise for check in stage.spec.checks}
+
+    def guarded(stand_ins: StandIns) -> GuardedSessions:
+        replacements = {check: code.replacement(names) for check, names in stand_ins.items()}
+        return GuardedSessions(stage.spec, modules, open_session, forbid, replacements)
+
+    def run(only: frozenset[str] | None, stand_ins: StandIns) -> dict[str, CheckRun]:
+        sessions = guarded(stand_ins)
+        try:
+            records = run_checks(stage, sessions.open, code, seed, only, attachments)
+        finally:
+            sessions.close()
+        return {
+            check: CheckRun(
+                record,
+                sessions.ending(check, source) or _ending(record, source, exercises.get(check, "")),
+                stand_ins.get(check, ()),
+            )
+            for check, record in records.items()
+        }
+
+    def open_again(check: str, following: str | None) -> Session:
+        return guarded({check: names} if (names := runs[check].stand_ins) else {}).open(check)
+
+    runs = run_with_stand_ins(stage.spec, code.builds_on, run, only, source)
+    runs = _explain_our_errors(stage, runs, code, seed, attachments)
+    endings = with_unfinished({check: run.ending for check, run in runs.items()}, exercises)
+    runs = {check: replace(run, ending=endings[check]) for check, run in runs.items()}
+    named = _name_mistakes(endings, stage, code, seed, open_again)
     return tuple(
-        _result(stage, check, records.get(check.id), endings.get(check.id), source, named.get(check.id, ()))
+        _result(stage, check, runs.get(check.id) or CheckRun(CheckRecord(), NO_RECORD), source, named.get(check.id, ()))
         for check in expected
     )
 
@@ -109,51 +127,49 @@ def _ending(record: CheckRecord, source: SourceMap, exercise: str) -> Ending:
 
 def _explain_our_errors(
     stage: StageFolders,
-    endings: Mapping[str, Ending],
+    runs: Mapping[str, CheckRun],
     code: CourseCode,
     seed: int,
     attachments: Attachments | None,
-) -> dict[str, Ending]:
+) -> dict[str, CheckRun]:
     """Decide whether an exception in the judge's own code is the submission's fault or the grader's.
 
     The same checks run again on the reference. If the reference passes, the student's result caused the
     exception: it is unusable. If the reference fails too, it is an error of the grader.
     """
-    doubtful = frozenset(check for check, ending in endings.items() if ending.doubtful)
+    doubtful = frozenset(check for check, run in runs.items() if run.ending.doubtful)
     if not doubtful:
-        return dict(endings)
+        return dict(runs)
     again = run_checks(stage, lambda *_: open_reference(stage, code), code, seed, doubtful, attachments)
     unusable = {check for check in doubtful if again[check].complete and again[check].error is None}
-    return {check: UNUSABLE_RESULT if check in unusable else ending for check, ending in endings.items()}
+    return {check: replace(run, ending=UNUSABLE_RESULT) if check in unusable else run for check, run in runs.items()}
 
 
 def _name_mistakes(
     endings: Mapping[str, Ending], stage: StageFolders, code: CourseCode, seed: int, open_student: OpenForCheck
 ) -> dict[str, tuple[Mistake, ...]]:
     """Name the mistake behind each check that gave a wrong result or raised, where it can be determined."""
-    exercises: dict[str, dict[str, Outcome]] = {}
+    exercises: dict[str, dict[str, Ending]] = {}
     for check in stage.spec.checks:
         # A trained model depends on more than the code.
         if check.id in endings and check.id not in stage.spec.attached_checks:
             ending = endings[check.id]
             if ending.outcome in (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR) and not ending.forbidden:
-                exercises.setdefault(check.exercise, {})[check.id] = ending.outcome
+                exercises.setdefault(check.exercise, {})[check.id] = ending
     failed = frozenset(
-        check for outcomes in exercises.values() for check, outcome in outcomes.items() if outcome is not Outcome.PASSED
+        check
+        for checks in exercises.values()
+        for check, ending in checks.items()
+        if ending.outcome is not Outcome.PASSED
     )
-    return explain(Suspects(stage, code, seed, failed, open_student), code.mistakes, exercises)
+    return explain(Suspects(stage, code, seed, failed, open_student), code, exercises)
 
 
 def _result(
-    stage: StageFolders,
-    check: Check,
-    record: CheckRecord | None,
-    ending: Ending | None,
-    source: SourceMap,
-    mistakes: tuple[Mistake, ...],
+    stage: StageFolders, check: Check, run: CheckRun, source: SourceMap, mistakes: tuple[Mistake, ...]
 ) -> CheckResult:
     exercise = stage.spec.exercises[check.exercise]
-    record, ending = record or CheckRecord(), ending or NO_RECORD
+    record, ending = run.record, run.ending
     result = CheckResult(
         id=check.id,
         title=record.title or check_title(check.id),
@@ -164,6 +180,7 @@ def _result(
         what=_what(ending, mistakes),
         mistake=mistakes[0].id if len(mistakes) == 1 else None,
         forbidden=ending.forbidden,
+        stand_ins=run.stand_ins,
         seconds=round(record.seconds, 4),
     )
     if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):

@@ -210,7 +210,7 @@ def test_total(student):
         file.write("      total:\n        checks:\n          test_total: 2\n")
     vars(tiny_lab).pop("config", None)
     adds = mistake("adds", "2 * x", "2 + x", "test_made")
-    code = CourseCode({MODULE: CHAINED}, (adds,))
+    code = CourseCode({MODULE: CHAINED}, (adds,), {"double": (), "total": ("double",)})
     source = CHAINED.replace("total(double(double(x)), axis)", "torch.sum(2 + (2 + x), dim=axis)")
     assert names(judge(tiny_lab, source, code=code)) == {"test_total": "adds"}
 
