@@ -3,27 +3,25 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import msgspec
-
 from autograder.base.results import CheckResult, Outcome
-from autograder.course.config import Check
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Session
 from autograder.judge.attachments import Attachments
+from autograder.judge.check_results import check_result
 from autograder.judge.course_code import CourseCode
 from autograder.judge.crashes import error_word
 from autograder.judge.diagnose import explain
-from autograder.judge.forbidden_calls import HINT, GuardedSessions
+from autograder.judge.forbidden_calls import GuardedSessions
 from autograder.judge.hidden_tests import open_reference, run_checks
 from autograder.judge.outcomes import NO_RECORD, UNUSABLE_RESULT, Ending, ending_of, with_unfinished
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
 from autograder.judge.sessions import close
-from autograder.judge.source_map import SourceLocation, SourceMap, contract_names
+from autograder.judge.source_map import SourceMap, contract_names
 from autograder.judge.suspects import Suspects
-from autograder.judge.unrun import check_title, unrun_stage
+from autograder.judge.unrun import unrun_stage
 
 _LOAD_FIRST = "fix this first: no check of this stage can run until the module loads"
 
@@ -96,7 +94,7 @@ def judge_stage(
     runs = {check: replace(run, ending=endings[check]) for check, run in runs.items()}
     named = _name_mistakes(endings, stage, code, seed, open_again)
     return tuple(
-        _result(stage, check, runs.get(check.id) or CheckRun(CheckRecord(), NO_RECORD), source, named.get(check.id, ()))
+        check_result(stage, check, runs.get(check.id) or CheckRun(CheckRecord(), NO_RECORD), source, named)
         for check in expected
     )
 
@@ -163,37 +161,3 @@ def _name_mistakes(
         if ending.outcome is not Outcome.PASSED
     )
     return explain(Suspects(stage, code, seed, failed, open_student), code, exercises)
-
-
-def _result(
-    stage: StageFolders, check: Check, run: CheckRun, source: SourceMap, mistakes: tuple[Mistake, ...]
-) -> CheckResult:
-    exercise = stage.spec.exercises[check.exercise]
-    record, ending = run.record, run.ending
-    result = CheckResult(
-        id=check.id,
-        title=record.title or check_title(check.id),
-        exercise=check.exercise,
-        outcome=ending.outcome,
-        points=check.points,
-        bonus=exercise.bonus,
-        what=_what(ending, mistakes),
-        mistake=mistakes[0].id if len(mistakes) == 1 else None,
-        forbidden=ending.forbidden,
-        stand_ins=run.stand_ins,
-        seconds=round(record.seconds, 4),
-    )
-    if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
-        return result
-    default = SourceLocation(exercise.attachments[0]) if exercise.attachments else source.of_exercise(check.exercise)
-    location = ending.location or default
-    return msgspec.structs.replace(result, where=str(location), hint=HINT if ending.forbidden else record.hint)
-
-
-def _what(ending: Ending, mistakes: tuple[Mistake, ...]) -> str:
-    if not mistakes:
-        return ending.what
-    causes = ", or when ".join(mistake.says for mistake in mistakes)
-    if ending.outcome is Outcome.ERROR:
-        return f"{ending.what}, which happens when {causes}"
-    return f"your output is what you get when {causes}"
