@@ -194,16 +194,19 @@ def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[
 
 def _causes_shown_once(view: StageView) -> tuple[ExerciseView, ...]:
     """Show each cause at the first check that it explains, with the titles of the others."""
-    titles: dict[tuple[object, ...], list[str]] = {}
+    alike: dict[tuple[object, ...], list[CheckView]] = {}
     for check in view.checks:
         if check.cause is not None:
-            titles.setdefault(check.cause, []).append(check.title)
+            alike.setdefault(check.cause, []).append(check)
 
     def shown(check: CheckView) -> CheckView:
         if check.cause is None:
             return check
-        first, *others = titles[check.cause]
-        return replace(check, also=tuple(others)) if check.title == first else replace(check, explained=True)
+        first, *others = alike[check.cause]
+        if check is not first:
+            return replace(check, explained=True)
+        titles = (other.short_title if other.exercise == check.exercise else other.title for other in others)
+        return replace(check, also=tuple(titles))
 
     return tuple(replace(exercise, checks=tuple(map(shown, exercise.checks))) for exercise in view.exercises)
 

@@ -8,6 +8,10 @@ import torch
 
 from autograder.isolation.wire import Handle
 
+# Narrow dtypes round differently in another order of operations; float64 hardly does.
+_TOLERANCES = {torch.float64: 1e-7, torch.complex128: 1e-7, torch.float32: 1e-4, torch.complex64: 1e-4}
+_ROUGHLY = 3e-2
+
 
 @dataclass(frozen=True)
 class Raised:
@@ -41,12 +45,12 @@ def shares_fault(reply: Any, faulty: Any, right: Any) -> bool:
         return any(shares_fault(*replies) for replies in children.values())
     if (agrees := _close(reply, faulty)) is not None and (harmless := _close(faulty, right)) is not None:
         return bool((agrees & ~harmless).any())
-    return same_reply(reply, faulty)
+    return same_reply(reply, faulty) or _same_kind(reply, faulty, right)
 
 
 def mixed(reply: Any, other: Any, right: Any) -> Any:
     """Return the right reply, except in the elements in which the first two differ: there, the first reply."""
-    if same_reply(reply, other):
+    if same_reply(reply, other) or _same_kind(reply, other, right):
         return right
     if children := _children(reply, other, right):
         parts = {key: mixed(*replies) for key, replies in children.items()}
@@ -69,16 +73,20 @@ def _children(first: Any, second: Any, third: Any) -> dict[Any, tuple[Any, Any, 
     return {}
 
 
-def _close(first: Any, second: Any) -> torch.Tensor | None:
+def _same_kind(first: Any, second: Any, right: Any) -> bool:
+    """Whether two replies have the same wrong shape or dtype. Then their values have to agree roughly only."""
+    close = _close(first, second, _ROUGHLY)
+    return close is not None and bool(close.all()) and _close(first, right) is None
+
+
+def _close(first: Any, second: Any, rtol: float | None = None) -> torch.Tensor | None:
     """Which elements of two tensors, arrays or numbers agree; None if they cannot be compared element by element."""
     first, second = _as_tensor(first), _as_tensor(second)
     if first is None or second is None or first.shape != second.shape or first.dtype != second.dtype:
         return None
     if not (first.dtype.is_floating_point or first.dtype.is_complex):
         return torch.eq(first, second)
-    # Narrow dtypes round differently in another order of operations; float64 hardly does.
-    wide = {torch.float64: 1e-7, torch.complex128: 1e-7, torch.float32: 1e-4, torch.complex64: 1e-4}
-    rtol = wide.get(first.dtype, 3e-2)
+    rtol = rtol or _TOLERANCES.get(first.dtype, _ROUGHLY)
     return torch.isclose(first, second, rtol=rtol, atol=rtol * 1e-2, equal_nan=True)
 
 

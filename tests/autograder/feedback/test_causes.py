@@ -44,7 +44,7 @@ def test_a_cause_is_shown_once(render):
 def test_the_first_check_lists_the_others_and_each_keeps_its_own_line():
     report = make_report("ada", ATTENTION, SHARED)
     first, second, third = (check for check in stage_view(report).checks if check.outcome is Outcome.ERROR)
-    assert dict(first.details)["also"] == f"{second.title}; {third.title}"
+    assert dict(first.details)["also"] == f"{second.short_title}; {third.title}"
     assert second.details == third.details == []
     assert [check.line_in("attention.py") for check in (first, second, third)] == [12, 12, 12]
     assert junit([report]).count(b"NameError: `exponential`") >= 3

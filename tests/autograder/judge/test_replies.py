@@ -61,6 +61,14 @@ def test_a_fault_is_shared_where_the_faulty_elements_agree(reply, shares):
     assert not shares_fault(reply, RIGHT, RIGHT)
 
 
+def test_replies_of_the_same_wrong_dtype_may_round_differently():
+    narrow = FAULTY.bfloat16()
+    rounded = narrow * 1.01
+    assert shares_fault(rounded, narrow, RIGHT)
+    assert mixed(rounded, narrow, RIGHT) is RIGHT
+    assert not shares_fault(narrow * 1.1, narrow, RIGHT)
+
+
 def test_errors_are_compared_by_class():
     assert shares_fault(Raised("ValueError"), Raised("ValueError"), RIGHT)
     assert not shares_fault(Raised("ValueError"), Raised("TypeError"), RIGHT)
