@@ -1,7 +1,7 @@
 """Judge one submission of one stage: run its hidden checks, name mistakes, and fail closed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import StageFolders
@@ -64,39 +64,52 @@ def judge_stage(
         what = f"{main}.py cannot be loaded: {ending.what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    exercises = {check.id: check.exercise for check in stage.spec.checks}
+    submission = _Submission(stage, modules, open_session, code, seed, forbid, attachments, source)
+    runs = run_with_stand_ins(stage.spec, code.builds_on, submission.run, only, source)
+    runs = _explain_our_errors(stage, runs, code, seed, attachments)
+    endings = with_unfinished({check: run.ending for check, run in runs.items()}, _exercises(stage))
+    runs = {check: replace(run, ending=endings[check]) for check, run in runs.items()}
+    stand_ins = {check: run.stand_ins for check, run in runs.items() if run.stand_ins}
+    named = _name_mistakes(endings, stage, code, seed, submission.guarded(stand_ins).open)
+    not_run = CheckRun(CheckRecord(), NO_RECORD)
+    return tuple(check_result(stage, check, runs.get(check.id, not_run), source, named) for check in expected)
 
-    def guarded(stand_ins: StandIns) -> GuardedSessions:
-        replacements = {check: code.replacement(names) for check, names in stand_ins.items()}
-        return GuardedSessions(stage.spec, modules, open_session, forbid, replacements)
 
-    def run(only: frozenset[str] | None, stand_ins: StandIns) -> dict[str, CheckRun]:
-        sessions = guarded(stand_ins)
+@dataclass(frozen=True)
+class _Submission:
+    """One submission that loads, and how its checks are run."""
+
+    stage: StageFolders
+    modules: Mapping[str, str]
+    open_session: Callable[[], Session]
+    code: CourseCode
+    seed: int
+    forbid: bool
+    attachments: Attachments | None
+    source: SourceMap
+
+    def run(self, only: frozenset[str] | None, stand_ins: StandIns) -> dict[str, CheckRun]:
+        """Run checks in fresh sessions; see ``RunChecks``."""
+        sessions = self.guarded(stand_ins)
         try:
-            records = run_checks(stage, sessions.open, code, seed, only, attachments)
+            records = run_checks(self.stage, sessions.open, self.code, self.seed, only, self.attachments)
         finally:
             sessions.close()
-        return {
-            check: CheckRun(
-                record,
-                sessions.ending(check, source) or _ending(record, source, exercises.get(check, "")),
-                stand_ins.get(check, ()),
-            )
+        exercises = _exercises(self.stage)
+        endings = {
+            check: sessions.ending(check, self.source) or _ending(record, self.source, exercises.get(check, ""))
             for check, record in records.items()
         }
+        return {check: CheckRun(records[check], endings[check], stand_ins.get(check, ())) for check in records}
 
-    def open_again(check: str, following: str | None) -> Session:
-        return guarded({check: names} if (names := runs[check].stand_ins) else {}).open(check)
+    def guarded(self, stand_ins: StandIns) -> GuardedSessions:
+        """Return sessions that refuse forbidden calls, with the course's exercises where these stand in."""
+        replacements = {check: self.code.replacement(names) for check, names in stand_ins.items()}
+        return GuardedSessions(self.stage.spec, self.modules, self.open_session, self.forbid, replacements)
 
-    runs = run_with_stand_ins(stage.spec, code.builds_on, run, only, source)
-    runs = _explain_our_errors(stage, runs, code, seed, attachments)
-    endings = with_unfinished({check: run.ending for check, run in runs.items()}, exercises)
-    runs = {check: replace(run, ending=endings[check]) for check, run in runs.items()}
-    named = _name_mistakes(endings, stage, code, seed, open_again)
-    return tuple(
-        check_result(stage, check, runs.get(check.id) or CheckRun(CheckRecord(), NO_RECORD), source, named)
-        for check in expected
-    )
+
+def _exercises(stage: StageFolders) -> dict[str, str]:
+    return {check.id: check.exercise for check in stage.spec.checks}
 
 
 def _load_once(
