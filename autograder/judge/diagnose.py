@@ -92,11 +92,13 @@ class _ExerciseDiagnosis:
         return names
 
     def _written_out(self) -> dict[Mistake, frozenset[str]]:
-        """The mistakes of other exercises that explain the first failed check, with the checks here that they lose."""
+        """The mistakes of other exercises that explain the first wrong result, with the checks here that they lose."""
+        wrong = [check for check in self._failed if self._endings[check].outcome is Outcome.FAILED]
         return {
             mistake: self._suspects.loses(mistake, self._known)
+            for check in wrong[:1]
             for mistake in self._others
-            if self._suspects.explains(self._failed[0], mistake)
+            if self._suspects.explains(check, mistake)
         }
 
     def _cases(self, lost: Mapping[Mistake, frozenset[str]]) -> dict[Mistake, _Case]:
