@@ -25,6 +25,9 @@ _LOCATION = re.compile(r"(?P<file>[^,]+), line (?P<line>[0-9]{1,7})(?=,|$)")
 
 _NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED, Outcome.GRADER_ERROR)
 
+# Outcomes that one cause gives to many checks. A wrong result may have another cause in each check.
+_ONE_CAUSE = (Outcome.ERROR, Outcome.BLOCKED, Outcome.NOT_ATTEMPTED)
+
 _LABELS = {
     Outcome.PASSED: "passed",
     Outcome.FAILED: "not right yet",
@@ -41,7 +44,8 @@ _LABELS = {
 class CheckView:
     """One check as its student sees it.
 
-    ``named`` is whether ``what`` names the mistake that explains the failure.
+    ``named`` is whether ``what`` names the mistake that explains the failure. ``also`` lists the other checks with
+    the same cause; ``explained`` is whether an earlier check shows the cause.
     """
 
     title: str
@@ -53,6 +57,15 @@ class CheckView:
     where: str
     hint: str
     named: bool
+    also: tuple[str, ...] = ()
+    explained: bool = False
+
+    @property
+    def cause(self) -> tuple[object, ...] | None:
+        """A value that checks share if one cause explains them; None where the symptom does not show the cause."""
+        if self.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR) or not (self.named or self.outcome in _ONE_CAUSE):
+            return None
+        return self.outcome, self.what, self.where
 
     @property
     def short_title(self) -> str:
@@ -82,8 +95,10 @@ class CheckView:
 
     @property
     def details(self) -> list[tuple[str, str]]:
-        """Symptom, location and hint, each with its label; empty parts are omitted."""
-        parts = [("what", self.what), ("where", self.where), ("hint", self.hint)]
+        """Symptom, location, hint and other checks with the same cause, each with its label; without empty parts."""
+        if self.explained:
+            return []
+        parts = [("what", self.what), ("where", self.where), ("hint", self.hint), ("also", "; ".join(self.also))]
         return [(name, text) for name, text in parts if text and text != self.label]
 
     def line_in(self, file: str) -> int | None:
@@ -162,7 +177,7 @@ def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[
         stage: source of the stage's title and of the name of the file.
         titles: exercise → title; an exercise without a title is shown by its name.
     """
-    return StageView(
+    view = StageView(
         student=one_line(report.student),
         stage=one_line(report.stage),
         title=one_line(stage.title) if stage else "",
@@ -174,6 +189,26 @@ def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[
         exercises=tuple(_exercises(report.checks, titles)),
         remarks=tuple(_remarks(report)),
     )
+    return view if view.common else replace(view, exercises=_causes_shown_once(view))
+
+
+def _causes_shown_once(view: StageView) -> tuple[ExerciseView, ...]:
+    """Show each cause at the first check that it explains, with the titles of the others."""
+    alike: dict[tuple[object, ...], list[CheckView]] = {}
+    for check in view.checks:
+        if check.cause is not None:
+            alike.setdefault(check.cause, []).append(check)
+
+    def shown(check: CheckView) -> CheckView:
+        if check.cause is None:
+            return check
+        first, *others = alike[check.cause]
+        if check is not first:
+            return replace(check, explained=True)
+        titles = (other.short_title if other.exercise == check.exercise else other.title for other in others)
+        return replace(check, also=tuple(titles))
+
+    return tuple(replace(exercise, checks=tuple(map(shown, exercise.checks))) for exercise in view.exercises)
 
 
 def _exercises(checks: Iterable[CheckResult], titles: Mapping[str, str]) -> Iterable[ExerciseView]:

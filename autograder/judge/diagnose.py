@@ -1,119 +1,145 @@
 """Which named mistake explains a failure: computed from outputs, not guessed from symptoms.
 
-The requests of a failed check are replayed against each possible mistake. A mistake explains the
-check if it gives every reply that the student's code gave. It is possible only if it loses this check
-and no check that the student passed.
+A mistake explains a failed check if the reference with that mistake gives the student's replies to everything that
+the check requests. It is ruled out if more than half of the checks that it loses contradict it: the student passed
+them, or failed them with other replies. If the student passed half of them, it is ruled out as well.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from autograder.base.results import Outcome
 from autograder.course.mistakes import Mistake
-from autograder.judge.replay import Replays
-from autograder.judge.sessions import Exchange
+from autograder.judge.course_code import CourseCode
+from autograder.judge.outcomes import Ending
+from autograder.judge.suspects import Exhausted, Suspects
+
+# More explanations than this are no explanation.
+MOST_NAMES = 2
 
 
 def explain(
-    failed: Mapping[str, Sequence[Exchange]],
-    not_passed: frozenset[str],
-    mistakes: Iterable[Mistake],
-    modules: Mapping[str, str],
-    main: str,
-) -> dict[str, str]:
+    suspects: Suspects, code: CourseCode, exercises: Mapping[str, Mapping[str, Ending]]
+) -> dict[str, tuple[Mistake, ...]]:
     """Name the mistake behind each failed check, where the outputs single one out.
 
-    A check that no listed mistake explains may still be explained by a mistake that was found in
-    another check of the submission, or by a listed mistake combined with that one.
-
     Args:
-        failed: failed check → its exchanges with the student's code; empty if there were too many.
-        not_passed: every check of the stage that the student did not pass, for any reason.
-        mistakes: the stage's catalogue.
-        modules: the trusted modules, by name; mistakes change ``main``.
-        main: the stage's module.
+        suspects: compares the submission with wrong solutions.
+        code: the course's own code, with its mistakes.
+        exercises: exercise → its checks and how they ended. Checks that can neither confirm nor contradict a mistake
+            are left out.
 
     Returns:
-        Check → mistake id. A check that no mistake, or more than one, explains is left out.
+        Check → the mistake that explains it; two, where both explain everything. A check that no mistake, or more
+        than two, explain is left out.
     """
-    named = [mistake for mistake in mistakes if mistake.named]
-    return _Diagnosis(failed, not_passed, named, Replays(modules, main)).names()
+    named = [mistake for mistake in code.mistakes if mistake.named]
+    names: dict[str, tuple[Mistake, ...]] = {}
+    try:
+        for exercise, endings in exercises.items():
+            own = [mistake for mistake in named if mistake.exercise == exercise]
+            used = {*code.builds_on.get(exercise, ())}
+            others = [
+                mistake
+                for mistake in named
+                if mistake.exercise in used or (mistake.exercise != exercise and mistake.fails & endings.keys())
+            ]
+            names |= _ExerciseDiagnosis(suspects, own, others, endings).names()
+    except Exhausted:
+        return {}
+    return names
 
 
-class _Diagnosis:
+@dataclass(frozen=True)
+class _Case:
+    """The failed checks that a mistake explains, and the number of checks that contradict it."""
+
+    explained: frozenset[str]
+    contradicted: int
+
+
+class _ExerciseDiagnosis:
+    """The diagnosis of the failed checks of one exercise.
+
+    Args:
+        suspects: compares the submission with wrong solutions.
+        own: the mistakes of the exercise.
+        others: the mistakes of exercises whose work may be written out in this exercise.
+        endings: the exercise's checks and how they ended.
+    """
+
     def __init__(
-        self,
-        failed: Mapping[str, Sequence[Exchange]],
-        not_passed: frozenset[str],
-        mistakes: Sequence[Mistake],
-        replays: Replays,
+        self, suspects: Suspects, own: Sequence[Mistake], others: Sequence[Mistake], endings: Mapping[str, Ending]
     ) -> None:
-        self._not_passed = not_passed
-        self._mistakes = mistakes
-        self._possible = [mistake for mistake in mistakes if mistake.fails and mistake.fails <= not_passed]
-        self._replays = replays
-        # Replies that the reference gives too are not why the check failed.
-        self._telling = {
-            check: exchanges
-            for check, exchanges in failed.items()
-            if exchanges and not replays.reference_answers(exchanges)
+        self._suspects = suspects
+        self._own = own
+        self._others = others
+        self._endings = endings
+        failed = [check for check, ending in endings.items() if ending.outcome is not Outcome.PASSED]
+        self._failed = [check for check in failed if suspects.can_tell(check)]
+        self._known = frozenset(endings) - (frozenset(failed) - frozenset(self._failed))
+
+    def names(self) -> dict[str, tuple[Mistake, ...]]:
+        """Check → its explanations."""
+        if not self._failed:
+            return {}
+        cases = self._cases({mistake: mistake.fails for mistake in self._own})
+        cases = cases or self._cases(self._written_out())
+        names = {check: found for check in self._failed if (found := _most_telling(check, cases))}
+        for check in self._failed:
+            if check not in names and (found := self._together(check, list(cases))):
+                names[check] = found
+        return names
+
+    def _written_out(self) -> dict[Mistake, frozenset[str]]:
+        """The mistakes of other exercises that explain the first wrong result, with the checks here that they lose."""
+        wrong = [check for check in self._failed if self._endings[check].outcome is Outcome.FAILED]
+        return {
+            mistake: self._suspects.loses(mistake, self._known)
+            for check in wrong[:1]
+            for mistake in self._others
+            if self._suspects.explains(check, mistake)
         }
 
-    def names(self) -> dict[str, str]:
-        """Check → mistake id; empty if not every replay could be made."""
-        alone = {
-            check: self._replays.explaining(exchanges, _losing(check, self._possible))
-            for check, exchanges in self._telling.items()
-        }
-        named = _most_telling(alone)
-        found = [mistake for mistake in self._possible if self._is_sure(mistake, named)]
-        sure = {mistake.id for mistake in found}
-        named = {check: name for check, name in named.items() if name in sure}
-        for check in self._telling:
-            if not alone[check] and len(names := self._with_found(check, found)) == 1:
-                named[check] = names.pop()
-        return {} if self._replays.exhausted else named
-
-    def _is_sure(self, mistake: Mistake, named: Mapping[str, str]) -> bool:
-        """Whether at least one of the checks that name this mistake fits no other mistake of the catalogue.
-
-        A mistake that loses more checks than the student lost is ruled out, unless another mistake in the
-        submission may have saved the rest. A reply like "not on this device" fits many mistakes.
-        """
-        checks = [check for check, name in named.items() if name == mistake.id]
-        if mistake.fails == self._not_passed:
-            return bool(checks)
-        return any(not self._rivals(check) for check in checks)
-
-    def _rivals(self, check: str) -> set[str]:
-        ruled_out = [mistake for mistake in _losing(check, self._mistakes) if mistake not in self._possible]
-        return self._replays.explaining(self._telling[check], ruled_out)
-
-    def _with_found(self, check: str, found: Sequence[Mistake]) -> set[str]:
-        """Explain a check by a mistake found in another check, or by a listed mistake on top of that one."""
-        exchanges = self._telling[check]
-        candidates = _losing(check, self._possible)
-        return self._replays.explaining(exchanges, found) or {
-            name
-            for first in found
-            for name in self._replays.explaining(
-                exchanges, [mistake for mistake in candidates if mistake is not first], on_top_of=first
+    def _cases(self, lost: Mapping[Mistake, frozenset[str]]) -> dict[Mistake, _Case]:
+        """Return the mistakes that the student's replies do not rule out."""
+        cases = {}
+        for mistake, checks in lost.items():
+            explained = self._without_shared_crashes(
+                {check for check in self._failed if check in checks and self._suspects.explains(check, mistake)}
             )
+            contradicted = len(checks & self._known) - len(explained)
+            passed = len((checks & self._known).difference(self._failed))
+            if len(explained) >= max(contradicted, passed + 1):
+                cases[mistake] = _Case(explained, contradicted)
+        return cases
+
+    def _without_shared_crashes(self, explained: set[str]) -> frozenset[str]:
+        """Leave out the checks that ended with the same error as a check that the mistake does not explain.
+
+        Errors are compared by class, so an error that occurs in every call looks like one that occurs in some.
+        """
+        crashes = {self._endings[check] for check in self._failed if self._endings[check].outcome is Outcome.ERROR}
+        other = {self._endings[check] for check in self._failed if check not in explained} & crashes
+        return frozenset(check for check in explained if self._endings[check] not in other)
+
+    def _together(self, check: str, found: Sequence[Mistake]) -> tuple[Mistake, ...]:
+        """Explain a check by a mistake found in another check, or by a mistake of this exercise on top of that one."""
+        alone = [mistake for mistake in found if self._suspects.explains(check, mistake)]
+        added = {
+            mistake
+            for first in found
+            for mistake in (() if alone else self._own)
+            if mistake is not first and check in mistake.fails and self._suspects.explains(check, first, mistake)
         }
+        names = tuple(alone or added)
+        return names if len(names) == 1 else ()
 
 
-def _losing(check: str, mistakes: Iterable[Mistake]) -> list[Mistake]:
-    return [mistake for mistake in mistakes if check in mistake.fails]
-
-
-def _most_telling(alone: Mapping[str, set[str]]) -> dict[str, str]:
-    """For each check, choose the mistake that explains it; among several, the one that explains most checks."""
-    counts: dict[str, int] = {}
-    for names in alone.values():
-        for name in names:
-            counts[name] = counts.get(name, 0) + 1
-    named = {}
-    for check, names in alone.items():
-        most = max((counts[name] for name in names), default=0)
-        best = [name for name in names if counts[name] == most]
-        if len(best) == 1:
-            named[check] = best[0]
-    return named
+def _most_telling(check: str, cases: Mapping[Mistake, _Case]) -> tuple[Mistake, ...]:
+    """Return the mistakes that explain this check; of several, those that explain most and are contradicted least."""
+    candidates = {
+        mistake: (len(case.explained), -case.contradicted) for mistake, case in cases.items() if check in case.explained
+    }
+    best = tuple(mistake for mistake, rank in candidates.items() if rank == max(candidates.values()))
+    return best if len(best) <= MOST_NAMES else ()

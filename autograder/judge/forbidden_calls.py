@@ -14,8 +14,9 @@ from autograder.isolation.errors import SubmissionError, TracebackFrame, WorkerD
 from autograder.isolation.proxy import Session
 from autograder.isolation.replacement import Replacement
 from autograder.isolation.worker import Worker
-from autograder.judge.outcomes import Ending, SourceMap
+from autograder.judge.outcomes import Ending
 from autograder.judge.sessions import close
+from autograder.judge.source_map import SourceMap
 
 HINT = "build it from simpler operations: the exercise is to write what that function does"
 

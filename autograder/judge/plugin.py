@@ -136,6 +136,10 @@ class JudgePlugin:
         """The files submitted beside the module."""
         return self._attachments
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Write tracebacks, which are not read, in the one style that does not parse the test's file."""
+        config.option.tbstyle = "native"
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note why hidden tests could not be collected: an error, or a skip of the whole file."""
         if not report.passed:

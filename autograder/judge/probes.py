@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from autograder.isolation.proxy import RemoteFunction, RemoteObject, Student, define, gradients, remote_value
-from autograder.judge.replay import same_reply
+from autograder.judge.replies import same_reply
 from autograder.judge.symptoms import CheckFailure, Symptom
 
 # Hidden tests import `define`, `gradients` and `remote_value` from here as well.
@@ -33,6 +33,9 @@ def call_and_keep_inputs(function, args, kwargs):
 """
 
 _CALL_ELSEWHERE = """
+import copy
+import re
+
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -48,7 +51,11 @@ class RefuseIndicesFromElsewhere(TorchDispatchMode):
             raise RuntimeError("the embedding and its indices are on different devices")
         return function(*args, **(kwargs or {}))
 
+MIXED = re.compile("same device|different devices|expected device", re.IGNORECASE)
+
 def call_elsewhere(function, args, kwargs):
+    # A replay of the call on the CPU tells an error of the code itself from an error of tensors without values.
+    replay = copied([function, args, kwargs])
     # "meta" stands for any device that is not the CPU: it needs no hardware, and mixing the two raises.
     if isinstance(function, torch.nn.Module):
         function = function.to("meta")
@@ -60,11 +67,21 @@ def call_elsewhere(function, args, kwargs):
             result = function(*args, **kwargs)
         except (DataDependentOutputException, DynamicOutputShapeException):
             return "unknown", []  # it reads values, and a tensor without storage has no values
-        except RuntimeError as error:
-            if "device" in str(error).lower():
+        except Exception as error:
+            if MIXED.search(str(error)):
                 return "mixed", []
-            raise
-        return "devices", [leaf.device.type for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        else:
+            return "devices", [leaf.device.type for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+    if replay is not None:
+        function, args, kwargs = replay
+        function(*args, **kwargs)
+    return "unknown", []  # NumPy, for example, and operations that only real devices have
+
+def copied(values):
+    try:
+        return copy.deepcopy(values)
+    except Exception:
+        return None
 """
 
 
@@ -107,7 +124,8 @@ def check_keeps_device(student: Student, function: Callee, *args: Any, **kwargs:
     """Check that the call works with inputs on another device and returns its results there.
 
     Tensors among the arguments move to a stand-in device, and so does a keyword ``device``. A
-    function that reads values cannot be checked this way and passes.
+    function that reads values, or that does anything else that only real tensors can do, cannot be checked this
+    way and passes.
 
     Raises:
         CheckFailure: with ``WRONG_DEVICE``; with ``WRONG_TYPE`` if the result holds no tensor.

@@ -1,109 +1,167 @@
-"""Replay a submission's exchanges against the reference and against named mistakes in it."""
+"""Transcripts: what a check requests of the reference, replayed on other modules to compare their replies."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
+from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
+from autograder.isolation.proxy import Session
+from autograder.isolation.wire import Handle, Reference
+from autograder.judge.replies import Raised
+from autograder.judge.sessions import Exchange, copied
 
-from autograder.course.lab import LabError
-from autograder.course.mistakes import Mistake
-from autograder.isolation.errors import SubmissionError
-from autograder.isolation.in_process import InProcessSession
-from autograder.isolation.wire import Handle
-from autograder.judge.sessions import Exchange
-
-# Requests replayed for one submission, all mistakes together. Counted, not timed: the same
-# submission gets the same report on every machine.
-MOST_REPLAYED = 20_000
+_NO_SUCH_OBJECT = Raised("no such object")
+_NO_GRAPH = Raised("no such graph")
 
 
-class Replays:
-    """Replays exchanges, up to a total number of requests.
+@dataclass(frozen=True)
+class Transcript:
+    """The exchanges of a check with the reference in one session.
 
-    Args:
-        modules: the trusted modules, by name.
-        main: name of the module that mistakes change.
+    Attributes:
+        exchanges: oldest first.
+        replies: what each exchange gave, comparable with the replies of another module.
     """
 
-    def __init__(self, modules: Mapping[str, str], main: str) -> None:
-        self._modules = modules
-        self._main = main
-        self._left = MOST_REPLAYED
+    exchanges: Sequence[Exchange]
+    replies: Sequence[Any]
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether some replay was not made, so that no conclusion is certain."""
-        return self._left < 0
+    @classmethod
+    def of(cls, exchanges: Sequence[Exchange]) -> "Transcript":
+        """Take the replies out of the exchanges."""
+        return cls(exchanges, [comparable(exchange) for exchange in exchanges])
 
-    def reference_answers(self, exchanges: Sequence[Exchange]) -> bool:
-        """Whether the reference gives every one of these replies too."""
-        return self._gives_replies(exchanges, self._modules[self._main])
+    def replayed(self, session: Session) -> Iterator[Any]:
+        """Send the requests to another session in which a module is loaded, and yield each reply.
 
-    def explaining(
-        self, exchanges: Sequence[Exchange], mistakes: Iterable[Mistake], on_top_of: Mistake | None = None
-    ) -> set[str]:
-        """Return the ids of the mistakes that give every one of these replies, alone or on top of another mistake."""
-        return {
-            mistake.id
-            for mistake, source in self._sources(mistakes, on_top_of)
-            if self._gives_replies(exchanges, source)
-        }
+        Numbers of objects and graphs are translated: another structure may create more of them.
 
-    def _sources(self, mistakes: Iterable[Mistake], on_top_of: Mistake | None) -> Iterator[tuple[Mistake, str]]:
-        """Each mistake with the source of a module that makes it; two that change the same lines are not combined."""
-        reference = self._modules[self._main]
-        for mistake in mistakes:
-            try:
-                yield mistake, mistake.apply(on_top_of.apply(reference) if on_top_of else reference)
-            except LabError:
-                continue
+        Raises:
+            WorkerDied: the worker ended.
+        """
+        numbers = _Numbers()
+        for exchange in self.exchanges:
+            arguments = numbers.translated(exchange.arguments)
+            if arguments is None:
+                yield _NO_SUCH_OBJECT
+            elif arguments.get("graph", 1) == 0:
+                yield _NO_GRAPH
+            else:
+                given = _answer(session, exchange.op, arguments)
+                numbers.learn(exchange, given)
+                yield comparable(given)
 
-    def _gives_replies(self, exchanges: Sequence[Exchange], source: str) -> bool:
-        """Whether the module with this source gives every one of these replies."""
-        session = InProcessSession()
+
+def comparable(exchange: Exchange) -> Any:
+    """The reply, or its error; of a call, whether a graph was kept in place of the graph's number."""
+    if exchange.error is not None:
+        return Raised(exchange.error[0])
+    if exchange.op == "call":
+        value, graph, flags = exchange.reply
+        return [value, bool(graph), flags]
+    return exchange.reply
+
+
+def _answer(session: Session, op: str, arguments: Mapping[str, Any]) -> Exchange:
+    try:
+        reply = session.request(op, **arguments)
+    except SubmissionError as error:
+        return Exchange(op, {}, error=(error.type_name, error.message))
+    if op == "call" and not (isinstance(reply, tuple) and len(reply) == 3):
+        return Exchange(op, {}, error=("no result", ""))
+    return Exchange(op, {}, reply)
+
+
+class _Numbers:
+    """The numbers of objects and graphs in another session, by their numbers in the transcript."""
+
+    def __init__(self) -> None:
+        self._objects: dict[int, int] = {}
+        self._graphs: dict[int, int] = {}
+
+    def learn(self, exchange: Exchange, given: Exchange) -> None:
+        """Note the numbers in a reply to the same request."""
+        if exchange.error is None and given.error is None:
+            self._objects.update(_pairs(exchange.reply, given.reply))
+            if exchange.op == "call":
+                self._graphs[exchange.reply[1]] = given.reply[1]
+
+    def translated(self, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the arguments of a request for the other session; None if it lacks an object among them."""
         try:
-            session.request("load", modules={**self._modules, self._main: source}, main=self._main)
-        except SubmissionError:
-            return False
-        return all(self._gives_reply(session, exchange) for exchange in exchanges)
+            translated: dict[str, Any] = _changed(arguments, self._translate)
+        except KeyError:
+            return None
+        if "graph" in arguments:
+            translated["graph"] = self._graphs.get(arguments["graph"], 0)
+        return translated
 
-    def _gives_reply(self, session: InProcessSession, exchange: Exchange) -> bool:
-        self._left -= 1
-        if self.exhausted:
-            return False
-        try:
-            reply = session.request(exchange.op, **exchange.arguments)
-        except SubmissionError as error:
-            return exchange.error == (error.type_name, error.message)
-        return exchange.error is None and same_reply(reply, exchange.reply)
+    def _translate(self, value: Any) -> Any:
+        if isinstance(value, Handle):
+            return Handle(self._objects[value.id], value.type)
+        if isinstance(value, Reference) and value.owner:
+            return Reference(value.path, self._objects[value.owner])
+        return value
 
 
-def same_reply(first: Any, second: Any) -> bool:
-    """Whether two replies are the same up to rounding; NaN equals NaN."""
+def _pairs(first: Any, second: Any) -> Iterator[tuple[int, int]]:
+    """The numbers of the objects in the same positions of two replies."""
     if isinstance(first, Handle) and isinstance(second, Handle):
-        return True  # later requests to the object show which object it is
-    if type(first) is not type(second):
-        return False
-    if isinstance(first, torch.Tensor):
-        return _same_tensor(first.detach(), second.detach())
-    if isinstance(first, np.ndarray):
-        return _same_tensor(torch.from_numpy(first), torch.from_numpy(second))
-    if isinstance(first, (list, tuple)):
-        return len(first) == len(second) and all(map(same_reply, first, second))
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same_reply(value, second[key]) for key, value in first.items())
-    if isinstance(first, (float, complex)):
-        return _same_tensor(torch.tensor(first, dtype=torch.complex128), torch.tensor(second, dtype=torch.complex128))
-    return bool(first == second)
+        yield first.id, second.id
+    elif isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
+        for items in zip(first, second, strict=False):
+            yield from _pairs(*items)
+    elif isinstance(first, dict) and isinstance(second, dict):
+        for key in first.keys() & second.keys():
+            yield from _pairs(first[key], second[key])
 
 
-def _same_tensor(first: torch.Tensor, second: torch.Tensor) -> bool:
-    if first.shape != second.shape or first.dtype != second.dtype:
-        return False
-    if not (first.dtype.is_floating_point or first.dtype.is_complex):
-        return torch.equal(first, second)
-    # Narrow dtypes round differently in another order of operations; float64 hardly does.
-    wide = {torch.float64: 1e-7, torch.complex128: 1e-7, torch.float32: 1e-4, torch.complex64: 1e-4}
-    rtol = wide.get(first.dtype, 3e-2)
-    return bool(torch.isclose(first, second, rtol=rtol, atol=rtol * 1e-2, equal_nan=True).all())
+def _changed(value: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(_changed(item, change) for item in value)
+    if isinstance(value, Mapping):
+        return {key: _changed(item, change) for key, item in value.items()}
+    return change(copied(value))
+
+
+class ChangedReplies:
+    """A session that runs the reference and replaces some of its replies, to see whether a check notices.
+
+    Args:
+        session: a session in which the reference is loaded.
+        transcript: the exchanges of the check with the unchanged reference.
+        changed: the replies to replace, by the number of the exchange.
+    """
+
+    def __init__(self, session: Session, transcript: Transcript, changed: Mapping[int, Any]) -> None:
+        self._session = session
+        self._transcript = transcript
+        self._changed = changed
+        self._number = -1
+
+    def request(self, op: str, **arguments: Any) -> Any:
+        """Run the request on the reference; return the replaced reply, if there is one.
+
+        Raises:
+            SubmissionError: the reference raised, or the replaced reply is an error.
+            WorkerDied: the check went another way than with the unchanged reference.
+        """
+        self._number += 1
+        exchanges = self._transcript.exchanges
+        if self._number >= len(exchanges) or exchanges[self._number].op != op:
+            raise WorkerDied(DeathReason.PROTOCOL, "the check makes other requests")
+        changed: Any = self._changed.get(self._number)
+        try:
+            reply = self._session.request(op, **arguments)
+        except SubmissionError:
+            if self._number not in self._changed or isinstance(changed, Raised):
+                raise
+            reply = None, 0, []
+        if self._number not in self._changed:
+            return reply
+        if isinstance(changed, Raised):
+            raise SubmissionError.of(changed.type_name, "")
+        if op != "call":
+            return changed
+        value, has_graph, flags = changed
+        return value, reply[1] if has_graph else 0, flags

@@ -11,8 +11,9 @@ from typing import Protocol
 from autograder.base.results import Outcome
 from autograder.course.config import Stage
 from autograder.course.dependencies import in_dependency_order
-from autograder.judge.outcomes import Ending, SourceMap
+from autograder.judge.outcomes import Ending
 from autograder.judge.plugin import CheckRecord
+from autograder.judge.source_map import SourceMap
 
 StandIns = Mapping[str, tuple[str, ...]]
 

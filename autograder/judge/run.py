@@ -1,34 +1,27 @@
 """Judge one submission of one stage: run its hidden checks, name mistakes, and fail closed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-
-import msgspec
+from dataclasses import dataclass, replace
 
 from autograder.base.results import CheckResult, Outcome
-from autograder.course.config import Check
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Session
 from autograder.judge.attachments import Attachments
+from autograder.judge.check_results import check_result
 from autograder.judge.course_code import CourseCode
+from autograder.judge.crashes import error_word
 from autograder.judge.diagnose import explain
-from autograder.judge.forbidden_calls import HINT, GuardedSessions
+from autograder.judge.forbidden_calls import GuardedSessions
 from autograder.judge.hidden_tests import open_reference, run_checks
-from autograder.judge.outcomes import (
-    NO_RECORD,
-    UNUSABLE_RESULT,
-    Ending,
-    SourceLocation,
-    SourceMap,
-    ending_of,
-    error_word,
-)
-from autograder.judge.plugin import CheckRecord
+from autograder.judge.outcomes import NO_RECORD, UNUSABLE_RESULT, Ending, ending_of, with_unfinished
+from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
 from autograder.judge.sessions import close
-from autograder.judge.unrun import check_title, unrun_stage
+from autograder.judge.source_map import SourceMap, contract_names
+from autograder.judge.suspects import Suspects
+from autograder.judge.unrun import unrun_stage
 
 _LOAD_FIRST = "fix this first: no check of this stage can run until the module loads"
 
@@ -62,37 +55,66 @@ def judge_stage(
     main = stage.spec.module
     expected = [check for check in stage.spec.checks if only is None or check.id in only]
     try:
-        source = _load_once(open_session, modules, main)
+        source = _load_once(open_session, modules, main, code)
     except SubmissionError as error:
         what = f"{main}.py cannot be loaded: it raised {error_word(error)}"
         return unrun_stage(stage, what, _location(error, modules, main), hint=_LOAD_FIRST, only=only)
     except WorkerDied as error:
-        ending = ending_of(error, SourceMap(f"{main}.py", 0, {}))
+        ending = ending_of(error, SourceMap(f"{main}.py"))
         what = f"{main}.py cannot be loaded: {ending.what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    def run(only: frozenset[str] | None, stand_ins: StandIns) -> dict[str, CheckRun]:
-        replacements = {check: code.replacement(exercises) for check, exercises in stand_ins.items()}
-        sessions = GuardedSessions(stage.spec, modules, open_session, forbid, replacements)
+    submission = _Submission(stage, modules, open_session, code, seed, forbid, attachments, source)
+    runs = run_with_stand_ins(stage.spec, code.builds_on, submission.run, only, source)
+    runs = _explain_our_errors(stage, runs, code, seed, attachments)
+    endings = with_unfinished({check: run.ending for check, run in runs.items()}, _exercises(stage))
+    runs = {check: replace(run, ending=endings[check]) for check, run in runs.items()}
+    stand_ins = {check: run.stand_ins for check, run in runs.items() if run.stand_ins}
+    named = _name_mistakes(endings, stage, code, seed, submission.guarded(stand_ins).open)
+    not_run = CheckRun(CheckRecord(), NO_RECORD)
+    return tuple(check_result(stage, check, runs.get(check.id, not_run), source, named) for check in expected)
+
+
+@dataclass(frozen=True)
+class _Submission:
+    """One submission that loads, and how its checks are run."""
+
+    stage: StageFolders
+    modules: Mapping[str, str]
+    open_session: Callable[[], Session]
+    code: CourseCode
+    seed: int
+    forbid: bool
+    attachments: Attachments | None
+    source: SourceMap
+
+    def run(self, only: frozenset[str] | None, stand_ins: StandIns) -> dict[str, CheckRun]:
+        """Run checks in fresh sessions; see ``RunChecks``."""
+        sessions = self.guarded(stand_ins)
         try:
-            records = run_checks(stage, sessions.open, code, seed, only, attachments)
+            records = run_checks(self.stage, sessions.open, self.code, self.seed, only, self.attachments)
         finally:
             sessions.close()
-        return {
-            check: CheckRun(record, sessions.ending(check, source) or _ending(record, source), stand_ins.get(check, ()))
+        exercises = _exercises(self.stage)
+        endings = {
+            check: sessions.ending(check, self.source) or _ending(record, self.source, exercises.get(check, ""))
             for check, record in records.items()
         }
+        return {check: CheckRun(records[check], endings[check], stand_ins.get(check, ())) for check in records}
 
-    runs = run_with_stand_ins(stage.spec, code.builds_on, run, only, source)
-    runs = _explain_our_errors(stage, runs, code, seed, attachments)
-    named = _name_mistakes(runs, stage, code)
-    return tuple(
-        _result(stage, check, runs.get(check.id) or CheckRun(CheckRecord(), NO_RECORD), source, named.get(check.id))
-        for check in expected
-    )
+    def guarded(self, stand_ins: StandIns) -> GuardedSessions:
+        """Return sessions that refuse forbidden calls, with the course's exercises where these stand in."""
+        replacements = {check: self.code.replacement(names) for check, names in stand_ins.items()}
+        return GuardedSessions(self.stage.spec, self.modules, self.open_session, self.forbid, replacements)
 
 
-def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], main: str) -> SourceMap:
+def _exercises(stage: StageFolders) -> dict[str, str]:
+    return {check.id: check.exercise for check in stage.spec.checks}
+
+
+def _load_once(
+    open_session: Callable[[], Session], modules: Mapping[str, str], main: str, code: CourseCode
+) -> SourceMap:
     """Load the submission once, to learn whether it loads and where its functions are."""
     session = open_session()
     try:
@@ -100,18 +122,18 @@ def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], 
         functions = session.request("definitions")
     finally:
         close(session)
-    return SourceMap.believing(f"{main}.py", modules[main], functions)
+    return SourceMap.believing(f"{main}.py", modules[main], functions, contract_names(code.modules[main]))
 
 
 def _location(error: SubmissionError, modules: Mapping[str, str], main: str) -> str:
-    source = SourceMap(f"{main}.py", modules[main].count("\n") + 1, {})
+    source = SourceMap(f"{main}.py", modules[main])
     return str(source.of_error(error) or f"{main}.py")
 
 
-def _ending(record: CheckRecord, source: SourceMap) -> Ending:
+def _ending(record: CheckRecord, source: SourceMap, exercise: str) -> Ending:
     if record.error is None and not record.complete:
         return NO_RECORD
-    return ending_of(record.error, source)
+    return ending_of(record.error, source, exercise)
 
 
 def _explain_our_errors(
@@ -134,49 +156,21 @@ def _explain_our_errors(
     return {check: replace(run, ending=UNUSABLE_RESULT) if check in unusable else run for check, run in runs.items()}
 
 
-def _name_mistakes(runs: Mapping[str, CheckRun], stage: StageFolders, code: CourseCode) -> dict[str, Mistake]:
+def _name_mistakes(
+    endings: Mapping[str, Ending], stage: StageFolders, code: CourseCode, seed: int, open_student: OpenForCheck
+) -> dict[str, tuple[Mistake, ...]]:
     """Name the mistake behind each check that gave a wrong result or raised, where it can be determined."""
-    failed = {
-        check: run.record.exchanges
-        for check, run in runs.items()
-        if run.ending.outcome in (Outcome.FAILED, Outcome.ERROR) and not run.ending.forbidden
-        if check not in stage.spec.attached_checks  # a trained model depends on more than the code
-    }
-    passed = {check for check, run in runs.items() if run.ending.outcome is Outcome.PASSED}
-    not_passed = frozenset(stage.spec.check_ids) - passed
-    named = explain(failed, not_passed, code.mistakes, code.modules, stage.spec.module)
-    by_id = {mistake.id: mistake for mistake in code.mistakes}
-    return {check: by_id[name] for check, name in named.items()}
-
-
-def _result(
-    stage: StageFolders, check: Check, run: CheckRun, source: SourceMap, mistake: Mistake | None
-) -> CheckResult:
-    exercise = stage.spec.exercises[check.exercise]
-    record, ending = run.record, run.ending
-    result = CheckResult(
-        id=check.id,
-        title=record.title or check_title(check.id),
-        exercise=check.exercise,
-        outcome=ending.outcome,
-        points=check.points,
-        bonus=exercise.bonus,
-        what=_what(ending, mistake),
-        mistake=mistake.id if mistake else None,
-        forbidden=ending.forbidden,
-        stand_ins=run.stand_ins,
-        seconds=round(record.seconds, 4),
+    exercises: dict[str, dict[str, Ending]] = {}
+    for check in stage.spec.checks:
+        # A trained model depends on more than the code.
+        if check.id in endings and check.id not in stage.spec.attached_checks:
+            ending = endings[check.id]
+            if ending.outcome in (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR) and not ending.forbidden:
+                exercises.setdefault(check.exercise, {})[check.id] = ending
+    failed = frozenset(
+        check
+        for checks in exercises.values()
+        for check, ending in checks.items()
+        if ending.outcome is not Outcome.PASSED
     )
-    if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):
-        return result
-    default = SourceLocation(exercise.attachments[0]) if exercise.attachments else source.of_exercise(check.exercise)
-    location = ending.location or default
-    return msgspec.structs.replace(result, where=str(location), hint=HINT if ending.forbidden else record.hint)
-
-
-def _what(ending: Ending, mistake: Mistake | None) -> str:
-    if mistake is None:
-        return ending.what
-    if ending.outcome is Outcome.ERROR:
-        return f"{ending.what}, which happens when {mistake.says}"
-    return f"your output is what you get when {mistake.says}"
+    return explain(Suspects(stage, code, seed, failed, open_student), code, exercises)

@@ -53,6 +53,7 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList()
         for _ in range(config.num_blocks):
             self.blocks.append(EncoderBlock(config.d_model, config.num_heads, config.d_hidden, dropout=config.dropout))
+        self.order = tuple(self.blocks)  # the same modules, in a container that does not register them
         self.norm = LayerNorm(config.d_model)
         self.drop = nn.Dropout(config.dropout)
         with torch.no_grad():
@@ -77,8 +78,8 @@ class GPT(nn.Module):
         mask = torch.zeros(length, start + length, dtype=torch.bool, device=tokens.device)
         for query in range(length):
             mask[query, : start + query + 1] = True
-        for number in range(len(self.blocks)):
-            x = self.blocks[number](x, mask=mask, cache=caches[number] if caches is not None else None)
+        for number in range(len(self.order)):
+            x = self.order[number](x, mask=mask, cache=caches[number] if caches is not None else None)
         return torch.einsum("bld,vd->blv", self.norm(x), self.token_embedding.weight)
 
 

@@ -4,8 +4,10 @@ import pytest
 
 from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, SubmissionError, TracebackFrame, WorkerDied
-from autograder.judge.outcomes import SourceLocation, SourceMap, ending_of, error_word
+from autograder.judge.crashes import error_word
+from autograder.judge.outcomes import Ending, ending_of, with_unfinished
 from autograder.judge.sessions import SessionFault
+from autograder.judge.source_map import SourceLocation, SourceMap, contract_names
 from autograder.judge.symptoms import CheckFailure, Symptom
 
 TEXT = """\
@@ -135,6 +137,119 @@ def test_a_location_must_exist_in_the_submitted_file(frames, location):
 )
 def test_reported_definitions_are_believed_where_the_source_agrees(definitions):
     assert SourceMap.believing("made.py", TEXT, definitions).functions == {}
+
+
+# Missing names
+
+MISSPELT = """\
+import einops
+
+
+def sofmax(x):
+    return exponential(x)
+
+
+def masked_softmax(x):
+    raise NotImplementedError("masked_softmax")
+
+
+class Cache:
+    def apend(self, x):
+        self.length = 1
+        return x.nonsense, einops
+"""
+REQUIRED = """\
+def softmax(x): ...
+def masked_softmax(x): ...
+class Cache:
+    def append(self, x):
+        self.length = 0
+"""
+DEFINED = {"sofmax": 4, "masked_softmax": 8, "Cache": 12, "Cache.apend": 13}
+MISSING = SourceMap.believing("made.py", MISSPELT, DEFINED, contract_names(REQUIRED))
+AT = {
+    name: [TracebackFrame("made.py", line, name)]
+    for name, line in {"sofmax": 5, "masked_softmax": 9, "apend": 15}.items()
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "what", "where"),
+    [
+        (
+            "module 'made' has no attribute 'softmax'",
+            "there is no `softmax` in made.py: did you mean `sofmax`, line 4?",
+            "made.py, line 4, sofmax",
+        ),
+        (
+            "'Cache' object has no attribute 'append'",
+            "there is no `append` in `Cache`: did you mean `apend`, line 13?",
+            "made.py, line 13, apend",
+        ),
+        ("'Cache' object has no attribute 'length'", "there is no `length` in `Cache`", "None"),
+        # Names that the contract does not list could carry any text.
+        ("module 'made' has no attribute 'secret'", "your code raised AttributeError", "None"),
+        ("'Secret' object has no attribute 'length'", "your code raised AttributeError", "None"),
+        ("'Cache' object has no attribute 'length', 42", "your code raised AttributeError", "None"),
+    ],
+)
+def test_a_missing_name_is_named_with_the_nearest_definition(message, what, where):
+    ending = ending_of(SubmissionError.of("AttributeError", message), MISSING, "softmax")
+    assert (ending.outcome, ending.what, str(ending.location)) == (Outcome.ERROR, what, where)
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "function", "what"),
+    [
+        ("NameError", "name 'exponential' is not defined", "sofmax", ": `exponential` is not defined"),
+        ("NameError", "cannot access local variable 'exponential' where", "sofmax", ": `exponential` has no value yet"),
+        ("NameError", "name 'secret' is not defined", "sofmax", ""),
+        (
+            "AttributeError",
+            "'Tensor' object has no attribute 'nonsense'",
+            "apend",
+            ": there is no attribute `nonsense`",
+        ),
+        ("AttributeError", "'Tensor' object has no attribute 'secret'", "apend", ""),
+    ],
+)
+def test_a_name_that_stands_in_the_line_is_shown(name, message, function, what):
+    ending = ending_of(SubmissionError.of(name, message, AT[function]), MISSING, "softmax")
+    assert ending.what == f"your code raised {name}{what}"
+
+
+def test_a_module_that_is_not_installed_is_named():
+    error = SubmissionError.of("ImportError", "No module named 'einops.layers'", AT["apend"])
+    assert ending_of(error, MISSING).what == "`einops` is not installed where grading happens"
+    error = SubmissionError.of("ImportError", "No module named 'secret'", AT["apend"])
+    assert ending_of(error, MISSING).what == "your code raised ImportError"
+
+
+def test_only_what_was_not_attempted_is_called_so():
+    stub = SubmissionError.of("NotImplementedError", "masked_softmax", AT["masked_softmax"])
+    assert ending_of(stub, MISSING, "masked_softmax").outcome is Outcome.NOT_ATTEMPTED
+    needing = ending_of(stub, MISSING, "softmax")
+    assert (needing.outcome, needing.what) == (
+        Outcome.BLOCKED,
+        "needs `masked_softmax`, which is not attempted yet",
+    )
+    by_pytorch = SubmissionError.of("NotImplementedError", '"addmm" not implemented for Half', AT["sofmax"])
+    ending = ending_of(by_pytorch, MISSING, "softmax")
+    assert (ending.outcome, ending.what) == (Outcome.ERROR, "your code raised NotImplementedError")
+
+
+def test_an_unfinished_part_of_an_exercise_is_not_an_exercise_not_attempted():
+    stub = ending_of(SubmissionError.of("NotImplementedError", "", AT["masked_softmax"]), MISSING, "masked_softmax")
+    exercises = {"test_a": "masked_softmax", "test_b": "masked_softmax", "test_c": "softmax"}
+    apart = {"test_a": stub, "test_b": Ending(Outcome.PASSED), "test_c": stub}
+    endings = with_unfinished(apart, exercises)
+    assert (endings["test_a"].outcome, endings["test_a"].what) == (
+        Outcome.ERROR,
+        "this part of the exercise is not written yet",
+    )
+    assert endings["test_c"] == stub
+    alone = {"test_a": stub, "test_b": stub}
+    assert with_unfinished(alone, exercises) == alone
 
 
 def test_an_exercise_is_found_where_it_begins():

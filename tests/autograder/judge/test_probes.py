@@ -11,11 +11,25 @@ from autograder.judge.probes import check_computes, check_inputs_unchanged, chec
 from autograder.judge.symptoms import CheckFailure, Symptom
 
 X = torch.tensor([[1.0, -2.0], [3.0, 4.0]])
+HEADER = """\
+import numpy as np
+import torch
+from torch import nn
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return torch.from_numpy(2 * x.detach().numpy()).to(x.device)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * gradient
+"""
 
 
 def student(body: str, arguments: str = "x, y=None") -> Student:
-    source = f"import numpy as np\nimport torch\nfrom torch import nn\n\n\ndef f({arguments}):\n    {body}\n"
-    return loaded(source)
+    return loaded(f"{HEADER}\n\ndef f({arguments}):\n    {body}\n")
 
 
 def loaded(source: str) -> Student:
@@ -88,6 +102,14 @@ def test_a_probe_passes_the_submissions_errors_on():
         "return x * 2, (x, [x.sum()])",
         "return torch.softmax(x, -1)",
         "return x if x.sum() > 0 else -x",
+        "return torch.from_numpy(x.detach().cpu().numpy() * 2).to(x.device)",
+        "return torch.tensor(np.asarray(x.tolist())).to(x.device)",
+        "return torch.full((2,), x.sum().item(), device=x.device)",
+        "return x[torch.multinomial(torch.tensor(x.numpy()).exp(), 1).to(x.device)]",
+        "return x.to_sparse().to_dense()",
+        "return x + torch.rand(2, 2, generator=torch.Generator(device=x.device), device=x.device)",
+        "torch.autocast(x.device.type, dtype=torch.bfloat16).__enter__().__exit__(None, None, None); return x * 2",
+        "return Doubled.apply(x)",
     ],
 )
 def test_code_that_stays_on_the_inputs_device_passes(body):
@@ -109,6 +131,13 @@ def test_code_that_stays_on_the_inputs_device_passes(body):
 def test_a_tensor_made_on_the_cpu_is_found(body):
     made = student(body)
     assert symptom(check_keeps_device, made, made.f, X) is Symptom.WRONG_DEVICE
+
+
+def test_an_error_of_the_code_itself_is_passed_on():
+    for body in ("return x @ torch.ones(3, device=x.device)", "raise RuntimeError('the device is out of order')"):
+        made = student(body)
+        with pytest.raises(SubmissionError, match="RuntimeError"):
+            check_keeps_device(made, made.f, X)
 
 
 def test_a_result_without_tensors_is_of_the_wrong_kind():

@@ -6,7 +6,6 @@ The source of this file is sent to that process, so it imports nothing from the 
 from itertools import pairwise
 
 import torch
-from torch import nn
 
 
 def make(kind, config, sizes, options, numbers, shapes):
@@ -19,25 +18,25 @@ def make(kind, config, sizes, options, numbers, shapes):
 
 
 class Caught(Exception):
-    """Ends a forward pass in `Catch`."""
-
-
-class Catch(nn.Module):
-    """Replaces a block and stores its input."""
-
-    def forward(self, x, *rest, **more):
-        self.x = x
-        raise Caught
+    """Ends a forward pass at the first block."""
 
 
 def read_by_blocks(model, tokens):
     """Return the input of the first block without running any block."""
-    catch = Catch()
-    model.blocks[0] = catch
+    block, read = model.blocks[0], []
+
+    def catch(x, *rest, **more):
+        read.append(x)
+        raise Caught
+
+    # The block itself stays: a model may keep its blocks in a tuple as well.
+    block.forward = catch
     try:
         model(tokens)
     except Caught:
-        return catch.x
+        return read[0]
+    finally:
+        del block.forward
     return None
 
 
