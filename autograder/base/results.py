@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
     NOT_ATTEMPTED = "NOT_ATTEMPTED"  # the stub is unchanged, or no file was handed in
     BLOCKED = "BLOCKED"  # the file was refused, or the module does not import
+    NOT_GRADED = "NOT_GRADED"  # not run, because a person must decide first: never filed as a score
     GRADER_ERROR = "GRADER_ERROR"  # a fault of the grader: never filed as a score
 
 
@@ -82,6 +83,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``stand_ins`` names the earlier modules that were replaced by the course's own; ``notes`` are
     for the instructor (invisible characters, unexpected paths); ``digest`` identifies what was graded.
+    ``not_graded`` says why a person must decide before there is a score. ``python`` is the version that ran the code.
     """
 
     student: str
@@ -91,11 +93,14 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     stand_ins: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""
+    not_graded: str = ""
+    python: str = ""
 
     @property
     def graded(self) -> bool:
-        """Whether the score may be filed: there are checks, and none ended in a grader error."""
-        return bool(self.checks) and all(check.outcome is not Outcome.GRADER_ERROR for check in self.checks)
+        """Whether the score may be filed: there are checks, and each was graded."""
+        without = {Outcome.GRADER_ERROR, Outcome.NOT_GRADED}
+        return bool(self.checks) and not self.not_graded and all(check.outcome not in without for check in self.checks)
 
     @property
     def points(self) -> int:
@@ -142,6 +147,8 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
             "stand_ins": list(self.stand_ins),
             "notes": list(self.notes),
             "digest": self.digest,
+            "not_graded": self.not_graded,
+            "python": self.python,
             "checks": checks,
         }
 

@@ -15,6 +15,7 @@ from autograder.base.parallel_map import parallel_map
 from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
 from autograder.base.text import printable
 from autograder.course.lab import Lab, StageFolders, needed_stages
+from autograder.course.python_versions import grading_version
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Broken, Job, Judged
@@ -170,6 +171,8 @@ class Grader:
             isolation=level,
             notes=tuple(notes),
             digest=submission.digest,
+            not_graded=next((check.what for check in checks if check.outcome is Outcome.NOT_GRADED), ""),
+            python="" if submission.source is None else grading_version(),
         )
 
     def _results(self, stage: StageFolders, job: Job, notes: list[str]) -> tuple[CheckResult, ...]:
