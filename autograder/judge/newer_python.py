@@ -6,16 +6,19 @@ ruff knows the syntax of every version. It reads the text and never runs it, in 
 import re
 import resource
 import subprocess
+import sys
+from collections.abc import Callable
 
 import msgspec
 from ruff import find_ruff_bin
 
-from autograder.course.python_versions import grading_version, newer_version
+from autograder.course.python_versions import dotted, grading_version, newer_version
 from autograder.isolation.errors import SubmissionError
 
 _SECONDS = 10
 _MEMORY = 4 << 30
 _ADDED_SYNTAX = re.compile(r"\(syntax was (?:added|changed) in Python 3\.(\d+)\)$")
+_LATE_ANNOTATIONS = (3, 14)
 _MISSING = re.compile(r"No module named '([\w.]+)'|cannot import name '(\w+)' from '([\w.]+)'")
 
 
@@ -25,7 +28,7 @@ class _Problem(msgspec.Struct):
     message: str
 
 
-def python_needed(error: SubmissionError, source: str) -> str | None:
+def python_needed(error: SubmissionError, source: str, loads: Callable[[str], bool]) -> str | None:
     """Return the oldest Python that can load a module which raised this error, as in ``3.12``.
 
     None if the error has another cause, or if that is not certain.
@@ -33,7 +36,11 @@ def python_needed(error: SubmissionError, source: str) -> str | None:
     Args:
         error: the error that the module raised when it was loaded.
         source: the module's source text.
+        loads: whether the module loads with another source text.
     """
+    if isinstance(error, NameError):  # annotations are evaluated late since 3.14, and never with this import
+        older = sys.version_info < _LATE_ANNOTATIONS
+        return dotted(_LATE_ANNOTATIONS) if older and loads(f"from __future__ import annotations\n{source}") else None
     if isinstance(error, SyntaxError):
         return _version_for_syntax(source)
     if isinstance(error, ImportError) and (match := _MISSING.match(error.message)):

@@ -66,7 +66,7 @@ def judge_stage(
     try:
         source = _load_once(open_session, modules, main)
     except SubmissionError as error:
-        return _not_loaded(stage, error, modules, only)
+        return _not_loaded(stage, error, modules, open_session, only)
     except WorkerDied as error:
         ending = ending_of(error, SourceMap(f"{main}.py", 0, {}))
         what = f"{main}.py cannot be loaded: {ending.what}"
@@ -105,12 +105,24 @@ def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], 
 
 
 def _not_loaded(
-    stage: StageFolders, error: SubmissionError, modules: Mapping[str, str], only: frozenset[str] | None
+    stage: StageFolders,
+    error: SubmissionError,
+    modules: Mapping[str, str],
+    open_session: Callable[[], Session],
+    only: frozenset[str] | None,
 ) -> tuple[CheckResult, ...]:
     """Return the results of a submission whose module raised an error when it was loaded."""
     main = stage.spec.module
+
+    def loads(source: str) -> bool:
+        try:
+            _load_once(open_session, {**modules, main: source}, main)
+        except (SubmissionError, WorkerDied):
+            return False
+        return True
+
     where = _location(error, modules, main)
-    if (version := python_needed(error, modules[main])) is not None:
+    if (version := python_needed(error, modules[main], loads)) is not None:
         return unrun_stage(stage, f"{main}.py: {needs_newer_python(version)}", where, Outcome.NOT_GRADED, only=only)
     problem = environment_problem(error, modules[main], modules.keys() - {main}, subject="it")
     what = problem.what if problem else f"it raised {error_word(error)}"

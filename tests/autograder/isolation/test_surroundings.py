@@ -54,7 +54,8 @@ def test_a_module_knows_its_path_as_on_the_students_machine(loaded, top):
         "        return 2 * x\ndouble = Double()\n",
         "import torch\nlayer = torch.jit.script(torch.nn.Linear(2, 2))\nlayer.compile()\n" + WORKS,
         "import inspect, sys, linecache" + WORKS + "assert inspect.getsource(double).strip().endswith('return 2 * x')\n"
-        "assert 'inspect' in inspect.getsource(sys.modules[__name__])\nassert linecache.getline(__file__, 2) == '\\n'\n",
+        "assert 'inspect' in inspect.getsource(sys.modules[__name__])\n"
+        "assert linecache.getline(__file__, 2) == 'def double(x):\\n'\n",
         "import inspect" + WORKS + "class A:\n    here = '\\f\u2028'\n\nassert 'here' in inspect.getsource(A)\n",
     ],
 )
@@ -70,7 +71,7 @@ def test_the_source_is_there_and_compilers_are_left_out(loaded, source):
         "from IPython.display import display",
         "import pytest",
         "try:\n    import matplotlib.pyplot as plt\nexcept ImportError:\n    plt = None",
-        "import matplotlib as mpl\ndef draw(a: mpl.axes.Axes | None, b: 'mpl.figure.Figure' = None) -> mpl.axes.Axes: ...",
+        "import matplotlib as mpl\ndef draw(a: mpl.axes.Axes | None, b: 'mpl.figure.Figure') -> mpl.axes.Axes: ...",
         "from typing import Optional\nimport matplotlib.pyplot as plt\nAxes = Optional[plt.Axes]\nplain = plt.Axes",
     ],
 )
@@ -110,7 +111,7 @@ def test_a_library_that_is_not_listed_is_not_importable(loaded):
         "Path(__file__).with_name('data.txt').read_text()",
         "os.listdir('..')",
         "os.listdir(os.path.dirname(__file__))",
-        "spec_from_file_location('a', Path(__file__).parents[1] / '2_attention' / 'attention.py').loader.get_data(__file__)",
+        "spec_from_file_location('attention', Path(__file__).parents[1] / 'attention.py').loader.get_data(__file__)",
     ],
 )
 def test_nothing_is_readable_there(loaded, top):
