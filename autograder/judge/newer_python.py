@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 
 import msgspec
-from ruff import find_ruff_bin
 
 from autograder.course.python_versions import dotted, grading_version, newer_version
 from autograder.isolation.errors import SubmissionError
@@ -62,7 +61,7 @@ def _version_for_syntax(source: str) -> str | None:
     options = ["--isolated", "--no-cache", "--select=E902", f"--target-version={version}", "--output-format=json"]
     try:
         done = subprocess.run(
-            [find_ruff_bin(), "check", *options, "--stdin-filename=module.py", "-"],
+            [sys.executable, "-I", "-m", "ruff", "check", *options, "-"],
             input=source.encode(),
             capture_output=True,
             timeout=_SECONDS,
