@@ -100,7 +100,7 @@ def course_secret(lab: Lab) -> bytes:
 def example_seed(secret: bytes, stage_id: str) -> int:
     """Derive the seed of a stage's hidden examples from the course's secret.
 
-    It does not depend on the submission: equal code gets an equal grade, whoever submits it and however often.
+    It does not depend on the submission: equal code gets an equal grade, for every student and every attempt.
     """
     return int.from_bytes(hmac.digest(secret, f"examples {stage_id}".encode(), "sha256")[:4], "big")
 
