@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -29,7 +30,8 @@ def print_class_table(console: Console, statistics: ClassStatistics) -> None:
     for part in parts:
         console.print(_score_table(statistics, part, totals=part is parts[-1]))
     for line, style in _remarks(statistics):
-        console.print(Text(line, style=style), soft_wrap=True)
+        indent = len(line) - len(line.lstrip())
+        console.print(Padding(Text(line.lstrip(), style=style), (0, 0, 0, indent), expand=False))
 
 
 def print_class_report(console: Console, statistics: ClassStatistics) -> None:
