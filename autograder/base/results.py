@@ -105,6 +105,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         time_source: where that time comes from.
         days_late: days begun after the due date; None if the stage has a due date and the time is unknown.
         points_lost: the points that lateness costs.
+        bonus_counts: whether the course counts the points of extensions.
     """
 
     student: str
@@ -121,6 +122,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     time_source: str = ""
     days_late: int | None = 0
     points_lost: int = 0
+    bonus_counts: bool = True
 
     @property
     def why_not_graded(self) -> str:
@@ -179,8 +181,9 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def final(self) -> int | None:
-        """The points of the stage after the penalty, extensions included; None without a score."""
-        return self.final_score + self.final_bonus if self.graded else None
+        """The points of the stage after the penalty, with those of extensions if they count; None without a score."""
+        bonus = self.final_bonus if self.bonus_counts else 0
+        return self.final_score + bonus if self.graded else None
 
     @property
     def seconds(self) -> float:

@@ -22,15 +22,13 @@ def with_penalty(report: StageReport, config: Config) -> StageReport:
     A report whose time is unknown loses nothing. A stage that was not begun, or was removed from ``grading.yml``, is
     not late.
     """
-    stage = config.stages.get(report.stage)
-    if stage is None or stage.due is None or report.state is ReportState.NOT_BEGUN:
-        return msgspec.structs.replace(report, days_late=0, points_lost=0)
-    if report.handed_in is None:
-        return msgspec.structs.replace(report, days_late=None, points_lost=0)
-    policies = config.policies
-    extension = policies.extensions.get(report.student, {}).get(report.stage, 0)
-    days = days_late(policies.late, due=stage.due, handed_in=report.handed_in, extension_days=extension)
+    policies, stage = config.policies, config.stages.get(report.stage)
+    days: int | None = 0
+    if stage is not None and stage.due is not None and report.state is not ReportState.NOT_BEGUN:
+        extension = policies.extensions.get(report.student, {}).get(report.stage, 0)
+        days = None
+        if report.handed_in is not None:
+            days = days_late(policies.late, due=stage.due, handed_in=report.handed_in, extension_days=extension)
     counted = report.score + (report.bonus if policies.count_bonus else 0)
-    return msgspec.structs.replace(
-        report, days_late=days, points_lost=points_lost(counted, policies.late, days) if report.graded else 0
-    )
+    lost = points_lost(counted, policies.late, days) if days and report.graded else 0
+    return msgspec.structs.replace(report, days_late=days, points_lost=lost, bonus_counts=policies.count_bonus)
