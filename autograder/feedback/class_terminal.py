@@ -1,7 +1,7 @@
 """A class on the terminal, for instructors: the table of scores, and the class report."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich import box
 from rich.cells import cell_len
@@ -109,13 +109,13 @@ def _remarks(statistics: ClassStatistics) -> Iterator[tuple[str, str]]:
         yield f"not begun by any student: {', '.join(map(log_line, statistics.never_begun))}", "dim"
     if statistics.not_graded:
         yield f"! {len(statistics.not_graded)} not graded: no number until you decide", _WARNING
-        yield from (
-            (f"    {_named(report)}: {log_line(report.why_not_graded)}", "") for report in statistics.not_graded
-        )
+        for (_, why), reports in _grouped(statistics.not_graded, lambda report: report.why_not_graded):
+            yield f"    {_named(reports)}: {log_line(why)}", ""
     if statistics.unknown_times:
         number = counted(len(statistics.unknown_times), "hand-in")
         yield f"! time unknown for {number}: no penalty; state times with --times", _WARNING
-        yield f"    {', '.join(map(_named, statistics.unknown_times))}", ""
+        students = _grouped(statistics.unknown_times, lambda report: "")
+        yield f"    {'; '.join(_named(reports) for _, reports in students)}", ""
     if IsolationLevel.NONE in statistics.isolation:
         yield (
             "! isolation none: student code could have read or changed your files, including these grades",
@@ -127,8 +127,19 @@ def _remarks(statistics: ClassStatistics) -> Iterator[tuple[str, str]]:
     yield f"isolation: {', '.join(levels) or 'nothing was graded'}", ""
 
 
-def _named(report: StageReport) -> str:
-    return log_line(f"{report.student} {report.stage}")
+def _grouped(
+    reports: Sequence[StageReport], part: Callable[[StageReport], str]
+) -> list[tuple[tuple[str, str], list[StageReport]]]:
+    """Group reports by student and by ``part``, in the order of their first reports."""
+    groups: dict[tuple[str, str], list[StageReport]] = {}
+    for report in reports:
+        groups.setdefault((report.student, part(report)), []).append(report)
+    return list(groups.items())
+
+
+def _named(reports: Sequence[StageReport]) -> str:
+    """One student's reports: ``ada 1_kernels, 2_attention``."""
+    return log_line(f"{reports[0].student} {', '.join(report.stage for report in reports)}")
 
 
 def _stage_table(stages: Sequence[StageStatistics]) -> Table:
