@@ -14,21 +14,26 @@ from autograder.intake.submission import (
     RefusedError,
     StageFiles,
     StageSubmission,
+    TimeSource,
 )
+from autograder.intake.time_table import KnownTimes, read_times
 
 __all__ = [
     "Answers",
     "Attachment",
     "Grafted",
     "IntakeError",
+    "KnownTimes",
     "Owed",
     "Refusal",
     "RefusalReason",
     "RefusedError",
     "StageFiles",
     "StageSubmission",
+    "TimeSource",
     "graft",
     "graft_answers",
     "read_answers",
+    "read_times",
     "take_in",
 ]

@@ -4,7 +4,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,19 +23,23 @@ from autograder.intake.submission import (
     StageSubmission,
     shown,
 )
-from autograder.intake.timestamps import stamped
+from autograder.intake.time_table import NO_TIMES, KnownTimes
+from autograder.intake.timestamps import time_of
 from autograder.intake.tree import Tree, top_level
 
+_ABSENT = (RefusalReason.MISSING, RefusalReason.MISNAMED)
 
-def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSubmission]:
+
+def take_in(paths: Iterable[Path], stages: Sequence[StageFiles], times: KnownTimes = NO_TIMES) -> list[StageSubmission]:
     """Read the students' hand-ins in ``paths``.
 
     Args:
         paths: Folders, clones and archives of one student or of a whole class.
         stages: All stages of the course, in the order in which they are graded.
+        times: Times of hand-ins that the instructor knows, and the course's time zone.
 
     Returns:
-        One submission per student and owed stage, ordered by student. A problem with a student's files is
+        One submission per student and listed stage, ordered by student. A problem with a student's files is
         a refusal for that student only.
 
     Raises:
@@ -54,16 +57,17 @@ def take_in(paths: Iterable[Path], stages: Sequence[StageFiles]) -> list[StageSu
     students = sorted(works, key=ids.__getitem__)
     begun = frozenset[str]().union(*(work.handed_in for work in works.values()))
     submissions = [
-        works[name].submissions[stage.stage]
+        replace(works[name].submissions[stage.stage], owed=stage.owed is Owed.ALWAYS)
         for name in students
         for stage in stages
-        if _is_owed(stage, works[name].handed_in, begun)
+        if _is_listed(stage, works[name].handed_in, begun)
     ]
-    return submissions or [works[name].submissions[stage.stage] for name in students for stage in stages]
+    submissions = submissions or [works[name].submissions[stage.stage] for name in students for stage in stages]
+    return [times.settled(submission) for submission in submissions]
 
 
-def _is_owed(stage: StageFiles, own: frozenset[str], begun: frozenset[str]) -> bool:
-    """Whether a student owes a stage, given the stages of the student (``own``) and of the class (``begun``)."""
+def _is_listed(stage: StageFiles, own: frozenset[str], begun: frozenset[str]) -> bool:
+    """Whether to list a student's stage, given the stages of the student (``own``) and of the class (``begun``)."""
     match stage.owed:
         case Owed.NEVER:
             return False
@@ -96,7 +100,7 @@ def _take(hand_in: HandIn, student: str, stages: Sequence[StageFiles]) -> _Work:
 
 
 def _is_missing(submission: StageSubmission) -> bool:
-    return submission.refusal is not None and submission.refusal.reason is RefusalReason.MISSING
+    return submission.refusal is not None and submission.refusal.reason in _ABSENT
 
 
 def _notes(hand_in: HandIn, student: str) -> tuple[str, ...]:
@@ -121,12 +125,14 @@ def _unpacked(hand_in: HandIn, stages: Sequence[StageFiles]) -> tuple[Tree, Path
 def _submission(
     tree: Tree, folder: Path | None, student: str, stage: StageFiles, notes: tuple[str, ...]
 ) -> StageSubmission:
+    handed_in, source_of_time = time_of(tree, folder, stage)
     hand_in = StageSubmission(
         student,
         stage.stage,
         None,
         notes=notes,
-        handed_in=_handed_in(tree, folder, stage),
+        handed_in=handed_in,
+        time_source=source_of_time,
         answers=_answers(tree, stage),
     )
     try:
@@ -159,24 +165,9 @@ def _answers(tree: Tree, stage: StageFiles) -> Answers:
         path = locate(tree, stage, suffix=".ipynb")
         return read_answers(tree[path].read(LARGEST_NOTEBOOK))
     except RefusedError as error:
-        if error.refusal.reason is RefusalReason.MISSING:
+        if error.refusal.reason in _ABSENT:
             return NO_ANSWERS
         return Answers(notes=(error.refusal.message,))
-
-
-def _handed_in(tree: Tree, folder: Path | None, stage: StageFiles) -> datetime | None:
-    """The time of the hand-in: that of its module, or of its notebook if there is no module."""
-    for suffix in (".py", ".ipynb"):
-        try:
-            path = locate(tree, stage, suffix)
-        except RefusedError:
-            continue
-        if folder is None:
-            return tree[path].modified  # a time stamp in an archive was written by the student
-        if (folder / ".git").exists():
-            return None  # the files have the time of the cloning
-        return stamped(tree, path.rpartition("/")[0]) or tree[path].modified
-    return None
 
 
 def _merge(works: Sequence[_Work], stages: Sequence[StageFiles]) -> _Work:

@@ -46,6 +46,7 @@ def _missing(tree: Tree, stage: StageFiles) -> RefusedError:
     what = "was not handed in"
     if (similar := _similar(tree, stage)) is not None:
         what += f"; if {shown(similar)} is your solution, rename it to {stage.module}.py"
+        return RefusedError(RefusalReason.MISNAMED, stage.file, what)
     return RefusedError(RefusalReason.MISSING, stage.file, what)
 
 
