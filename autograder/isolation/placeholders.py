@@ -22,7 +22,7 @@ class Placeholder:
         self.__dict__["_library"] = library
 
     def __getattr__(self, name: str) -> "Placeholder":
-        if name.startswith("__"):  # Python and its tools look these up; that is no use of the library
+        if name.startswith("__"):  # looked up by Python and its tools, not by the submission
             raise AttributeError(name)
         return Placeholder(self._library)
 
