@@ -23,6 +23,7 @@ STATED = {
     "Makefile": _RANGE,
     "solutions/student_repository/pyproject.toml": _REQUIRES,
     "solutions/student_repository/README.md": _RANGE,
+    "solutions/student_repository/docs/graded-module.md": _RANGE,
     "solutions/student_repository/lab/__main__.py": f"sys.version_info < {OLDEST}",
     "solutions/student_repository/.github/workflows/classroom.yml": f'python-version: "{dotted(OLDEST)}"',
     "solutions/student_repository/.devcontainer/devcontainer.json": f"python:{dotted(OLDEST)}",

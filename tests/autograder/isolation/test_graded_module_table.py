@@ -1,4 +1,4 @@
-"""The table of the students' README says what a graded module can do: each example does what its row says."""
+"""A table for students says what a graded module can do: each example does what its row says."""
 
 import re
 import sys
@@ -12,9 +12,9 @@ from autograder.course.surroundings import surroundings
 from autograder.isolation.errors import SubmissionError
 
 LAB = Lab.find(Path(__file__).parent)
-README = LAB.root / "solutions" / "student_repository" / "README.md"
+PAGE = LAB.root / "solutions" / "student_repository" / "docs" / "graded-module.md"
 ROWS = re.findall(
-    r"^\| ([^|]+) \| `([^|]+)` \| (works|fails|is not graded)", README.read_text(encoding="utf-8"), re.MULTILINE
+    r"^\| ([^|]+) \| `([^|]+)` \| (works|fails|is not graded)", PAGE.read_text(encoding="utf-8"), re.MULTILINE
 )
 
 
