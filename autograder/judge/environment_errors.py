@@ -17,7 +17,10 @@ from autograder.isolation.placeholders import UNAVAILABLE
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 _PLACEHOLDER = re.compile(rf"(\w+) {re.escape(UNAVAILABLE)}")
 _MISSING_NAME = re.compile(r"cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'")
+_SYSTEM_ERROR = "[Errno "
 _FILE_ERROR = re.compile(r"\[Errno -?\d+\] [^:]*: ")
+# An import statement, over several lines if its names stand in parentheses.
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]*(?:\([^)]{0,5000}\)|.*)", re.MULTILINE)
 _THREAD_ERROR = "can't start new thread"
 
 _MAY_IMPORT = "a graded module imports Python's standard library, torch, numpy and the modules of earlier stages"
@@ -45,7 +48,7 @@ def environment_problem(
     """
     if isinstance(error, ImportError):
         return _import_problem(error.message, _import_lines(source), modules, subject)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and _SYSTEM_ERROR in error.message:
         what = "opened a file: a graded module has no files"
         if not _FILE_ERROR.match(error.message):
             what = "used a file, the network or another program, which a graded module cannot do"
@@ -85,7 +88,7 @@ def _missing_module(name: str, lines: str, modules: Iterable[str]) -> Environmen
 
 
 def _import_lines(source: str) -> str:
-    return "\n".join(line for line in source.split("\n") if "import" in line)
+    return "\n".join(_IMPORT.findall(source))
 
 
 def _named(name: str, lines: str) -> bool:

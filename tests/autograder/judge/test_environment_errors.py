@@ -60,6 +60,10 @@ def test_another_error_has_no_such_words(kind):
     assert problem(kind, "No module named 'einops'", "import einops") is None
 
 
+def test_an_error_of_a_library_that_is_no_system_call_has_no_such_words():
+    assert problem("OSError", "could not get source code", "import inspect") is None
+
+
 @pytest.mark.parametrize(
     "message",
     [
