@@ -20,7 +20,7 @@ class Owed(Enum):
     NEVER = "never"  # not graded in this run; listed so that its folders are recognised
     IF_HANDED_IN = "if handed in"  # graded because later stages use it; not an error if it is missing
     ONCE_BEGUN = "once begun"  # listed once any student has begun it; counts only for those who have begun it
-    ALWAYS = "always"  # asked for by name: counts 0 if the student has not begun it
+    ALWAYS = "always"  # requested by name: counts 0 if the student has not begun it
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class StageSubmission:
 
     ``source`` is plain text whose lines end in line feeds. ``notes`` are for the instructor.
     ``handed_in`` is the time of the hand-in, None if it is unknown; ``time_source`` says where it comes from.
-    ``owed`` is whether the stage was asked for by name.
+    ``owed`` is whether the stage was requested by name.
     """
 
     student: str

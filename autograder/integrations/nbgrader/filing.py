@@ -111,7 +111,7 @@ def file_results(
 ) -> FilingReport:
     """File every result, then compare the gradebook with the results.
 
-    A stage that a student has not begun gets no entry, unless it was asked for by name: then it counts 0.
+    A stage that a student has not begun gets no entry, unless it was requested by name: then it counts 0.
 
     Args:
         lab: the lab.
