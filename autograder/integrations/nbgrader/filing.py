@@ -16,8 +16,8 @@ from nbgrader.utils import parse_utc
 
 from autograder.base.results import StageReport
 from autograder.course.lab import Lab, StageFolders
-from autograder.intake import RefusalReason, StageSubmission, graft_answers
-from autograder.intake.notebooks import NO_ANSWERS, Grafted
+from autograder.intake import Grafted, RefusalReason, StageSubmission, graft_answers
+from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader.compare import compare_gradebook
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.folders import FiledAnswers, remove_shown, write_autograded, write_submitted
@@ -91,7 +91,7 @@ class _Result:
     def never_handed_in(self) -> bool:
         """Whether the student has submitted neither the module nor an answer."""
         refusal = self.submission.refusal
-        return refusal is not None and refusal.reason is RefusalReason.MISSING and not self.submission.answers.texts
+        return refusal is not None and refusal.reason is RefusalReason.MISSING and not self.submission.answers.handed_in
 
     def notes(self) -> list[str]:
         """The unexpected properties of the submitted notebook, one line each."""

@@ -129,7 +129,7 @@ def test_a_notebook_that_is_a_link_is_not_followed(classroom, judged):
     notebook.symlink_to(submitted / "ann" / STAGE / f"{MODULE}.ipynb")
     autograde(classroom)
     assert "The answer of ann." not in json.dumps(classroom.shown("mal"))
-    assert classroom.grades("mal")[QUESTION] == (0.0, None, None, False)
+    assert classroom.grades("mal")[QUESTION] == (None, None, None, True), "a person must look"
 
 
 def test_results_that_a_killed_run_left_incomplete_are_made_again(classroom, judged):
