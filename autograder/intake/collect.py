@@ -104,7 +104,7 @@ class _Class:
         except RefusedError as error:
             self.works[hand_in.name].append(refused_work(hand_in, error, self.stages))
             return True
-        if hand_in.folder is None and (inner := class_in(f"{path}/{hand_in.name}", tree, self.stages)) is not None:
+        if not hand_in.is_student and (inner := class_in(f"{path}/{hand_in.name}", tree, self.stages)) is not None:
             return self._add_all(path, inner)
         has_work = any(is_of_lab(entry, self.stages) for entry in tree)
         if hand_in.is_student or self._is_student(path, hand_in, tree, has_work=has_work):

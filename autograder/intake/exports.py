@@ -1,11 +1,12 @@
 """The names that learning platforms give to what students hand in, and whose each file or folder is."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autograder.intake.archives import archive_name
 from autograder.intake.submission import StageFiles
+from autograder.intake.tree import Tree
 
 # A suffix that Canvas adds to the name of a file that was handed in again: kernels-1.py.
 _AGAIN = re.compile(r"-\d{1,3}(?=\.\w+$)")
@@ -92,10 +93,11 @@ SHAPES = (
 _DRIVE = re.compile(r"(?P<name>.+?) - (?P<file>.+)", re.DOTALL)
 
 
-def members(entries: Iterable[str], stages: Sequence[StageFiles]) -> list[Member]:
+def members(level: Tree, stages: Sequence[StageFiles]) -> list[Member]:
     """The entries whose names are those of a platform's export; empty if none of them is of the lab."""
-    found = [member for entry in entries if (member := _member(entry, stages)) is not None]
-    return found if any(not member.file or is_of_lab(member.file, stages) for member in found) else []
+    found = [member for entry in level if (member := _member(entry, stages)) is not None]
+    is_lab = any(level[member.entry].is_folder or is_of_lab(member.file, stages) for member in found)
+    return found if is_lab else []
 
 
 def is_of_lab(file: str, stages: Sequence[StageFiles]) -> bool:
@@ -130,7 +132,7 @@ def _from_platform(entry: str, shape: _Shape, match: re.Match[str], stages: Sequ
     if "online" in groups:
         file = f"{groups['online']}/{file}".rstrip("/")
     elif not file and archive_name(entry) is not None:
-        file = entry
+        file = f"files{entry[len(archive_name(entry) or '') :]}"
     elif not file and platform == "Blackboard":
         file = "attempt.txt"
     return Member(entry, user, shape.student.format(**groups), _plain(file, stages), order, "; ".join(notes))

@@ -28,6 +28,11 @@ from autograder.intake.tree import Tree, folder_entry, mounted, read_folder
 # The number of single wrapping folders to descend into.
 _MOST_WRAPPERS = 2
 _MOST_LISTED = 20
+_LOOSE_FILES = (
+    "there is work beside these too. If these are students, move the other files away; if this is one student's work, "
+    "move the copies away"
+)
+_CLASS_IN_FOLDER = "if these are students, give this folder as the path; if this is one student's work, unpack it there"
 
 
 def find_hand_ins(path: Path, stages: Stages) -> Found:
@@ -121,23 +126,20 @@ def _one_student(level: Level, stages: Stages, single: HandIn) -> Found | None:
     ):
         return Found([single])
     if holds_stage(level, stages):
-        return Found([single]) if len(children) < 2 else Found(unknown=[_unclear(level, children)])
+        return Found([single]) if len(children) < 2 else _unclear(level, children, _LOOSE_FILES)
     if not holds_module(level, stages):
         return None
     if len(children) > 1:
         return None  # a class with a loose module
     bare = [child for child in level.entered() if holds_module(child, stages)]
     if children or len(bare) > 1 or len(level.archives()) > 1:
-        return Found(unknown=[_unclear(level, children or bare)])
+        return _unclear(level, children or bare, _LOOSE_FILES)
     return Found([single])
 
 
-def _unclear(level: Level, children: Sequence[Level]) -> str:
-    listed = ", ".join(shown(child.place) for child in children[:3]) or ", ".join(map(shown, level.archives()[:3]))
-    return (
-        f"{level.place}: holds work of the lab, and further work in {listed}; if it is a class, move the loose files "
-        "away; if it is one student, move the copies away"
-    )
+def _unclear(level: Level, children: Sequence[Level], advice: str) -> Found:
+    names = [child.place.rpartition("/")[2] for child in children] or level.archives()
+    return Found(unknown=[f"{level.place}: work in {', '.join(map(shown, names[:3]))}; {advice}"])
 
 
 def _export(level: Level, stages: Stages, single: HandIn) -> Found | None:
@@ -158,13 +160,13 @@ def _wrapped(level: Level, stages: Stages, single: HandIn) -> Found | None:
             return None
         versions = [child for child in inner.entered() if holds_module(child, stages)]
         if len(versions) + len(inner.archives()) > 1:
-            return Found(unknown=[_unclear(inner, versions)])
+            return _unclear(inner, versions, _CLASS_IN_FOLDER)
     return None
 
 
 def _single_archive(level: Level, stages: Stages, single: HandIn) -> Found | None:
     """An archive whose folders hold the work of at most one student."""
-    if level.folder is not None:
+    if level.folder is not None or len(from_loose_files(level, stages, []).unknown) > 1:
         return None
     working = [child for child in level.entered() if holds_work(child, stages)]
     return Found([single]) if len(working) + len(level.archives()) <= 1 else None
