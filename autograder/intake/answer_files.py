@@ -78,7 +78,7 @@ def _read(part: Part, path: str, stage: StageFiles) -> Answers:
         refuse_damaged(raw, name)
     except RefusedError as error:
         return unread(error.refusal.message)
-    answers = read_answers(raw, name if is_renamed else "the notebook")
+    answers = read_answers(raw, name)
     if is_renamed and answers.sheets:
         return Answers(answers.sheets, (f"the notebook was found as {name}", *answers.notes), answers.unread)
     return answers

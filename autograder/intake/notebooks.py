@@ -131,7 +131,8 @@ def read_answers(raw: bytes | None, name: str = "the notebook") -> Answers:
             kind = _decode(cell, _CellType)
             cells.append(SheetCell(tuple(names), text, kind is not None and kind.cell_type != "code"))
     if not cells:
-        return Answers(notes=tuple(notes[:_MOST_NOTES]), unread=(f"{name} has no cells with text",))
+        why = f"{name} has no cells with text"
+        return Answers(notes=(why, *notes[:_MOST_NOTES]), unread=(why,))
     return Answers((tuple(cells),), tuple(notes[:_MOST_NOTES]))
 
 
