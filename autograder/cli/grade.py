@@ -27,7 +27,7 @@ from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
 from autograder.feedback.terminal import print_report
-from autograder.intake import StageSubmission, take_in
+from autograder.intake import StageSubmission, read_roster, take_in
 from autograder.integrations.nbgrader import file_results, register_release
 from autograder.judge.pool import JudgePool
 from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
@@ -38,6 +38,7 @@ class GradeOptions:
     """The arguments and options of ``autograder grade``, as click parsed them."""
 
     paths: tuple[Path, ...]
+    roster_file: Path | None
     stage_ids: tuple[str, ...]
     only_changed: bool
     fresh: bool
@@ -58,6 +59,13 @@ class GradeOptions:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @stage_option
+@click.option(
+    "--roster",
+    "roster_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read the students' ids from this file, one a line; it settles which folders are students.",
+)
 @click.option("--only-changed", is_flag=True, help="Reuse results of unchanged submissions even if the tests changed.")
 @click.option("--fresh", is_flag=True, help="Judge every submission again, whatever is stored.")
 @workers_option
@@ -83,10 +91,11 @@ class GradeOptions:
 def grade(option: LabOption, /, **arguments: Any) -> None:
     """Grade PATHS: folders, zips or clones of one student or a whole class.
 
-    A path may be a class in nbgrader's layout (STUDENT/STAGE/MODULE.py), a clone or zip of a student's
-    repository, a folder of clones and zips, or a folder that holds a MODULE.py. Results are stored as
-    soon as they are known: unchanged submissions are not judged again, and an interrupted run resumes
-    when you repeat the command.
+    A path may be a class in nbgrader's layout (STUDENT/STAGE/MODULE.py), an export of a learning platform,
+    a clone or zip of a student's repository, a folder of clones and zips, or a folder that holds a
+    MODULE.py. If a path holds entries that are not understood, they are listed and nothing is graded.
+    Results are stored as soon as they are known: unchanged submissions are not judged again, and an
+    interrupted run resumes when you repeat the command.
     """
     options = GradeOptions(**arguments)
     if options.only_changed and options.fresh:
@@ -100,9 +109,15 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
 
 def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
     """Collect the submissions, and check that the gradebook can take their scores."""
-    submissions = take_in(options.paths, stage_files(lab, options.stage_ids))
+    console = Console(stderr=True)
+    submissions = take_in(
+        options.paths,
+        stage_files(lab, options.stage_ids),
+        roster=read_roster(options.roster_file) if options.roster_file is not None else None,
+        notice=lambda line: console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True),
+    )
     if not submissions:
-        Console(stderr=True).print("autograder: these paths hold no submission", style="red")
+        console.print("autograder: these paths hold no submission", style="red")
         sys.exit(WRONG_USE)
     if options.gradebook:
         register_release(lab)  # a gradebook that refuses scores must fail before the class is judged

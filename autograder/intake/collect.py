@@ -1,7 +1,7 @@
 """Collects one checked submission per student and stage from paths."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def take_in(
     paths: Iterable[Path],
     stages: Sequence[StageFiles],
     *,
-    roster: Collection[str] | None = None,
+    roster: frozenset[str] | None = None,
     notice: Callable[[str], None] = lambda line: None,
 ) -> list[StageSubmission]:
     """Read the students' hand-ins in ``paths``.
@@ -74,7 +74,7 @@ class _Class:
     """The works that were found so far, by name, and what is to be reported."""
 
     stages: Sequence[StageFiles]
-    roster: Collection[str] | None
+    roster: frozenset[str] | None
     works: dict[str, list[Work]] = field(default_factory=lambda: defaultdict(list))
     notices: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -115,7 +115,7 @@ class _Class:
         """Whether a folder or archive of a class is a student's; if not, or if it is unclear, it is reported."""
         place = f"{path}: {shown(hand_in.name)}"
         if self.roster is not None:
-            if hand_in.name in self.roster or safe_id(hand_in.name) in self.roster:
+            if not self.roster.isdisjoint({hand_in.name, safe_id(hand_in.name)}):
                 return True
             if has_work:
                 self.unknown.append(f"{place} holds work of the lab, but is not in the roster")

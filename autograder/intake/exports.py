@@ -88,6 +88,7 @@ SHAPES = (
         r"(?P<name>.+)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)",
         "{name}",
     ),
+    _shape("Gradescope", r"(?P<name>submission_\d+)", "{name}"),
 )
 # These shapes have no mark of a platform: what follows the name must be one of the lab's own files.
 _DRIVE = re.compile(r"(?P<name>.+?) - (?P<file>.+)", re.DOTALL)

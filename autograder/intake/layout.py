@@ -32,7 +32,7 @@ _LOOSE_FILES = (
     "there is work beside these too. If these are students, move the other files away; if this is one student's work, "
     "move the copies away"
 )
-_CLASS_IN_FOLDER = "if these are students, give this folder as the path; if this is one student's work, unpack it there"
+_CLASS_IN_FOLDER = "if these are students, unpack it and give this folder as the path; if not, remove the copies"
 
 
 def find_hand_ins(path: Path, stages: Stages) -> Found:
@@ -125,21 +125,36 @@ def _one_student(level: Level, stages: Stages, single: HandIn) -> Found | None:
         holds_work(level, stages) or sum(holds_work(child, stages) for child in level.entered()) == 1
     ):
         return Found([single])
+    if any(member.is_download for member in members(level.top, stages)):
+        return _unclear(level, [], _LOOSE_FILES) if holds_stage(level, stages) else None
     if holds_stage(level, stages):
-        return Found([single]) if len(children) < 2 else _unclear(level, children, _LOOSE_FILES)
+        return Found([single]) if len(children) < 2 else _unclear(level, _names(children), _LOOSE_FILES)
     if not holds_module(level, stages):
         return None
     if len(children) > 1:
         return None  # a class with a loose module
     bare = [child for child in level.entered() if holds_module(child, stages)]
     if children or len(bare) > 1 or len(level.archives()) > 1:
-        return _unclear(level, children or bare, _LOOSE_FILES)
+        return _unclear(level, _names(children or bare) or level.archives(), _LOOSE_FILES)
     return Found([single])
 
 
-def _unclear(level: Level, children: Sequence[Level], advice: str) -> Found:
-    names = [child.place.rpartition("/")[2] for child in children] or level.archives()
-    return Found(unknown=[f"{level.place}: work in {', '.join(map(shown, names[:3]))}; {advice}"])
+def _unclear(level: Level, names: Sequence[str], advice: str) -> Found:
+    listed = f"work in {', '.join(map(shown, names[:3]))}; " if names else ""
+    return Found(unknown=[f"{level.place}: {listed}{advice}"])
+
+
+def _names(levels: Sequence[Level]) -> list[str]:
+    return [level.place.rpartition("/")[2] for level in levels]
+
+
+def _has_module(level: Level, folder: str, stages: Stages) -> bool:
+    """Whether a folder holds a module of the lab at any depth."""
+    names = {f"{stage.module}.py" for stage in stages}
+    try:
+        return any(path.rpartition("/")[2] in names for path in level.tree(folder))
+    except RefusedError:
+        return True
 
 
 def _export(level: Level, stages: Stages, single: HandIn) -> Found | None:
@@ -158,9 +173,9 @@ def _wrapped(level: Level, stages: Stages, single: HandIn) -> Found | None:
             return _first_match(inner, stages, single)
         if holds_work(inner, stages):
             return None
-        versions = [child for child in inner.entered() if holds_module(child, stages)]
-        if len(versions) + len(inner.archives()) > 1:
-            return _unclear(inner, versions, _CLASS_IN_FOLDER)
+        several = [name for name in inner.folders() if _has_module(inner, name, stages)] + inner.archives()
+        if len(several) > 1:
+            return _unclear(inner, several, _CLASS_IN_FOLDER)
     return None
 
 
@@ -169,6 +184,9 @@ def _single_archive(level: Level, stages: Stages, single: HandIn) -> Found | Non
     if level.folder is not None or len(from_loose_files(level, stages, []).unknown) > 1:
         return None
     working = [child for child in level.entered() if holds_work(child, stages)]
+    several = [name for name in level.folders() if _has_module(level, name, stages)]
+    if not working and len(several) > 1:
+        return _unclear(level, several, _CLASS_IN_FOLDER)
     return Found([single]) if len(working) + len(level.archives()) <= 1 else None
 
 

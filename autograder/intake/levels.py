@@ -113,11 +113,13 @@ def staged(level: Level, stages: Sequence[StageFiles]) -> list[Level]:
 def stage_first(level: Level, stages: Sequence[StageFiles]) -> list[tuple[StageFiles, Level]]:
     """The folders STAGE that hold a folder per student in place of the module: STAGE/STUDENT/MODULE.py."""
     found = []
-    for stage in stages:
+    for stage in stages if not level.is_clone else ():
         if stage.stage not in level.folders():
             continue
         child = level.enter(stage.stage)
-        if not holds_module(child, [stage]) and sum(holds_module(inner, [stage]) for inner in child.entered()) > 1:
+        if holds_module(child, [stage]):
+            return []
+        if sum(holds_module(inner, [stage]) for inner in child.entered()) > 1:
             found.append((stage, child))
     return found
 

@@ -214,6 +214,12 @@ def test_a_module_has_priority_over_its_copies_and_two_copies_must_be_equal(tmp_
     assert refusal(found["cy", SECOND])[0] == "AMBIGUOUS"
 
 
+def test_versions_in_a_stages_folder_are_not_students(tmp_path):
+    lay_out(tmp_path / "ada", {f"{FIRST}/kernels.py": "a = 1\n", f"{SECOND}/v1/attention.py": "a = 2\n"})
+    lay_out(tmp_path / "ada", {f"{SECOND}/v2/attention.py": "a = 3\n"})
+    assert {student for student, _ in sources(tmp_path / "ada")} == {"ada"}
+
+
 def test_public_tests_and_notebooks_are_not_mistaken_for_the_module(tmp_path):
     lay_out(tmp_path, {f"ada/{SECOND}/test_attention.py": "", f"ada/{SECOND}/attention.ipynb": "{}"})
     assert refusal(taken(tmp_path)[("ada", SECOND)]) == ("MISSING", "2_attention/attention.py was not handed in")

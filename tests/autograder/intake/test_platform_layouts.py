@@ -3,7 +3,7 @@
 import pytest
 from hand_ins import ATTENTION, KERNELS, STAGES, lay_out, refusal, sources, taken, zipped
 
-from autograder.intake import IntakeError, take_in
+from autograder.intake import IntakeError, read_roster, take_in
 
 FIRST, SECOND = KERNELS.stage, ATTENTION.stage
 ADA, BOB, CY = "a = 1\n", "b = 1\n", "c = 1\n"
@@ -119,6 +119,18 @@ CLASSES = {
     "Gradescope": (
         {"submission_456/kernels.py": ADA, "submission_457/kernels.py": BOB, "submission_metadata.yml": ""},
         {"submission_456": ADA, "submission_457": BOB},
+    ),
+    "Gradescope in a folder": (
+        {
+            "assignment_1_export/submission_456/kernels.py": ADA,
+            "assignment_1_export/submission_457/kernels.py": BOB,
+            "assignment_1_export/submission_metadata.yml": "",
+        },
+        {"submission_456": ADA, "submission_457": BOB},
+    ),
+    "Canvas, beside a loose module": (
+        {"doeada_101_2001_kernels.py": ADA, "roebob_102_2002_kernels.py": BOB, "kernels.py": STUB},
+        {"doeada_101": ADA, "roebob_102": BOB},
     ),
     "GitHub Classroom, a repository per stage": (
         {
@@ -301,10 +313,28 @@ UNCLEAR = {
         f"ada/{FIRST}/kernels.py": ADA,
         f"bob/{FIRST}/kernels.py": BOB,
     },
+    "deeper folders of versions, or of a class": {"Lab 1/ada/own/kernels.py": ADA, "Lab 1/bob/own/kernels.py": BOB},
+    "a platform's files beside a stage": {f"{FIRST}/kernels.py": STUB, "doeada_101_2001_kernels.py": ADA},
     "archives of versions, or of a class, in a folder": {"spring/ada.zip": ADA_ZIP, "spring/bob.zip": BOB_ZIP},
     "versions, or a class, in a folder": {"spring/ada/kernels.py": ADA, "spring/bob/kernels.py": BOB},
     "files with students' names alone": {"ada_kernels.py": ADA, "bob_kernels.py": BOB},
 }
+
+
+def test_an_export_of_sakai_is_read_as_a_folder_and_unclear_as_a_zip(tmp_path):
+    files = {
+        "Doe, Ada(ada)/Submission attachment(s)/kernels.py": ADA,
+        "Doe, Ada(ada)/timestamp.txt": "20260301115803000",
+        "Roe, Bob(bob)/Submission attachment(s)/kernels.py": BOB,
+        "grades.csv": "",
+    }
+    lay_out(tmp_path, {"lab.zip": zipped(files)})
+    found = sources(lay_out(tmp_path / "lab", files))
+    assert found == {("Doe_Ada_ada", FIRST): ADA, ("Roe_Bob_bob", FIRST): BOB}
+    with pytest.raises(
+        IntakeError, match=r"work in Doe, Ada\(ada\), Roe, Bob\(bob\); if these are students, unpack it"
+    ):
+        take_in([tmp_path / "lab.zip"], STAGES)
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["unpacked", "as a zip"])
@@ -322,7 +352,9 @@ def test_a_roster_settles_which_folders_are_students(tmp_path):
         tmp_path, {f"ada/{FIRST}/kernels.py": ADA, "bob/": "", "Cy Roe/notes.txt": "", "figures/": "", "data/x": ""}
     )
     notices: list[str] = []
-    submissions = take_in([tmp_path], STAGES, roster={"ada", "bob", "Cy_Roe"}, notice=notices.append)
+    (tmp_path.parent / "roster.csv").write_text("student,group\nada,1\nbob,1\nCy Roe,2\n", encoding="utf-8")
+    roster = read_roster(tmp_path.parent / "roster.csv")
+    submissions = take_in([tmp_path], STAGES, roster=roster, notice=notices.append)
     assert [(submission.student, submission.source) for submission in submissions] == [
         ("Cy_Roe", None),
         ("ada", ADA),
@@ -330,7 +362,14 @@ def test_a_roster_settles_which_folders_are_students(tmp_path):
     ]
     assert notices == [f"{tmp_path}: {name} is not in the roster and is not graded" for name in ("data", "figures")]
     with pytest.raises(IntakeError, match="ada holds work of the lab, but is not in the roster"):
-        take_in([tmp_path], STAGES, roster={"bob", "Cy Roe"})
+        take_in([tmp_path], STAGES, roster=roster - {"ada"})
+
+
+@pytest.mark.parametrize("raw", [b"", b"student\n", b"\xff\xfe", b"\n\n"])
+def test_a_roster_without_students_is_an_error(tmp_path, raw):
+    (tmp_path / "roster.csv").write_bytes(raw)
+    with pytest.raises(IntakeError, match=r"roster\.csv (lists no student|cannot be read)"):
+        read_roster(tmp_path / "roster.csv")
 
 
 def test_what_a_platform_says_about_a_hand_in_is_noted(tmp_path):
