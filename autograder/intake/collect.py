@@ -104,19 +104,21 @@ class _Class:
         except RefusedError as error:
             self.works[hand_in.name].append(refused_work(hand_in, error, self.stages))
             return True
-        if not hand_in.is_student and (inner := class_in(f"{path}/{hand_in.name}", tree, self.stages)) is not None:
+        is_known = hand_in.is_student or self._is_in_roster(hand_in)
+        if not is_known and (inner := class_in(path, hand_in, tree, self.stages)) is not None:
             return self._add_all(path, inner)
         has_work = any(is_of_lab(entry, self.stages) for entry in tree)
-        if hand_in.is_student or self._is_student(path, hand_in, tree, has_work=has_work):
+        if is_known or self._is_student(path, hand_in, tree, has_work=has_work):
             self.works[hand_in.name].append(read_work(hand_in, tree, self.stages))
         return has_work
+
+    def _is_in_roster(self, hand_in: HandIn) -> bool:
+        return self.roster is not None and not self.roster.isdisjoint({hand_in.name, safe_id(hand_in.name)})
 
     def _is_student(self, path: Path, hand_in: HandIn, tree: Tree, *, has_work: bool) -> bool:
         """Whether a folder or archive of a class is a student's; if not, or if it is unclear, it is reported."""
         place = f"{path}: {shown(hand_in.name)}"
         if self.roster is not None:
-            if not self.roster.isdisjoint({hand_in.name, safe_id(hand_in.name)}):
-                return True
             if has_work:
                 self.unknown.append(f"{place} holds work of the lab, but is not in the roster")
             else:

@@ -27,6 +27,7 @@ class HandIn:
         open: Returns the tree or raises ``RefusedError``.
         folder: The folder, if the hand-in is one on disk.
         is_student: Whether the name is known to be a student's, whatever the hand-in contains.
+        is_archive: Whether the hand-in is an archive among other students' folders and archives.
         notes: For the instructor.
     """
 
@@ -34,6 +35,7 @@ class HandIn:
     open: Callable[[], Tree]
     folder: Path | None = None
     is_student: bool = True
+    is_archive: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -122,7 +124,7 @@ def from_entries(level: Level, stages: Stages, taken: Sequence[str]) -> Found:
         if name not in taken:
             read = level.top[name].read
             open_archive = partial(_opened_archive, name, read)
-            found.hand_ins.append(HandIn(repository_name(name), open_archive, is_student=False))
+            found.hand_ins.append(HandIn(repository_name(name), open_archive, is_student=False, is_archive=True))
     found.add(from_loose_files(level, stages, taken))
     return found
 

@@ -19,6 +19,7 @@ from autograder.intake.levels import (
     holds_stage,
     holds_work,
     is_class,
+    is_of_stage,
     stage_first,
     staged,
 )
@@ -32,6 +33,7 @@ _LOOSE_FILES = (
     "there is work beside these too. If these are students, move the other files away; if this is one student's work, "
     "move the copies away"
 )
+_CLASS_IN_ARCHIVE = "if these are students, give the archive as a path of its own; if not, remove the copies"
 _CLASS_IN_FOLDER = "if these are students, unpack it and give this folder as the path; if not, remove the copies"
 
 
@@ -62,12 +64,25 @@ def expected(stages: Stages) -> str:
     )
 
 
-def class_in(place: str, tree: Tree, stages: Stages) -> Found | None:
-    """The students in an archive that is itself an export of a learning platform; None for a student's archive."""
-    level = Level.in_archive(place, tree)
-    if holds_work(level, stages) or not any(member.is_download for member in members(level.top, stages)):
+def class_in(path: Path, hand_in: HandIn, tree: Tree, stages: Stages) -> Found | None:
+    """The students in what looked like one student's folder or archive; None if it is one student's."""
+    level = Level.in_archive(f"{path}/{hand_in.name}", tree)
+    if holds_work(level, stages):
         return None
-    return from_export(level, stages)
+    if any(member.is_download for member in members(level.top, stages)):
+        return from_export(level, stages)
+    inner = _inside_wrappers(level, stages)
+    is_unclear = hand_in.is_archive and is_class(inner, stages)
+    return _unclear(inner, inner.folders(), _CLASS_IN_ARCHIVE) if is_unclear else None
+
+
+def _inside_wrappers(level: Level, stages: Stages) -> Level:
+    """The level inside single folders that hold nothing else."""
+    for _ in range(_MOST_WRAPPERS):
+        if len(level.folders()) != 1 or level.archives() or is_class(level, stages) or holds_work(level, stages):
+            break
+        level = level.enter(level.folders()[0])
+    return level
 
 
 def _inner_folder(path: Path) -> Tree:
@@ -157,6 +172,40 @@ def _has_module(level: Level, folder: str, stages: Stages) -> bool:
         return True
 
 
+def _archive_level(level: Level, name: str) -> Level | None:
+    """The level of an archive; None if it cannot be read."""
+    try:
+        return Level.in_archive(
+            f"{level.place}/{name}", read_archive(name, level.top[name].read(EXPORT.packed), EXPORT)
+        )
+    except RefusedError:
+        return None
+
+
+def _archived_class(level: Level, stages: Stages, single: HandIn) -> Found | None:
+    """A class in an archive that lies alone in a folder, or in archives that are named after stages."""
+    by_stage = [name for name in level.archives() if is_of_stage(name, stages)]
+    is_alone = not (level.folders() or holds_module(level, stages) or members(level.top, stages))
+    if not is_alone or not (by_stage or len(level.archives()) == 1):
+        return None
+    classes = []
+    for name in by_stage or level.archives():
+        if (inner := _archive_level(level, name)) is not None and _holds_students(inner, stages):
+            classes.append(_inside_wrappers(inner, stages))
+    if not classes:
+        return None
+    if len(level.archives()) > 1:
+        return _unclear(level, _names(classes), _CLASS_IN_ARCHIVE)
+    return _first_match(classes[0], stages, single)
+
+
+def _holds_students(level: Level, stages: Stages) -> bool:
+    inner = _inside_wrappers(level, stages)
+    if holds_work(inner, stages):
+        return False
+    return is_class(inner, stages) or sum(holds_module(child, stages) for child in inner.entered()) > 1
+
+
 def _export(level: Level, stages: Stages, single: HandIn) -> Found | None:
     return from_export(level, stages)
 
@@ -183,6 +232,8 @@ def _single_archive(level: Level, stages: Stages, single: HandIn) -> Found | Non
     """An archive whose folders hold the work of at most one student."""
     if level.folder is not None or len(from_loose_files(level, stages, []).unknown) > 1:
         return None
+    if any(members(child.top, stages) for child in level.entered()):
+        return None
     working = [child for child in level.entered() if holds_work(child, stages)]
     several = [name for name in level.folders() if _has_module(level, name, stages)]
     if not working and len(several) > 1:
@@ -198,6 +249,7 @@ def _class(level: Level, stages: Stages, single: HandIn) -> Found | None:
 SHAPES: tuple[tuple[str, Callable[[Level, Stages, HandIn], Found | None]], ...] = (
     ("submitted/STUDENT/STAGE/MODULE.py: a course folder of nbgrader", _course),
     ("STAGE/STUDENT/MODULE.py", _stage_first),
+    ("an archive of a class, alone in a folder", _archived_class),
     ("STAGE/MODULE.py or MODULE.py: one student's folder, clone or archive", _one_student),
     ("NAME_ID_ID_FILE and the like: an export of a learning platform", _export),
     ("FOLDER/…: a class inside a single folder", _wrapped),

@@ -86,13 +86,16 @@ class Level:
 
 def holds_stage(level: Level, stages: Sequence[StageFiles]) -> bool:
     """Whether the level has a folder or archive that is named after a stage, or the companion's hand-ins."""
-    names = {stage.stage for stage in stages}
-    in_archives = names | {stage.module for stage in stages}
     return (
-        not names.isdisjoint(level.top)
+        any(stage.stage in level.top for stage in stages)
         or HAND_IN_FOLDER in level.folders()
-        or any(repository_name(archive) in in_archives for archive in level.archives())
+        or any(is_of_stage(archive, stages) for archive in level.archives())
     )
+
+
+def is_of_stage(archive: str, stages: Sequence[StageFiles]) -> bool:
+    """Whether an archive is named after a stage or its module."""
+    return any(repository_name(archive) in (stage.stage, stage.module) for stage in stages)
 
 
 def holds_module(level: Level, stages: Sequence[StageFiles]) -> bool:

@@ -75,6 +75,10 @@ CLASSES = {
         },
         {"doeada_101": ADA, "roebob_102": BOB, "poecy_103": CY},
     ),
+    "Canvas, a folder per export": (
+        {"week1/doeada_101_2001_kernels.py": ADA, "week2/roebob_102_2002_kernels.py": BOB},
+        {"doeada_101": ADA, "roebob_102": BOB},
+    ),
     "Moodle, folders": (
         {
             "Ada Doe_17_assignsubmission_file_/kernels.py": ADA,
@@ -162,6 +166,14 @@ CLASSES = {
     ),
     "a platform's export in a single folder": (
         {"submissions/doeada_101_2001_kernels.py": ADA, "submissions/roebob_102_2002_kernels.py": BOB},
+        {"doeada_101": ADA, "roebob_102": BOB},
+    ),
+    "a class's archive alone in a folder": (
+        {"export.zip": zipped({f"ada/{FIRST}/kernels.py": ADA, f"bob/{FIRST}/kernels.py": BOB}), "README.md": ""},
+        {"ada": ADA, "bob": BOB},
+    ),
+    "a platform's archive alone in a folder": (
+        {f"{FIRST}.zip": zipped({"doeada_101_2001_kernels.py": ADA, "roebob_102_2002_kernels.py": BOB})},
         {"doeada_101": ADA, "roebob_102": BOB},
     ),
     "files of macOS": (
@@ -278,6 +290,14 @@ def test_an_archive_that_is_not_opened_does_not_matter_beside_work(tmp_path):
     )
 
 
+def test_two_clones_in_a_students_folder_do_not_keep_the_class_from_being_graded(tmp_path):
+    lay_out(tmp_path, {f"ada/lab/{FIRST}/kernels.py": ADA, f"ada/lab-old/{FIRST}/kernels.py": STUB})
+    lay_out(tmp_path, {f"bob/{FIRST}/kernels.py": BOB})
+    found = taken(tmp_path)
+    assert refusal(found["ada", FIRST])[0] == "AMBIGUOUS"
+    assert found["bob", FIRST].source == BOB
+
+
 def test_many_archives_in_a_hand_in_are_limited(tmp_path):
     lay_out(tmp_path, {f"ada/{number:02}.zip": zipped({f"{number}.txt": "x"}) for number in range(30)})
     lay_out(tmp_path, {f"bob/{FIRST}/kernels.py": BOB})
@@ -290,6 +310,10 @@ UNKNOWN = {
     "modules with students' names": (
         {"cy_kernels.py": CY, "kernels_dan.ipynb": SHEET},
         ["cy_kernels.py", "kernels_dan.ipynb"],
+    ),
+    "an archive of a class among students": (
+        {"week1.zip": zipped({f"spring/{name}/{FIRST}/kernels.py": ADA for name in ("cy", "dan")})},
+        ["work in cy, dan; if these are students, give the archive as a path"],
     ),
     "both": ({"notes/todo.txt": "", "cy_kernels.py": CY}, ["cy_kernels.py", "notes holds no file"]),
 }
@@ -315,6 +339,10 @@ UNCLEAR = {
     },
     "deeper folders of versions, or of a class": {"Lab 1/ada/own/kernels.py": ADA, "Lab 1/bob/own/kernels.py": BOB},
     "a platform's files beside a stage": {f"{FIRST}/kernels.py": STUB, "doeada_101_2001_kernels.py": ADA},
+    "archives of a class, one per stage": {
+        f"{FIRST}.zip": zipped({"ada/kernels.py": ADA, "bob/kernels.py": BOB}),
+        f"{SECOND}.zip": zipped({"doeada_101_2001_attention.py": ADA}),
+    },
     "archives of versions, or of a class, in a folder": {"spring/ada.zip": ADA_ZIP, "spring/bob.zip": BOB_ZIP},
     "versions, or a class, in a folder": {"spring/ada/kernels.py": ADA, "spring/bob/kernels.py": BOB},
     "files with students' names alone": {"ada_kernels.py": ADA, "bob_kernels.py": BOB},
