@@ -53,10 +53,11 @@ class RefusalReason(StrEnum):
     TOO_LARGE = "too large"
     LONG_LINE = "long line"
     NOT_TEXT = "not text"  # in another encoding, or binary
+    NOT_A_MODULE = "not a module"  # a notebook, an exported sheet, a document
     LINK = "link"
     NOT_A_FILE = "not a file"  # a folder, a pipe or a device
     ARCHIVE = "archive"  # unreadable, or unlike any honest hand-in
-    UNREADABLE = "unreadable"
+    UNREADABLE = "unreadable"  # damaged on its way, or not to be read: the student's own copy may be right
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ class Refusal:
     reason: RefusalReason
     message: str
     file: str
+
+
+ABSENT = (RefusalReason.MISSING, RefusalReason.MISNAMED)
 
 
 class RefusedError(Exception):
