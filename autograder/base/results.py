@@ -101,6 +101,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         stand_ins: the earlier modules that were replaced by the course's own.
         notes: for the instructor (invisible characters, unexpected paths).
         digest: identifies what was graded.
+        python: the version of Python that ran the code; empty if no code ran.
         not_graded: why a person must decide before there is a score; names the file. Empty otherwise.
         begun: whether the student has handed in work, and not only the released stub.
         owed: whether the stage counts 0 although it was not begun, because it was requested by name.
@@ -118,6 +119,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     stand_ins: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""
+    python: str = ""
     not_graded: str = ""
     begun: bool = True
     owed: bool = False

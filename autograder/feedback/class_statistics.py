@@ -113,6 +113,12 @@ class ClassStatistics:
     never_begun: tuple[str, ...] = ()
 
     @property
+    def pythons(self) -> tuple[str, ...]:
+        """The versions of Python that ran the students' code, oldest first."""
+        versions = {report.python for report in self.reports.values() if report.python}
+        return tuple(sorted(versions, key=lambda version: [int(part) for part in version.split(".")]))
+
+    @property
     def isolation(self) -> Mapping[IsolationLevel, int]:
         """Isolation level → number of reports made under it, without those for which no code ran."""
         return Counter(report.isolation for report in self.reports.values() if report.isolation is not None)

@@ -125,6 +125,8 @@ def _remarks(statistics: ClassStatistics) -> Iterator[tuple[str, str]]:
     if statistics.nothing_ran:
         levels.append(f"no code ran ({counted(statistics.nothing_ran, 'report')})")
     yield f"isolation: {', '.join(levels) or 'nothing was graded'}", ""
+    if statistics.pythons:
+        yield f"graded with Python {', '.join(statistics.pythons)}", ""
 
 
 def _grouped(

@@ -10,6 +10,7 @@ from autograder.base.errors import AttachmentError
 from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, SubmissionError, TracebackFrame, WorkerDied
 from autograder.judge.attachments import NotHandedIn
+from autograder.judge.environment_errors import environment_problem
 from autograder.judge.sessions import SessionFault
 from autograder.judge.symptoms import CheckFailure, Symptom
 from autograder.judge.unrun import GRADER_FAILED
@@ -47,6 +48,7 @@ class Ending:
         doubtful: the judge's own code raised. It is not yet decided whether the student's result caused the
             exception or whether it is an error of the grader.
         forbidden: the forbidden function that was called; empty when there was none.
+        hint: a hint that fits this ending better than the check's own.
     """
 
     outcome: Outcome
@@ -54,6 +56,7 @@ class Ending:
     location: SourceLocation | None = None
     doubtful: bool = False
     forbidden: str = ""
+    hint: str = ""
 
 
 NO_RECORD = Ending(Outcome.GRADER_ERROR, GRADER_FAILED)
@@ -62,11 +65,12 @@ UNUSABLE_RESULT = Ending(Outcome.FAILED, "the result cannot be checked: its type
 
 @dataclass(frozen=True)
 class SourceMap:
-    """The student's file: its name, its number of lines, and the line where each function begins."""
+    """The student's file: its name, its number of lines, the line where each function begins, and its text."""
 
     file: str
     lines: int
     functions: Mapping[str, int]
+    text: str = ""
 
     @classmethod
     def believing(cls, file: str, source: str, definitions: Any) -> "SourceMap":
@@ -82,7 +86,7 @@ class SourceMap:
             if isinstance(name, str) and type(line) is int and 1 <= line <= len(lines)
             if name.rpartition(".")[2] in lines[line - 1]
         }
-        return cls(file, len(lines), functions)
+        return cls(file, len(lines), functions, source)
 
     def of_exercise(self, exercise: str) -> SourceLocation:
         """Locate the beginning of the exercise's function or class."""
@@ -131,6 +135,8 @@ def ending_of(error: BaseException | None, source: SourceMap) -> Ending:
         what = "your code requested more memory than is available"
         return Ending(Outcome.OUT_OF_MEMORY, what, source.of_error(error))
     if isinstance(error, SubmissionError):
+        if (problem := environment_problem(error, source.text)) is not None:
+            return Ending(Outcome.ERROR, problem.what, source.of_error(error), hint=problem.hint)
         return Ending(Outcome.ERROR, f"your code raised {error_word(error)}", source.of_error(error))
     if isinstance(error, (AssertionError, pytest.fail.Exception)) and not isinstance(error, pytest.xfail.Exception):
         return Ending(Outcome.FAILED, Symptom.WRONG_VALUES.value)

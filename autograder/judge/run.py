@@ -14,8 +14,10 @@ from autograder.isolation.proxy import Session
 from autograder.judge.attachments import Attachments
 from autograder.judge.course_code import CourseCode
 from autograder.judge.diagnose import explain
+from autograder.judge.environment_errors import environment_problem
 from autograder.judge.forbidden_calls import HINT, GuardedSessions
 from autograder.judge.hidden_tests import open_reference, run_checks
+from autograder.judge.newer_python import needs_newer_python, python_needed
 from autograder.judge.outcomes import (
     NO_RECORD,
     UNUSABLE_RESULT,
@@ -64,8 +66,7 @@ def judge_stage(
     try:
         source = _load_once(open_session, modules, main)
     except SubmissionError as error:
-        what = f"{main}.py cannot be loaded: it raised {error_word(error)}"
-        return unrun_stage(stage, what, _location(error, modules, main), hint=_LOAD_FIRST, only=only)
+        return _not_loaded(stage, error, modules, open_session, only)
     except WorkerDied as error:
         ending = ending_of(error, SourceMap(f"{main}.py", 0, {}))
         what = f"{main}.py cannot be loaded: {ending.what}"
@@ -101,6 +102,32 @@ def _load_once(open_session: Callable[[], Session], modules: Mapping[str, str], 
     finally:
         close(session)
     return SourceMap.believing(f"{main}.py", modules[main], functions)
+
+
+def _not_loaded(
+    stage: StageFolders,
+    error: SubmissionError,
+    modules: Mapping[str, str],
+    open_session: Callable[[], Session],
+    only: frozenset[str] | None,
+) -> tuple[CheckResult, ...]:
+    """Return the results of a submission whose module raised an error when it was loaded."""
+    main = stage.spec.module
+
+    def loads(source: str) -> bool:
+        try:
+            _load_once(open_session, {**modules, main: source}, main)
+        except (SubmissionError, WorkerDied):
+            return False
+        return True
+
+    where = _location(error, modules, main)
+    if (version := python_needed(error, modules[main], loads)) is not None:
+        return unrun_stage(stage, f"{main}.py: {needs_newer_python(version)}", where, Outcome.NOT_GRADED, only=only)
+    problem = environment_problem(error, modules[main], modules.keys() - {main}, subject="it")
+    what = problem.what if problem else f"it raised {error_word(error)}"
+    hint = f"{problem.hint}; {_LOAD_FIRST}" if problem else _LOAD_FIRST
+    return unrun_stage(stage, f"{main}.py cannot be loaded: {what}", where, hint=hint, only=only)
 
 
 def _location(error: SubmissionError, modules: Mapping[str, str], main: str) -> str:
@@ -171,7 +198,8 @@ def _result(
         return result
     default = SourceLocation(exercise.attachments[0]) if exercise.attachments else source.of_exercise(check.exercise)
     location = ending.location or default
-    return msgspec.structs.replace(result, where=str(location), hint=HINT if ending.forbidden else record.hint)
+    hint = HINT if ending.forbidden else ending.hint or record.hint
+    return msgspec.structs.replace(result, where=str(location), hint=hint)
 
 
 def _what(ending: Ending, mistake: Mistake | None) -> str:

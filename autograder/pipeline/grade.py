@@ -15,6 +15,7 @@ from autograder.base.parallel_map import parallel_map
 from autograder.base.results import CheckResult, IsolationLevel, Outcome, ReportState, StageReport
 from autograder.base.text import printable
 from autograder.course.lab import Lab, StageFolders, needed_stages
+from autograder.course.python_versions import grading_version
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Broken, Job, Judged
@@ -194,8 +195,10 @@ class Grader:
             isolation=self._judges.level,
             notes=tuple(notes),
             digest=submission.digest,
+            python=grading_version(),
         )
-        return msgspec.structs.replace(report, not_graded=report.why_not_graded)
+        why = next((check.what for check in report.checks if check.outcome is Outcome.NOT_GRADED), "")
+        return msgspec.structs.replace(report, not_graded=why or report.why_not_graded)
 
     def _refused(self, stage: StageFolders, submission: StageSubmission, refusal: Refusal) -> StageReport:
         """Make the report of a submission without source: no code ran."""

@@ -1,5 +1,6 @@
 """Statistics of a class, compared with NumPy and with a class counted by hand."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -188,3 +189,11 @@ def test_isolation_levels_are_counted():
 def test_an_empty_class_has_empty_statistics():
     statistics = class_statistics([], CONFIG)
     assert (statistics.students, statistics.stages, statistics.mistakes, statistics.needs_help) == ((), (), (), ())
+
+
+def test_the_versions_of_python_are_listed_oldest_first():
+    reports = [
+        msgspec.structs.replace(make_report(f"student {number}", ATTENTION, {}), python=version)
+        for number, version in enumerate(["3.14", "3.9", "3.11", "", "3.11"])
+    ]
+    assert class_statistics(reports, CONFIG).pythons == ("3.9", "3.11", "3.14")
