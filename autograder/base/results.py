@@ -104,7 +104,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         python: the version of Python that ran the code; empty if no code ran.
         not_graded: why a person must decide before there is a score; names the file. Empty otherwise.
         begun: whether the student has handed in work, and not only the released stub.
-        owed: whether the stage counts 0 although it was not begun, because it was asked for by name.
+        owed: whether the stage counts 0 although it was not begun, because it was requested by name.
         handed_in: the time of the hand-in; None if it is unknown.
         time_source: where that time comes from.
         days_late: days begun after the due date; None if the stage has a due date and the time is unknown.

@@ -27,7 +27,7 @@ from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
 from autograder.feedback.terminal import print_report
-from autograder.intake import KnownTimes, StageSubmission, read_times, take_in
+from autograder.intake import KnownTimes, StageSubmission, read_roster, read_times, take_in
 from autograder.integrations.nbgrader import file_results, register_release
 from autograder.judge.pool import JudgePool
 from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
@@ -39,6 +39,7 @@ class GradeOptions:
 
     paths: tuple[Path, ...]
     times_file: Path | None
+    roster_file: Path | None
     stage_ids: tuple[str, ...]
     only_changed: bool
     fresh: bool
@@ -65,6 +66,13 @@ class GradeOptions:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Read hand-in times from this CSV file (student,stage,time) where no receipt, commit or time stamp has one.",
+)
+@click.option(
+    "--roster",
+    "roster_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read the students' ids from this file, one a line; it settles which folders are students.",
 )
 @click.option("--only-changed", is_flag=True, help="Reuse results of unchanged submissions even if the tests changed.")
 @click.option("--fresh", is_flag=True, help="Judge every submission again, whatever is stored.")
@@ -93,10 +101,11 @@ class GradeOptions:
 def grade(option: LabOption, /, **arguments: Any) -> None:
     """Grade PATHS: folders, zips or clones of one student or a whole class.
 
-    A path may be a class in nbgrader's layout (STUDENT/STAGE/MODULE.py), a clone or zip of a student's
-    repository, a folder of clones and zips, or a folder that holds a MODULE.py. Results are stored as
-    soon as they are known: unchanged submissions are not judged again, and an interrupted run resumes
-    when you repeat the command.
+    A path may be a class in nbgrader's layout (STUDENT/STAGE/MODULE.py), an export of a learning platform,
+    a clone or zip of a student's repository, a folder of clones and zips, or a folder that holds a
+    MODULE.py. If a path holds entries that are not understood, they are listed and nothing is graded.
+    Results are stored as soon as they are known: unchanged submissions are not judged again, and an
+    interrupted run resumes when you repeat the command.
     """
     options = GradeOptions(**arguments)
     if options.only_changed and options.fresh:
@@ -110,13 +119,20 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
 
 def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
     """Collect the submissions, and check that the gradebook can take their scores."""
+    console = Console(stderr=True)
     zone = lab.config.policies.zone
     times = KnownTimes(zone=zone)
     if options.times_file is not None:
         times = read_times(options.times_file, lab.config.stages.keys(), zone)
-    submissions = take_in(options.paths, stage_files(lab, options.stage_ids), times)
+    submissions = take_in(
+        options.paths,
+        stage_files(lab, options.stage_ids),
+        times,
+        roster=read_roster(options.roster_file) if options.roster_file is not None else None,
+        notice=lambda line: console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True),
+    )
     if not submissions:
-        Console(stderr=True).print("autograder: these paths hold no submission", style="red")
+        console.print("autograder: these paths hold no submission", style="red")
         sys.exit(WRONG_USE)
     if options.gradebook:
         register_release(lab)  # a gradebook that refuses scores must fail before the class is judged

@@ -4,7 +4,9 @@ This package does not run, parse or extract any file of a student, and follows n
 """
 
 from autograder.intake.collect import take_in
-from autograder.intake.notebooks import Answers, Grafted, graft, graft_answers, read_answers
+from autograder.intake.grafting import Grafted, graft, graft_answers
+from autograder.intake.notebooks import Answers, read_answers
+from autograder.intake.roster import read_roster
 from autograder.intake.submission import (
     Attachment,
     IntakeError,
@@ -34,6 +36,7 @@ __all__ = [
     "graft",
     "graft_answers",
     "read_answers",
+    "read_roster",
     "read_times",
     "take_in",
 ]

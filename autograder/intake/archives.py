@@ -21,7 +21,7 @@ from autograder.intake.submission import (
     too_large,
     too_many_files,
 )
-from autograder.intake.tree import DEEPEST, MOST_ENTRIES, Tree, TreeEntry, is_leftover
+from autograder.intake.tree import DEEPEST, MOST_ENTRIES, Tree, TreeEntry, folder_entry, is_leftover
 
 _MB = 1024 * 1024
 # Text compresses to a fifth, rarely to a twentieth; a far higher ratio indicates an archive bomb.
@@ -237,5 +237,5 @@ def _with_folders(tree: Tree) -> Tree:
     for path in tree:
         for parent in PurePosixPath(path).parents:
             if parent.parts and parent.as_posix() not in complete:
-                complete[parent.as_posix()] = TreeEntry(True, None, lambda limit: b"")
+                complete[parent.as_posix()] = folder_entry()
     return dict(sorted(complete.items()))

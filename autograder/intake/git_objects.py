@@ -8,18 +8,25 @@ import functools
 import hashlib
 import os
 import re
-import struct
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from autograder.intake.git import commit_of
+from autograder.intake.git_packs import (
+    INDEX_HEADER,
+    LARGEST_OBJECT,
+    DamagedError,
+    base_distance,
+    object_header,
+    offset_in,
+    patched,
+)
 from autograder.intake.submission import RefusedError
 from autograder.intake.tree import opened_plain_file, read_plain_file
 
 _MB = 1024 * 1024
-_LARGEST_OBJECT = _MB  # of a commit or a tree, unpacked
 _MOST_READ = 256 * _MB  # of one clone, unpacked
 _LARGEST_INDEX = 64 * _MB
 _MOST_PACKS = 200
@@ -27,19 +34,11 @@ _MOST_COMMITS = 5_000
 _MOST_DELTAS = 300
 _CHUNK = 64 * 1024
 
-_INDEX_HEADER = b"\xfftOc\x00\x00\x00\x02"
-_FANOUT = 8 + 256 * 4
-_FAR = 1 << 31  # an offset in the table of large offsets
 _KINDS = {1: b"commit", 2: b"tree", 3: b"blob", 4: b"tag"}
 _OFFSET_DELTA, _REFERENCE_DELTA = 6, 7
+_NAME = re.compile("[0-9a-f]{40}")
 _COMMITTER = re.compile(rb"^committer [^\n]*> (\d{1,12}) [+-]\d{4}$", re.MULTILINE)
-
-
-class _UnreadableError(Exception):
-    """An object is missing, damaged or larger than any honest object."""
-
-
-_DAMAGED = (_UnreadableError, RefusedError, OSError, ValueError, IndexError, OverflowError, RecursionError)
+_DAMAGED = (DamagedError, RefusedError, OSError, ValueError, IndexError, OverflowError, RecursionError)
 
 
 def commit_time(folder: Path, path: str, content: bytes) -> datetime | None:
@@ -96,7 +95,7 @@ class _Objects:
     def time(self, commit: str) -> datetime:
         found = _COMMITTER.search(self._header(commit))
         if found is None:
-            raise _UnreadableError
+            raise DamagedError
         return datetime.fromtimestamp(int(found[1]), UTC)
 
     def entry(self, commit: str, path: str) -> str | None:
@@ -115,12 +114,14 @@ class _Objects:
     def _get(self, name: str, kind: bytes) -> bytes:
         found, body = self._read(name)
         if found != kind:
-            raise _UnreadableError
+            raise DamagedError
         return body
 
     def _read_object(self, name: str) -> tuple[bytes, bytes]:
+        if not _NAME.fullmatch(name):
+            raise DamagedError
         try:
-            raw = read_plain_file(self._folder, f".git/objects/{name[:2]}/{name[2:]}", _LARGEST_OBJECT, hard_links=True)
+            raw = read_plain_file(self._folder, f".git/objects/{name[:2]}/{name[2:]}", LARGEST_OBJECT, hard_links=True)
         except RefusedError:
             return self._packed(name)
         header, _, body = self._inflated(lambda position: raw[position:]).partition(b"\0")
@@ -128,11 +129,11 @@ class _Objects:
 
     def _packed(self, name: str) -> tuple[bytes, bytes]:
         for pack, index in self._packs:
-            offset = _offset(index, bytes.fromhex(name))
+            offset = offset_in(index, bytes.fromhex(name))
             if offset is not None:
                 with opened_plain_file(self._folder, pack, hard_links=True) as descriptor:
                     return self._at(descriptor, offset)
-        raise _UnreadableError
+        raise DamagedError
 
     @functools.cached_property
     def _packs(self) -> list[tuple[str, bytes]]:
@@ -146,18 +147,18 @@ class _Objects:
             (name, read_plain_file(self._folder, f"{folder}/{name}", _LARGEST_INDEX, hard_links=True))
             for name in names[:_MOST_PACKS]
         ]
-        return [(f"{folder}/{name[:-4]}.pack", index) for name, index in indexes if index.startswith(_INDEX_HEADER)]
+        return [(f"{folder}/{name[:-4]}.pack", index) for name, index in indexes if index.startswith(INDEX_HEADER)]
 
     def _at(self, descriptor: int, offset: int) -> tuple[bytes, bytes]:
         """The object at an offset of a pack, with its deltas applied."""
         deltas: list[bytes] = []
         for _ in range(_MOST_DELTAS):
-            kind, start = _pack_header(os.pread(descriptor, 32, offset))
+            kind, start = object_header(os.pread(descriptor, 32, offset))
             body_at = offset + start
             if kind in _KINDS:
                 base, body = _KINDS[kind], self._inflated_at(descriptor, body_at)
             elif kind == _OFFSET_DELTA:
-                back, length = _backwards(os.pread(descriptor, 16, body_at))
+                back, length = base_distance(os.pread(descriptor, 16, body_at))
                 deltas.append(self._inflated_at(descriptor, body_at + length))
                 offset -= back
                 continue
@@ -165,11 +166,11 @@ class _Objects:
                 deltas.append(self._inflated_at(descriptor, body_at + 20))
                 base, body = self._read(os.pread(descriptor, 20, body_at).hex())
             else:
-                raise _UnreadableError
+                raise DamagedError
             for delta in reversed(deltas):
-                body = _patched(body, delta)
+                body = patched(body, delta)
             return base, body
-        raise _UnreadableError
+        raise DamagedError
 
     def _inflated_at(self, descriptor: int, offset: int) -> bytes:
         return self._inflated(lambda position: os.pread(descriptor, _CHUNK, offset + position))
@@ -178,14 +179,14 @@ class _Objects:
         """Unpack a stream; ``packed`` returns some of its bytes from a position on."""
         stream, body, position = zlib.decompressobj(), bytearray(), 0
         try:
-            while not stream.eof and (chunk := packed(position)) and len(body) < _LARGEST_OBJECT:
+            while not stream.eof and (chunk := packed(position)) and len(body) < LARGEST_OBJECT:
                 position += len(chunk)
-                body += stream.decompress(chunk, _LARGEST_OBJECT - len(body))
+                body += stream.decompress(chunk, LARGEST_OBJECT - len(body))
         except zlib.error:
-            raise _UnreadableError from None
+            raise DamagedError from None
         self._unread -= len(body)
         if not stream.eof or self._unread < 0:
-            raise _UnreadableError
+            raise DamagedError
         return bytes(body)
 
 
@@ -195,83 +196,3 @@ def _entries(tree: bytes) -> Iterator[tuple[bytes, str]]:
         space, zero = tree.index(b" ", position), tree.index(b"\0", position)
         yield tree[space + 1 : zero], tree[zero + 1 : zero + 21].hex()
         position = zero + 21
-
-
-def _offset(index: bytes, name: bytes) -> int | None:
-    """The offset of an object in the pack of an index of version 2."""
-    if len(index) < _FANOUT:
-        raise _UnreadableError
-    fanout = struct.unpack(">256I", index[8:_FANOUT])
-    total = fanout[255]
-    first, last = (fanout[name[0] - 1] if name[0] else 0), fanout[name[0]]
-    while first < last:
-        middle = (first + last) // 2
-        found = index[_FANOUT + 20 * middle : _FANOUT + 20 * middle + 20]
-        if found == name:
-            offsets = _FANOUT + 24 * total
-            offset = _number(index, offsets + 4 * middle, 4)
-            return offset if offset < _FAR else _number(index, offsets + 4 * total + 8 * (offset - _FAR), 8)
-        first, last = (middle + 1, last) if found < name else (first, middle)
-    return None
-
-
-def _number(index: bytes, position: int, size: int) -> int:
-    raw = index[position : position + size]
-    if len(raw) < size:
-        raise _UnreadableError
-    return int.from_bytes(raw, "big")
-
-
-def _pack_header(raw: bytes) -> tuple[int, int]:
-    """The kind of an object in a pack, and the length of its header."""
-    length = 1
-    while raw[length - 1] & 0x80:
-        length += 1
-    return (raw[0] >> 4) & 7, length
-
-
-def _backwards(raw: bytes) -> tuple[int, int]:
-    """The distance of a delta's base, and the number of bytes that state it."""
-    value, length = raw[0] & 0x7F, 1
-    while raw[length - 1] & 0x80:
-        value = ((value + 1) << 7) | (raw[length] & 0x7F)
-        length += 1
-    return value, length
-
-
-def _patched(base: bytes, delta: bytes) -> bytes:
-    """Apply a delta: pieces of the base, and new bytes."""
-    _, position = _size(delta, 0)
-    size, position = _size(delta, position)
-    result = bytearray()
-    while position < len(delta) and len(result) <= min(size, _LARGEST_OBJECT):
-        command = delta[position]
-        position += 1
-        if not command & 0x80:
-            result += delta[position : position + command]
-            position += command
-            continue
-        numbers = []
-        for bits in (range(4), range(4, 7)):
-            number = 0
-            for shift, bit in enumerate(bits):
-                if command & (1 << bit):
-                    number |= delta[position] << (8 * shift)
-                    position += 1
-            numbers.append(number)
-        start, length = numbers[0], numbers[1] or 0x10000
-        result += base[start : start + length]
-    if len(result) != size:
-        raise _UnreadableError
-    return bytes(result)
-
-
-def _size(delta: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = delta[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            return value, position

@@ -20,7 +20,7 @@ class Owed(Enum):
     NEVER = "never"  # not graded in this run; listed so that its folders are recognised
     IF_HANDED_IN = "if handed in"  # graded because later stages use it; not an error if it is missing
     ONCE_BEGUN = "once begun"  # listed once any student has begun it; counts only for those who have begun it
-    ALWAYS = "always"  # asked for by name: counts 0 if the student has not begun it
+    ALWAYS = "always"  # requested by name: counts 0 if the student has not begun it
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,11 @@ class RefusalReason(StrEnum):
     TOO_LARGE = "too large"
     LONG_LINE = "long line"
     NOT_TEXT = "not text"  # in another encoding, or binary
+    NOT_A_MODULE = "not a module"  # a notebook, an exported sheet, a document
     LINK = "link"
     NOT_A_FILE = "not a file"  # a folder, a pipe or a device
     ARCHIVE = "archive"  # unreadable, or unlike any honest hand-in
-    UNREADABLE = "unreadable"
+    UNREADABLE = "unreadable"  # damaged on its way, or not to be read: the student's own copy may be right
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ class Refusal:
     reason: RefusalReason
     message: str
     file: str
+
+
+ABSENT = (RefusalReason.MISSING, RefusalReason.MISNAMED)
 
 
 class RefusedError(Exception):
@@ -141,7 +145,7 @@ class StageSubmission:
 
     ``source`` is plain text whose lines end in line feeds. ``notes`` are for the instructor.
     ``handed_in`` is the time of the hand-in, None if it is unknown; ``time_source`` says where it comes from.
-    ``owed`` is whether the stage was asked for by name.
+    ``owed`` is whether the stage was requested by name.
     """
 
     student: str

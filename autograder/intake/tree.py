@@ -51,6 +51,18 @@ def below(tree: Tree, folder: str) -> Tree:
     return {path.removeprefix(start): entry for path, entry in tree.items() if path.startswith(start)}
 
 
+def mounted(tree: Tree, folder: str) -> Tree:
+    """The tree with a folder around it; the same tree if ``folder`` is empty."""
+    if not folder:
+        return tree
+    return {folder: folder_entry(), **{f"{folder}/{path}": entry for path, entry in tree.items()}}
+
+
+def folder_entry() -> TreeEntry:
+    """A folder that is implied by the paths of its files."""
+    return TreeEntry(True, None, lambda limit: b"")
+
+
 def read_folder(root: Path, *, depth: int = DEEPEST) -> Tree:
     """Read a folder on disk as a tree, down to ``depth`` levels.
 

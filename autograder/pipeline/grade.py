@@ -242,8 +242,8 @@ def _with_notes(stage: StageFolders, submission: StageSubmission, report: StageR
 def _needs_a_person(stage: StageFolders, refusal: Refusal) -> bool:
     """Whether a person must decide about a refused submission.
 
-    That is so if the student must have handed in something else than the refused file, or if nobody could look at
-    the module: the reason concerns an archive or a folder.
+    That is so if another file than the refused file may hold the work, or if the module was never looked at: the
+    reason concerns an archive or a folder.
     """
     if refusal.reason in _NOT_BEGUN:
         return False

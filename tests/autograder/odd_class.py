@@ -117,7 +117,7 @@ def oddities(lab: Lab) -> list[Oddity]:
                says="SyntaxError", days_late=None),
         Oddity("priya", "UTF-16", {FIRST_FILE: LOOP.encode("utf-16")}, {STAGE: 0, SECOND: none},
                says="is saved as UTF-16", days_late=None),
-        Oddity("quentin", "a wrong name", {f"{STAGE}/tiny (1).py": LOOP}, {STAGE: waits, SECOND: none},
+        Oddity("quentin", "a wrong name", {f"{STAGE}/tiny_final.py": LOOP}, {STAGE: waits, SECOND: none},
                says="rename it to tiny.py"),
         Oddity("rosa", "two copies", {"v1/tiny.py": LOOP, "v2/tiny.py": HALF}, {STAGE: waits, SECOND: none},
                says="was handed in 2 times"),

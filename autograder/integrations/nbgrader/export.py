@@ -36,7 +36,7 @@ def export_csv(lab: Lab, path: Path) -> int:
     """Write one row per student and stage, and return the number of rows.
 
     Scores include manual scores, extra credit and late penalties. The score of a stage that is not graded or was not
-    begun is empty: an import must not read it as 0. A stage that was asked for by name and not begun has a filed 0.
+    begun is empty: an import must not read it as 0. A stage that was requested by name and not begun has a filed 0.
 
     Raises:
         GradebookError: the gradebook cannot be read.

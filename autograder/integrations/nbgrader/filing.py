@@ -16,8 +16,8 @@ from nbgrader.utils import parse_utc
 
 from autograder.base.results import ReportState, StageReport
 from autograder.course.lab import Lab, StageFolders
-from autograder.intake import StageSubmission, graft_answers
-from autograder.intake.notebooks import NO_ANSWERS, Grafted
+from autograder.intake import Grafted, StageSubmission, graft_answers
+from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader.compare import compare_gradebook
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.folders import FiledAnswers, remove_shown, write_autograded, write_submitted
@@ -111,7 +111,7 @@ def file_results(
 ) -> FilingReport:
     """File every result, then compare the gradebook with the results.
 
-    A stage that a student has not begun gets no entry, unless it was asked for by name: then it counts 0.
+    A stage that a student has not begun gets no entry, unless it was requested by name: then it counts 0.
 
     Args:
         lab: the lab.

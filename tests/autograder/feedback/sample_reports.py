@@ -188,7 +188,7 @@ def report_with_secrets() -> StageReport:
 def sample_class() -> list[StageReport]:
     """Five students, both stages: half right, all right, not loading, nothing handed in, a grader error.
 
-    The first stage was asked for by name, so it counts 0 for the student who has not begun it.
+    The first stage was requested by name, so it counts 0 for the student who has not begun it.
     """
     grader = {"outcome": Outcome.GRADER_ERROR, "what": "the grader failed, not your code; no points were deducted"}
     only_scale = {"test_scores_are_scaled": WRONG["test_scores_are_scaled"]}

@@ -80,7 +80,7 @@ def unreadable_archive(students: Class) -> None:
 
 
 def a_wrong_name(students: Class) -> None:
-    students.hands_in("ada", GOOD, module="tiny (1)")
+    students.hands_in("ada", GOOD, module="tiny_final")
 
 
 def two_copies(students: Class) -> None:
@@ -99,7 +99,7 @@ def a_link_for_a_folder(students: Class) -> None:
         (unreadable_archive, "ada.7z is not a supported archive; hand in a .zip or .tar.gz"),
         (
             a_wrong_name,
-            "1_tiny/tiny.py was not handed in; if 1_tiny/tiny (1).py is your solution, rename it to tiny.py",
+            "1_tiny/tiny.py was not handed in; if 1_tiny/tiny_final.py is your solution, rename it to tiny.py",
         ),
         (two_copies, "tiny.py was handed in 2 times, as one/tiny.py and two/tiny.py; keep only the file to be graded"),
         (a_link_for_a_folder, "1_tiny is a link; hand in the folder itself"),
@@ -121,7 +121,7 @@ def test_what_nobody_could_look_at_waits_for_a_person(students, hand_in, says, s
 def test_a_report_waits_until_the_file_is_fixed_and_the_earlier_result_stays_stored(students):
     path = students.hands_in("ada", WRONG)
     students.grade()
-    path.rename(path.with_name("Tiny.py"))
+    path.rename(path.with_name("tiny_old.py"))
     assert students.grade().report("ada").state is ReportState.NOT_GRADED
     assert stored_reports(students.lab)[0].state is ReportState.NOT_GRADED
     students.hands_in("ada", GOOD)
