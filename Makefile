@@ -1,4 +1,4 @@
-# Each target sets up what it needs. Required: Python 3.11 or newer, make and a package index.
+# Each target sets up what it needs. Required: Python 3.11 to 3.14, make and a package index.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,8 +21,8 @@ setup: $(READY)
 
 # The stamp is written last, so make repeats an interrupted set-up.
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo 'Python 3.11 or newer is required; select it with: make PYTHON=python3.12 …'; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+		{ echo 'Python 3.11 to 3.14 is required; select it with: make PYTHON=python3.12 …'; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)

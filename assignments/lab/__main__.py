@@ -1,7 +1,12 @@
 """``python -m lab``: needs only Python itself, so that it can report missing packages."""
 
-import importlib.util
 import sys
+
+# `python -m` puts the current folder first, where a student's `random.py` would hide Python's: search it last.
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    sys.path.append(sys.path.pop(0))
+
+import importlib.util
 
 NEEDED = ("click", "rich", "watchfiles", "psutil")
 

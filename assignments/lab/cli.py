@@ -20,6 +20,7 @@ from lab.reset import reset
 from lab.runner_process import RunnerProcess
 from lab.show_checks import show_checks
 from lab.show_handin import show_pack, show_stage_lines
+from lab.show_remarks import show_remarks
 from lab.show_status import show_status
 from lab.terminal import make_console
 
@@ -50,6 +51,7 @@ def check_command(names: Sequence[str], everything: bool, limit: float) -> None:
         results = check(course, exercises, progress, process=process, limit=limit)
     console = make_console()
     show_checks(console, course, results)
+    show_remarks(console, course, _stages(course, exercises))
     stuck = [result.exercise.name for result in results if result.is_started and not result.passed]
     if len(stuck) == 1:
         console.print(f"Stuck? [name]lab hint {stuck[0]}[/]", style="quiet")
@@ -128,8 +130,13 @@ def submit(names: Sequence[str], student: str | None) -> None:
         raise CompanionError("there is nothing to hand in yet: no stage has been started")
     answer = student or progress.student or click.prompt("Your id in the course")
     progress.student = handin.student_id(answer)
-    results = check(course, [exercise for stage in stages for exercise in stage.exercises], progress)
+    try:
+        results = check(course, [exercise for stage in stages for exercise in stage.exercises], progress)
+    except CompanionError as error:  # the work can be handed in all the same
+        console.print(f"[bad]The public tests were not run: {escape(str(error))}[/]", soft_wrap=True)
+        results = []
     show_stage_lines(console, results)
+    show_remarks(console, course, stages)
     show_pack(console, course, handin.pack(course, stages, progress.student, results))
     if omitted := [stage.id for stage in course.stages if stage not in stages]:
         command = f"lab submit {omitted[0]}"
@@ -151,8 +158,12 @@ def ci() -> None:
 
 def named_stages(course: Course, names: Sequence[str]) -> tuple[Stage, ...]:
     """Return the named stages and the stages of the named exercises, each once."""
-    found = [course.stage(course.select(name)[0].stage) for name in names]
-    return tuple(dict.fromkeys(found))
+    return _stages(course, [course.select(name)[0] for name in names])
+
+
+def _stages(course: Course, exercises: Sequence[Exercise]) -> tuple[Stage, ...]:
+    """Return the stages of some exercises, each once."""
+    return tuple(course.stage(stage_id) for stage_id in dict.fromkeys(exercise.stage for exercise in exercises))
 
 
 def _selected(course: Course, progress: Progress, names: Sequence[str]) -> tuple[Exercise, ...]:

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import io
 from dataclasses import dataclass
 
 from lab.course import CompanionError
@@ -64,10 +65,15 @@ def put_back(module: Module, stub: Module, name: str) -> str:
     in_stub = stub.lines(name)
     if in_stub is None:
         raise CompanionError(f"`{name}` is not a function or class in {module.file}; there is nothing to reset")
-    original = stub.text.splitlines(keepends=True)[slice(*in_stub)]
-    lines = module.text.splitlines(keepends=True)
+    original = _lines(stub.text)[slice(*in_stub)]
+    lines = _lines(module.text)
     in_module = module.lines(name)
     if in_module is None:  # the student removed it: append it
         ending = "" if not lines or lines[-1].endswith("\n") else "\n"
         return "".join([*lines, ending, "\n\n", *original])
     return "".join([*lines[: in_module[0]], *original, *lines[in_module[1] :]])
+
+
+def _lines(text: str) -> list[str]:
+    """Split a text into the lines that Python counts; ``splitlines`` also splits at a form feed or U+2028."""
+    return io.StringIO(text).readlines()

@@ -79,12 +79,29 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Grading:
+    """Where modules are graded.
+
+    ``python`` and ``newest`` are the oldest and the newest Python that may grade. ``added`` maps names of the
+    standard library to the newer Python that added them. A module can use the libraries in ``usable``; it may import
+    those in ``importable``, but not use them.
+    """
+
+    python: str
+    newest: str
+    added: dict[str, str]
+    usable: tuple[str, ...]
+    importable: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Course:
-    """All stages, in the order to take them, and the root of the repository."""
+    """All stages, in the order to take them, the root of the repository, and where modules are graded."""
 
     name: str
     root: Path
     stages: tuple[Stage, ...]
+    grading: Grading
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Course":
@@ -109,7 +126,8 @@ class Course:
         file = root / COURSE_FILE
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
-            return cls(data["course"], root, tuple(_stage(stage) for stage in data["stages"]))
+            stages = tuple(_stage(stage) for stage in data["stages"])
+            return cls(data["course"], root, stages, _grading(data["grading"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"{file} cannot be read ({error}); fetch it again from the course's repository"
             raise CompanionError(message) from None
@@ -157,6 +175,11 @@ def _names(stage: Stage) -> Iterator[str]:
     yield stage.id.casefold()
     yield stage.module.casefold()
     yield stage.id.split("_")[0].casefold()
+
+
+def _grading(data: dict[str, Any]) -> Grading:
+    lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
+    return Grading(**{**data, **lists})
 
 
 def _stage(data: dict[str, Any]) -> Stage:

@@ -15,6 +15,7 @@ import psutil
 
 from lab.course import CompanionError, Course
 from lab.progress import read_module
+from lab.shadows import hiding_files
 
 _GB = 1024**3
 _MIN_MEMORY = 3 * _GB
@@ -40,7 +41,7 @@ class Finding:
 
 def examine(course: Course) -> Iterator[Finding]:
     """Yield the findings, one at a time."""
-    yield _python()
+    yield _python(course)
     yield _environment()
     yield from _packages(course.root)
     yield _torch()
@@ -50,9 +51,11 @@ def examine(course: Course) -> Iterator[Finding]:
     yield _shadows(course)
 
 
-def _python() -> Finding:
+def _python(course: Course) -> Finding:
     version = platform.python_version()
-    fix = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer, then create the environment again"
+    oldest, newest = course.grading.python, course.grading.newest
+    supported = _numbers(oldest) <= sys.version_info[:2] <= _numbers(newest)
+    fix = "" if supported else f"install Python {oldest} to {newest}, then create the environment again"
     return Finding("Python", f"{version} on {platform.system()} {platform.machine()}", fix)
 
 
@@ -96,7 +99,7 @@ def _torch() -> Finding:
         return Finding("tensors", "torch is not installed", "install it first, see above")
     try:
         done = subprocess.run(
-            [sys.executable, "-c", "import platform\n" + _TORCH],
+            [sys.executable, "-P", "-c", "import platform\n" + _TORCH],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -140,16 +143,7 @@ def _modules(course: Course) -> Iterator[Finding]:
 
 
 def _shadows(course: Course) -> Finding:
-    """Look for files whose names hide a library: ``import torch`` would import the student's ``torch.py``."""
-    ours = {stage.module for stage in course.stages} | {"conftest"}
-    libraries = sys.stdlib_module_names | {"torch", "numpy", "pytest", "matplotlib", "rich", "click", "lab"}
-    folders = [course.root, *(course.root / stage.id for stage in course.stages)]
-    hiding = [
-        path.relative_to(course.root).as_posix()
-        for folder in folders
-        for path in sorted(folder.glob("*.py"))
-        if path.stem in libraries and path.stem not in ours
-    ]
-    if hiding:
-        return Finding("file names", f"{', '.join(hiding)} hides a library of that name", "rename it")
+    if hiding := hiding_files(course):
+        hides = "hides a library" if len(hiding) == 1 else "each hide a library"
+        return Finding("file names", f"{', '.join(hiding)} {hides} of that name", "rename it, for example to my_NAME")
     return Finding("file names", "no file hides a library")

@@ -30,6 +30,10 @@ class JsonStore(Generic[T]):
         """Write the value of a key, whole or not at all."""
         write_atomically(self._path(key), msgspec.json.encode(value))
 
+    def remove(self, *key: str) -> None:
+        """Remove the value of a key, if there is one."""
+        self._path(key).unlink(missing_ok=True)
+
     def keys(self) -> Iterator[tuple[str, ...]]:
         """Yield the key of every file, in no particular order."""
         for path in self._folder.rglob("*.json"):

@@ -6,6 +6,7 @@ score. A score is an integer, all or nothing per check, and only
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +25,7 @@ class Outcome(StrEnum):
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
     NOT_ATTEMPTED = "NOT_ATTEMPTED"  # the stub is unchanged, or no file was handed in
     BLOCKED = "BLOCKED"  # the file was refused, or the module does not import
+    NOT_GRADED = "NOT_GRADED"  # not run, because a person must decide first: never filed as a score
     GRADER_ERROR = "GRADER_ERROR"  # a fault of the grader: never filed as a score
 
 
@@ -36,10 +38,21 @@ class IsolationLevel(StrEnum):
     NONE = "none"
 
 
-def lowest_level(levels: Iterable[IsolationLevel]) -> IsolationLevel:
-    """The weakest of several levels; ``IsolationLevel.NONE`` if ``levels`` is empty."""
+def lowest_level(levels: Iterable[IsolationLevel | None]) -> IsolationLevel | None:
+    """The weakest of several levels; None stands for "no code ran" and is returned if no level is left."""
     order = list(IsolationLevel)
-    return max(levels, key=order.index, default=IsolationLevel.NONE)
+    return max((level for level in levels if level is not None), key=order.index, default=None)
+
+
+class ReportState(StrEnum):
+    """Whether a report is a result; only ``GRADED`` reports count in the statistics of a class."""
+
+    GRADED = "graded"
+    NOT_BEGUN = "not begun"  # nothing was handed in, or only the stub as it was released
+    NOT_GRADED = "not graded"  # no number until a person decides
+
+
+JUDGE_FAILED = "the grader failed, not the student; run `autograder doctor`, then grade again"
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,22 +93,66 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     """One student's result in one stage.
 
-    ``stand_ins`` names the earlier modules that were replaced by the course's own; ``notes`` are
-    for the instructor (invisible characters, unexpected paths); ``digest`` identifies what was graded.
+    Attributes:
+        student: id of the student.
+        stage: id of the stage.
+        checks: the results of all checks of the stage.
+        isolation: the isolation level under which student code ran; None if no code ran.
+        stand_ins: the earlier modules that were replaced by the course's own.
+        notes: for the instructor (invisible characters, unexpected paths).
+        digest: identifies what was graded.
+        python: the version of Python that ran the code; empty if no code ran.
+        not_graded: why a person must decide before there is a score; names the file. Empty otherwise.
+        begun: whether the student has handed in work, and not only the released stub.
+        owed: whether the stage counts 0 although it was not begun, because it was requested by name.
+        handed_in: the time of the hand-in; None if it is unknown.
+        time_source: where that time comes from.
+        days_late: days begun after the due date; None if the stage has a due date and the time is unknown.
+        points_lost: the points that lateness costs.
+        bonus_counts: whether the course counts the points of extensions.
     """
 
     student: str
     stage: str
     checks: tuple[CheckResult, ...]
-    isolation: IsolationLevel
+    isolation: IsolationLevel | None
     stand_ins: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""
+    python: str = ""
+    not_graded: str = ""
+    begun: bool = True
+    owed: bool = False
+    handed_in: datetime | None = None
+    time_source: str = ""
+    days_late: int | None = 0
+    points_lost: int = 0
+    bonus_counts: bool = True
+
+    @property
+    def why_not_graded(self) -> str:
+        """The reason why there is no score until a person decides; empty if there is none."""
+        if self.not_graded:
+            return self.not_graded
+        failed = any(check.outcome in (Outcome.GRADER_ERROR, Outcome.NOT_GRADED) for check in self.checks)
+        return JUDGE_FAILED if failed or not self.checks else ""
+
+    @property
+    def grader_failed(self) -> bool:
+        """Whether a check ended in a grader error."""
+        return any(check.outcome is Outcome.GRADER_ERROR for check in self.checks)
+
+    @property
+    def state(self) -> ReportState:
+        """Whether the stage was graded, was not begun, or waits for a person."""
+        if self.why_not_graded:
+            return ReportState.NOT_GRADED
+        return ReportState.GRADED if self.begun else ReportState.NOT_BEGUN
 
     @property
     def graded(self) -> bool:
-        """Whether the score may be filed: there are checks, and none ended in a grader error."""
-        return bool(self.checks) and all(check.outcome is not Outcome.GRADER_ERROR for check in self.checks)
+        """Whether the score may be filed as a number: a stage that was not begun counts 0 only if it is owed."""
+        return self.state is ReportState.GRADED or (self.state is ReportState.NOT_BEGUN and self.owed)
 
     @property
     def points(self) -> int:
@@ -118,6 +175,22 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         return sum(check.points for check in self.checks if check.bonus)
 
     @property
+    def final_score(self) -> int:
+        """Points earned without extensions, after the penalty for lateness."""
+        return max(self.score - self.points_lost, 0)
+
+    @property
+    def final_bonus(self) -> int:
+        """Points earned by extensions, after the part of the penalty that exceeds ``score``."""
+        return self.bonus - max(self.points_lost - self.score, 0)
+
+    @property
+    def final(self) -> int | None:
+        """The points of the stage after the penalty, with those of extensions if they count; None without a score."""
+        bonus = self.final_bonus if self.bonus_counts else 0
+        return self.final_score + bonus if self.graded else None
+
+    @property
     def seconds(self) -> float:
         """Total duration of the checks in seconds."""
         return sum(check.seconds for check in self.checks)
@@ -131,19 +204,9 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
             {**msgspec.to_builtins(check), "score": check.score, "test": locations.get((self.stage, check.id))}
             for check in self.checks
         ]
-        return {
-            "student": self.student,
-            "stage": self.stage,
-            "points": self.points,
-            "score": self.score,
-            "bonus": self.bonus,
-            "graded": self.graded,
-            "isolation": self.isolation.value,
-            "stand_ins": list(self.stand_ins),
-            "notes": list(self.notes),
-            "digest": self.digest,
-            "checks": checks,
-        }
+        own = {name: value for name, value in msgspec.to_builtins(self).items() if name != "checks"}
+        derived = {"points": self.points, "score": self.score, "bonus": self.bonus, "final": self.final}
+        return {**own, **derived, "graded": self.graded, "state": self.state.value, "checks": checks}
 
 
 class ResultsFormatError(ValueError):
@@ -151,25 +214,25 @@ class ResultsFormatError(ValueError):
 
 
 def encode_results(
-    reports: Iterable[StageReport], isolation: IsolationLevel, locations: Mapping[tuple[str, str], str] = {}
+    reports: Iterable[StageReport], isolation: IsolationLevel | None, locations: Mapping[tuple[str, str], str] = {}
 ) -> bytes:
     """The JSON that ``autograder grade --json`` writes, for instructors.
 
     Args:
         reports: the reports to write.
-        isolation: the weakest level among them.
+        isolation: the weakest level among them; None if no code ran.
         locations: stage and check id → file and line of the hidden test; the ``test`` of a check
             without a location is null.
     """
     document = {
         "format_version": FORMAT_VERSION,
-        "isolation": isolation.value,
+        "isolation": isolation,
         "reports": [report.to_builtins(locations) for report in reports],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 
 
-def decode_results(raw: bytes) -> tuple[IsolationLevel, list[StageReport]]:
+def decode_results(raw: bytes) -> tuple[IsolationLevel | None, list[StageReport]]:
     """Decode the JSON of ``encode_results``; derived scores are recomputed, not read.
 
     Raises:
@@ -191,5 +254,5 @@ class _Version(msgspec.Struct):
 
 
 class _Document(_Version):
-    isolation: IsolationLevel
+    isolation: IsolationLevel | None
     reports: tuple[StageReport, ...]

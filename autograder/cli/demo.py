@@ -54,7 +54,7 @@ def demo(option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: in
     filed = file_results(lab, graded)
     pages = lab.build / "pages"
     reports = [result.report for result in graded]
-    statistics = statistics_of(lab, reports, graded)
+    statistics = statistics_of(lab, reports)
     class_page = write_class_page(pages, statistics, write_student_pages(pages, lab, graded))
     print_class_table(console, statistics)
     _summarise(console, graded)
@@ -71,7 +71,7 @@ def demo(option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: in
 
 def _summarise(console: Console, graded: Sequence[Graded]) -> None:
     seconds = [result.report.seconds for result in graded if result.submission.source is not None]
-    level = lowest_level(result.report.isolation for result in graded)
+    level = lowest_level(result.report.isolation for result in graded) or "no code ran"
     console.print(
         f"isolation: {level}; seconds per submission and stage: median {statistics.median(seconds):.2f}, "
         f"maximum {max(seconds):.2f}"

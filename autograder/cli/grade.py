@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from autograder.base.atomic_files import write_atomically
-from autograder.base.results import StageReport, encode_results, lowest_level
+from autograder.base.results import ReportState, StageReport, encode_results, lowest_level
 from autograder.cli.shared import (
     FAILURES,
     GRADER_ERROR,
@@ -27,7 +27,7 @@ from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
 from autograder.feedback.terminal import print_report
-from autograder.intake import StageSubmission, take_in
+from autograder.intake import KnownTimes, StageSubmission, read_roster, read_times, take_in
 from autograder.integrations.nbgrader import file_results, register_release
 from autograder.judge.pool import JudgePool
 from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
@@ -38,6 +38,8 @@ class GradeOptions:
     """The arguments and options of ``autograder grade``, as click parsed them."""
 
     paths: tuple[Path, ...]
+    times_file: Path | None
+    roster_file: Path | None
     stage_ids: tuple[str, ...]
     only_changed: bool
     fresh: bool
@@ -58,6 +60,20 @@ class GradeOptions:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @stage_option
+@click.option(
+    "--times",
+    "times_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read hand-in times from this CSV file (student,stage,time) where no receipt, commit or time stamp has one.",
+)
+@click.option(
+    "--roster",
+    "roster_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read the students' ids from this file, one a line; it settles which folders are students.",
+)
 @click.option("--only-changed", is_flag=True, help="Reuse results of unchanged submissions even if the tests changed.")
 @click.option("--fresh", is_flag=True, help="Judge every submission again, whatever is stored.")
 @workers_option
@@ -77,16 +93,19 @@ class GradeOptions:
     "--gradebook/--no-gradebook", default=True, show_default=True, help="File the scores in nbgrader's gradebook."
 )
 @click.option("--details", is_flag=True, help="Print each student's report before the table, and each note after it.")
-@click.option("--fail-on-failures", is_flag=True, help="Exit with code 1 if any check did not pass.")
+@click.option(
+    "--fail-on-failures", is_flag=True, help="Exit with code 1 if any check did not pass, or a stage is not graded."
+)
 @unsafe_option
 @pass_lab
 def grade(option: LabOption, /, **arguments: Any) -> None:
     """Grade PATHS: folders, zips or clones of one student or a whole class.
 
-    A path may be a class in nbgrader's layout (STUDENT/STAGE/MODULE.py), a clone or zip of a student's
-    repository, a folder of clones and zips, or a folder that holds a MODULE.py. Results are stored as
-    soon as they are known: unchanged submissions are not judged again, and an interrupted run resumes
-    when you repeat the command.
+    A path may be a class in nbgrader's layout (STUDENT/STAGE/MODULE.py), an export of a learning platform,
+    a clone or zip of a student's repository, a folder of clones and zips, or a folder that holds a
+    MODULE.py. If a path holds entries that are not understood, they are listed and nothing is graded.
+    Results are stored as soon as they are known: unchanged submissions are not judged again, and an
+    interrupted run resumes when you repeat the command.
     """
     options = GradeOptions(**arguments)
     if options.only_changed and options.fresh:
@@ -100,9 +119,20 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
 
 def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
     """Collect the submissions, and check that the gradebook can take their scores."""
-    submissions = take_in(options.paths, stage_files(lab, options.stage_ids))
+    console = Console(stderr=True)
+    zone = lab.config.policies.zone
+    times = KnownTimes(zone=zone)
+    if options.times_file is not None:
+        times = read_times(options.times_file, lab.config.stages.keys(), zone)
+    submissions = take_in(
+        options.paths,
+        stage_files(lab, options.stage_ids),
+        times,
+        roster=read_roster(options.roster_file) if options.roster_file is not None else None,
+        notice=lambda line: console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True),
+    )
     if not submissions:
-        Console(stderr=True).print("autograder: these paths hold no submission", style="red")
+        console.print("autograder: these paths hold no submission", style="red")
         sys.exit(WRONG_USE)
     if options.gradebook:
         register_release(lab)  # a gradebook that refuses scores must fail before the class is judged
@@ -122,7 +152,7 @@ def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console:
     if options.json_file is not None:
         isolation = lowest_level(report.isolation for report in reports)
         write_atomically(options.json_file, encode_results(reports, isolation, check_locations(lab)))
-    statistics = statistics_of(lab, reports, graded)
+    statistics = statistics_of(lab, reports)
     if options.html_folder is not None:
         pages = write_student_pages(options.html_folder, lab, graded)
         write_class_page(options.html_folder, statistics, pages)
@@ -134,9 +164,14 @@ def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console:
     print_notes(console, reports, details=options.details)
     if filed is not None:
         console.print(filed.summary(), soft_wrap=True, markup=False)
-    if not all(report.graded for report in reports) or (filed is not None and filed.differences):
+    if any(report.grader_failed for report in reports) or (filed is not None and filed.differences):
         return GRADER_ERROR
-    failed = any(not check.passed for report in reports for check in report.checks)
+    failed = any(
+        report.why_not_graded or not check.passed
+        for report in reports
+        if report.state is not ReportState.NOT_BEGUN or report.owed
+        for check in report.checks
+    )
     return FAILURES if options.fail_on_failures and failed else 0
 
 
@@ -167,7 +202,8 @@ def grade_class(
 
         def show(graded: Graded) -> None:
             report = graded.report
-            points = f"{report.score}/{report.points}" if report.graded else "not graded"
+            is_scored = report.state is ReportState.GRADED
+            points = f"{report.final_score}/{report.points}" if is_scored else report.state.value
             advance(f"{report.student} {report.stage} {points}{' (reused)' if graded.cached else ''}")
 
         return Grader(lab, judges, reuse).grade_all(submissions, workers=workers, on_done=show)

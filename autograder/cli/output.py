@@ -15,7 +15,7 @@ from autograder.feedback.junit import junit
 from autograder.feedback.markdown import report_markdown
 from autograder.feedback.pages import statistics_of, write_class_page
 from autograder.integrations.nbgrader import export_csv
-from autograder.pipeline.grade import result_store
+from autograder.pipeline.grade import stored_reports
 
 _NOTHING_GRADED = "no submission has been graded yet: run `autograder grade PATH…` first"
 
@@ -31,7 +31,7 @@ def report(option: LabOption, folder: Path | None) -> None:
     Each check is listed with its id and with the file and line of its hidden test.
     """
     lab, console = option.lab, Console(highlight=False)
-    reports = result_store(lab).all()
+    reports = stored_reports(lab)
     if not reports:
         console.print(_NOTHING_GRADED)
         return
@@ -64,8 +64,7 @@ def export_nbgrader(option: LabOption, file: Path) -> None:
 def export_junit(option: LabOption, file: Path) -> None:
     """Write the stored results as JUnit XML.
 
-    Each student and stage is a test suite, each check a test case. Late penalties and manual grades
-    are not included.
+    Each student and stage is a test suite, each check a test case. Manual grades are not included.
     """
     reports = _stored_reports(option.lab)
     write_atomically(file, junit(reports))
@@ -78,7 +77,7 @@ def export_junit(option: LabOption, file: Path) -> None:
 def export_markdown(option: LabOption, folder: Path) -> None:
     """Write the stored results as Markdown, one file per student.
 
-    FOLDER/STUDENT.md holds what the student may read. Late penalties and manual grades are not included.
+    FOLDER/STUDENT.md holds what the student may read. Manual grades are not included.
     """
     by_student = groupby(_stored_reports(option.lab), key=lambda report: report.student)
     students = {student: report_markdown(list(reports)) for student, reports in by_student}
@@ -93,7 +92,7 @@ def _stored_reports(lab: Lab) -> list[StageReport]:
     Raises:
         click.UsageError: there are none.
     """
-    reports = result_store(lab).all()
+    reports = stored_reports(lab)
     if not reports:
         raise click.UsageError(_NOTHING_GRADED)
     order = {stage: index for index, stage in enumerate(lab.config.stages)}

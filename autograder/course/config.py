@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
@@ -81,6 +82,12 @@ class Policies(_Section, frozen=True, kw_only=True):
     extensions: dict[str, dict[str, NonNegativeInt]] = {}  # student → stage → days
     attempts: PositiveInt | None = None  # graded submissions that count per stage; None: no limit
     count_bonus: bool = True
+    time_zone: Text | None = None  # of times without a zone, such as those in zip archives: Europe/Berlin
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone."""
+        return ZoneInfo(self.time_zone) if self.time_zone is not None else None
 
 
 class Exercise(_Section, frozen=True, kw_only=True):
@@ -189,6 +196,7 @@ def load_config(path: Path) -> Config:
         raise source.error(("format_version",), problem)
     _check_stages(config, source)
     _check_extensions(config, source)
+    _check_time_zone(config, source)
     return config
 
 
@@ -257,6 +265,15 @@ def _check_names(stage: Stage, keys: tuple[str, ...], source: YamlSource) -> Non
         if not _FOLDER_NAME.fullmatch(question):
             where = (*keys, "questions", question)
             raise source.error(where, f"`{question}` must be a cell id of letters, digits, _ and -")
+
+
+def _check_time_zone(config: Config, source: YamlSource) -> None:
+    try:
+        _ = config.policies.zone
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        close = nearest(str(config.policies.time_zone), sorted(available_timezones()))
+        problem = f"`{config.policies.time_zone}` is not a time zone such as Europe/Berlin{close}"
+        raise source.error(("policies", "time_zone"), problem) from None
 
 
 def _check_extensions(config: Config, source: YamlSource) -> None:

@@ -14,6 +14,14 @@ T = TypeVar("T")
 Keys = tuple[str, ...]
 
 _LONGEST_VALUE = 60
+_TEXT = "tag:yaml.org,2002:str"
+_KINDS = {
+    "tag:yaml.org,2002:bool": "true or false",
+    "tag:yaml.org,2002:float": "a number",
+    "tag:yaml.org,2002:int": "a number",
+    "tag:yaml.org,2002:null": "an empty value",
+    "tag:yaml.org,2002:timestamp": "a date",
+}
 # A part of msgspec's paths: `.key`, `[0]` in a list, `[...]` for any key of a table.
 _PATH_PART = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]|\[\.\.\.\]")
 
@@ -95,12 +103,10 @@ class YamlSource:
             return
         fields = _fields(expected)
         for key, value in data.items():
-            here = (*keys, str(key))
-            if not isinstance(key, str):
-                raise self.error(here, f"YAML reads this key as {key!r}; put it in quotes")
+            here = (*keys, key)
             if fields is not None and key not in fields:
-                raise self.error(here, f"unknown key `{key}`{nearest(str(key), fields)}")
-            self._check_keys(value, _type_at(expected, (str(key),)), here)
+                raise self.error(here, f"unknown key `{key}`{nearest(key, fields)}")
+            self._check_keys(value, _type_at(expected, (key,)), here)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -110,17 +116,33 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """A loader that refuses a repeated key: plain YAML lets the later value silently replace the earlier value."""
+    """A loader that refuses a repeated key and a key that is not text.
+
+    Plain YAML lets the later of two values silently replace the earlier value, and reads a student's id such as
+    0123456 or 12:30 as another number.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         lines: dict[Any, int] = {}
         for key_node, _ in node.value:
+            if key_node.tag != _TEXT:
+                written = f" `{key_node.value}`" if isinstance(key_node, yaml.ScalarNode) else ""
+                kind = _KINDS.get(key_node.tag, "something other than text")
+                problem = f"YAML reads the key{written} as {kind}; put it in quotes"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             key = self.construct_object(key_node, deep=True)
             if key in lines:
                 problem = f"`{key}` appears twice; the first is on line {lines[key]}"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             lines[key] = key_node.start_mark.line + 1
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # 1234-56-78 looks like a date
+            problem = f"`{node.value}` cannot be read ({error}); put it in quotes"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
 
 def _children(node: yaml.Node | None) -> Iterator[tuple[str, int, yaml.Node]]:

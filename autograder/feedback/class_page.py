@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from autograder.base.results import IsolationLevel, Outcome
+from autograder.base.results import IsolationLevel, Outcome, ReportState
 from autograder.feedback.class_statistics import BINS, CheckStatistics, ClassStatistics, StageStatistics
 from autograder.feedback.html import render
+from autograder.feedback.views import late_words
 
 SHADES = 5
 
@@ -35,13 +36,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Cell:
-    """One student's stage in the table of scores: text, shade for the share of points, and days late."""
+    """One student's stage in the table of scores: text, shade for the share of points, state, and lateness."""
 
     text: str
-    bonus: int
-    shade: int | None
-    ungraded: bool
-    late: int
+    bonus: int = 0
+    shade: int | None = None
+    state: str = ""
+    late: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def class_page(statistics: ClassStatistics, pages: Mapping[str, str] = {}) -> st
         rows=list(_rows(statistics, pages)),
         legend=LEGEND,
         most=max(counts, default=0),
+        not_graded=sorted(statistics.not_graded, key=lambda report: (report.student, report.stage)),
         unisolated=IsolationLevel.NONE in statistics.isolation,
         pages={student: quote(path) for student, path in pages.items()},
     )
@@ -104,18 +106,19 @@ def outcome_bars(check: CheckStatistics) -> list[Bar]:
 
 def _rows(statistics: ClassStatistics, pages: Mapping[str, str]) -> Iterator[Row]:
     for student in statistics.students:
-        score, points = statistics.total(student)
         cells = tuple(_cell(statistics, student, stage) for stage in statistics.stages)
         page = pages.get(student)
-        yield Row(student, quote(page) if page else None, cells, f"{score} / {points}")
+        yield Row(student, quote(page) if page else None, cells, statistics.total(student))
 
 
 def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> Cell:
     report = statistics.reports.get((student, stage.id))
-    late = statistics.late_days.get((student, stage.id), 0)
     if report is None:
-        return Cell("–", 0, None, False, late)
-    if not report.graded:
-        return Cell("not graded", 0, None, True, late)
-    shade = (SHADES - 1) * report.score // report.points if report.points else None
-    return Cell(str(report.score), report.bonus, shade, False, late)
+        return Cell("–")
+    late = late_words(report)
+    if report.state is ReportState.NOT_GRADED:
+        return Cell(report.state.value, state="ours", late=late)
+    if report.state is ReportState.NOT_BEGUN:
+        return Cell(f"{report.state.value}{', 0' if report.owed else ''}", state="open")
+    shade = (SHADES - 1) * report.final_score // report.points if report.points else None
+    return Cell(str(report.final_score), report.final_bonus, shade, late=late)

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
+from autograder.base.results import CheckResult, IsolationLevel, Outcome, ReportState, StageReport
 from autograder.course.config import Config, Stage
 from autograder.course.lab import Lab
 from autograder.course.mistakes import load_mistakes
@@ -17,7 +17,7 @@ FEWEST_FOR_DISCRIMINATION = 10
 WEAK_DISCRIMINATION = 0.2
 BINS = 11  # tenths of the points, and full marks
 
-_NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED)
+_NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED, Outcome.NOT_GRADED)
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,16 @@ class CheckStatistics:
 class StageStatistics:
     """One stage over the class.
 
-    ``scores`` are the scores of the graded reports. ``ran`` is the number of graded reports in which a check
-    ran; only these count in ``checks``.
+    ``scores`` are the final scores of the students who have begun the stage, without reports that wait for a person.
+    ``ran`` is the number of graded reports in which a check ran; only these count in ``checks``.
     """
 
     id: str
     title: str
     points: int
     scores: tuple[int, ...]
-    ungraded: int
+    not_graded: int
+    not_begun: int
     ran: int
     checks: tuple[CheckStatistics, ...]
 
@@ -97,7 +98,11 @@ class MistakeCount:
 
 @dataclass(frozen=True)
 class ClassStatistics:
-    """Everything the class page shows. ``reports`` is keyed by student and stage."""
+    """Everything the class page shows.
+
+    ``reports`` is keyed by student and stage. ``stages`` are those that any student has begun or that count 0;
+    ``never_begun`` are the others.
+    """
 
     course: str
     students: tuple[str, ...]
@@ -105,30 +110,48 @@ class ClassStatistics:
     reports: Mapping[tuple[str, str], StageReport]
     mistakes: tuple[MistakeCount, ...]
     needs_help: tuple[NeedsHelp, ...]
-    late_days: Mapping[tuple[str, str], int]
+    never_begun: tuple[str, ...] = ()
+
+    @property
+    def pythons(self) -> tuple[str, ...]:
+        """The versions of Python that ran the students' code, oldest first."""
+        versions = {report.python for report in self.reports.values() if report.python}
+        return tuple(sorted(versions, key=lambda version: [int(part) for part in version.split(".")]))
 
     @property
     def isolation(self) -> Mapping[IsolationLevel, int]:
-        """Isolation level → number of reports made under it."""
-        return Counter(report.isolation for report in self.reports.values())
+        """Isolation level → number of reports made under it, without those for which no code ran."""
+        return Counter(report.isolation for report in self.reports.values() if report.isolation is not None)
 
     @property
-    def ungraded(self) -> tuple[StageReport, ...]:
-        """Reports that have no score, as after a grader error."""
-        return tuple(report for report in self.reports.values() if not report.graded)
+    def nothing_ran(self) -> int:
+        """Number of reports for which no code ran."""
+        return sum(report.isolation is None for report in self.reports.values())
 
-    def total(self, student: str) -> tuple[int, int]:
-        """Points earned and possible.
+    @property
+    def not_graded(self) -> tuple[StageReport, ...]:
+        """Reports that wait for a person."""
+        return tuple(report for report in self.reports.values() if report.state is ReportState.NOT_GRADED)
 
-        A stage without a report earns 0 points. A stage that is not graded counts in neither number.
+    @property
+    def not_begun(self) -> int:
+        """Number of stages of students that were not begun."""
+        return sum(report.state is ReportState.NOT_BEGUN for report in self.reports.values())
+
+    @property
+    def unknown_times(self) -> tuple[StageReport, ...]:
+        """Reports of stages with a due date whose time of hand-in is unknown."""
+        return tuple(report for report in self.reports.values() if report.days_late is None)
+
+    def total(self, student: str) -> str:
+        """Final points earned and possible, as ``57 / 142``.
+
+        Only stages with a number count: those that the student has begun, and those that are owed.
         """
-        earned = possible = 0
-        for stage in self.stages:
-            report = self.reports.get((student, stage.id))
-            if report is None or report.graded:
-                earned += report.score if report else 0
-                possible += stage.points
-        return earned, possible
+        own = [report for (name, _), report in self.reports.items() if name == student and report.graded]
+        if not own:
+            return "–"
+        return f"{sum(report.final_score for report in own)} / {sum(report.points for report in own)}"
 
 
 def class_statistics(
@@ -136,7 +159,6 @@ def class_statistics(
     config: Config,
     *,
     sentences: Mapping[tuple[str, str], str] = {},
-    late_days: Mapping[tuple[str, str], int] = {},
     locations: Mapping[tuple[str, str], str] = {},
 ) -> ClassStatistics:
     """Compute the statistics of a class.
@@ -146,13 +168,15 @@ def class_statistics(
         config: source of the titles and the order of stages.
         sentences: stage and mistake id → sentence about the mistake (see ``mistake_sentences``); a mistake
             without a sentence is described by the text that students read.
-        late_days: student and stage → days late, for late submissions alone.
         locations: stage and check id → file and line of the hidden test.
     """
     last = {(report.student, report.stage): report for report in reports}
     students = tuple(dict.fromkeys(student for student, _ in last))
     seen = dict.fromkeys(stage for _, stage in last)
     order = list(dict.fromkeys([*(stage for stage in config.stages if stage in seen), *seen]))
+    begun = {stage for (_, stage), report in last.items() if report.graded or report.why_not_graded}
+    never_begun = tuple(stage for stage in order if stage not in begun)
+    order = [stage for stage in order if stage in begun]
     stages = tuple(
         _stage(
             stage, config.stages.get(stage), [report for report in last.values() if report.stage == stage], locations
@@ -166,7 +190,7 @@ def class_statistics(
         reports=last,
         mistakes=tuple(_mistakes(last.values(), sentences)),
         needs_help=tuple(students_who_need_help(last, students, order)),
-        late_days=late_days,
+        never_begun=never_begun,
     )
 
 
@@ -181,7 +205,8 @@ def _stage(
     reports: Sequence[StageReport],
     locations: Mapping[tuple[str, str], str],
 ) -> StageStatistics:
-    graded = [report for report in reports if report.graded]
+    states = Counter(report.state for report in reports)
+    graded = [report for report in reports if report.state is ReportState.GRADED]
     ran = [report for report in graded if any(check.outcome not in _NOT_RUN for check in report.checks)]
     by_check: dict[str, list[tuple[CheckResult, int]]] = defaultdict(list)
     for report in ran:
@@ -192,8 +217,9 @@ def _stage(
         id=stage_id,
         title=stage.title if stage else "",
         points=max((report.points for report in reports), default=0),
-        scores=tuple(report.score for report in graded),
-        ungraded=len(reports) - len(graded),
+        scores=tuple(report.final_score for report in graded),
+        not_graded=states[ReportState.NOT_GRADED],
+        not_begun=states[ReportState.NOT_BEGUN],
         ran=len(ran),
         checks=tuple(_check(results, locations.get((stage_id, id_), "")) for id_, results in by_check.items()),
     )

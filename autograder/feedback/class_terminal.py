@@ -1,17 +1,19 @@
 """A class on the terminal, for instructors: the table of scores, and the class report."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograder.base.results import IsolationLevel
+from autograder.base.results import IsolationLevel, ReportState, StageReport
 from autograder.feedback.class_statistics import CheckStatistics, ClassStatistics, StageStatistics
 from autograder.feedback.text import log_line
+from autograder.feedback.views import counted, late_words
 
 _WARNING = "bold yellow"
 _GAP = 3  # characters between two cells
@@ -20,17 +22,16 @@ _HEADING = 12  # width of a stage's heading, in characters; longer names wrap
 
 
 def print_class_table(console: Console, statistics: ClassStatistics) -> None:
-    """Print the points per student and stage, the ungraded reports and the isolation levels.
+    """Print the points per student and stage, the reports that are not graded and the isolation levels.
 
     A table that is wider than the console is printed in parts, each with all students.
     """
     parts = list(_score_parts(statistics, console.width))
     for part in parts:
         console.print(_score_table(statistics, part, totals=part is parts[-1]))
-    for line in _warnings(statistics):
-        console.print(Text(log_line(line), style=_WARNING))
-    levels = ", ".join(f"{level.value} ({count} reports)" for level, count in statistics.isolation.items())
-    console.print(Text(f"isolation: {levels or 'nothing was graded'}"))
+    for line, style in _remarks(statistics):
+        indent = len(line) - len(line.lstrip())
+        console.print(Padding(Text(line.lstrip(), style=style), (0, 0, 0, indent), expand=False))
 
 
 def print_class_report(console: Console, statistics: ClassStatistics) -> None:
@@ -70,8 +71,7 @@ def _score_table(statistics: ClassStatistics, stages: Sequence[StageStatistics],
     for student in statistics.students:
         cells = [_cell(statistics, student, stage) for stage in stages]
         if totals:
-            score, points = statistics.total(student)
-            cells.append(Text(f"{score} / {points}", style="bold"))
+            cells.append(Text(statistics.total(student), style="bold"))
         table.add_row(Text(log_line(student)), *cells)
     return table
 
@@ -90,31 +90,69 @@ def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> 
     report = statistics.reports.get((student, stage.id))
     if report is None:
         return Text("–", style="dim")
-    if not report.graded:
-        return Text("not graded", style=_WARNING)
-    style = "green" if report.score == report.points else "red" if report.score == 0 else ""
-    cell = Text(f"{report.score}" + (f" +{report.bonus}" if report.bonus else ""), style=style)
-    late = statistics.late_days.get((student, stage.id), 0)
-    return cell.append(f" {late} d late", style=_WARNING) if late else cell
+    if report.state is ReportState.NOT_GRADED:
+        return Text(report.state.value, style=_WARNING)
+    if report.state is ReportState.NOT_BEGUN:
+        return Text(f"{report.state.value}{', 0' if report.owed else ''}", style="dim")
+    score, bonus = report.final_score, report.final_bonus
+    style = "green" if score == report.points else "red" if score == 0 else ""
+    cell = Text(f"{score}" + (f" +{bonus}" if bonus else ""), style=style)
+    late = late_words(report)
+    return cell.append(f" {late}", style=_WARNING if report.days_late else "dim") if late else cell
 
 
-def _warnings(statistics: ClassStatistics) -> Iterator[str]:
-    for student in statistics.students:
-        stages = [report.stage for report in statistics.ungraded if report.student == student]
-        if stages:
-            yield f"! not graded: {student} in {', '.join(stages)} (grader error; grade again)"
+def _remarks(statistics: ClassStatistics) -> Iterator[tuple[str, str]]:
+    """The lines below the table of scores, each with its style."""
+    if statistics.not_begun:
+        yield "totals count the stages that a student has begun", "dim"
+    if statistics.never_begun:
+        yield f"not begun by any student: {', '.join(map(log_line, statistics.never_begun))}", "dim"
+    if statistics.not_graded:
+        yield f"! {len(statistics.not_graded)} not graded: no number until you decide", _WARNING
+        for (_, why), reports in _grouped(statistics.not_graded, lambda report: report.why_not_graded):
+            yield f"    {_named(reports)}: {log_line(why)}", ""
+    if statistics.unknown_times:
+        number = counted(len(statistics.unknown_times), "hand-in")
+        yield f"! time unknown for {number}: no penalty; state times with --times", _WARNING
+        students = _grouped(statistics.unknown_times, lambda report: "")
+        yield f"    {'; '.join(_named(reports) for _, reports in students)}", ""
     if IsolationLevel.NONE in statistics.isolation:
-        yield "! isolation none: student code could have read or changed your files, including these grades"
+        yield (
+            "! isolation none: student code could have read or changed your files, including these grades",
+            _WARNING,
+        )
+    levels = [f"{level.value} ({counted(count, 'report')})" for level, count in statistics.isolation.items()]
+    if statistics.nothing_ran:
+        levels.append(f"no code ran ({counted(statistics.nothing_ran, 'report')})")
+    yield f"isolation: {', '.join(levels) or 'nothing was graded'}", ""
+    if statistics.pythons:
+        yield f"graded with Python {', '.join(statistics.pythons)}", ""
+
+
+def _grouped(
+    reports: Sequence[StageReport], part: Callable[[StageReport], str]
+) -> list[tuple[tuple[str, str], list[StageReport]]]:
+    """Group reports by student and by ``part``, in the order of their first reports."""
+    groups: dict[tuple[str, str], list[StageReport]] = {}
+    for report in reports:
+        groups.setdefault((report.student, part(report)), []).append(report)
+    return list(groups.items())
+
+
+def _named(reports: Sequence[StageReport]) -> str:
+    """One student's reports: ``ada 1_kernels, 2_attention``."""
+    return log_line(f"{reports[0].student} {', '.join(report.stage for report in reports)}")
 
 
 def _stage_table(stages: Sequence[StageStatistics]) -> Table:
     table = _table("Stage", title="Distribution")
-    for heading in ("Graded", "Not graded", "Mean", "Median", "Full marks", "Points"):
+    for heading in ("Graded", "Not graded", "Not begun", "Mean", "Median", "Full marks", "Points"):
         table.add_column(heading, justify="right")
     for stage in stages:
-        ungraded = Text(str(stage.ungraded), style=_WARNING if stage.ungraded else "dim")
-        mean, median, full = _number(stage.mean), _number(stage.median), str(stage.histogram[-1])
-        table.add_row(Text(log_line(stage.id)), str(len(stage.scores)), ungraded, mean, median, full, str(stage.points))
+        waiting = Text(str(stage.not_graded), style=_WARNING if stage.not_graded else "dim")
+        counts = (str(len(stage.scores)), waiting, Text(str(stage.not_begun), style="dim"))
+        scores = (_number(stage.mean), _number(stage.median), str(stage.histogram[-1]))
+        table.add_row(Text(log_line(stage.id)), *counts, *scores, str(stage.points))
     return table
 
 

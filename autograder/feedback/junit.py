@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from autograder.base.results import Outcome, StageReport
+from autograder.base.results import Outcome, ReportState, StageReport
 from autograder.feedback.views import CheckView, stage_view
 
 # Build services distinguish an error, a test without an answer, from a failure, a test that answers "no".
-_ERRORS = frozenset({Outcome.ERROR, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.GRADER_ERROR})
+_ERRORS = frozenset({Outcome.ERROR, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.NOT_GRADED, Outcome.GRADER_ERROR})
 
 
 def junit(reports: Sequence[StageReport]) -> bytes:
     """Encode reports as UTF-8 JUnit XML: one test suite per report, one test case per check.
 
-    A check that was not attempted is a failure, because services count a skipped test as a success.
+    A check that was not attempted is a failure, because services count a skipped test as a success. A stage that was
+    not begun is one skipped test, or one failure if it counts 0.
     """
     root = ElementTree.Element("testsuites")
     for report in reports:
@@ -30,7 +31,12 @@ def _suite(root: ElementTree.Element, report: StageReport) -> None:
     facts = {"score": view.score_text, **{f"remark {number}": text for number, text in enumerate(view.remarks, 1)}}
     for name, value in facts.items():
         ElementTree.SubElement(properties, "property", name=name, value=value)
-    counts = {"failure": 0, "error": 0}
+    counts = {"failure": 0, "error": 0, "skipped": 0}
+    if view.state is ReportState.NOT_BEGUN:
+        case = ElementTree.SubElement(suite, "testcase", classname=view.stage, name=view.state.value)
+        kind = "skipped" if view.score is None else "failure"
+        counts[kind] += 1
+        ElementTree.SubElement(case, kind, message="; ".join(view.remarks))
     for exercise in view.exercises:
         for check in exercise.checks:
             group = f"{view.stage}.{exercise.name}"
@@ -40,7 +46,10 @@ def _suite(root: ElementTree.Element, report: StageReport) -> None:
                 counts[kind] += 1
                 _problem(case, kind, check)
     suite.attrib.update(
-        tests=str(len(view.checks)), failures=str(counts["failure"]), errors=str(counts["error"]), skipped="0"
+        tests=str(len(suite.findall("testcase"))),
+        failures=str(counts["failure"]),
+        errors=str(counts["error"]),
+        skipped=str(counts["skipped"]),
     )
 
 

@@ -52,6 +52,8 @@ def _stage(view: StageView) -> Iterator[str]:
     for remark in view.remarks:
         yield f"> {prose(remark)}"
         yield ""
+    if not view.checks:
+        return
     yield "| | Check | Exercise | Points |"
     yield "|---|---|---|---:|"
     for exercise in view.exercises:

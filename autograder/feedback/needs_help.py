@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from autograder.base.results import Outcome, StageReport
+from autograder.base.results import Outcome, ReportState, StageReport
 from autograder.feedback.views import stage_view
 
 FEW_POINTS = 0.5  # share of a stage's points below which a student is listed
@@ -28,30 +28,36 @@ def students_who_need_help(
     Args:
         reports: student and stage → report.
         students: the whole class.
-        stages: the stages that were graded; a student without a report of a stage handed nothing in.
+        stages: the stages that any student has begun.
     """
     found = []
     for student in students:
-        reasons = {stage: "; ".join(_reasons(reports.get((student, stage)))) for stage in stages}
+        own = {stage: report for stage in stages if (report := reports.get((student, stage))) is not None}
+        reasons = {stage: "; ".join(_reasons(report)) for stage, report in own.items()}
         reasons = {stage: reason for stage, reason in reasons.items() if reason}
+        if not any(report.begun for report in own.values()):
+            reasons = reasons or {stage: "no stage begun" for stage in stages[:1]}
         if reasons:
             found.append(NeedsHelp(student, reasons))
 
     def points(needs_help: NeedsHelp) -> int:
         own = [reports.get((needs_help.student, stage)) for stage in stages]
-        return sum(report.score for report in own if report and report.graded)
+        return sum(report.final_score for report in own if report and report.graded)
 
     return sorted(found, key=points)
 
 
-def _reasons(report: StageReport | None) -> Iterator[str]:
-    if report is None:
-        yield "nothing handed in"
+def _reasons(report: StageReport) -> Iterator[str]:
+    if report.state is ReportState.NOT_BEGUN:
+        if report.owed:
+            yield report.checks[0].what
         return
     outcomes = Counter(check.outcome for check in report.checks)
     common = stage_view(report).common
-    if not report.graded:
-        yield f"not graded: {outcomes[Outcome.GRADER_ERROR]} of {len(report.checks)} checks met a grader error"
+    if report.why_not_graded:
+        yield f"not graded: {report.why_not_graded}"
+        if not report.grader_failed:
+            return
     elif common:
         yield common.what or common.label
         return

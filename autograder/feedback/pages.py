@@ -8,7 +8,6 @@ from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport
 from autograder.course.check_locations import check_locations
 from autograder.course.lab import Lab
-from autograder.course.policy import days_late
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
 from autograder.feedback.student_page import student_page
@@ -48,24 +47,6 @@ def write_class_page(folder: Path, statistics: ClassStatistics, pages: dict[str,
     return path
 
 
-def statistics_of(lab: Lab, reports: Sequence[StageReport], graded: Sequence[Graded] = ()) -> ClassStatistics:
-    """Compute the statistics of a class. Days late are known for the submissions in ``graded`` only."""
-    late = {(result.submission.student, result.submission.stage): _days_late(lab, result) for result in graded}
-    late = {key: days for key, days in late.items() if days}
-    return class_statistics(
-        reports,
-        lab.config,
-        sentences=mistake_sentences(lab),
-        late_days=late,
-        locations=check_locations(lab),
-    )
-
-
-def _days_late(lab: Lab, result: Graded) -> int:
-    policies = lab.config.policies
-    return days_late(
-        policies.late,
-        due=lab.stage(result.submission.stage).spec.due,
-        handed_in=result.submission.handed_in,
-        extension_days=policies.extensions.get(result.submission.student, {}).get(result.submission.stage, 0),
-    )
+def statistics_of(lab: Lab, reports: Sequence[StageReport]) -> ClassStatistics:
+    """Compute the statistics of a class."""
+    return class_statistics(reports, lab.config, sentences=mistake_sentences(lab), locations=check_locations(lab))

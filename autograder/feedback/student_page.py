@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from autograder.base.results import StageReport
+from autograder.base.results import ReportState, StageReport
 from autograder.course.config import Config
 from autograder.feedback.html import render
 from autograder.feedback.source_view import source_lines
 from autograder.feedback.text import one_line
-from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
+from autograder.feedback.views import CheckView, ExerciseView, StageView, counted, stage_view
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,15 @@ def student_page(
         score=sum(view.score or 0 for view in graded),
         points=sum(view.points for view in graded),
         bonus=sum(view.bonus for view in graded),
-        ungraded=len(sections) - len(graded),
+        not_graded=_count(sections, ReportState.NOT_GRADED),
+        not_begun=_count(sections, ReportState.NOT_BEGUN),
     )
+
+
+def _count(sections: Sequence[StageSection], state: ReportState) -> str:
+    """The number of stages in a state, as ``2 stages not begun``; empty if there is none."""
+    number = sum(section.view.state is state for section in sections)
+    return f"{counted(number, 'stage')} {state.value}" if number else ""
 
 
 def _section(index: int, view: StageView, source: str | None) -> StageSection:

@@ -12,18 +12,20 @@ from functools import cached_property
 from itertools import groupby
 from types import MappingProxyType
 
-from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
+from autograder.base.results import CheckResult, IsolationLevel, Outcome, ReportState, StageReport
 from autograder.course.config import Stage
 from autograder.feedback.text import one_line
 
 _NO_TITLES: Mapping[str, str] = MappingProxyType({})
 
 NOT_ISOLATED = "graded without isolation: these points are provisional"
-NOT_GRADED = "no score yet: the grader failed, not your code"
+GRADER_FAILED = "no score yet: the grader failed, not your code"
+NOT_GRADED = "no score yet: your instructor decides"
 
 _LOCATION = re.compile(r"(?P<file>[^,]+), line (?P<line>[0-9]{1,7})(?=,|$)")
 
-_NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED, Outcome.GRADER_ERROR)
+_UNSCORED = (Outcome.NOT_GRADED, Outcome.GRADER_ERROR)
+_NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED, *_UNSCORED)
 
 # Outcomes that one cause gives to many checks. A wrong result may have another cause in each check.
 _ONE_CAUSE = (Outcome.ERROR, Outcome.BLOCKED, Outcome.NOT_ATTEMPTED)
@@ -36,6 +38,7 @@ _LABELS = {
     Outcome.OUT_OF_MEMORY: "out of memory",
     Outcome.NOT_ATTEMPTED: "not attempted yet",
     Outcome.BLOCKED: "could not be run",
+    Outcome.NOT_GRADED: "not graded",
     Outcome.GRADER_ERROR: "not graded",
 }
 
@@ -75,7 +78,7 @@ class CheckView:
     @property
     def mark(self) -> str:
         """One character for the outcome, which identifies it without colour."""
-        marks = {Outcome.PASSED: "✓", Outcome.NOT_ATTEMPTED: "○", Outcome.GRADER_ERROR: "!"}
+        marks = {Outcome.PASSED: "✓", Outcome.NOT_ATTEMPTED: "○", **dict.fromkeys(_UNSCORED, "!")}
         return marks.get(self.outcome, "✗")
 
     @property
@@ -90,8 +93,8 @@ class CheckView:
 
     @property
     def score_text(self) -> str:
-        """``3 / 3``; ``– / 3`` after a grader error."""
-        return f"{'–' if self.outcome is Outcome.GRADER_ERROR else self.score} / {self.points}"
+        """``3 / 3``; ``– / 3`` for a check that was not graded."""
+        return f"{'–' if self.outcome in _UNSCORED else self.score} / {self.points}"
 
     @property
     def details(self) -> list[tuple[str, str]]:
@@ -128,18 +131,23 @@ class ExerciseView:
     @property
     def score_text(self) -> str:
         """``5 / 8``; ``– / 8`` if one of the checks has no score."""
-        graded = all(check.outcome is not Outcome.GRADER_ERROR for check in self.checks)
+        graded = all(check.outcome not in _UNSCORED for check in self.checks)
         return f"{sum(check.score for check in self.checks) if graded else '–'} / {self.points}"
 
 
 @dataclass(frozen=True)
 class StageView:
-    """One stage of one student. ``score`` is None while the stage is not graded."""
+    """One stage of one student.
+
+    ``score`` and ``bonus`` are those after the penalty for lateness; ``score`` is None without a number. A stage that
+    was not begun has no ``exercises`` to show.
+    """
 
     student: str
     stage: str
     title: str
     file: str
+    state: ReportState
     score: int | None
     points: int
     bonus: int
@@ -163,9 +171,9 @@ class StageView:
 
     @property
     def score_text(self) -> str:
-        """``31 / 40``, ``31 / 40 + 2`` with a bonus, or ``not graded``."""
+        """``31 / 40``, ``31 / 40 + 2`` with a bonus, ``not graded`` or ``not begun``."""
         if self.score is None:
-            return "not graded"
+            return self.state.value
         return f"{self.score} / {self.points}" + (f" + {self.bonus}" if self.bonus else "")
 
 
@@ -182,11 +190,12 @@ def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[
         stage=one_line(report.stage),
         title=one_line(stage.title) if stage else "",
         file=f"{stage.module}.py" if stage else "",
-        score=report.score if report.graded else None,
+        state=report.state,
+        score=report.final_score if report.graded else None,
         points=report.points,
-        bonus=report.bonus,
+        bonus=report.final_bonus,
         bonus_points=report.bonus_points,
-        exercises=tuple(_exercises(report.checks, titles)),
+        exercises=() if report.state is ReportState.NOT_BEGUN else tuple(_exercises(report.checks, titles)),
         remarks=tuple(_remarks(report)),
     )
     return view if view.common else replace(view, exercises=_causes_shown_once(view))
@@ -246,10 +255,37 @@ def _check(check: CheckResult) -> CheckView:
 
 
 def _remarks(report: StageReport) -> Iterable[str]:
-    if not report.graded:
-        yield NOT_GRADED
+    if report.state is ReportState.NOT_GRADED:
+        yield GRADER_FAILED if report.grader_failed or not report.checks else NOT_GRADED
+    if report.state is ReportState.NOT_BEGUN:
+        yield report.checks[0].what
+        if report.owed:
+            yield f"the stage counts 0 of {report.points} points"
+    if report.state is ReportState.GRADED:
+        yield from _lateness(report)
     if report.isolation is IsolationLevel.NONE:
         yield NOT_ISOLATED
     if report.stand_ins:
         names = ", ".join(one_line(name) for name in report.stand_ins)
         yield f"run on the course's own {names}, because yours did not pass everything"
+
+
+def _lateness(report: StageReport) -> Iterable[str]:
+    if report.days_late is None:
+        yield "the time of the hand-in is unknown: no points are deducted for lateness"
+    elif report.days_late:
+        days = f"{counted(report.days_late, 'day')} late"
+        earned = f"{report.score + report.bonus} points were earned"
+        yield f"{days}: {counted(report.points_lost, 'point')} deducted; {earned}" if report.points_lost else days
+
+
+def late_words(report: StageReport) -> str:
+    """The lateness of a report in a cell of a table: ``2 d late``, ``time unknown``, or nothing."""
+    if report.days_late is None:
+        return "time unknown"
+    return f"{report.days_late} d late" if report.days_late else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 day``, ``2 days``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -4,7 +4,9 @@ This package does not run, parse or extract any file of a student, and follows n
 """
 
 from autograder.intake.collect import take_in
-from autograder.intake.notebooks import Answers, Grafted, graft, graft_answers, read_answers
+from autograder.intake.grafting import Grafted, graft, graft_answers
+from autograder.intake.notebooks import Answers, read_answers
+from autograder.intake.roster import read_roster
 from autograder.intake.submission import (
     Attachment,
     IntakeError,
@@ -14,21 +16,27 @@ from autograder.intake.submission import (
     RefusedError,
     StageFiles,
     StageSubmission,
+    TimeSource,
 )
+from autograder.intake.time_table import KnownTimes, read_times
 
 __all__ = [
     "Answers",
     "Attachment",
     "Grafted",
     "IntakeError",
+    "KnownTimes",
     "Owed",
     "Refusal",
     "RefusalReason",
     "RefusedError",
     "StageFiles",
     "StageSubmission",
+    "TimeSource",
     "graft",
     "graft_answers",
     "read_answers",
+    "read_roster",
+    "read_times",
     "take_in",
 ]

@@ -3,12 +3,13 @@
 import gzip
 import io
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from autograder.intake.submission import (
@@ -20,7 +21,7 @@ from autograder.intake.submission import (
     too_large,
     too_many_files,
 )
-from autograder.intake.tree import DEEPEST, MOST_ENTRIES, Tree, TreeEntry, is_leftover
+from autograder.intake.tree import DEEPEST, MOST_ENTRIES, Tree, TreeEntry, folder_entry, is_leftover
 
 _MB = 1024 * 1024
 # Text compresses to a fifth, rarely to a twentieth; a far higher ratio indicates an archive bomb.
@@ -34,6 +35,8 @@ _UNKNOWN = (".rar", ".7z", ".tar.bz2", ".tar.xz", ".gz")
 # Fields of a zip entry. Zips made on Unix keep the mode in the upper half of the external attributes.
 _UNIX_MODE_SHIFT = 16
 _ENCRYPTED = 0x1
+_EXTRA_HEADER = struct.Struct("<HH")
+_EXTENDED_TIME = 0x5455
 _CENTRAL_ENTRY = b"PK\x01\x02"
 
 
@@ -96,7 +99,9 @@ def _read_zip(name: str, raw: bytes, limits: ArchiveLimits) -> Tree:
         path = _path(name, member.filename, limits)
         if path is None:
             continue
-        entry = TreeEntry(member.is_dir(), _zip_time(member), _zip_reader(archive, member, path))
+        # The times in an export of a class are those of the export.
+        modified = _zip_time(member) if limits.strict else None
+        entry = TreeEntry(member.is_dir(), modified, _zip_reader(archive, member, path))
         tree[path] = _unique(tree, path, entry)
     return tree
 
@@ -124,11 +129,22 @@ def _zip_reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) ->
 
 
 def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
-    """The modification time; a zip stores no time zone, so the local one is assumed."""
+    """The modification time: in UTC if the program that made the zip stored it so, else without a zone."""
     try:
-        return datetime(*member.date_time).astimezone()
+        seconds = _utc_seconds(member.extra)
+        return datetime(*member.date_time) if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _utc_seconds(extra: bytes) -> int | None:
+    """The modification time in an entry's extra fields, as Info-ZIP writes it; None if there is none."""
+    while len(extra) >= _EXTRA_HEADER.size:
+        kind, size = _EXTRA_HEADER.unpack_from(extra)
+        field, extra = extra[_EXTRA_HEADER.size :][:size], extra[_EXTRA_HEADER.size + size :]
+        if kind == _EXTENDED_TIME and len(field) >= 5 and field[0] & 1:
+            return int.from_bytes(field[1:5], "little", signed=True)
+    return None
 
 
 def _read_tar(name: str, raw: bytes, limits: ArchiveLimits) -> Tree:
@@ -142,7 +158,7 @@ def _read_tar(name: str, raw: bytes, limits: ArchiveLimits) -> Tree:
         for member in archive:
             path = _path(name, member.name, limits)
             if path is not None:
-                tree[path] = _unique(tree, path, _tar_entry(archive, member, path))
+                tree[path] = _unique(tree, path, _tar_entry(archive, member, path, limits))
             if len(tree) > limits.entries:
                 raise too_many_files(name, limits.entries)
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError):
@@ -159,7 +175,7 @@ def _unzipped(raw: bytes, limit: int) -> bytes:
     return bytes(unpacked)
 
 
-def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> TreeEntry:
+def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, limits: ArchiveLimits) -> TreeEntry:
     def read(limit: int) -> bytes:
         if member.issym() or member.islnk():
             raise link(path)
@@ -174,7 +190,7 @@ def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> 
             raise _refused(path, "is damaged in the archive; create the archive again") from None
 
     try:
-        modified = datetime.fromtimestamp(member.mtime).astimezone()
+        modified = datetime.fromtimestamp(member.mtime, UTC) if limits.strict else None
     except (ValueError, OverflowError, OSError):
         modified = None
     return TreeEntry(member.isdir(), modified, read)
@@ -221,5 +237,5 @@ def _with_folders(tree: Tree) -> Tree:
     for path in tree:
         for parent in PurePosixPath(path).parents:
             if parent.parts and parent.as_posix() not in complete:
-                complete[parent.as_posix()] = TreeEntry(True, None, lambda limit: b"")
+                complete[parent.as_posix()] = folder_entry()
     return dict(sorted(complete.items()))

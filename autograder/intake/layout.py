@@ -1,138 +1,97 @@
-"""Finds hand-ins in the layouts of nbgrader, clones, archives, and folders of these for a class."""
+"""Finds hand-ins in the layouts of nbgrader, learning platforms, clones, archives, and folders of these for a class.
 
-import re
+``SHAPES`` lists every recognised layout, the first match counts. An entry that belongs to no layout is reported:
+no student is invented, and none is left out.
+"""
+
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from autograder.intake.archives import EXPORT, HAND_IN, archive_name, read_archive
-from autograder.intake.submission import IntakeError, RefusedError, StageFiles, link
-from autograder.intake.tree import Tree, TreeEntry, below, read_folder, top_level
+from autograder.intake.archives import EXPORT, archive_name, read_archive
+from autograder.intake.exports import members, repository_name
+from autograder.intake.hand_ins import Found, HandIn, Stages, from_entries, from_export, from_loose_files, refuse
+from autograder.intake.levels import (
+    HAND_IN_FOLDER,
+    SUBMITTED,
+    Level,
+    holds_module,
+    holds_stage,
+    holds_work,
+    is_class,
+    is_of_stage,
+    stage_first,
+    staged,
+)
+from autograder.intake.submission import IntakeError, RefusedError, shown
+from autograder.intake.tree import Tree, folder_entry, mounted, read_folder
 
-# nbgrader's folder of submissions.
-_SUBMITTED = "submitted"
-# The number of single wrapping folders to descend into when reading an archive.
+# The number of single wrapping folders to descend into.
 _MOST_WRAPPERS = 2
-# GitHub names its archives, and the single folder in them, REPOSITORY-BRANCH or REPOSITORY-COMMIT.
-_BRANCH = re.compile(r"-(main|master|[0-9a-f]{40})$")
+_MOST_LISTED = 20
+_LOOSE_FILES = (
+    "there is work beside these too. If these are students, move the other files away; if this is one student's work, "
+    "move the copies away"
+)
+_CLASS_IN_ARCHIVE = "if these are students, give the archive as a path of its own; if not, remove the copies"
+_CLASS_IN_FOLDER = "if these are students, unpack it and give this folder as the path; if not, remove the copies"
 
 
-@dataclass(frozen=True)
-class HandIn:
-    """One student's hand-in; ``open`` returns its tree or raises ``RefusedError``.
-
-    ``name`` is the student's name, from the folder or archive; ``folder`` is its path if it
-    is a folder on disk.
-    """
-
-    name: str
-    open: Callable[[], Tree]
-    folder: Path | None = None
-
-
-def find_hand_ins(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
+def find_hand_ins(path: Path, stages: Stages) -> Found:
     """Find the hand-ins in a path: a folder or archive of one student or of a whole class.
 
     Raises:
-        IntakeError: The path does not exist, or contains nothing that looks like a hand-in.
+        IntakeError: The path does not exist, is not a folder or an archive, or cannot be read.
     """
     path = path.resolve()
-    if path.is_dir():
-        return _in_folder(path, stages)
     if not path.exists():
         raise IntakeError(f"{path} does not exist")
+    if path.is_dir():
+        level = Level.on_disk(path)
+        if any(path.name == stage.stage for stage in stages) or path.name == HAND_IN_FOLDER:
+            above = Level(str(path.parent), {path.name: folder_entry()}, path.parent, {})
+            return _first_match(above, stages, HandIn(path.parent.name, partial(_inner_folder, path), path))
+        return _first_match(level, stages, HandIn(path.name, partial(read_folder, path), path))
     if archive_name(path.name) is None:
-        raise IntakeError(f"{path} is neither a folder nor an archive; {_expected(stages)}")
+        raise IntakeError(f"{path} is neither a folder nor an archive; {expected(stages)}")
     return _in_archive(path, stages)
 
 
-def _expected(stages: Sequence[StageFiles]) -> str:
-    return f"expected {stages[0].file}, STUDENT/{stages[0].file}, or archives of these"
+def expected(stages: Stages) -> str:
+    """The layouts that are expected, for messages."""
+    return (
+        f"expected {stages[0].file}, STUDENT/{stages[0].file}, an export of a learning platform, or archives of these"
+    )
 
 
-def holds_work(tree: Tree, stages: Sequence[StageFiles]) -> bool:
-    """Whether the root of a tree contains a stage's folder, module or notebook."""
-    return any(name in tree for stage in stages for name in stage.own_names)
+def class_in(path: Path, hand_in: HandIn, tree: Tree, stages: Stages) -> Found | None:
+    """The students in what looked like one student's folder or archive; None if it is one student's."""
+    level = Level.in_archive(f"{path}/{hand_in.name}", tree)
+    if holds_work(level, stages):
+        return None
+    if any(member.is_download for member in members(level.top, stages)):
+        return from_export(level, stages)
+    inner = _inside_wrappers(level, stages)
+    is_unclear = hand_in.is_archive and is_class(inner, stages)
+    return _unclear(inner, inner.folders(), _CLASS_IN_ARCHIVE) if is_unclear else None
 
 
-def _in_folder(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
-    if any(path.name == stage.stage for stage in stages):
-        return [HandIn(path.parent.name, partial(_stage_folder, path), path)]
-    try:
-        top = read_folder(path, depth=1)
-    except RefusedError as error:
-        raise IntakeError(f"{path}: {error}") from None
-    single = HandIn(path.name, partial(read_folder, path), path)
-    if holds_work(top, stages):
-        return [single]
-    if _SUBMITTED in top:
-        return _in_folder(path / _SUBMITTED, stages)
-    students = _students(top, lambda name: HandIn(name, partial(read_folder, path / name), path / name))
-    if not students or _is_clone_of_one(path, students, stages):
-        return [single]
-    _require_work(path, students, stages)
-    return students
+def _inside_wrappers(level: Level, stages: Stages) -> Level:
+    """The level inside single folders that hold nothing else."""
+    for _ in range(_MOST_WRAPPERS):
+        if len(level.folders()) != 1 or level.archives() or is_class(level, stages) or holds_work(level, stages):
+            break
+        level = level.enter(level.folders()[0])
+    return level
 
 
-def _stage_folder(path: Path) -> Tree:
-    """The tree of the folder STUDENT/STAGE, with STAGE as its root; the student is one level up."""
-    tree = {f"{path.name}/{name}": entry for name, entry in read_folder(path).items()}
-    return {path.name: TreeEntry(True, None, lambda limit: b""), **tree}
+def _inner_folder(path: Path) -> Tree:
+    """The tree of STUDENT/STAGE or STUDENT/handin, with STAGE as its root; the student is one level up."""
+    return mounted(read_folder(path), path.name)
 
 
-def _students(top: Tree, folder: Callable[[str], HandIn]) -> list[HandIn]:
-    """One hand-in per folder, archive and link; other loose files belong to no student and are ignored."""
-    students = []
-    for name, entry in top.items():
-        if entry.is_folder:
-            students.append(folder(name))
-        elif archive_name(name) is not None:
-            students.append(_archive(name, entry))
-        elif entry.is_link:
-            students.append(_link(name))
-    return students
-
-
-def _archive(name: str, entry: TreeEntry) -> HandIn:
-    return HandIn(_student_of(name), lambda: read_archive(name, entry.read(HAND_IN.packed)))
-
-
-def _link(name: str) -> HandIn:
-    return HandIn(name, partial(_refuse, link(name)))
-
-
-def _refuse(error: RefusedError) -> Tree:
-    raise error
-
-
-def _student_of(archive: str) -> str:
-    return _BRANCH.sub("", archive_name(archive) or archive)
-
-
-def _is_clone_of_one(path: Path, students: Sequence[HandIn], stages: Sequence[StageFiles]) -> bool:
-    """Whether a path is a repository with its stages one folder deeper, rather than a class kept in git."""
-    if not (path / ".git").exists():
-        return False
-    folders = [student.folder for student in students if student.folder is not None]
-    return sum(holds_work(read_folder(folder, depth=1), stages) for folder in folders) == 1
-
-
-def _require_work(path: Path, students: Sequence[HandIn], stages: Sequence[StageFiles]) -> None:
-    """Raise if no folder contains work: an unrelated folder must not become a class of zeros."""
-    names = frozenset[str]().union(*(stage.own_names for stage in stages))
-    for student in students:
-        try:
-            tree = student.open()
-        except RefusedError:
-            return
-        if any(entry.rpartition("/")[2] in names or archive_name(entry) for entry in tree):
-            return
-    raise IntakeError(f"{path} contains nothing to grade; {_expected(stages)}")
-
-
-def _in_archive(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
-    name = _student_of(path.name)
+def _in_archive(path: Path, stages: Stages) -> Found:
+    name = repository_name(path.name)
     try:
         if path.stat().st_size > EXPORT.packed:
             raise IntakeError(f"{path} is larger than 1 GB; unpack it and pass the folder")
@@ -140,32 +99,176 @@ def _in_archive(path: Path, stages: Sequence[StageFiles]) -> list[HandIn]:
     except OSError as error:
         raise IntakeError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        students = _class_in(read_archive(path.name, raw, EXPORT), stages)
+        level = Level.in_archive(str(path), read_archive(path.name, raw, EXPORT))
     except RefusedError as error:
-        return [HandIn(name, partial(_refuse, error))]
+        return Found([HandIn(name, partial(refuse, error))])
     # An archive of one student is read again when it is opened, under the limits for one hand-in.
-    return students or [HandIn(name, lambda: read_archive(path.name, raw))]
+    return _first_match(level, stages, HandIn(name, lambda: read_archive(path.name, raw)))
 
 
-def _class_in(tree: Tree, stages: Sequence[StageFiles]) -> list[HandIn]:
-    """The hand-ins in an export of a class; empty if it is the archive of a single student."""
+def _first_match(level: Level, stages: Stages, single: HandIn) -> Found:
+    for _, recognise in SHAPES:
+        if (found := recognise(level, stages, single)) is not None:
+            return found
+    return Found()
+
+
+def _course(level: Level, stages: Stages, single: HandIn) -> Found | None:
+    if SUBMITTED not in level.folders() or holds_work(level, stages):
+        return None
+    return _class(level.enter(SUBMITTED), stages, single)
+
+
+def _stage_first(level: Level, stages: Stages, single: HandIn) -> Found | None:
+    found = Found()
+    for stage, folder in stage_first(level, stages):
+        for name in folder.folders():
+            # Two steps, so that a student's stages are merged as from several paths.
+            found.hand_ins.append(HandIn(name, partial(_mounted_level, folder, name, stage.stage), is_student=False))
+        found.add(from_loose_files(folder, stages, []))
+    return found if found.hand_ins else None
+
+
+def _mounted_level(level: Level, name: str, folder: str) -> Tree:
+    return mounted(level.tree(name), folder)
+
+
+def _one_student(level: Level, stages: Stages, single: HandIn) -> Found | None:
+    """One student's work at the root; a class beside it, or in place of it, makes the layout unclear."""
+    children = staged(level, stages)
+    if level.is_clone and (
+        holds_work(level, stages) or sum(holds_work(child, stages) for child in level.entered()) == 1
+    ):
+        return Found([single])
+    if any(member.is_download for member in members(level.top, stages)):
+        return _unclear(level, [], _LOOSE_FILES) if holds_stage(level, stages) else None
+    if holds_stage(level, stages):
+        return Found([single]) if len(children) < 2 else _unclear(level, _names(children), _LOOSE_FILES)
+    if not holds_module(level, stages):
+        return None
+    if len(children) > 1:
+        return None  # a class with a loose module
+    bare = [child for child in level.entered() if holds_module(child, stages)]
+    if children or len(bare) > 1 or len(level.archives()) > 1:
+        return _unclear(level, _names(children or bare) or level.archives(), _LOOSE_FILES)
+    return Found([single])
+
+
+def _unclear(level: Level, names: Sequence[str], advice: str) -> Found:
+    listed = f"work in {', '.join(map(shown, names[:3]))}; " if names else ""
+    return Found(unknown=[f"{level.place}: {listed}{advice}"])
+
+
+def _names(levels: Sequence[Level]) -> list[str]:
+    return [level.place.rpartition("/")[2] for level in levels]
+
+
+def _has_module(level: Level, folder: str, stages: Stages) -> bool:
+    """Whether a folder holds a module of the lab at any depth."""
+    names = {f"{stage.module}.py" for stage in stages}
+    try:
+        return any(path.rpartition("/")[2] in names for path in level.tree(folder))
+    except RefusedError:
+        return True
+
+
+def _archive_level(level: Level, name: str) -> Level | None:
+    """The level of an archive; None if it cannot be read."""
+    try:
+        return Level.in_archive(
+            f"{level.place}/{name}", read_archive(name, level.top[name].read(EXPORT.packed), EXPORT)
+        )
+    except RefusedError:
+        return None
+
+
+def _archived_class(level: Level, stages: Stages, single: HandIn) -> Found | None:
+    """A class in an archive that lies alone in a folder, or in archives that are named after stages."""
+    by_stage = [name for name in level.archives() if is_of_stage(name, stages)]
+    is_alone = not (level.folders() or holds_module(level, stages) or members(level.top, stages))
+    if not is_alone or not (by_stage or len(level.archives()) == 1):
+        return None
+    classes = []
+    for name in by_stage or level.archives():
+        if (inner := _archive_level(level, name)) is not None and _holds_students(inner, stages):
+            classes.append(_inside_wrappers(inner, stages))
+    if not classes:
+        return None
+    if len(level.archives()) > 1:
+        return _unclear(level, _names(classes), _CLASS_IN_ARCHIVE)
+    return _first_match(classes[0], stages, single)
+
+
+def _holds_students(level: Level, stages: Stages) -> bool:
+    inner = _inside_wrappers(level, stages)
+    if holds_work(inner, stages):
+        return False
+    return is_class(inner, stages) or sum(holds_module(child, stages) for child in inner.entered()) > 1
+
+
+def _export(level: Level, stages: Stages, single: HandIn) -> Found | None:
+    return from_export(level, stages)
+
+
+def _wrapped(level: Level, stages: Stages, single: HandIn) -> Found | None:
+    """A class inside single folders, such as an archive's root folder."""
+    inner = level
     for _ in range(_MOST_WRAPPERS):
-        if _SUBMITTED in tree or holds_work(tree, stages):
+        folders = inner.folders()
+        if len(folders) != 1 or inner.archives() or inner.is_clone or is_class(inner, stages):
             break
-        tree = _unwrapped(tree)
-    is_course = _SUBMITTED in tree
-    if is_course:
-        tree = below(tree, _SUBMITTED)
-    elif holds_work(tree, stages):
-        return []
-    students = _students(top_level(tree), lambda folder: HandIn(folder, partial(below, tree, folder)))
-    return students if is_course or len(students) > 1 else []
+        inner = inner.enter(folders[0])
+        if is_class(inner, stages):
+            return _first_match(inner, stages, single)
+        if holds_work(inner, stages):
+            return None
+        several = [name for name in inner.folders() if _has_module(inner, name, stages)] + inner.archives()
+        if len(several) > 1:
+            return _unclear(inner, several, _CLASS_IN_FOLDER)
+    return None
 
 
-def _unwrapped(tree: Tree) -> Tree:
-    """The content of the single folder that often wraps an archive; else the tree itself."""
-    top = top_level(tree)
-    if len(top) != 1:
-        return tree
-    name, entry = next(iter(top.items()))
-    return below(tree, name) if entry.is_folder else tree
+def _single_archive(level: Level, stages: Stages, single: HandIn) -> Found | None:
+    """An archive whose folders hold the work of at most one student."""
+    if level.folder is not None or len(from_loose_files(level, stages, []).unknown) > 1:
+        return None
+    if any(members(child.top, stages) for child in level.entered()):
+        return None
+    working = [child for child in level.entered() if holds_work(child, stages)]
+    several = [name for name in level.folders() if _has_module(level, name, stages)]
+    if not working and len(several) > 1:
+        return _unclear(level, several, _CLASS_IN_FOLDER)
+    return Found([single]) if len(working) + len(level.archives()) <= 1 else None
+
+
+def _class(level: Level, stages: Stages, single: HandIn) -> Found | None:
+    return from_entries(level, stages, taken=[])
+
+
+# Every recognised layout. The first function that returns a result decides.
+SHAPES: tuple[tuple[str, Callable[[Level, Stages, HandIn], Found | None]], ...] = (
+    ("submitted/STUDENT/STAGE/MODULE.py: a course folder of nbgrader", _course),
+    ("STAGE/STUDENT/MODULE.py", _stage_first),
+    ("an archive of a class, alone in a folder", _archived_class),
+    ("STAGE/MODULE.py or MODULE.py: one student's folder, clone or archive", _one_student),
+    ("NAME_ID_ID_FILE and the like: an export of a learning platform", _export),
+    ("FOLDER/…: a class inside a single folder", _wrapped),
+    ("an archive of one student with further folders around the work", _single_archive),
+    ("STUDENT/… or STUDENT.zip: a class", _class),
+)
+
+
+def refuse_unknown(unknown: Sequence[str], stages: Stages) -> None:
+    """Refuse paths with entries that were not understood: the one place that reports them all.
+
+    Raises:
+        IntakeError: Lists the entries.
+    """
+    if not unknown:
+        return
+    lines = "\n".join(f"  {line}" for line in unknown[:_MOST_LISTED])
+    more = f"\n  and {len(unknown) - _MOST_LISTED} more" if len(unknown) > _MOST_LISTED else ""
+    raise IntakeError(
+        f"nothing was graded, because these entries were not understood:\n{lines}{more}\n"
+        f"Move away what no student handed in, or name the students with --roster; {expected(stages)}"
+    )

@@ -1,14 +1,13 @@
-"""A student's notebook → its answers → the released notebook with these answers.
+"""A student's notebooks → the texts of their cells, as far as they can be read.
 
-Only the answers to manually graded questions are copied from a student's notebook. Its cells may
-be missing, duplicated, moved, split or of the wrong type; its metadata may be changed, its outputs huge, its JSON
-broken. The result always has exactly the released cells.
+A notebook's cells may be missing, duplicated, moved, split or of the wrong type; its metadata may be changed, its
+outputs huge, its JSON broken.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,31 +17,48 @@ from autograder.base.text import printable
 LARGEST_NOTEBOOK = 20 * 1024 * 1024  # it includes outputs with images
 LARGEST_ANSWER = 50_000  # characters
 _MOST_NOTES = 20
+_CONFLICT = b"<<<<<<< "
 
-_BETWEEN_ANSWERS = "\n\n---\n\n"
+
+@dataclass(frozen=True)
+class SheetCell:
+    """A cell's text and its names: its nbgrader grade id and its plain cell id, as far as they exist."""
+
+    names: tuple[str, ...]
+    text: str
+    is_prose: bool
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The texts of a notebook's cells by cell name, and notes for the instructor.
+    """The cells of a student's notebooks.
 
-    A cell's name is its nbgrader grade id, or its plain cell id if an editor removed the metadata.
-    If several cells have the same name, the name has several texts, in the notebook's order.
+    Attributes:
+        sheets: The cells of each notebook that was read; the notebook with the right name comes first.
+        notes: For the instructor.
+        unread: The reasons why files that may hold answers were not read: a person must look at them.
     """
 
-    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sheets: tuple[tuple[SheetCell, ...], ...] = ()
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> Mapping[str, tuple[str, ...]]:
+        """The texts of the named cells of all notebooks; a name that several cells have has several texts."""
+        texts: dict[str, list[str]] = defaultdict(list)
+        for cell in (cell for sheet in self.sheets for cell in sheet):
+            for name in cell.names:
+                texts[name].append(cell.text)
+        return {name: tuple(copies) for name, copies in texts.items()}
+
+    @property
+    def handed_in(self) -> bool:
+        """Whether a notebook was handed in, readable or not."""
+        return any(self.sheets) or bool(self.unread)
 
 
 NO_ANSWERS = Answers(notes=("no notebook was handed in",))
-
-
-@dataclass(frozen=True)
-class Grafted:
-    """A notebook as JSON with exactly the released cells, and notes for the instructor."""
-
-    notebook: str
-    notes: tuple[str, ...]
 
 
 class _Marks(msgspec.Struct):
@@ -57,6 +73,10 @@ class _CellId(msgspec.Struct):
     id: str | None = None
 
 
+class _CellType(msgspec.Struct):
+    cell_type: str = "code"
+
+
 class _CellMetadata(msgspec.Struct):
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
 
@@ -66,37 +86,67 @@ class _CellText(msgspec.Struct):
     attachments: dict[str, msgspec.Raw] = {}
 
 
-class _Notebook(msgspec.Struct):
+class _OldCode(msgspec.Struct):
+    """A code cell of the notebook formats 2 and 3."""
+
+    input: str | list[str]
+
+
+class _Worksheet(msgspec.Struct):
     cells: list[msgspec.Raw]
 
 
-def read_answers(raw: bytes | None) -> Answers:
-    """Read the texts of the named cells of a notebook; None stands for a missing notebook."""
+class _Notebook(msgspec.Struct):
+    """A notebook; formats 2 and 3 have worksheets of cells."""
+
+    cells: list[msgspec.Raw] | None = None
+    worksheets: list[_Worksheet] | None = None
+
+    def all_cells(self) -> list[msgspec.Raw]:
+        if self.cells is not None:
+            return self.cells
+        if self.worksheets is None:
+            raise ValueError("it has no cells")
+        return [cell for sheet in self.worksheets for cell in sheet.cells]
+
+
+def read_answers(raw: bytes | None, name: str = "the notebook") -> Answers:
+    """Read the cells of a notebook; None stands for a missing notebook, ``name`` names it in notes."""
     if raw is None:
         return NO_ANSWERS
     if len(raw) > LARGEST_NOTEBOOK:
-        return _unread(f"the notebook is larger than {LARGEST_NOTEBOOK // 1024**2} MB and was not read")
+        return unread(f"{name} is larger than {LARGEST_NOTEBOOK // 1024**2} MB and was not read")
     try:
-        cells = _cells(raw)
+        raw_cells = _cells(raw)
     except (ValueError, RecursionError) as error:
-        return _unread(f"the notebook cannot be read: {printable(str(error), 200)}")
-    texts: dict[str, list[str]] = defaultdict(list)
+        return unread(f"{name} cannot be read: {_why_unreadable(raw, error)}")
     notes: list[str] = []
-    for number, cell in enumerate(cells, 1):
+    cells: list[SheetCell] = []
+    for number, cell in enumerate(raw_cells, 1):
         names = _names(cell)
-        if not names:
-            continue
         text, problem = _text(cell)
-        if problem:
-            notes.append(f"cell {number} of the notebook: {problem}")
+        if problem and names:
+            notes.append(f"cell {number} of {name}: {problem}")
         if text is not None:
-            for name in names:
-                texts[name].append(text)
-    return Answers({name: tuple(copies) for name, copies in texts.items()}, tuple(notes[:_MOST_NOTES]))
+            kind = _decode(cell, _CellType)
+            cells.append(SheetCell(tuple(names), text, kind is not None and kind.cell_type != "code"))
+    if not cells:
+        why = f"{name} has no cells with text"
+        return Answers(notes=(why, *notes[:_MOST_NOTES]), unread=(why,))
+    return Answers((tuple(cells),), tuple(notes[:_MOST_NOTES]))
 
 
-def _unread(note: str) -> Answers:
-    return Answers(notes=(note,))
+def unread(why: str) -> Answers:
+    """The answers of a file that was not read."""
+    return Answers(notes=(why,), unread=(why,))
+
+
+def _why_unreadable(raw: bytes, error: Exception) -> str:
+    conflict = raw.find(_CONFLICT)
+    if conflict >= 0 and (conflict == 0 or raw[conflict - 1 : conflict] == b"\n"):
+        line = raw.count(b"\n", 0, conflict) + 1
+        return f"it has unresolved merge conflicts, the first in line {line}"
+    return printable(str(error), 200)
 
 
 def _cells(raw: bytes) -> list[msgspec.Raw]:
@@ -107,46 +157,12 @@ def _cells(raw: bytes) -> list[msgspec.Raw]:
         RecursionError: The JSON is nested too deeply.
     """
     try:
-        return msgspec.json.decode(raw, type=_Notebook).cells
+        return msgspec.json.decode(raw, type=_Notebook).all_cells()
     except msgspec.DecodeError:
         # Python's json module writes NaN and lone surrogates, which are not valid JSON, and reads other encodings.
         lenient = json.loads(raw, parse_constant=lambda name: None)
         strict = json.dumps(lenient, ensure_ascii=False).encode("utf-8", "replace")
-        return msgspec.json.decode(strict, type=_Notebook).cells
-
-
-def graft(released: str, submitted: bytes | None) -> Grafted:
-    """Copy a student's answers into the released notebook.
-
-    Args:
-        released: The released notebook's JSON, trusted.
-        submitted: The student's notebook as handed in; None if it is missing.
-
-    Returns:
-        A notebook with exactly the released cells, for any content of ``submitted``.
-    """
-    return graft_answers(released, read_answers(submitted))
-
-
-def graft_answers(released: str, answers: Answers) -> Grafted:
-    """Copy answers that were read by ``read_answers`` into the released notebook."""
-    notebook = json.loads(released)
-    notes = list(answers.notes)
-    for cell in notebook["cells"]:
-        marks = cell["metadata"].get("nbgrader", {})
-        if not marks.get("solution"):
-            continue
-        grade_id = marks["grade_id"]
-        released_text = "".join(cell["source"])
-        texts = answers.texts.get(grade_id) or answers.texts.get(cell.get("id", ""), ())
-        written = list(dict.fromkeys(text for text in texts if text.strip() != released_text.strip()))
-        if not texts and answers is not NO_ANSWERS:
-            notes.append(f"the cell of question `{grade_id}` is missing from the notebook")
-        if len(written) > 1:
-            notes.append(f"question `{grade_id}` is answered in {len(written)} cells; their texts are joined")
-        if written:
-            cell["source"] = _BETWEEN_ANSWERS.join(written)[:LARGEST_ANSWER].splitlines(keepends=True)
-    return Grafted(json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n", tuple(notes))
+        return msgspec.json.decode(strict, type=_Notebook).all_cells()
 
 
 def _names(cell: msgspec.Raw) -> list[str]:
@@ -161,13 +177,18 @@ def _text(cell: msgspec.Raw) -> tuple[str | None, str]:
     """The cell's source, and a description of its problem, if any."""
     content = _decode(cell, _CellText)
     if content is None:
-        return None, "its source is not text"
-    source = content.source if isinstance(content.source, str) else "".join(content.source)
+        old = _decode(cell, _OldCode)
+        return (_joined(old.input), "") if old is not None else (None, "its source is not text")
+    source = _joined(content.source)
     if len(source) > LARGEST_ANSWER:
         return source[:LARGEST_ANSWER], f"its text has {len(source)} characters; the first {LARGEST_ANSWER} are kept"
     if content.attachments:
         return source, "images pasted into the answer are omitted; see the student's own notebook"
     return source, ""
+
+
+def _joined(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
 
 
 def _decode(cell: msgspec.Raw, kind: type[Any]) -> Any:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from itertools import groupby
 
+from autograder.intake.special_files import refuse_documents, refuse_unusable_text
 from autograder.intake.submission import RefusalReason, RefusedError, shown, too_large
 
 LARGEST_FILE = 256 * 1024
@@ -32,8 +33,9 @@ def check_source(raw: bytes, file: str) -> tuple[str, tuple[str, ...]]:
     r"""Return the text of a source file with ``\n`` line ends, and notes for the instructor.
 
     Raises:
-        RefusedError: The file is too large, is not UTF-8, or has a line that is too long.
+        RefusedError: The file is too large, is not UTF-8, has a line that is too long, or is not a module at all.
     """
+    refuse_documents(raw, file)
     if len(raw) > LARGEST_FILE:
         raise too_large(file, LARGEST_FILE)
     text = _decode(raw, file).replace("\r\n", "\n").replace("\r", "\n")
@@ -43,6 +45,7 @@ def check_source(raw: bytes, file: str) -> tuple[str, tuple[str, ...]]:
             what = f"has {len(line)} characters in line {number}; split the line: the limit is {LONGEST_LINE}"
             raise RefusedError(RefusalReason.LONG_LINE, file, what)
     _refuse_other_encoding(lines, file)
+    refuse_unusable_text(text, file)
     return text, tuple(_invisible(lines, file))
 
 

@@ -19,8 +19,8 @@ class Owed(Enum):
 
     NEVER = "never"  # not graded in this run; listed so that its folders are recognised
     IF_HANDED_IN = "if handed in"  # graded because later stages use it; not an error if it is missing
-    ONCE_BEGUN = "once begun"  # a stage that no student has handed in yet does not give the class zeros
-    ALWAYS = "always"
+    ONCE_BEGUN = "once begun"  # listed once any student has begun it; counts only for those who have begun it
+    ALWAYS = "always"  # requested by name: counts 0 if the student has not begun it
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,17 @@ class RefusalReason(StrEnum):
     """Why a file is not graded."""
 
     MISSING = "missing"
+    MISNAMED = "misnamed"  # missing, but a file with a similar name was handed in
+    NOT_BEGUN = "not begun"  # the module is the stub as it was released
     AMBIGUOUS = "ambiguous"  # handed in more than once
     TOO_LARGE = "too large"
     LONG_LINE = "long line"
     NOT_TEXT = "not text"  # in another encoding, or binary
+    NOT_A_MODULE = "not a module"  # a notebook, an exported sheet, a document
     LINK = "link"
     NOT_A_FILE = "not a file"  # a folder, a pipe or a device
     ARCHIVE = "archive"  # unreadable, or unlike any honest hand-in
-    UNREADABLE = "unreadable"
+    UNREADABLE = "unreadable"  # damaged on its way, or not to be read: the student's own copy may be right
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,9 @@ class Refusal:
     reason: RefusalReason
     message: str
     file: str
+
+
+ABSENT = (RefusalReason.MISSING, RefusalReason.MISNAMED)
 
 
 class RefusedError(Exception):
@@ -122,13 +128,24 @@ class Attachment:
     read: Callable[[], bytes]
 
 
+class TimeSource(StrEnum):
+    """Where the time of a hand-in comes from; the first known source counts."""
+
+    RECEIPT = "receipt of lab submit"
+    COMMIT = "commit"  # written by the student's machine; the time of the push is unknown
+    STAMP = "timestamp file"
+    TABLE = "--times"
+    ARCHIVE = "archive"
+    UNKNOWN = ""
+
+
 @dataclass(frozen=True)
 class StageSubmission:
     """One student's submission of one stage: either ``source`` or ``refusal`` is None.
 
     ``source`` is plain text whose lines end in line feeds. ``notes`` are for the instructor.
-    ``handed_in`` is nbgrader's time stamp if there is one, else the file's modification time;
-    None for a clone.
+    ``handed_in`` is the time of the hand-in, None if it is unknown; ``time_source`` says where it comes from.
+    ``owed`` is whether the stage was requested by name.
     """
 
     student: str
@@ -137,6 +154,8 @@ class StageSubmission:
     refusal: Refusal | None = None
     notes: tuple[str, ...] = ()
     handed_in: datetime | None = None
+    time_source: TimeSource = TimeSource.UNKNOWN
+    owed: bool = False
     answers: Answers = NO_ANSWERS
     attachments: tuple[Attachment, ...] = ()
 

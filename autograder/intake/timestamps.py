@@ -1,16 +1,98 @@
-"""Reads the time of a hand-in from nbgrader's time stamp."""
+"""The time of a hand-in. The file system's time is never used: it is the time of a copy or of a download."""
 
+import hashlib
 import re
 from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from autograder.intake.submission import RefusedError
+import msgspec
+
+from autograder.intake.git_objects import commit_time
+from autograder.intake.locate import locate
+from autograder.intake.notebooks import LARGEST_NOTEBOOK
+from autograder.intake.submission import RefusedError, StageFiles, TimeSource
 from autograder.intake.tree import Tree
 
 # nbgrader writes this file beside the notebook when it collects submissions: `2026-03-01 11:58:03.120000 UTC`.
 STAMP = "timestamp.txt"
+RECEIPT = "receipt.json"  # written by `lab submit`
 _LONGEST_STAMP = 200
+_LARGEST_RECEIPT = 1024 * 1024
 _ZONED = re.compile(r"(.*\d)\s*(Z|[+-]\d\d:?\d\d|[A-Za-z][\w/+-]*)")
+
+Time = tuple[datetime | None, TimeSource]
+
+
+class _ReceiptFile(msgspec.Struct):
+    file: str
+    sha256: str
+
+
+class _Receipt(msgspec.Struct):
+    packed: datetime
+    files: list[_ReceiptFile]
+
+
+def time_of(tree: Tree, folder: Path | None, stage: StageFiles) -> Time:
+    """Read the time when a stage was handed in: that of its module, or of its notebook if there is no module.
+
+    Args:
+        tree: the hand-in.
+        folder: the folder on disk that the tree was read from; None for an archive.
+        stage: the stage.
+
+    Returns:
+        The time from the first source that knows it, and that source. A time without a zone is returned without one.
+    """
+    for suffix in (".py", ".ipynb"):
+        try:
+            path = locate(tree, stage, suffix)
+            content = tree[path].read(LARGEST_NOTEBOOK)
+        except RefusedError:
+            continue
+        return _time_of_file(tree, folder, path, content)
+    return None, TimeSource.UNKNOWN
+
+
+def _time_of_file(tree: Tree, folder: Path | None, path: str, content: bytes) -> Time:
+    if (packed := _receipt_time(tree, path, content)) is not None:
+        return packed, TimeSource.RECEIPT
+    # A time stamp in an archive or a clone was written by the student.
+    if folder is None:
+        return _known(tree[path].modified, TimeSource.ARCHIVE)
+    if (clone := _clone_around(folder, path)) is not None:
+        committed = commit_time(folder / clone, PurePosixPath(path).relative_to(clone).as_posix(), content)
+        return _known(committed, TimeSource.COMMIT)
+    return _known(stamped(tree, path.rpartition("/")[0]), TimeSource.STAMP)
+
+
+def _known(moment: datetime | None, source: TimeSource) -> Time:
+    return moment, source if moment is not None else TimeSource.UNKNOWN
+
+
+def _receipt_time(tree: Tree, path: str, content: bytes) -> datetime | None:
+    """The time in the receipt that lists exactly this file; a receipt of another version does not count."""
+    digest = hashlib.sha256(content).hexdigest()
+    for parent in PurePosixPath(path).parents:
+        entry = tree.get((parent / RECEIPT).as_posix())
+        if entry is None:
+            continue
+        try:
+            receipt = msgspec.json.decode(entry.read(_LARGEST_RECEIPT), type=_Receipt)
+        except (RefusedError, msgspec.MsgspecError, RecursionError):
+            continue
+        name = PurePosixPath(path).relative_to(parent).as_posix()
+        if receipt.packed.utcoffset() is not None and any(
+            (file.file, file.sha256) == (name, digest) for file in receipt.files
+        ):
+            return receipt.packed
+    return None
+
+
+def _clone_around(folder: Path, path: str) -> PurePosixPath | None:
+    """The innermost clone that contains a file, relative to ``folder``."""
+    return next((parent for parent in PurePosixPath(path).parents if (folder / parent / ".git").exists()), None)
 
 
 def stamped(tree: Tree, folder: str) -> datetime | None:

@@ -3,8 +3,9 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from autograder.intake.submission import RefusalReason, RefusedError, link, not_a_file, too_large, too_many_files
@@ -19,6 +20,8 @@ _LEFTOVERS = frozenset({"__MACOSX", "__pycache__", "node_modules", "venv", "env"
 class TreeEntry:
     """One file or folder. ``read(limit)`` returns a file's bytes.
 
+    ``modified`` is the time that a student's archive states, with or without a zone; None for a file on disk,
+    whose time is that of a copy.
     ``read`` raises ``RefusedError`` unless the entry is a regular file of at most ``limit`` bytes.
     """
 
@@ -48,6 +51,18 @@ def below(tree: Tree, folder: str) -> Tree:
     return {path.removeprefix(start): entry for path, entry in tree.items() if path.startswith(start)}
 
 
+def mounted(tree: Tree, folder: str) -> Tree:
+    """The tree with a folder around it; the same tree if ``folder`` is empty."""
+    if not folder:
+        return tree
+    return {folder: folder_entry(), **{f"{folder}/{path}": entry for path, entry in tree.items()}}
+
+
+def folder_entry() -> TreeEntry:
+    """A folder that is implied by the paths of its files."""
+    return TreeEntry(True, None, lambda limit: b"")
+
+
 def read_folder(root: Path, *, depth: int = DEEPEST) -> Tree:
     """Read a folder on disk as a tree, down to ``depth`` levels.
 
@@ -73,27 +88,40 @@ def _walk(root: Path, folder: str, depth: int) -> Iterator[tuple[str, TreeEntry]
             continue
         path = f"{folder}/{entry.name}" if folder else entry.name
         is_folder = entry.is_dir(follow_symlinks=False)
-        yield path, TreeEntry(is_folder, _modified(entry), _reader(root, path), entry.is_symlink())
+        yield path, TreeEntry(is_folder, None, _reader(root, path), entry.is_symlink())
         if is_folder and depth > 1:
             yield from _walk(root, path, depth - 1)
-
-
-def _modified(entry: os.DirEntry[str]) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
-    except (OSError, OverflowError, ValueError):
-        return None
 
 
 def _reader(root: Path, path: str) -> Callable[[int], bytes]:
     return lambda limit: read_plain_file(root, path, limit)
 
 
-def read_plain_file(root: Path, path: str, limit: int) -> bytes:
+def read_plain_file(root: Path, path: str, limit: int, *, hard_links: bool = False) -> bytes:
     """Read a file below ``root`` without following links and without blocking on a pipe.
 
     Raises:
         RefusedError: The file is a link or a hard link, is not a regular file, or is larger than ``limit`` bytes.
+    """
+    with opened_plain_file(root, path, hard_links=hard_links) as descriptor:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            raw = file.read(limit + 1)
+    if len(raw) > limit:
+        raise too_large(path, limit)
+    return raw
+
+
+@contextmanager
+def opened_plain_file(root: Path, path: str, *, hard_links: bool = False) -> Iterator[int]:
+    """Open a file below ``root`` without following links; yields its descriptor.
+
+    Args:
+        root: The folder.
+        path: The file, relative to ``root``.
+        hard_links: Whether to accept hard links. Git makes them when it clones a local repository.
+
+    Raises:
+        RefusedError: The file is a link or a hard link, is not a regular file, or cannot be read.
     """
     try:
         descriptor = _open(root, path)
@@ -105,18 +133,14 @@ def read_plain_file(root: Path, path: str, limit: int) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise not_a_file(path)
-        if status.st_nlink != 1:
+        if status.st_nlink != 1 and not hard_links:
             what = "is a hard link to another file; hand in a copy of that file"
             raise RefusedError(RefusalReason.LINK, path, what)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            raw = file.read(limit + 1)
+        yield descriptor
     except OSError as error:
         raise RefusedError(RefusalReason.UNREADABLE, path, f"cannot be read: {error.strerror}") from None
     finally:
         os.close(descriptor)
-    if len(raw) > limit:
-        raise too_large(path, limit)
-    return raw
 
 
 def _open(root: Path, path: str) -> int:

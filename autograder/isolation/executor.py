@@ -9,6 +9,7 @@ import builtins
 import importlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -33,6 +34,8 @@ class Executor:
 
     def __init__(self) -> None:
         self._modules = Sources({})
+        self._folders: Mapping[str, str] = {}
+        self._placeholders: Sequence[str] = ()
         self._main: ModuleType | None = None
         self._main_source = ""
         self._guard = Guard("", ())
@@ -41,6 +44,7 @@ class Executor:
         self._handles = 0
         self._calls = 0
         self._operations: dict[str, Callable[..., object]] = {
+            "surround": self._surround,
             "load": self._load,
             "definitions": self._definitions,
             "define": self._define,
@@ -63,6 +67,7 @@ class Executor:
         """Run one operation and return its value; parts that cannot be sent become handles.
 
         Operations:
+            surround(folders, placeholders): what modules that are loaded later find around them, see ``Sources``.
             load(modules, main, forbidden, replace, replacement): compile and import ``main``; it can import the
                 other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not call, see
                 ``Guard.install``. ``replace`` lists definitions of ``main`` that those of the source
@@ -79,12 +84,15 @@ class Executor:
             seed(number): seed Python's, NumPy's and PyTorch's global generators.
             refusals(): the forbidden calls so far, see ``Guard.refusals``.
         """
-        with self._modules.importable(), self._guard.watching():
+        with self._modules.importable(), self._guard.watching(), _keeping_default_dtype():
             return self._portable(self._operations[op](**arguments))
 
     def close(self) -> None:
         """Restore the functions of torch that were forbidden."""
         self._guard.remove()
+
+    def _surround(self, folders: Mapping[str, str], placeholders: Sequence[str]) -> None:
+        self._folders, self._placeholders = folders, placeholders
 
     def _load(
         self,
@@ -100,10 +108,11 @@ class Executor:
         if main in RESERVED or main not in modules:
             raise ValueError(f"{main!r} is not the name of a module in the request")
         replacements = {main: Replacement(tuple(replace), replacement)} if replace else {}
-        self._modules = Sources(modules, replacements)
+        self._modules = Sources(modules, replacements, self._folders, self._placeholders)
         self._main_source = modules[main]
         self._guard.remove()
-        self._guard = Guard(f"{main}.py", self._modules.files - {f"{main}.py"} | {REPLACEMENT_FILE})
+        path = self._modules.path(main)
+        self._guard = Guard(path, self._modules.files.keys() - {path} | {REPLACEMENT_FILE})
         if forbidden:
             self._guard.install(forbidden)
         with self._modules.importable(), self._guard.watching():
@@ -163,7 +172,8 @@ class Executor:
         return {name: parameter.grad for name, parameter in self._resolve(target).named_parameters()}
 
     def _refusals(self) -> list[tuple[str, str, int, str]]:
-        return self._guard.refusals
+        files = self._modules.files
+        return [(name, files.get(file, ""), line, function) for name, file, line, function in self._guard.refusals]
 
     def _resolve(self, value: Any) -> Any:
         """Replace handles and references by their targets, at any depth."""
@@ -207,8 +217,18 @@ def seed_all(number: int) -> None:
     torch.default_generator.manual_seed(number)  # torch.manual_seed queries every kind of device first: 1 ms in a fork
 
 
-def describe(error: BaseException, files: frozenset[str]) -> tuple[str, str, list[tuple[str, int, str]]]:
-    """Describe an error by its class name, its text and its traceback frames in ``files``.
+@contextmanager
+def _keeping_default_dtype() -> Iterator[None]:
+    """Restore the default dtype afterwards: results must not depend on the default that a submission sets."""
+    before = torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def describe(error: BaseException, files: Mapping[str, str]) -> tuple[str, str, list[tuple[str, int, str]]]:
+    """Describe an error by its class name, its text and its traceback frames in ``files`` (path → name).
 
     The class name is the error's nearest ancestor in ``ERROR_NAMES``, else its own.
     """
@@ -219,9 +239,9 @@ def describe(error: BaseException, files: frozenset[str]) -> tuple[str, str, lis
     out_of_memory = isinstance(error, RuntimeError) and any(words in text.lower() for words in _NO_MEMORY)
     known = (_ERROR_CLASSES[ancestor] for ancestor in type(error).__mro__ if ancestor in _ERROR_CLASSES)
     name = "MemoryError" if out_of_memory else next(known, type(error).__name__)
-    frames = [(file, line, function) for file, line, function in _frames(error.__traceback__) if file in files]
-    if isinstance(error, SyntaxError) and error.filename in files:
-        frames.append((str(error.filename), error.lineno or 1, ""))
+    frames = [(files[file], line, function) for file, line, function in _frames(error.__traceback__) if file in files]
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and error.filename in files:
+        frames.append((files[error.filename], error.lineno or 1, ""))
     return name[:100], text[:MESSAGE_LENGTH], frames[-_MOST_FRAMES:]
 
 

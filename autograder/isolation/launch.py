@@ -123,6 +123,9 @@ def environment() -> dict[str, str]:
         "CUDA_VISIBLE_DEVICES": "",
         "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",
         "TORCHINDUCTOR_CACHE_DIR": "/nonexistent",
+        # Compilers start threads, programs and files. Compiled functions run as they are written; so do scripts.
+        "PYTORCH_JIT": "0",
+        "TORCHDYNAMO_DISABLE": "1",
     }
     # Some installations need it to find their shared libraries.
     library_path = os.environ.get("LD_LIBRARY_PATH")

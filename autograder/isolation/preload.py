@@ -6,6 +6,7 @@ import os
 import sys
 import sysconfig
 from importlib.machinery import PathFinder
+from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -39,6 +40,7 @@ def preload() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     torch.set_num_threads(1)
+    torch.compile = _leave_uncompiled
     # On first use torch reads the processor's capabilities from files. A worker that cannot open them would fall
     # back to slower code that rounds differently.
     torch.backends.cpu.get_cpu_capability()
@@ -47,6 +49,11 @@ def preload() -> None:
     guard = Guard("", ())
     guard.install({"torch.softmax": ["_softmax"]})
     guard.remove()
+
+
+def _leave_uncompiled(model: Any = None, **options: Any) -> Any:
+    """Stand for ``torch.compile``, which imports hundreds of modules even where it is disabled."""
+    return (lambda function: function) if model is None else model
 
 
 def import_rest_of_torch() -> None:

@@ -47,7 +47,8 @@ def check_result(
     at_fault = source.of_exercise(_exercise_at_fault(check, named))
     default = SourceLocation(exercise.attachments[0]) if exercise.attachments else at_fault
     location = ending.location or default
-    return msgspec.structs.replace(result, where=str(location), hint=HINT if ending.forbidden else record.hint)
+    hint = HINT if ending.forbidden else ending.hint or record.hint
+    return msgspec.structs.replace(result, where=str(location), hint=hint)
 
 
 def _exercise_at_fault(check: Check, named: Mapping[str, tuple[Mistake, ...]]) -> str:

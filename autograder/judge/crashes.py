@@ -8,7 +8,6 @@ from autograder.judge.source_map import SourceLocation, SourceMap
 _NO_ATTRIBUTE = re.compile(r"(?:module|type object)? ?'(?P<owner>\w+)'(?: object)? has no attribute '(?P<name>\w+)'")
 _NO_NAME = re.compile(r"name '(?P<name>\w+)' is not defined")
 _NO_LOCAL = re.compile(r"cannot access local variable '(?P<name>\w+)'")
-_NO_MODULE = re.compile(r"No module named '(?P<name>\w+)")
 _IN_A_LINE = (
     ("AttributeError", _NO_ATTRIBUTE, "there is no attribute `{name}`"),
     ("NameError", _NO_LOCAL, "`{name}` has no value yet"),
@@ -42,8 +41,6 @@ def error_sentence(error: SubmissionError, source: SourceMap) -> str:
     """Say which error was raised, and which name was missing if the line that raised it contains that name."""
     location = source.of_error(error)
     line = source.line(location.line) if location else ""
-    if (match := _NO_MODULE.match(error.message)) and isinstance(error, ImportError) and match["name"] in line:
-        return f"`{match['name']}` is not installed where grading happens"
     sentence = f"your code raised {error_word(error)}"
     for type_name, pattern, says in _IN_A_LINE:
         match = pattern.search(error.message)

@@ -10,6 +10,7 @@ from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
 from autograder.judge.attachments import NotHandedIn
 from autograder.judge.crashes import error_sentence, missing_name
+from autograder.judge.environment_errors import environment_problem
 from autograder.judge.sessions import SessionFault
 from autograder.judge.source_map import SourceLocation, SourceMap
 from autograder.judge.symptoms import CheckFailure, Symptom
@@ -35,6 +36,7 @@ class Ending:
         doubtful: the judge's own code raised. It is not yet decided whether the student's result caused the
             exception or whether it is an error of the grader.
         forbidden: the forbidden function that was called; empty when there was none.
+        hint: a hint that fits this ending better than the check's own.
     """
 
     outcome: Outcome
@@ -42,6 +44,7 @@ class Ending:
     location: SourceLocation | None = None
     doubtful: bool = False
     forbidden: str = ""
+    hint: str = ""
 
 
 NOT_ATTEMPTED = "not attempted yet"
@@ -83,6 +86,8 @@ def _of_submission(error: SubmissionError, source: SourceMap, exercise: str) -> 
         if exercise and needed != exercise and needed in source.contract:
             return Ending(Outcome.BLOCKED, f"needs `{needed}`, which is not attempted yet", location)
         return Ending(Outcome.NOT_ATTEMPTED, NOT_ATTEMPTED, location)
+    if (problem := environment_problem(error, source.text)) is not None:
+        return Ending(Outcome.ERROR, problem.what, location, hint=problem.hint)
     if missing := missing_name(error, source):
         return Ending(Outcome.ERROR, *missing)
     return Ending(Outcome.ERROR, error_sentence(error, source), location)

@@ -175,7 +175,7 @@ class JudgePool:
         if not self._levels():
             with self._borrowed() as process:
                 process.start()
-        return lowest_level(self._levels())
+        return lowest_level(self._levels()) or IsolationLevel.NONE
 
     def judge(self, job: Job) -> Judged | Broken:
         """Judge one job on the next idle process.

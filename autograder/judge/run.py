@@ -13,8 +13,10 @@ from autograder.judge.check_results import check_result
 from autograder.judge.course_code import CourseCode
 from autograder.judge.crashes import error_word
 from autograder.judge.diagnose import explain
+from autograder.judge.environment_errors import environment_problem
 from autograder.judge.forbidden_calls import GuardedSessions
 from autograder.judge.hidden_tests import open_reference, run_checks
+from autograder.judge.newer_python import needs_newer_python, python_needed
 from autograder.judge.outcomes import NO_RECORD, UNUSABLE_RESULT, Ending, ending_of, with_unfinished
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
@@ -57,8 +59,7 @@ def judge_stage(
     try:
         source = _load_once(open_session, modules, main, code)
     except SubmissionError as error:
-        what = f"{main}.py cannot be loaded: it raised {error_word(error)}"
-        return unrun_stage(stage, what, _location(error, modules, main), hint=_LOAD_FIRST, only=only)
+        return _not_loaded(stage, error, modules, open_session, code, only)
     except WorkerDied as error:
         ending = ending_of(error, SourceMap(f"{main}.py"))
         what = f"{main}.py cannot be loaded: {ending.what}"
@@ -123,6 +124,33 @@ def _load_once(
     finally:
         close(session)
     return SourceMap.believing(f"{main}.py", modules[main], functions, contract_names(code.modules[main]))
+
+
+def _not_loaded(
+    stage: StageFolders,
+    error: SubmissionError,
+    modules: Mapping[str, str],
+    open_session: Callable[[], Session],
+    code: CourseCode,
+    only: frozenset[str] | None,
+) -> tuple[CheckResult, ...]:
+    """Return the results of a submission whose module raised an error when it was loaded."""
+    main = stage.spec.module
+
+    def loads(source: str) -> bool:
+        try:
+            _load_once(open_session, {**modules, main: source}, main, code)
+        except (SubmissionError, WorkerDied):
+            return False
+        return True
+
+    where = _location(error, modules, main)
+    if (version := python_needed(error, modules[main], loads)) is not None:
+        return unrun_stage(stage, f"{main}.py: {needs_newer_python(version)}", where, Outcome.NOT_GRADED, only=only)
+    problem = environment_problem(error, modules[main], modules.keys() - {main}, subject="it")
+    what = problem.what if problem else f"it raised {error_word(error)}"
+    hint = f"{problem.hint}; {_LOAD_FIRST}" if problem else _LOAD_FIRST
+    return unrun_stage(stage, f"{main}.py cannot be loaded: {what}", where, hint=hint, only=only)
 
 
 def _location(error: SubmissionError, modules: Mapping[str, str], main: str) -> str:

@@ -20,9 +20,10 @@ import msgspec
 
 from autograder.base.results import IsolationLevel
 from autograder.course.lab import Lab
+from autograder.course.surroundings import surroundings
 from autograder.isolation.lockdown import die_with_parent
 from autograder.isolation.preload import import_rest_of_torch
-from autograder.isolation.process import IsolationUnavailable, Template, WorkerLimits
+from autograder.isolation.process import IsolationUnavailable, Template, Worker, WorkerLimits
 from autograder.isolation.selfcheck import self_check
 from autograder.judge.attachments import Attachments
 from autograder.judge.course_code import CourseCode, read_course_code
@@ -41,6 +42,7 @@ class Server:
         self._lab = lab
         self._isolated = isolated
         self._code: dict[str, CourseCode] = {}
+        self._surroundings = surroundings(lab)
         self._template = self._start_template()
 
     def ready(self) -> Ready:
@@ -121,7 +123,7 @@ class Server:
             checks = judge_stage(
                 stage,
                 job.modules,
-                lambda: self._template.spawn(allowed),
+                lambda: self._open(allowed),
                 code,
                 job.seed,
                 forbid=job.forbid,
@@ -134,6 +136,12 @@ class Server:
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(msgspec.msgpack.encode(reply))
         os._exit(0)
+
+    def _open(self, limits: WorkerLimits) -> Worker:
+        """Start a worker with nothing loaded."""
+        worker = self._template.spawn(limits)
+        worker.request("surround", **self._surroundings)
+        return worker
 
 
 def _prepare_for_forks() -> None:

@@ -124,7 +124,7 @@ class EntryEvaluator:
 
     def _run(self, student: str, files: _Files) -> Entry:
         try:
-            with loaded_twice(self._template, files.modules, self._speedrun.module) as sessions:
+            with loaded_twice(self._lab, self._template, files.modules, self._speedrun.module) as sessions:
                 evaluation = evaluate_entry(
                     sessions, self._speedrun, files.record, files.weights, plays_of(self._lab.root), self._secret
                 )

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from autograder.base.text import printable
 from autograder.course.lab import Lab, StageFolders
+from autograder.course.surroundings import surroundings
 from autograder.intake import RefusedError, StageSubmission
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Template, WorkerLimits
@@ -71,12 +72,14 @@ def evaluate_on_modules(
         TrainedModelError: the files or the model cannot be evaluated.
         SubmissionError, WorkerDied: the model fails.
     """
-    with loaded_twice(template, modules, stage.spec.module) as (student, twin):
+    with loaded_twice(lab, template, modules, stage.spec.module) as (student, twin):
         return evaluate_gpt(Student(student), Student(twin), record, weights, plays_of(lab.root), secret)
 
 
 @contextmanager
-def loaded_twice(template: Template, modules: Mapping[str, str], main: str) -> Iterator[tuple[Worker, Worker]]:
+def loaded_twice(
+    lab: Lab, template: Template, modules: Mapping[str, str], main: str
+) -> Iterator[tuple[Worker, Worker]]:
     """Yield two workers that have loaded the same modules and cannot reach each other.
 
     Raises:
@@ -85,6 +88,7 @@ def loaded_twice(template: Template, modules: Mapping[str, str], main: str) -> I
     workers = (template.spawn(LIMITS), template.spawn(LIMITS))
     try:
         for worker in workers:
+            worker.request("surround", **surroundings(lab))
             worker.request("load", modules=dict(modules), main=main)
         yield workers
     finally:

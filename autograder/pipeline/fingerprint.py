@@ -14,6 +14,7 @@ import msgspec
 from autograder.base.atomic_files import write_atomically
 from autograder.course.config import Stage
 from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
+from autograder.course.surroundings import importable_only
 
 SECRET_FILE = ".course_secret"
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "msgspec")
@@ -31,6 +32,7 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
     for package in _PACKAGES:
         digest.update(f"{package}={version(package)}\n".encode())
     digest.update(msgspec.json.encode(_judged_spec(stage.spec), order="deterministic"))
+    digest.update(msgspec.json.encode(importable_only(lab)))
     files = [*_own_program(), *_files(stage.hidden_tests), stage.mistakes]
     files += [stage.mistakes_lock] if stage.mistakes_lock.is_file() else []  # a new stage has none yet
     files += [file for needed in needed_stages(lab, stage) for file in (needed.reference, *needed.alternatives)]

@@ -6,24 +6,29 @@ on the student's own earlier modules if these passed, and on the course's module
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
 
 from autograder.base.parallel_map import parallel_map
-from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
+from autograder.base.results import CheckResult, IsolationLevel, Outcome, ReportState, StageReport
 from autograder.base.text import printable
 from autograder.course.lab import Lab, StageFolders, needed_stages
+from autograder.course.python_versions import grading_version
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.unrun import GRADER_FAILED, unrun_stage
 from autograder.pipeline.fingerprint import course_secret, result_key, stage_fingerprint
 from autograder.pipeline.jobs import jobs_for
+from autograder.pipeline.lateness import with_penalty, with_time
 from autograder.pipeline.store import ResultStore, StoredResult
+from autograder.pipeline.untouched import ReleasedStage
 
 _LONGEST_REASON = 500
+_NOT_BEGUN = (RefusalReason.MISSING, RefusalReason.NOT_BEGUN)
+_UNDECIDED = (RefusalReason.MISNAMED, RefusalReason.AMBIGUOUS, RefusalReason.ARCHIVE, RefusalReason.UNREADABLE)
 
 
 class Judges(Protocol):
@@ -76,6 +81,7 @@ class Grader:
         self._store = result_store(lab)
         self._secret = course_secret(lab)
         self._fingerprint = functools.cache(lambda stage_id: stage_fingerprint(lab, lab.stage(stage_id)))
+        self._released = functools.cache(lambda stage_id: ReleasedStage(lab.stage(stage_id)))
 
     def grade_all(
         self,
@@ -122,27 +128,50 @@ class Grader:
         self, submission: StageSubmission, passed: Mapping[str, str], handed_in: Mapping[str, str]
     ) -> Graded:
         stage = self._lab.stage(submission.stage)
+        submission = self._without_stub(stage, submission)
         jobs, stand_ins = jobs_for(
             self._lab, stage, submission, passed=passed, handed_in=handed_in, secret=self._secret
         )
         judged = [job.modules for job in jobs]
         key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, judged)
         stored = self._store.get(submission.student, stage.id)
-        if stored is not None and (why := self._why_kept(stored, key, submission)) is not None:
-            report = msgspec.structs.replace(stored.report, notes=why)
-            return Graded(submission, _with_notes(stage, submission, report), cached=True)
-        report = self._judged(stage, submission, jobs)
-        report = _with_notes(stage, submission, msgspec.structs.replace(report, stand_ins=stand_ins))
-        if report.graded:
+        why = self._why_kept(stored, key, submission) if stored is not None else None
+        if stored is not None and why is not None:
+            report, key = msgspec.structs.replace(stored.report, notes=why), stored.key
+        else:
+            report = msgspec.structs.replace(self._judged(stage, submission, jobs), stand_ins=stand_ins)
+        if report.digest == submission.digest:
+            report = with_time(report, submission)
+        report = with_penalty(_with_notes(stage, submission, report), self._lab.config)
+        self._keep(key, report, submission)
+        return Graded(submission, report, cached=why is not None)
+
+    def _without_stub(self, stage: StageFolders, submission: StageSubmission) -> StageSubmission:
+        """The submission; if it is still the released stub without an answer, a submission that was not begun."""
+        if submission.source is None or submission.attachments:
+            return submission
+        released = self._released(stage.id)
+        if not released.is_stub(submission.source) or not released.is_unanswered(submission.answers):
+            return submission
+        file = f"{stage.id}/{stage.spec.module}.py"
+        refusal = Refusal(RefusalReason.NOT_BEGUN, f"not begun: {file} is still as it was released", file)
+        return replace(submission, source=None, refusal=refusal)
+
+    def _keep(self, key: str, report: StageReport, submission: StageSubmission) -> None:
+        """Store the report, unless an earlier result stands in for it."""
+        if report.state is ReportState.NOT_GRADED:
+            self._store.put_waiting(report)
+        elif report.digest == submission.digest:
             self._store.put(key, report, is_attempt=submission.source is not None)
-        return Graded(submission, report, cached=False)
+        else:
+            self._store.settle(report.student, report.stage)
 
     def _why_kept(self, stored: StoredResult, key: str, submission: StageSubmission) -> tuple[str, ...] | None:
         """Notes on why a stored result is reused, possibly empty; None if it is not reused."""
         same_files = self._reuse.unchanged_submissions and stored.digest == submission.digest
         if (stored.key == key or same_files) and not self._reuse.nothing and self._is_trusted(stored):
             return ()
-        if _is_missing(submission) and stored.attempts:
+        if submission.refusal is not None and submission.refusal.reason in _NOT_BEGUN and stored.attempts:
             # An earlier submission stays valid when a later folder lacks it.
             return ("missing from this submission: the earlier result stands",)
         most = self._lab.config.policies.attempts
@@ -155,21 +184,37 @@ class Grader:
         return stored.report.isolation is not IsolationLevel.NONE or self._judges.level is IsolationLevel.NONE
 
     def _judged(self, stage: StageFolders, submission: StageSubmission, jobs: Sequence[Job]) -> StageReport:
-        notes: list[str] = []
         if submission.refusal is not None:
-            checks = _refused(stage, submission.refusal)
-            level = IsolationLevel.KERNEL_NAMESPACES  # no code ran, so the level of the class stays as it is
-        else:
-            results = {check.id: check for job in jobs for check in self._results(stage, job, notes)}
-            checks = tuple(results[check] for check in stage.spec.check_ids)
-            level = self._judges.level
+            return self._refused(stage, submission, submission.refusal)
+        notes: list[str] = []
+        results = {check.id: check for job in jobs for check in self._results(stage, job, notes)}
+        report = StageReport(
+            student=submission.student,
+            stage=stage.id,
+            checks=tuple(results[check] for check in stage.spec.check_ids),
+            isolation=self._judges.level,
+            notes=tuple(notes),
+            digest=submission.digest,
+            python=grading_version(),
+        )
+        why = next((check.what for check in report.checks if check.outcome is Outcome.NOT_GRADED), "")
+        return msgspec.structs.replace(report, not_graded=why or report.why_not_graded)
+
+    def _refused(self, stage: StageFolders, submission: StageSubmission, refusal: Refusal) -> StageReport:
+        """Make the report of a submission without source: no code ran."""
+        begun = refusal.reason not in _NOT_BEGUN or not self._released(stage.id).is_unanswered(submission.answers)
+        waits = _needs_a_person(stage, refusal)
+        outcome = Outcome.NOT_GRADED if waits else Outcome.BLOCKED
+        if refusal.reason in _NOT_BEGUN:
+            outcome = Outcome.NOT_ATTEMPTED
         return StageReport(
             student=submission.student,
             stage=stage.id,
-            checks=checks,
-            isolation=level,
-            notes=tuple(notes),
+            checks=unrun_stage(stage, refusal.message, refusal.file, outcome),
+            isolation=None,
             digest=submission.digest,
+            not_graded=refusal.message if waits else "",
+            begun=begun,
         )
 
     def _results(self, stage: StageFolders, job: Job, notes: list[str]) -> tuple[CheckResult, ...]:
@@ -194,19 +239,25 @@ def _with_notes(stage: StageFolders, submission: StageSubmission, report: StageR
     return msgspec.structs.replace(report, notes=(*submission.notes, *report.notes, *calls))
 
 
-def _is_missing(submission: StageSubmission) -> bool:
-    return submission.refusal is not None and submission.refusal.reason is RefusalReason.MISSING
+def _needs_a_person(stage: StageFolders, refusal: Refusal) -> bool:
+    """Whether a person must decide about a refused submission.
 
-
-def _refused(stage: StageFolders, refusal: Refusal) -> tuple[CheckResult, ...]:
-    """Make the results of a submission that intake refused."""
-    missing = refusal.reason is RefusalReason.MISSING
-    return unrun_stage(stage, refusal.message, refusal.file, Outcome.NOT_ATTEMPTED if missing else Outcome.BLOCKED)
+    That is so if another file than the refused file may hold the work, or if the module was never looked at: the
+    reason concerns an archive or a folder.
+    """
+    if refusal.reason in _NOT_BEGUN:
+        return False
+    return refusal.reason in _UNDECIDED or refusal.file.rpartition("/")[2] != f"{stage.spec.module}.py"
 
 
 def result_store(lab: Lab) -> ResultStore:
     """Open the lab's store of results."""
     return ResultStore(lab.build / "results")
+
+
+def stored_reports(lab: Lab) -> list[StageReport]:
+    """Return the last report of every student and stage, late penalties by the current ``grading.yml`` included."""
+    return [with_penalty(report, lab.config) for report in result_store(lab).all()]
 
 
 def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
@@ -215,7 +266,8 @@ def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:
     Args:
         lab: the lab.
         stage_ids: the requested stages. Every student owes them; the stages that they build on are taken
-            from students who have them. If empty, every student owes each stage that any student has begun.
+            from students who have them. If empty, each stage that any student has begun is listed for all students,
+            and counts for those who have begun it.
 
     Raises:
         LabError: the lab has no stage with one of these ids.

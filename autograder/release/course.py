@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from autograder.course.lab import Lab, StageFolders
+from autograder.course.python_versions import NEWEST, OLDEST, added_names, dotted
+from autograder.course.surroundings import USABLE, importable_only
 from autograder.release.public_tests import public_tests
 from autograder.release.stubs import refuse_leaks, strip_solutions
 
@@ -26,6 +28,13 @@ def course_file(lab: Lab) -> bytes:
     course = {
         "format_version": FORMAT_VERSION,
         "course": lab.config.course,
+        "grading": {
+            "python": dotted(OLDEST),
+            "newest": dotted(NEWEST),
+            "added": added_names(),
+            "usable": USABLE,
+            "importable": importable_only(lab),
+        },
         "stages": [_stage(stage) for stage in lab.stages()],
     }
     return msgspec.json.format(msgspec.json.encode(course), indent=1) + b"\n"

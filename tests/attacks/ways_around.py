@@ -197,7 +197,7 @@ def f(q):
 import gc
 for guard in gc.get_objects():
     if type(guard).__name__ == 'Guard':
-        guard._file, guard._others = 'other.py', {'submission.py'}
+        guard._file, guard._others = 'other.py', {__file__}
 def f(q): return F.scaled_dot_product_attention(q, q, q)
 """,
         "gc",
@@ -217,7 +217,10 @@ def f(q):
         "gc",
     ),
     "the file of another module": (
-        "exec(compile('def f(q): return F.scaled_dot_product_attention(q, q, q)', 'earlier.py', 'exec'))",
+        """\
+earlier = __file__.replace('submission', 'earlier')
+exec(compile('def f(q): return F.scaled_dot_product_attention(q, q, q)', earlier, 'exec'))
+""",
         "exec",
     ),
     "a call in an earlier module of the student": (

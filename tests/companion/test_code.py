@@ -56,6 +56,18 @@ def test_one_exercise_is_restored_and_the_rest_stays():
     assert put_back(module(mine), module(STUB), "double") == expected
 
 
+@pytest.mark.parametrize("separator", ["\f", "\v", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize("where", ["# a page\n{}\n", "text = 'a{}b'\n", "# a{}b\n"])
+def test_what_only_looks_like_a_line_end_moves_no_line(separator, where):
+    """An editor or a copied text leaves a form feed or U+2028; Python's lines end at line feeds only."""
+    if where.startswith("# a page") and separator != "\f":
+        where = "# a page {}\n"
+    top = where.format(separator)
+    mine = top + written(double="return 2 * x", halve="return x / 2") + f"\n# the end {separator}\n"
+    expected = top + written(halve="return x / 2") + f"\n# the end {separator}\n"
+    assert put_back(module(mine), module(STUB), "double") == expected
+
+
 def test_restoring_a_class_removes_added_members():
     mine = STUB.replace(
         '        raise NotImplementedError("Head.__init__")',

@@ -86,10 +86,68 @@ def test_an_unreadable_module_is_reported(course, look, write):
     assert look()[STAGE].fix.endswith(f"lab reset {STAGE}")
 
 
-@pytest.mark.parametrize("name", ["torch.py", "random.py", f"{STAGE}/numpy.py"])
-def test_a_file_that_hides_a_library_is_reported(course, look, name):
-    (course.root / name).touch()
-    assert name in look()["file names"].found
+HIDING = [
+    "torch.py",
+    "random.py",
+    "pytest.py",
+    "queue.py",
+    "torch/__init__.py",
+    f"{STAGE}/numpy.py",
+    f"{STAGE}/random/__init__.py",
+]
+
+
+def put(course, *names: str) -> None:
+    for name in names:
+        path = course.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("# my notes\nx = 1\n", encoding="utf-8")
+
+
+def test_files_that_hide_libraries_are_each_reported(course, look):
+    put(course, *HIDING, "math_utils.py", "attention_test.py", f"{STAGE}/helpers/__init__.py", "random2/queue.py")
+    found = look()["file names"].found
+    assert set(found.removesuffix(" each hide a library of that name").split(", ")) == {
+        name.removesuffix("__init__.py") for name in HIDING
+    }
+
+
+def test_files_with_other_names_are_fine(course, look):
+    put(course, "math_utils.py", "attention_test.py", "my_random.py", f"{STAGE}/torch/notes.py")
+    assert look()["file names"].fix == ""
+
+
+@pytest.mark.parametrize("command", [["check", "double"], ["doctor"], ["ci"]])
+def test_with_hidden_libraries_a_command_ends_with_words(course, command):
+    """As a student types it: the current folder is searched first, so that the files hide Python's own."""
+    put(
+        course,
+        "random.py",
+        "queue.py",
+        "tokenize.py",
+        "copy.py",
+        "bisect.py",
+        "typing.py",
+        "psutil.py",
+        "watchfiles.py",
+        "torch/__init__.py",
+    )
+    done = subprocess.run([sys.executable, "-m", "lab", *command], cwd=course.root, capture_output=True, text=True)
+    output = done.stdout + done.stderr
+    assert "Traceback" not in output
+    assert "random.py" in output
+    assert "torch/" in output
+    assert done.returncode in (1, 2)
+
+
+def test_work_can_be_handed_in_although_a_file_hides_a_library(course, write):
+    write(double="return 2 * x")
+    put(course, "random.py")
+    command = [sys.executable, "-m", "lab", "submit", "--student", "ada"]
+    done = subprocess.run(command, cwd=course.root, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "random.py hides a library" in done.stdout.replace("\n", " ")
+    assert list(course.root.glob("handin/*/ada.zip"))
 
 
 def test_without_its_packages_the_companion_says_how_to_install_them(monkeypatch, capsys):
@@ -98,6 +156,12 @@ def test_without_its_packages_the_companion_says_how_to_install_them(monkeypatch
     output = capsys.readouterr().out
     assert "Missing packages: no_such_package." in output
     assert "-m pip install -r requirements.txt" in output
+
+
+@pytest.mark.parametrize("version", [(3, 10, 9), (3, 99, 0)])
+def test_a_python_outside_the_range_is_reported(look, monkeypatch, version):
+    monkeypatch.setattr(sys, "version_info", version)
+    assert look()["Python"].fix.startswith("install Python 3.11 to 3.")
 
 
 def test_an_old_python_is_named(monkeypatch, capsys):

@@ -13,7 +13,7 @@ from lab.cli import cli
 
 ROOT = Path(__file__).parents[2] / "solutions" / "student_repository"
 UV_CALLERS = (".devcontainer/install.sh", ".github/workflows/classroom.yml", "README.md")
-PAGES = ("README.md", "AGENTS.md", "docs/ai-assistants.md", "docs/debugging.md")
+PAGES = ("README.md", "AGENTS.md", "docs/ai-assistants.md", "docs/debugging.md", "docs/graded-module.md")
 
 
 def run_script(script: str, *arguments: str, cwd: Path, tools: dict[str, str], **environment: str):

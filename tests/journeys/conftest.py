@@ -11,20 +11,21 @@ import pytest
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def autograder() -> Run:
+def run_autograder(*arguments: str | Path, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run ``autograder ARGUMENTS…`` as a program, without a terminal."""
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+    )
+    if check and done.returncode != 0:
+        raise AssertionError(f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
 
-    def run(*arguments: str | Path, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "autograder", *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, "COLUMNS": "120"},
-            capture_output=True,
-            text=True,
-        )
-        if check and done.returncode != 0:
-            raise AssertionError(f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return done
 
-    return run
+@pytest.fixture(scope="session")
+def autograder() -> Run:
+    """Return ``run_autograder``."""
+    return run_autograder

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from tiny_lab import LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, replace_in
 
-from autograder.base.results import IsolationLevel, StageReport, decode_results
+from autograder.base.results import IsolationLevel, ReportState, StageReport, decode_results
 from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import open_gradebook
 from autograder.release.sheets import build_notebook
@@ -64,6 +64,11 @@ CASES = {
     "notebook-broken": Case(FULL, notebook=b'{"cells": [{"sour'),
     "notebook-nested": Case(FULL, notebook=b'{"cells": ' + b"[" * 100_000),
     "zz-right": Case(FULL),
+}
+NO_NUMBER = {
+    "archive-slip": ReportState.NOT_GRADED,
+    "archive-damaged": ReportState.NOT_GRADED,
+    "empty-folder": ReportState.NOT_BEGUN,
 }
 NOTEBOOKS = {"notebook-cells-deleted", "notebook-cells-doubled"}
 
@@ -130,6 +135,8 @@ def test_each_student_gets_a_clear_message_and_the_earned_points(lab, class_fold
     for student, case in CASES.items():
         report = by_student[student]
         assert report.score == case.points, f"{student}: {lines(report)}"
+        state = NO_NUMBER.get(student, ReportState.GRADED)
+        assert (report.state, report.graded) == (state, state is ReportState.GRADED), student
         for line in lines(report):
             assert case.says in line, student
     assert lines(by_student["link-to-reference"]) == [f"{STAGE}/{MODULE}.py is a link; hand in the file itself"] * 5
@@ -145,7 +152,7 @@ def test_each_student_gets_a_clear_message_and_the_earned_points(lab, class_fold
 
 
 def is_filed(student: str) -> bool:
-    """Whether a student has an entry; nbgrader exports a stage that was not handed in as 0."""
+    """Whether a student has an entry: a stage that was not begun has none."""
     return student != "empty-folder"
 
 

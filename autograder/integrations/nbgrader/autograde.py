@@ -57,7 +57,7 @@ class JudgedNotebookExporter(NotebookExporter):
         """Return the released notebook with the student's answers in the first pass, and with grades in the second.
 
         Raises:
-            NotGradedError: the grader failed; the submission's earlier scores are removed.
+            NotGradedError: a person must decide about the submission; its earlier scores are removed.
         """
         assert resources is not None
         names = resources["nbgrader"]
@@ -80,10 +80,8 @@ class JudgedNotebookExporter(NotebookExporter):
         remove_all_but(TIME_STAMP, folder)
         graded = self._grade(names)
         if not graded.report.graded:
-            raise NotGradedError(
-                f"{names['student']} {names['assignment']}: the grader failed, not the student; no score is filed. "
-                "Run `autograder doctor`, then grade the submission again"
-            )
+            reason = graded.report.why_not_graded
+            raise NotGradedError(f"{names['student']} {names['assignment']}: no score is filed: {reason}")
         stage = self._lab.stage(names["assignment"])
         notebook = answered_notebook(self._lab, graded.submission)
         with Gradebook(names["db_url"]) as gradebook:

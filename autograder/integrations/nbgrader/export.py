@@ -35,8 +35,8 @@ COLUMNS = (
 def export_csv(lab: Lab, path: Path) -> int:
     """Write one row per student and stage, and return the number of rows.
 
-    Scores include manual scores, extra credit and late penalties. A stage that was not submitted
-    counts 0. If the grader failed, the score is empty: an import must not read it as 0.
+    Scores include manual scores, extra credit and late penalties. The score of a stage that is not graded or was not
+    begun is empty: an import must not read it as 0. A stage that was requested by name and not begun has a filed 0.
 
     Raises:
         GradebookError: the gradebook cannot be read.
@@ -94,7 +94,7 @@ def _scores(lab: Lab, gradebook: Any, stage: str, student: str) -> dict[str, Any
     try:
         submission = gradebook.find_submission(stage, student)
     except MissingEntry:
-        return {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0, "needs_manual_grade": False}
+        return {"needs_manual_grade": False}
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
     waits = any(grade.needs_manual_grade for grade in grades)
     columns = {"timestamp": submission.timestamp, "needs_manual_grade": waits}

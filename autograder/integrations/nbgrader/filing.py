@@ -14,10 +14,10 @@ from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
 from nbgrader.utils import parse_utc
 
-from autograder.base.results import StageReport
+from autograder.base.results import ReportState, StageReport
 from autograder.course.lab import Lab, StageFolders
-from autograder.intake import RefusalReason, StageSubmission, graft_answers
-from autograder.intake.notebooks import NO_ANSWERS, Grafted
+from autograder.intake import Grafted, StageSubmission, graft_answers
+from autograder.intake.notebooks import NO_ANSWERS
 from autograder.integrations.nbgrader.compare import compare_gradebook
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.folders import FiledAnswers, remove_shown, write_autograded, write_submitted
@@ -42,20 +42,23 @@ class FilingReport:
 
     Attributes:
         filed: number of submissions with a score.
-        withheld: submissions without a score because the grader failed, one line each.
+        withheld: submissions without a score because a person must decide, one line each.
+        removed: earlier scores of these submissions that were removed, one line each.
         differences: differences between the gradebook and the results, one line each.
         notes: unexpected properties of submitted notebooks, one line each.
     """
 
     filed: int
     withheld: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def summary(self) -> str:
-        """The whole report as text."""
-        lines = [f"gradebook: {self.filed} filed, {len(self.withheld)} withheld, {len(self.differences)} differences"]
-        lines += [f"  no score: {line}" for line in self.withheld]
+        """The report as text. The reasons of ``withheld`` are those of the reports, so they are not repeated."""
+        counts = f"{self.filed} filed, {len(self.withheld)} without a number, {len(self.differences)} differences"
+        lines = [f"gradebook: {counts}"]
+        lines += [f"  removed: {line}" for line in self.removed]
         lines += [f"  differs: {line}" for line in self.differences]
         lines += [f"  notebook: {line}" for line in self.notes]
         return "\n".join(lines)
@@ -88,10 +91,9 @@ class _Result:
         return self.report.digest != self.submission.digest
 
     @property
-    def never_handed_in(self) -> bool:
-        """Whether the student has submitted neither the module nor an answer."""
-        refusal = self.submission.refusal
-        return refusal is not None and refusal.reason is RefusalReason.MISSING and not self.submission.answers.texts
+    def counts_nothing(self) -> bool:
+        """Whether the stage was not begun and does not count 0 either."""
+        return self.report.state is ReportState.NOT_BEGUN and not self.report.owed
 
     def notes(self) -> list[str]:
         """The unexpected properties of the submitted notebook, one line each."""
@@ -109,7 +111,7 @@ def file_results(
 ) -> FilingReport:
     """File every result, then compare the gradebook with the results.
 
-    A stage that a student never submitted gets no entry; nbgrader exports it as 0.
+    A stage that a student has not begun gets no entry, unless it was requested by name: then it counts 0.
 
     Args:
         lab: the lab.
@@ -124,11 +126,16 @@ def file_results(
     released = functools.cache(lambda stage_id: released_notebook(lab, lab.stage(stage_id)))
     reports: list[StageReport] = []
     notes: list[str] = []
+    removed: list[str] = []
     for item in graded:
         stage = lab.stage(item.submission.stage)
         result = _Result(item.submission, item.report, stage, released(stage.id))
         with open_gradebook(lab, lock_seconds) as gradebook:
             gradebook.update_or_create_student(item.submission.student)
+            if not item.report.graded and (points := _filed_points(gradebook, item.submission)):
+                removed.append(
+                    f"{item.report.student} {item.report.stage} had {points:g} points from an earlier hand-in"
+                )
             if _file(lab, gradebook, result):
                 reports.append(item.report)
                 notes += result.notes()
@@ -137,33 +144,41 @@ def file_results(
     return FilingReport(
         filed=len(reports) - len(withheld),
         withheld=withheld,
+        removed=tuple(removed),
         differences=tuple(compare_gradebook(lab, reports, lock_seconds)),
         notes=tuple(notes),
     )
 
 
 def _why_withheld(report: StageReport) -> str:
-    notes = f" ({'; '.join(report.notes)})" if report.notes else ""
-    return f"{report.student} {report.stage}: the grader failed, not the student{notes}"
+    return f"{report.student} {report.stage}: {report.why_not_graded}"
+
+
+def _filed_points(gradebook: Any, submission: StageSubmission) -> float:
+    """The automatic points of a submission in the gradebook."""
+    assignment = _find_submitted(gradebook, submission)
+    notebooks = assignment.notebooks if assignment is not None else ()
+    grades = [grade for notebook in notebooks for grade in notebook.grades]
+    return float(sum((grade.auto_score or 0) + (grade.extra_credit or 0) for grade in grades))
 
 
 def _file(lab: Lab, gradebook: Any, result: _Result) -> bool:
     """File one result; False if there is nothing to file."""
+    if result.counts_nothing:
+        return False
     assignment = _find_submitted(gradebook, result.submission)
     if assignment is not None and result.earlier_stands:
         # The time, the answers and the notebook in the gradebook are those of the earlier submission.
         file_scores(lab, SubmissionRows.of(gradebook, result.stage, assignment), result.report)
-    elif assignment is not None or result.earlier_stands or not result.never_handed_in:
-        _file_whole(lab, gradebook, result, assignment)
     else:
-        return False
+        _file_whole(lab, gradebook, result, assignment)
     return True
 
 
 def _file_whole(lab: Lab, gradebook: Any, result: _Result, assignment: Any) -> None:
     """File scores in the gradebook, and the notebooks that nbgrader shows with them.
 
-    If the grader failed, the results of an earlier grading are removed: nbgrader would show a missing score
+    If the stage is not graded, the results of an earlier grading are removed: nbgrader would show a missing score
     as 0, and the older score belongs to another submission.
 
     Args:
@@ -205,8 +220,10 @@ def file_scores(lab: Lab, rows: SubmissionRows, report: StageReport, notebook: N
     filed = FiledAnswers(lab, rows.stage, report.student)
     changed = filed.differ(answers)
     for question, answer in answers.items():
-        _file_question(rows.grades[question], answered=answer is not None, changed=question in changed)
-        rows.comments[question].auto_comment = None if answer is not None else "No response."
+        # If the stage is not graded, the lab sheet may be among the files that could not be read.
+        waits = answer is not None or not report.graded
+        _file_question(rows.grades[question], waits=waits, changed=question in changed)
+        rows.comments[question].auto_comment = None if waits else "No response."
     set_penalty(lab, rows.notebook)
     rows.gradebook.db.commit()
     if notebook is not None:
@@ -239,10 +256,10 @@ def _file_score(grade: Any, score: float | None) -> None:
     grade.auto_score = score
 
 
-def _file_question(grade: Any, *, answered: bool, changed: bool) -> None:
-    grade.auto_score = None if answered else 0.0
+def _file_question(grade: Any, *, waits: bool, changed: bool) -> None:
+    grade.auto_score = None if waits else 0.0
     if grade.manual_score is None:
-        grade.needs_manual_grade = answered
+        grade.needs_manual_grade = waits
     else:
         grade.needs_manual_grade = grade.needs_manual_grade or changed
 

@@ -17,6 +17,7 @@ from autograder.integrations.nbgrader.course import step_folder
 from autograder.release.folders import FileContent, replace_folder
 
 TIME_STAMP = "timestamp.txt"
+NOTHING_HANDED_IN = (RefusalReason.MISSING, RefusalReason.NOT_BEGUN)
 
 
 def write_submitted(lab: Lab, stage: StageFolders, submission: StageSubmission, notebook: NotebookNode) -> None:
@@ -25,7 +26,7 @@ def write_submitted(lab: Lab, stage: StageFolders, submission: StageSubmission, 
     If intake refused the submission's file, the folder is removed instead.
     """
     folder = step_folder(lab, "submitted") / submission.student / stage.id
-    if submission.refusal is not None and submission.refusal.reason is not RefusalReason.MISSING:
+    if submission.refusal is not None and submission.refusal.reason not in NOTHING_HANDED_IN:
         shutil.rmtree(folder, ignore_errors=True)
         return
     files = {f"{stage.spec.module}.ipynb": _notebook(notebook), **_time_stamp(submission.handed_in)}

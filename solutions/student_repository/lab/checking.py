@@ -10,6 +10,7 @@ from lab.course import CompanionError, Course, Exercise
 from lab.progress import Progress, read_module, version
 from lab.results import TestOutcome, TestResult
 from lab.runner_process import RunnerProcess
+from lab.shadows import refuse_hiding_files
 
 # Public tests are quick; a test that takes longer most likely never ends.
 TIME_LIMIT = 120.0
@@ -59,6 +60,7 @@ def check(
     Raises:
         CompanionError: the tests cannot be run at all.
     """
+    refuse_hiding_files(course)
     modules = _modules(course, exercises)
     readable = [exercise for exercise in exercises if isinstance(modules[exercise.stage], Module)]
     wanted = list(dict.fromkeys((exercise.stage, test) for exercise in readable for test in exercise.tests))

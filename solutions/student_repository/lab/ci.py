@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lab.checking import ExerciseResult
 from lab.course import Course
+from lab.portability import remarks
 from lab.results import TestResult
 
 # GitHub shows ten annotations per step, and accepts a summary of one megabyte.
@@ -32,7 +33,7 @@ def failing(results: Sequence[ExerciseResult]) -> list[ExerciseResult]:
 
 def commands(course: Course, results: Sequence[ExerciseResult]) -> Iterator[str]:
     """Yield the lines that GitHub reads from a step's output, in the format of GitHub Classroom."""
-    yield from list(_annotations(course, results))[:MOST_ANNOTATIONS]
+    yield from [*_annotations(course, results), *_warnings(course)][:MOST_ANNOTATIONS]
     reached, total = points(results)
     yield f"::notice title=Autograding complete::Points {reached}/{total}"
     report = json.dumps({"totalPoints": reached, "maxPoints": total}, separators=(",", ":"))
@@ -51,6 +52,13 @@ def _annotations(course: Course, results: Sequence[ExerciseResult]) -> Iterator[
             yield _annotation(file, line, result.exercise.name, f"{_words(failed.test)}: {failed.message}")
 
 
+def _warnings(course: Course) -> Iterator[str]:
+    """Yield the annotations of code that does not work where it is graded."""
+    for stage in course.stages:
+        for remark in remarks(course, stage):
+            yield _annotation(remark.file, remark.line, "Where it is graded", remark.text, kind="warning")
+
+
 def _location(course: Course, result: TestResult) -> tuple[str, int | None]:
     """Return file and line of the student's line, else of the test's line, else the stage's module."""
     location = result.student_line or result.test_line
@@ -59,9 +67,9 @@ def _location(course: Course, result: TestResult) -> tuple[str, int | None]:
     return location["file"], location["line"]
 
 
-def _annotation(file: str, line: int | None, title: str, message: str) -> str:
+def _annotation(file: str, line: int | None, title: str, message: str, kind: str = "error") -> str:
     location = f"file={_property(file)}" + (f",line={line}" if line else "")
-    return f"::error {location},title={_property(title)}::{_data(message)}"
+    return f"::{kind} {location},title={_property(title)}::{_data(message)}"
 
 
 def _data(text: str) -> str:

@@ -109,5 +109,5 @@ def _is_students(path: Path) -> bool:
 
 
 def _line_of(path: Path, line: int) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")  # the lines that Python counts
     return lines[line - 1].strip() if 0 < line <= len(lines) else ""

@@ -1,5 +1,7 @@
 """Scores are integers, all or nothing per check, and survive encoding unchanged."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
@@ -54,7 +56,10 @@ def test_failing_more_never_scores_more():
 
 
 def test_reports_survive_encoding_and_decoding():
+    late = {"handed_in": datetime(2026, 3, 1, tzinfo=UTC), "time_source": "commit", "days_late": None}
+    stub = {"begun": False, "owed": True, "isolation": None, "not_graded": "why", "points_lost": 3, **late}
     reports = [report(check(what="a", where="b", hint="c", mistake="m", seconds=0.5)), report()]
+    reports += [msgspec.structs.replace(report(check()), **stub)]
     assert decode_results(encode_results(reports, IsolationLevel.KERNEL)) == (IsolationLevel.KERNEL, reports)
 
 
@@ -113,4 +118,31 @@ def test_an_invalid_results_file_is_refused(raw, says):
 def test_the_weakest_level_counts():
     assert lowest_level([IsolationLevel.KERNEL_NAMESPACES, IsolationLevel.CONTAINER]) is IsolationLevel.CONTAINER
     assert lowest_level([IsolationLevel.KERNEL, IsolationLevel.NONE]) is IsolationLevel.NONE
-    assert lowest_level([]) is IsolationLevel.NONE
+    assert lowest_level([None, IsolationLevel.KERNEL]) is IsolationLevel.KERNEL
+    assert lowest_level([None]) is None, "no code ran"
+
+
+def test_the_state_decides_whether_there_is_a_number():
+    done, stub = report(check()), msgspec.structs.replace(report(check(Outcome.NOT_ATTEMPTED)), begun=False)
+    owed = msgspec.structs.replace(stub, owed=True)
+    waits = msgspec.structs.replace(report(check(Outcome.NOT_GRADED)), not_graded="a.7z cannot be read", points_lost=2)
+    states = [(result.state.value, result.graded, result.final) for result in (done, stub, owed, waits)]
+    assert states == [
+        ("graded", True, 2),
+        ("not begun", False, None),
+        ("not begun", True, 0),
+        ("not graded", False, None),
+    ]
+    (document,) = msgspec.json.decode(encode_results([waits], None))["reports"]
+    assert (document["graded"], document["not_graded"], document["final"]) == (False, "a.7z cannot be read", None)
+
+
+def test_a_penalty_takes_points_before_those_of_extensions():
+    result = report(check(points=5), check(points=4, bonus=True))
+    late = [msgspec.structs.replace(result, points_lost=lost) for lost in (0, 3, 7, 9)]
+    assert [(each.final_score, each.final_bonus, each.final) for each in late] == [
+        (5, 4, 9),
+        (2, 4, 6),
+        (0, 2, 2),
+        (0, 0, 0),
+    ]

@@ -274,7 +274,6 @@ def test_entries_need_a_speedrun(tmp_path):
         ("{ada: {1_tinny: 3}}", "policies.extensions.ada.1_tinny: no stage named `1_tinny`; did you mean `1_tiny`?"),
         ("{ada: {1_tiny: -3}}", "policies.extensions.ada.1_tiny: Expected `int` >= 0 (found -3)"),
         ("{ada: 3}", "policies.extensions.ada: Expected `object`, got `int` (found 3)"),
-        ("{1234: {1_tiny: 3}}", "policies.extensions.1234: YAML reads this key as 1234; put it in quotes"),
     ],
 )
 def test_extensions_must_name_stages(tmp_path, extensions, says):
@@ -282,6 +281,41 @@ def test_extensions_must_name_stages(tmp_path, extensions, says):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        *(
+            (number, "a number")
+            for number in ("1234", "0123456", "1_000", "12:30", "0x1F", "-7", "1.5", "12:30.5", ".5")
+        ),
+        *((word, "true or false") for word in ("no", "Yes", "on", "OFF", "true")),
+        *((nothing, "an empty value") for nothing in ("~", "null")),
+        ("2026-03-01", "a date"),
+        ("1234-56-78", "a date"),
+    ],
+)
+def test_an_id_that_yaml_reads_as_something_else_is_refused_with_its_line(tmp_path, written, kind):
+    text = GRADING.replace(
+        "policies:\n", f"policies:\n  extensions:\n    ada: {{1_tiny: 1}}\n    {written}: {{1_tiny: 2}}\n"
+    )
+    line = line_of(text, f"    {written}: {{1_tiny: 2}}")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert str(caught.value) == f"grading.yml:{line}: YAML reads the key `{written}` as {kind}; put it in quotes"
+
+
+@pytest.mark.parametrize("written", ["0778", "1e5", "s1234567", "1a", "12-34", "'0123456'", '"no"'])
+def test_an_id_that_yaml_reads_as_text_is_taken_as_it_is_written(tmp_path, written):
+    text = GRADING.replace("policies:\n", f"policies:\n  extensions: {{{written}: {{1_tiny: 2}}}}\n")
+    assert load(tmp_path, text).policies.extensions == {written.strip("'\""): {"1_tiny": 2}}
+
+
+def test_a_value_that_only_looks_like_a_date_is_refused_with_its_line(tmp_path):
+    text = GRADING.replace("policies:\n", "policies:\n  extensions: 1234-56-78\n")
+    with pytest.raises(ConfigError, match=r"^grading\.yml:\d+: `1234-56-78` cannot be read .*; put it in quotes$"):
+        load(tmp_path, text)
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words\n", "# nothing\n"])

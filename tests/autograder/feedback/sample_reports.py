@@ -132,9 +132,8 @@ def make_report(
     stage: str = ATTENTION,
     wrong: dict[str, dict[str, object]] | None = None,
     *,
-    isolation: IsolationLevel = IsolationLevel.KERNEL,
-    stand_ins: tuple[str, ...] = (),
-    notes: tuple[str, ...] = (),
+    isolation: IsolationLevel | None = IsolationLevel.KERNEL,
+    **more: object,
 ) -> StageReport:
     """A report in which every check passed except those of ``wrong``, given as check → fields that differ."""
     checks = [
@@ -157,16 +156,23 @@ def make_report(
         stage=stage,
         checks=tuple(checks),
         isolation=isolation,
-        stand_ins=stand_ins,
-        notes=notes,
         digest=f"sha256-of-{student}",
+        **more,
     )
 
 
-def all_alike(student: str, stage: str, outcome: Outcome, what: str, where: str = "", hint: str = "") -> StageReport:
-    """A report whose checks all ended the same way, as when a file was refused."""
+def all_alike(
+    student: str, stage: str, outcome: Outcome, what: str, where: str = "", hint: str = "", **more: object
+) -> StageReport:
+    """A report whose checks all ended the same way, as when a file was refused; no code ran."""
     fields = {"outcome": outcome, "what": what, "where": where, "hint": hint}
-    return make_report(student, stage, dict.fromkeys(CONFIG.stages[stage].check_ids, fields))
+    return make_report(student, stage, dict.fromkeys(CONFIG.stages[stage].check_ids, fields), isolation=None, **more)
+
+
+def unreadable(student: str, stage: str) -> StageReport:
+    """A report that waits for a person, because a file could not be read."""
+    why = f"{student}.7z is not a supported archive; hand in a .zip or .tar.gz"
+    return all_alike(student, stage, Outcome.NOT_GRADED, why, f"{student}.7z", not_graded=why)
 
 
 SECRETS = ("5ecret", "51.5", "sha256-of", *CONFIG.stages[ATTENTION].check_ids)
@@ -180,7 +186,10 @@ def report_with_secrets() -> StageReport:
 
 
 def sample_class() -> list[StageReport]:
-    """Five students, both stages: half right, all right, not loading, nothing handed in, a grader error."""
+    """Five students, both stages: half right, all right, not loading, nothing handed in, a grader error.
+
+    The first stage was requested by name, so it counts 0 for the student who has not begun it.
+    """
     grader = {"outcome": Outcome.GRADER_ERROR, "what": "the grader failed, not your code; no points were deducted"}
     only_scale = {"test_scores_are_scaled": WRONG["test_scores_are_scaled"]}
     broken = ("kernels.py cannot be loaded: it raised SyntaxError", "kernels.py, line 3")
@@ -191,8 +200,8 @@ def sample_class() -> list[StageReport]:
         make_report("bo", ATTENTION),
         all_alike("cy", KERNELS, Outcome.BLOCKED, *broken),
         make_report("cy", ATTENTION, only_scale),
-        all_alike("dee", KERNELS, Outcome.NOT_ATTEMPTED, "nothing was handed in", "kernels.py"),
-        all_alike("dee", ATTENTION, Outcome.NOT_ATTEMPTED, "nothing was handed in", "attention.py"),
+        all_alike("dee", KERNELS, Outcome.NOT_ATTEMPTED, "nothing was handed in", begun=False, owed=True),
+        all_alike("dee", ATTENTION, Outcome.NOT_ATTEMPTED, "nothing was handed in", begun=False),
         make_report("eve", KERNELS, {"test_rows_sum_to_one": {"outcome": Outcome.FAILED, "what": "wrong values"}}),
         make_report("eve", ATTENTION, {**only_scale, "test_slices_sum_to_one": grader}),
     ]

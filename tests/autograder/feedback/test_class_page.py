@@ -7,7 +7,7 @@ import pytest
 from hostile_text import ATTACKS, hostile_text
 from hypothesis import given, settings
 from page_reader import Element, assert_anchors, assert_inert, read_html
-from sample_reports import ATTENTION, CONFIG, KERNELS, LOCATIONS, WRONG, make_report, sample_class
+from sample_reports import ATTENTION, CONFIG, KERNELS, LOCATIONS, WRONG, make_report, sample_class, unreadable
 
 from autograder.base.results import IsolationLevel, Outcome
 from autograder.feedback.class_page import class_page, histogram, outcome_bars
@@ -28,7 +28,12 @@ def part_of(page: str, name: str) -> Element:
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    statistics = class_statistics(sample_class(), CONFIG, late_days={("bo", ATTENTION): 2}, locations=LOCATIONS)
+    late = [
+        msgspec.structs.replace(report, days_late=2, points_lost=2 + 4) if report.student == "bo" else report
+        for report in sample_class()
+    ]
+    unknown = msgspec.structs.replace(make_report("fay", KERNELS), days_late=None)
+    statistics = class_statistics([*late, unknown, unreadable("fay", ATTENTION)], CONFIG, locations=LOCATIONS)
     return class_page(statistics, {"ada": "students/ada.html"})
 
 
@@ -43,11 +48,19 @@ def test_each_student_has_a_row_with_every_stage(page):
     rows = part_of(page, "scores").find("tbody").find_all("tr")
     assert [squeezed(row) for row in rows] == [
         "ada 8 2 10 / 18",
-        "bo 8 2 d late 10 +4 18 / 18",
+        "bo 2 d late 2 2 d late 4 +4 6 / 18",
         "cy 0 7 +4 7 / 18",
-        "dee 0 0 0 / 18",
+        "dee not begun, 0 not begun 0 / 8",
         "eve 6 not graded 6 / 8",
+        "fay time unknown 8 not graded 8 / 8",
     ]
+
+
+def test_stages_that_wait_for_a_person_come_first_with_the_reason(page):
+    rows = [cells_of(row) for row in part_of(page, "not-graded").find_all("tr")][1:]
+    assert [row[:2] for row in rows] == [["eve", ATTENTION], ["fay", ATTENTION]]
+    assert rows[1][2] == "fay.7z is not a supported archive; hand in a .zip or .tar.gz"
+    assert "not-graded" not in class_page(class_statistics([make_report("bo")], CONFIG))
 
 
 def test_only_students_with_a_page_have_a_link(page):
@@ -66,7 +79,7 @@ def test_mistakes_help_and_checks_are_listed(page):
         "3 your output is what you get when the scores are not divided by √d_head 2_attention"
     ]
     rows = [cells_of(row) for row in part_of(page, "help").find_all("tr")]
-    assert rows[1:3] == [["dee", "1_kernels", "nothing was handed in"], ["2_attention", "nothing was handed in"]]
+    assert rows[1] == ["dee", "1_kernels", "nothing was handed in"]
     scaled = next(row for row in part_of(page, "checks").find_all("tr") if "head size" in row.text)
     assert cells_of(scaled)[1:] == ["scaled_dot_product_attention", "3", "", "33 %", "–"]
 
@@ -88,7 +101,7 @@ def test_a_check_without_a_known_test_still_shows_its_id():
 
 def test_figures_are_described_in_words(page):
     figures = [svg.attributes["aria-label"] for svg in read_html(page).find_all("svg") if "role" in svg.attributes]
-    assert "Scores in tenths of 8 points: 2 at 0–9 %, 1 at 70–79 %, 2 at full marks" in figures
+    assert "Scores in tenths of 8 points: 1 at 0–9 %, 1 at 20–29 %, 1 at 70–79 %, 2 at full marks" in figures
     assert "1 passed, 2 wrong answer, 0 stopped: error, time or memory, 0 not attempted" in figures
 
 
@@ -106,7 +119,7 @@ def test_outcome_bars_are_proportional_to_the_counts():
 
 
 def test_histogram_bars_are_as_high_as_their_counts():
-    bars = histogram(StageStatistics("s", "", 10, (0, 0, 0, 0, 10), ungraded=0, ran=0, checks=()))
+    bars = histogram(StageStatistics("s", "", 10, (0, 0, 0, 0, 10), not_graded=0, not_begun=0, ran=0, checks=()))
     assert (bars[0].count, bars[0].size) == (4, 100)
     assert (bars[-1].count, bars[-1].size, bars[-1].label) == (1, 25, "full marks")
 
@@ -124,7 +137,7 @@ def test_an_empty_class_and_a_perfect_class_have_pages():
     assert "0 students" in squeezed(empty)
     assert_anchors(empty)
     perfect = read_html(class_page(class_statistics([make_report("bo", KERNELS)], CONFIG)))
-    assert "None: every student handed in every stage" in perfect.text
+    assert "None: every student has at least half of the points" in perfect.text
     assert "No named mistake explains a failure" in perfect.text
 
 

@@ -1,10 +1,11 @@
 """Statistics of a class, compared with NumPy and with a class counted by hand."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, make_report, sample_class
+from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, make_report, sample_class, unreadable
 
 from autograder.base.results import IsolationLevel, Outcome
 from autograder.course.lab import Lab
@@ -18,6 +19,7 @@ from autograder.feedback.class_statistics import (
 )
 
 FAILED = {"outcome": Outcome.FAILED}
+FAILED_KERNELS = dict.fromkeys(CONFIG.stages[KERNELS].check_ids, FAILED)
 CHECKS = list(CONFIG.stages[ATTENTION].check_ids)
 
 
@@ -31,27 +33,47 @@ def class_of(*failures: set[str]):
 
 def test_scores_and_order_follow_grading_yml():
     statistics = class_statistics(reversed(sample_class()), CONFIG)
-    assert [(stage.id, stage.points, stage.ungraded) for stage in statistics.stages] == [
-        (KERNELS, 8, 0),
-        (ATTENTION, 10, 1),
+    assert [(stage.id, stage.points, stage.not_graded, stage.not_begun) for stage in statistics.stages] == [
+        (KERNELS, 8, 0, 1),
+        (ATTENTION, 10, 1, 1),
     ]
-    assert sorted(statistics.stages[0].scores) == [0, 0, 6, 8, 8]
-    assert statistics.stages[0].mean == pytest.approx(4.4)
-    assert statistics.stages[0].median == 6
+    assert sorted(statistics.stages[0].scores) == [0, 6, 8, 8], "those who have not begun are left out"
+    assert statistics.stages[0].mean == pytest.approx(5.5)
+    assert statistics.stages[0].median == 7
 
 
-def test_an_ungraded_report_counts_in_no_score():
-    statistics = class_statistics(sample_class(), CONFIG)
-    assert len(statistics.stages[1].scores) == 4
-    assert [(report.student, report.stage) for report in statistics.ungraded] == [("eve", ATTENTION)]
-    assert statistics.total("eve") == (6, 8)
-    assert statistics.total("ada") == (10, 18)
+def test_a_report_that_is_not_graded_counts_in_no_score():
+    statistics = class_statistics([*sample_class(), unreadable("fay", ATTENTION)], CONFIG)
+    assert len(statistics.stages[1].scores) == 3
+    assert [(report.student, report.stage) for report in statistics.not_graded] == [
+        ("eve", ATTENTION),
+        ("fay", ATTENTION),
+    ]
+    assert statistics.total("eve") == "6 / 8"
+    assert statistics.total("ada") == "10 / 18"
+    assert statistics.total("fay") == "–"
 
 
-def test_a_stage_without_a_report_earns_nothing():
-    statistics = class_statistics([make_report("ada", KERNELS), make_report("bo", ATTENTION)], CONFIG)
-    assert statistics.total("ada") == (8, 18)
-    assert statistics.total("bo") == (10, 18)
+def test_totals_count_stages_begun_or_owed_alone():
+    begun = {"begun": False, "isolation": None}
+    reports = [make_report("ada", KERNELS), make_report("bo", ATTENTION), make_report("ada", ATTENTION, **begun)]
+    statistics = class_statistics([*reports, make_report("bo", KERNELS, FAILED_KERNELS, **begun, owed=True)], CONFIG)
+    assert statistics.total("ada") == "8 / 8"
+    assert statistics.total("bo") == "10 / 18"
+
+
+def test_a_stage_that_no_student_has_begun_has_no_column():
+    reports = [make_report("ada", KERNELS), make_report("ada", ATTENTION, begun=False)]
+    statistics = class_statistics(reports, CONFIG)
+    assert [stage.id for stage in statistics.stages] == [KERNELS]
+    assert statistics.never_begun == (ATTENTION,)
+
+
+def test_final_scores_count():
+    late = make_report("ada", KERNELS, days_late=3, points_lost=3)
+    statistics = class_statistics([late, make_report("bo", KERNELS)], CONFIG)
+    assert statistics.stages[0].scores == (5, 8)
+    assert statistics.total("ada") == "5 / 8"
 
 
 def test_of_two_reports_the_last_counts():
@@ -64,13 +86,13 @@ def test_of_two_reports_the_last_counts():
     [((0, 1, 2), {0: 1, 1: 1, 2: 1}), ((9, 10, 10), {9: 1, 10: 2}), ((5,), {5: 1}), ((), {})],
 )
 def test_bins_are_tenths_and_full_marks(scores, bins):
-    stage = StageStatistics("s", "", 10, scores, ungraded=0, ran=0, checks=())
+    stage = StageStatistics("s", "", 10, scores, not_graded=0, not_begun=0, ran=0, checks=())
     assert stage.histogram == tuple(bins.get(index, 0) for index in range(BINS))
 
 
 @given(st.lists(st.integers(0, 37), max_size=50))
 def test_every_score_is_in_one_bin(scores):
-    stage = StageStatistics("s", "", 37, tuple(scores), ungraded=0, ran=0, checks=())
+    stage = StageStatistics("s", "", 37, tuple(scores), not_graded=0, not_begun=0, ran=0, checks=())
     assert sum(stage.histogram) == len(scores)
     assert stage.histogram[-1] == scores.count(37)
 
@@ -132,14 +154,14 @@ def test_a_mistake_is_described_by_the_catalogue_if_given(tiny_lab: Lab):
 
 
 def test_students_who_need_help_are_listed_with_their_reasons():
-    reports = [report for report in sample_class() if (report.student, report.stage) != ("bo", KERNELS)]
+    reports = [*sample_class(), make_report("fay", KERNELS, begun=False), make_report("fay", ATTENTION, begun=False)]
     reasons = {row.student: row.reasons for row in class_statistics(reports, CONFIG).needs_help}
     assert reasons == {
         "ada": {ATTENTION: "few points: 2 / 10; 1 check took too long"},
-        "bo": {KERNELS: "nothing handed in"},
         "cy": {KERNELS: "kernels.py cannot be loaded: it raised SyntaxError"},
-        "dee": {KERNELS: "nothing was handed in", ATTENTION: "nothing was handed in"},
-        "eve": {ATTENTION: "not graded: 1 of 5 checks met a grader error"},
+        "dee": {KERNELS: "nothing was handed in"},
+        "eve": {ATTENTION: "not graded: the grader failed, not the student; run `autograder doctor`, then grade again"},
+        "fay": {KERNELS: "no stage begun"},
     }
 
 
@@ -158,10 +180,20 @@ def test_students_with_the_fewest_points_come_first():
 
 
 def test_isolation_levels_are_counted():
-    reports = [make_report("ada"), make_report("bo", isolation=IsolationLevel.NONE)]
-    assert class_statistics(reports, CONFIG).isolation == {IsolationLevel.KERNEL: 1, IsolationLevel.NONE: 1}
+    reports = [make_report("ada"), make_report("bo", isolation=IsolationLevel.NONE), unreadable("cy", ATTENTION)]
+    statistics = class_statistics(reports, CONFIG)
+    assert statistics.isolation == {IsolationLevel.KERNEL: 1, IsolationLevel.NONE: 1}
+    assert statistics.nothing_ran == 1
 
 
 def test_an_empty_class_has_empty_statistics():
     statistics = class_statistics([], CONFIG)
     assert (statistics.students, statistics.stages, statistics.mistakes, statistics.needs_help) == ((), (), (), ())
+
+
+def test_the_versions_of_python_are_listed_oldest_first():
+    reports = [
+        msgspec.structs.replace(make_report(f"student {number}", ATTENTION, {}), python=version)
+        for number, version in enumerate(["3.14", "3.9", "3.11", "", "3.11"])
+    ]
+    assert class_statistics(reports, CONFIG).pythons == ("3.9", "3.11", "3.14")

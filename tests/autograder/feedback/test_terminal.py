@@ -21,6 +21,7 @@ from sample_reports import (
     make_report,
     report_with_secrets,
     sample_class,
+    unreadable,
 )
 
 from autograder.base.results import IsolationLevel, Outcome, StageReport
@@ -100,6 +101,19 @@ def test_an_ungraded_report_has_no_number():
     assert "! 2_attention · every slice sums to one – / 2" in lines
 
 
+def test_a_stage_that_was_not_begun_is_two_lines():
+    (report,) = (report for report in sample_class() if (report.student, report.stage) == ("dee", ATTENTION))
+    assert lines_of(printed(print_report, report)) == ["dee · 2_attention not begun", "! nothing was handed in"]
+
+
+def test_a_late_report_shows_the_final_points_and_what_was_deducted():
+    report = make_report("ada", ATTENTION, days_late=1, points_lost=2)
+    assert lines_of(printed(print_report, report))[:2] == [
+        "ada · 2_attention 8 / 10 + 4",
+        "! 1 day late: 2 points deducted; 14 points were earned",
+    ]
+
+
 def test_a_stage_that_did_not_run_is_explained_once():
     report = all_alike("cy", ATTENTION, Outcome.BLOCKED, "attention.py cannot be loaded", "attention.py, line 3")
     assert printed(print_report, report).count("attention.py cannot be loaded") == 1
@@ -128,7 +142,14 @@ def big_class(stages: int):
         for report in sample_class()
         if report.stage == ATTENTION
     ]
-    return class_statistics(reports, CONFIG, late_days={("bo", "1_in_context_learning"): 12})
+    late = {"days_late": 12, "points_lost": 0}
+    reports = [
+        msgspec.structs.replace(report, **late)
+        if (report.student, report.stage) == ("bo", "1_in_context_learning")
+        else report
+        for report in reports
+    ]
+    return class_statistics(reports, CONFIG)
 
 
 @pytest.mark.parametrize("show", [print_class_table, print_class_report])
@@ -150,8 +171,23 @@ def test_the_table_has_points_bonus_and_total():
     lines = lines_of(printed(print_class_table, class_statistics(sample_class(), CONFIG)))
     for line in ("Student / 8 / 10 Total", "ada 8 2 10 / 18", "bo 8 10 +4 18 / 18", "eve 6 not graded 6 / 8"):
         assert line in lines
-    assert lines[-2] == "! not graded: eve in 2_attention (grader error; grade again)"
-    assert lines[-1] == "isolation: kernel (10 reports)"
+    assert "dee not begun, 0 not begun 0 / 8" in lines
+    assert lines[-1] == "isolation: kernel (7 reports), no code ran (3 reports)"
+
+
+def test_the_summary_lists_what_waits_for_a_person_and_unknown_times():
+    unknown = msgspec.structs.replace(make_report("gus", KERNELS), days_late=None)
+    reports = [*sample_class(), unreadable("fay", ATTENTION), unknown]
+    lines = printed(print_class_table, class_statistics(reports, CONFIG), 120).splitlines()
+    start = lines.index("! 2 not graded: no number until you decide")
+    assert lines[start + 1 : start + 5] == [
+        "    eve 2_attention: the grader failed, not the student; run `autograder doctor`, then grade again",
+        "    fay 2_attention: fay.7z is not a supported archive; hand in a .zip or .tar.gz",
+        "! time unknown for 1 hand-in: no penalty; state times with --times",
+        "    gus 1_kernels",
+    ]
+    assert "totals count the stages that a student has begun" in lines
+    assert any(line.split() == ["gus", "8", "time", "unknown", "–", "8", "/", "8"] for line in lines)
 
 
 def test_markup_in_a_name_is_a_part_of_the_name():
@@ -161,11 +197,11 @@ def test_markup_in_a_name_is_a_part_of_the_name():
 
 
 def test_a_missing_report_is_a_dash_and_late_days_are_shown():
-    reports = [make_report("ada", KERNELS), make_report("bo", ATTENTION)]
-    statistics = class_statistics(reports, CONFIG, late_days={("bo", ATTENTION): 2})
+    reports = [make_report("ada", KERNELS), make_report("bo", ATTENTION, days_late=2, points_lost=2)]
+    statistics = class_statistics(reports, CONFIG)
     lines = lines_of(printed(print_class_table, statistics))
-    assert "ada 8 – 8 / 18" in lines
-    assert "bo – 10 +4 2 d late 10 / 18" in lines
+    assert "ada 8 – 8 / 8" in lines
+    assert "bo – 8 +4 2 d late 8 / 10" in lines
 
 
 def test_grades_without_isolation_are_marked():
@@ -177,7 +213,7 @@ def test_the_class_report_has_all_its_parts():
     text = " ".join(lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG), 120)))
     for words in (
         "Distribution",
-        "1_kernels 5 0 4.4 6.0 2 8",
+        "1_kernels 4 0 1 5.5 7.0 2 8",
         "scores are scaled by the head size 3 33% –",
         "Common mistakes",
         "divided by √d_head 2_attention 3",

@@ -111,7 +111,7 @@ def test_a_bad_archive_is_refused_with_its_problem_and_the_class_continues(tmp_p
 def test_a_students_bomb_and_bad_path_in_an_export_do_not_affect_others(tmp_path):
     export = {
         f"ada/{MODULE}": "a = 2\n",
-        "bob/zeros.bin": bytes(12 * 1024**2),
+        "bob/2_attention/zeros.bin": bytes(12 * 1024**2),
         f"bob/../../{MODULE}": "x",
         "cy.zip": bomb(),
         "dan.zip": zipped({f"dan/{MODULE}": "d = 2\n"}),

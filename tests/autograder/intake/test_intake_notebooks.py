@@ -168,10 +168,6 @@ def test_the_answer_is_kept_and_the_change_is_not(released, student, change):
     assert json.loads(graft(released, raw(student)).notebook) == answered(released, ANSWER)
 
 
-def no_notebook(notebook):
-    return None
-
-
 def empty_file(notebook):
     return b""
 
@@ -207,7 +203,6 @@ def too_large(notebook):
 @pytest.mark.parametrize(
     "make",
     [
-        no_notebook,
         empty_file,
         cut_off,
         nested_too_deep,
@@ -218,10 +213,23 @@ def too_large(notebook):
         too_large,
     ],
 )
-def test_an_unreadable_notebook_gives_the_released_notebook_and_a_note(released, student, make):
+def test_the_question_of_an_unreadable_notebook_stays_for_a_person(released, student, make):
     grafted = graft(released, make(student))
-    assert grafted.notebook == released
-    assert "notebook" in grafted.notes[0]
+    assert "the notebook" in grafted.notes[0]
+    assert json.loads(grafted.notebook) == answered(released, unanswered_text(grafted))
+    assert grafted.notes[0] in unanswered_text(grafted)
+
+
+def unanswered_text(grafted) -> str:
+    """The text that stands for an answer that a person must look for."""
+    text = "".join(question(json.loads(grafted.notebook))["source"])
+    assert text.startswith("*No answer was found here, but there may be one: ")
+    return text
+
+
+def test_the_question_of_a_missing_notebook_is_unanswered(released):
+    assert graft(released, None).notebook == released
+    assert graft(released, None).notes == ("no notebook was handed in",)
 
 
 def test_bytes_that_are_not_utf_8_affect_only_their_own_cell(released, student):
@@ -238,11 +246,11 @@ def test_a_notebook_in_another_encoding_is_read(released, student, encoding):
     assert json.loads(graft(released, submitted).notebook) == answered(released, ANSWER)
 
 
-def test_a_deleted_answer_is_noted(released, student):
+def test_the_question_of_a_deleted_cell_stays_for_a_person(released, student):
     student["cells"].remove(question(student))
-    assert graft(released, raw(student)) == type(graft(released, None))(
-        released, (f"the cell of question `{QUESTION}` is missing from the notebook",)
-    )
+    grafted = graft(released, raw(student))
+    assert grafted.notes == (f"the cell of question `{QUESTION}` is missing from the notebook",)
+    assert grafted.notes[0] in unanswered_text(grafted)
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -279,7 +287,7 @@ def test_a_picture_in_an_answer_is_noted(released, student):
 def test_an_answer_that_is_not_text_is_noted(released, student):
     question(student)["source"] = {"a": 1}
     grafted = graft(released, raw(student))
-    assert grafted.notebook == released
+    assert "is missing from the notebook" in unanswered_text(grafted)
     assert grafted.notes[0] == f"cell {len(student['cells'])} of the notebook: its source is not text"
 
 

@@ -41,9 +41,9 @@ class Classroom:
         fields = {"source": solution(double="return 2 * x"), "answers": read_answers(self.notebook(answer)), **more}
         return StageSubmission(student, STAGE, handed_in=at, **fields)
 
-    def missing(self, student: str, refusal: Any) -> StageSubmission:
+    def missing(self, student: str, refusal: Any, **more: Any) -> StageSubmission:
         """A submission as intake returns it for a student who did not submit this stage."""
-        return StageSubmission(student, STAGE, None, refusal, answers=NO_ANSWERS)
+        return StageSubmission(student, STAGE, None, refusal, answers=NO_ANSWERS, **more)
 
     def notebook(self, answer: str | None = None) -> bytes:
         """The released notebook with an answer to its question."""
@@ -57,7 +57,11 @@ class Classroom:
         return (step_folder(self.lab, "source") / STAGE / f"{MODULE}.ipynb").read_text(encoding="utf-8")
 
     def graded(
-        self, submission: StageSubmission, passes: Collection[str] = CHECKS, outcome: Outcome = Outcome.FAILED
+        self,
+        submission: StageSubmission,
+        passes: Collection[str] = CHECKS,
+        outcome: Outcome = Outcome.FAILED,
+        **more: Any,
     ) -> Graded:
         """The submission with a report that passes some checks, stored as the pipeline does."""
         stage = self.lab.stage(STAGE)
@@ -70,6 +74,7 @@ class Classroom:
             checks=checks,
             isolation=IsolationLevel.NONE,
             digest=submission.digest,
+            **more,
         )
         if report.graded:
             ResultStore(self.lab.build / "results").put("key", report)

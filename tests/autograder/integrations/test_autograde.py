@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from classroom import CHECKS, IN_TIME, Classroom
@@ -12,11 +13,13 @@ from tiny_lab import MODULE, QUESTION, STAGE
 from traitlets.config import Config
 
 from autograder.base.results import IsolationLevel, Outcome
-from autograder.integrations.nbgrader import configure
+from autograder.intake import StageSubmission, take_in
+from autograder.integrations.nbgrader import configure, register_release
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import IsolationError, JudgePool
 from autograder.judge.unrun import unrun_stage
+from autograder.pipeline.grade import stage_files
 
 
 def autograde(classroom: Classroom) -> None:
@@ -129,7 +132,7 @@ def test_a_notebook_that_is_a_link_is_not_followed(classroom, judged):
     notebook.symlink_to(submitted / "ann" / STAGE / f"{MODULE}.ipynb")
     autograde(classroom)
     assert "The answer of ann." not in json.dumps(classroom.shown("mal"))
-    assert classroom.grades("mal")[QUESTION] == (0.0, None, None, False)
+    assert classroom.grades("mal")[QUESTION] == (None, None, None, True), "a person must look"
 
 
 def test_results_that_a_killed_run_left_incomplete_are_made_again(classroom, judged):
@@ -139,3 +142,84 @@ def test_results_that_a_killed_run_left_incomplete_are_made_again(classroom, jud
     shutil.copy(step_folder(classroom.lab, "submitted") / "ann" / STAGE / f"{MODULE}.ipynb", autograded)
     autograde(classroom)
     assert classroom.score("ann") == (8.0, 0.0)
+
+
+ANSWERED = {"Copy of tiny.ipynb", "tiny (1).ipynb", "tiny.ipynb.txt", "tiny.ipynb", "Tiny.ipynb"}
+
+
+def taken_in(classroom: Classroom, student: str) -> StageSubmission:
+    """The submission as intake reads it from nbgrader's folder."""
+    folder = step_folder(classroom.lab, "submitted") / student
+    (submission,) = take_in([folder], stage_files(classroom.lab))
+    return replace(submission, student=student)
+
+
+def hand_in_sheet(classroom: Classroom, student: str, name: str, raw: bytes) -> None:
+    folder = step_folder(classroom.lab, "submitted") / student / STAGE
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{MODULE}.ipynb").unlink(missing_ok=True)
+    (folder / f"{MODULE}.py").write_text("# code\n", encoding="utf-8")
+    (folder / name).write_bytes(raw)
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERED))
+def test_the_answer_of_a_renamed_sheet_is_filed_for_a_person(classroom, judged, name):
+    hand_in_sheet(classroom, "ann", name, classroom.notebook("The answer of ann."))
+    classroom.file(classroom.graded(taken_in(classroom, "ann")))
+    assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
+    assert "The answer of ann." in json.dumps(classroom.shown("ann"))
+    # Filing leaves the notebook for nbgrader under its right name.
+    autograde(classroom)
+    assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
+    assert "The answer of ann." in json.dumps(classroom.shown("ann"))
+
+
+@pytest.mark.parametrize("by_nbgrader", [False, True], ids=["filed", "by nbgrader autograde"])
+@pytest.mark.parametrize("damage", [lambda raw: raw[:-40], lambda raw: b"<html>", lambda raw: b""])
+def test_the_question_of_a_damaged_sheet_stays_for_a_person_both_ways(classroom, judged, damage, by_nbgrader):
+    hand_in_sheet(classroom, "ann", f"{MODULE}.ipynb", damage(classroom.notebook("The answer of ann.")))
+    register_release(classroom.lab)
+    if not by_nbgrader:
+        report = classroom.file(classroom.graded(taken_in(classroom, "ann")))
+        assert any(f"{STAGE}/{MODULE}.ipynb" in note for note in report.notes)
+    autograde(classroom)
+    assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
+    assert f"{STAGE}/{MODULE}.ipynb" in json.dumps(classroom.shown("ann"))
+
+
+def test_nbgrader_alone_refuses_a_renamed_sheet_and_files_no_zero(classroom, judged):
+    hand_in_sheet(classroom, "ann", f"Copy of {MODULE}.ipynb", classroom.notebook("The answer of ann."))
+    register_release(classroom.lab)
+    with pytest.raises(NbGraderException):
+        autograde(classroom)
+    grades = classroom.grades("ann")
+    assert [grade for grade in grades.values() if grade[0] is not None] == []
+
+
+def test_a_sheet_without_the_question_stays_for_a_person_both_ways(classroom, judged):
+    notebook = json.loads(classroom.notebook())
+    notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] != QUESTION]
+    hand_in_sheet(classroom, "ann", f"{MODULE}.ipynb", json.dumps(notebook).encode())
+    classroom.file(classroom.graded(taken_in(classroom, "ann")))
+    assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
+    autograde(classroom)
+    assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
+
+
+def test_points_by_hand_for_a_damaged_sheet_stay_and_a_repaired_sheet_is_marked_again(classroom, judged):
+    hand_in_sheet(classroom, "ann", f"{MODULE}.ipynb", b"{ damaged")
+    classroom.file(classroom.graded(taken_in(classroom, "ann")))
+    classroom.grade_by_hand("ann", QUESTION, 1.5)
+    hand_in_sheet(classroom, "ann", f"{MODULE}.ipynb", b"{ damaged")
+    classroom.file(classroom.graded(taken_in(classroom, "ann")))
+    assert classroom.grades("ann")[QUESTION] == (None, 1.5, None, False)
+    hand_in_sheet(classroom, "ann", f"{MODULE}.ipynb", classroom.notebook("The answer of ann."))
+    classroom.file(classroom.graded(taken_in(classroom, "ann")))
+    assert classroom.grades("ann")[QUESTION] == (None, 1.5, None, True)
+
+
+def test_without_any_sheet_the_question_is_unanswered(classroom, judged):
+    hand_in_sheet(classroom, "ann", "README.md", b"hello")
+    classroom.file(classroom.graded(taken_in(classroom, "ann")))
+    assert classroom.grades("ann")[QUESTION] == (0.0, None, None, False)
+    assert classroom.comment("ann") == "No response."

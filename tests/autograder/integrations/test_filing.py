@@ -198,14 +198,32 @@ def test_if_the_grader_failed_no_score_is_filed_and_an_older_score_is_removed(cl
     assert rows_of(classroom)["ann"]["score"] == ""
 
 
-def test_a_stage_that_was_never_handed_in_has_no_entry_and_exports_as_zero(classroom):
-    classroom.file(
+def test_a_stage_that_was_not_begun_counts_zero_only_if_it_was_asked_for_by_name(classroom):
+    stub = {"passes": (), "outcome": Outcome.NOT_ATTEMPTED, "begun": False}
+    report = classroom.file(
         classroom.graded(classroom.submission("ann")),
-        classroom.graded(classroom.missing("bob", MISSING), passes=(), outcome=Outcome.NOT_ATTEMPTED),
+        classroom.graded(classroom.missing("bob", MISSING), **stub),
+        classroom.graded(classroom.missing("cem", MISSING, owed=True), **stub, owed=True),
     )
+    assert (report.filed, report.withheld, report.differences) == (2, (), ())
     with open_gradebook(classroom.lab) as gradebook:
-        assert [submission.student.id for submission in gradebook.assignment_submissions(STAGE)] == ["ann"]
-    assert rows_of(classroom)["bob"]["score"] == "0.0"
+        assert {submission.student.id for submission in gradebook.assignment_submissions(STAGE)} == {"ann", "cem"}
+    scores = {student: row["score"] for student, row in rows_of(classroom).items()}
+    assert scores == {"ann": "8.0", "bob": "", "cem": "0.0"}
+
+
+def test_a_stage_that_is_not_graded_has_no_number_and_its_questions_wait_too(classroom):
+    refusal = Refusal(RefusalReason.ARCHIVE, "ann.7z is not a supported archive", "ann.7z")
+    unread = {"passes": (), "outcome": Outcome.NOT_GRADED, "not_graded": refusal.message}
+    classroom.file(classroom.graded(classroom.submission("ann")))
+    report = classroom.file(classroom.graded(classroom.missing("ann", refusal), **unread))
+    assert report.withheld == ("ann 1_tiny: ann.7z is not a supported archive",)
+    assert "removed: ann 1_tiny had 8 points from an earlier hand-in" in report.summary()
+    assert set(classroom.grades("ann").values()) == {(None, None, None, True)}
+    assert classroom.comment("ann") is None
+    assert rows_of(classroom)["ann"]["score"] == ""
+    assert classroom.file(classroom.graded(classroom.submission("ann"))).removed == ()
+    assert rows_of(classroom)["ann"]["score"] == "8.0", "once it is graded, it has a number again"
 
 
 def test_an_earlier_hand_in_that_stands_keeps_its_time_answers_and_notebook(classroom):

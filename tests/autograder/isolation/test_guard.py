@@ -144,7 +144,7 @@ import torch
 def everywhere(x):
     for line in range(100):
         try:
-            exec(compile("\\n" * line + "torch.softmax(x, -1)", "main.py", "exec"))
+            exec(compile("\\n" * line + "torch.softmax(x, -1)", __file__, "exec"))
         except Exception:
             pass
     return x

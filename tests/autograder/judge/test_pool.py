@@ -77,6 +77,17 @@ class TestSubmissions:
         assert list(checks) == list(lab.stage(STAGE).spec.check_ids)
         assert {check.outcome for check in checks.values()} == {Outcome.PASSED}
 
+    def test_the_module_lies_in_its_stage_and_finds_the_libraries_of_the_lab(self, pool):
+        """The tiny lab's requirements list pytest; a use of it costs the exercise that uses it."""
+        top = f"from pathlib import Path\nimport pytest\nassert Path(__file__).parent.name == {STAGE!r}\n"
+        checks = checks_of(pool.judge(job(top + solution(**{**RIGHT, "double": "return pytest.approx(x)"}))))
+        lost = {name: check for name, check in checks.items() if not check.passed}
+        assert set(lost) == set(DOUBLE_CHECKS)
+        for check in lost.values():
+            assert check.what == "`pytest` is not available where grading happens, but your code uses it"
+            assert check.where.startswith(f"{MODULE}.py, line ")
+            assert check.where.endswith(", double")
+
     def test_the_reference_earns_everything(self, pool):
         checks = checks_of(pool.judge(job(REFERENCE)))
         assert {check.outcome for check in checks.values()} == {Outcome.PASSED}

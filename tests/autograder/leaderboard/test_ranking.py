@@ -140,7 +140,7 @@ def evaluated(monkeypatch, tmp_path, template):
             "an error class of its own",
         ),
         ({"speedrun__py": source("import os; os._exit(0)")}, "the model was stopped: exited"),
-        ({"gpt__py": b"\0"}, "gpt.py is saved as UTF-16"),
+        ({"gpt__py": b"x\0"}, "gpt.py is saved as UTF-16"),
     ],
 )
 def test_an_unfit_entry_gets_a_clear_message(evaluated, tmp_path, files, says):

@@ -1,12 +1,13 @@
 """The pipeline: judging, stored results, stand-ins, and failures that never become a score."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from pipeline import SECOND, SECOND_MODULE, Class, InProcessJudges, ScriptedJudges, build_two_stages, write_files
-from tiny_lab import LOOP, STAGE, build_tiny_lab, replace_in, solution
+from tiny_lab import LOOP, MODULE, STAGE, build_tiny_lab, replace_in, solution
 
-from autograder.base.results import IsolationLevel, Outcome, decode_results, encode_results
+from autograder.base.results import IsolationLevel, Outcome, ReportState, decode_results, encode_results
 from autograder.course.lab import Lab, LabError
 from autograder.intake import Owed, take_in
 from autograder.judge.messages import Broken, Job, Judged
@@ -247,6 +248,23 @@ def test_a_failing_judge_gives_no_score_and_stores_nothing(students):
     assert run.report("bob").score == 7
     assert result_store(students.lab).get("ada", STAGE) is None
     assert students.grade().judged == [(STAGE, CRASH)], "the next run tries again"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python accepts the syntax")
+def test_code_for_a_newer_python_waits_for_a_person_and_costs_nobody_else_a_point(students):
+    right = solution(double="return 2 * x", total="return x.sum(axis)", halve="return x / 2")
+    students.hands_in("ada", right)
+    students.hands_in("bob", f"{right}\ntry: ...\nexcept KeyError, ValueError: ...\n")
+    students.hands_in("cy", f"{right}\ntry: ...\nexcept KeyError, ValueError:\n")
+    run = students.grade(judges=InProcessJudges(students.lab))
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    ada, bob, cy = (run.report(student) for student in ("ada", "bob", "cy"))
+    assert (ada.state, ada.score, ada.python) == (ReportState.GRADED, ada.points, here)
+    assert (bob.state, bob.final, bob.graded) == (ReportState.NOT_GRADED, None, False)
+    assert bob.not_graded == f"{MODULE}.py: it needs Python 3.14 or newer, grading runs on {here}"
+    assert (cy.state, cy.final) == (ReportState.GRADED, 0)
+    _, stored = decode_results(encode_results([ada, bob], IsolationLevel.NONE))
+    assert [(report.python, report.state) for report in stored] == [(here, ada.state), (here, bob.state)]
 
 
 def test_a_failing_judge_leaves_the_earlier_result_in_the_store(students):

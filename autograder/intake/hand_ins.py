@@ -1,0 +1,149 @@
+"""Hand-ins from the entries of a class or of an export: whose each file, folder and archive is."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from autograder.intake.archives import HAND_IN, archive_name, read_archive
+from autograder.intake.exports import Member, is_of_lab, members, repository_name
+from autograder.intake.levels import Level
+from autograder.intake.submission import RefusedError, StageFiles, link, shown
+from autograder.intake.tree import Tree, folder_entry, mounted
+
+Stages = Sequence[StageFiles]
+
+_CODE = re.compile(r"\.(py|ipynb)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """One student's hand-in.
+
+    Attributes:
+        name: The student's name, from the folder, the archive or the platform.
+        open: Returns the tree or raises ``RefusedError``.
+        folder: The folder, if the hand-in is one on disk.
+        is_student: Whether the name is known to be a student's, whatever the hand-in contains.
+        is_archive: Whether the hand-in is an archive among other students' folders and archives.
+        notes: For the instructor.
+    """
+
+    name: str
+    open: Callable[[], Tree]
+    folder: Path | None = None
+    is_student: bool = True
+    is_archive: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Found:
+    """What a path contains.
+
+    Attributes:
+        hand_ins: The hand-ins.
+        unclaimed: Files that belong to no student and are ignored, one line each.
+        unknown: Entries that were not understood, one line each.
+    """
+
+    hand_ins: list[HandIn] = field(default_factory=list)
+    unclaimed: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    def add(self, other: "Found") -> None:
+        """Add what another path or folder contains."""
+        self.hand_ins += other.hand_ins
+        self.unclaimed += other.unclaimed
+        self.unknown += other.unknown
+
+
+def refuse(error: RefusedError) -> Tree:
+    """Raise the reason why a hand-in cannot be opened."""
+    raise error
+
+
+def from_export(level: Level, stages: Stages) -> Found | None:
+    """The hand-ins in an export of a learning platform; None if the level is none."""
+    found = members(level.top, stages)
+    if not found:
+        return None
+    by_user: dict[str, list[Member]] = defaultdict(list)
+    for member in found:
+        by_user[member.user].append(member)
+    result = Found([_from_members(level, entries) for entries in by_user.values()])
+    result.add(from_entries(level, stages, taken=[member.entry for member in found]))
+    return result
+
+
+def _from_members(level: Level, entries: Sequence[Member]) -> HandIn:
+    ordered = sorted(entries, key=lambda member: (member.order, member.entry))
+    notes = list(dict.fromkeys(member.note for member in ordered if member.note))
+    by_file: dict[str, list[Member]] = defaultdict(list)
+    for member in ordered:
+        by_file[member.file].append(member)
+    for copies in by_file.values():
+        if len(copies) > 1 and copies[-1].file:
+            earlier = ", ".join(shown(copy.entry) for copy in copies[:-1])
+            notes.append(f"the later file counts: {shown(copies[-1].entry)}, not {earlier}")
+    only = ordered[0]
+    is_folder = len(ordered) == 1 and level.top[only.entry].is_folder
+    folder = level.folder / only.entry if level.folder is not None and is_folder else None
+    return HandIn(ordered[-1].student, partial(_assembled, level, ordered), folder, notes=tuple(notes))
+
+
+def _assembled(level: Level, ordered: Iterable[Member]) -> Tree:
+    """The files of a student from several entries of an export; a later file replaces an earlier one."""
+    tree: Tree = {}
+    for member in ordered:
+        entry = level.top[member.entry]
+        if entry.is_folder:
+            files = level.tree(member.entry)
+            # A clone of a repository for one stage may itself have a folder for the stage.
+            tree |= mounted(files, "" if member.file in files else member.file)
+        elif entry.is_link:
+            raise link(member.entry)
+        else:
+            parent, _, _ = member.file.rpartition("/")
+            tree |= {parent: folder_entry()} if parent else {}
+            tree[member.file] = entry
+    return tree
+
+
+def from_entries(level: Level, stages: Stages, taken: Sequence[str]) -> Found:
+    """A hand-in per folder, archive and link that is not taken yet; loose files are sorted out."""
+    found = Found()
+    for name in level.folders():
+        if name not in taken:
+            folder = level.folder / name if level.folder is not None else None
+            is_clone = folder is not None and (folder / ".git").exists()
+            found.hand_ins.append(HandIn(name, partial(level.tree, name), folder, is_student=is_clone))
+    for name in level.archives():
+        if name not in taken:
+            read = level.top[name].read
+            open_archive = partial(_opened_archive, name, read)
+            found.hand_ins.append(HandIn(repository_name(name), open_archive, is_student=False, is_archive=True))
+    found.add(from_loose_files(level, stages, taken))
+    return found
+
+
+def _opened_archive(name: str, read: Callable[[int], bytes]) -> Tree:
+    return read_archive(name, read(HAND_IN.packed))
+
+
+def from_loose_files(level: Level, stages: Stages, taken: Sequence[str]) -> Found:
+    """Files beside a class. A link is a student's; a file like the lab's, but not quite, may be."""
+    found = Found()
+    own = frozenset[str]().union(*(stage.own_names | {f"test_{stage.module}.py"} for stage in stages))
+    for name, entry in level.top.items():
+        if name in taken or entry.is_folder or archive_name(name) is not None:
+            continue
+        if entry.is_link:
+            found.hand_ins.append(HandIn(name, partial(refuse, link(name))))
+        elif name in own:
+            found.unclaimed.append(f"{level.place}: {shown(name)} is in no student's folder and is not graded")
+        elif _CODE.search(name) and is_of_lab(name, stages):
+            found.unknown.append(f"{level.place}: {shown(name)} is a file of the lab that names no known layout")
+    return found
