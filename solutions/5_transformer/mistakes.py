@@ -565,6 +565,25 @@ MISTAKES = {
             ),
         ),
         mistake(
+            "encoder_block_hidden_fixed",
+            "the hidden layer of the encoder block has 4 d_model features, whatever `d_hidden` is",
+            ENCODER_FEED_FORWARD,
+            ENCODER_FEED_FORWARD.replace("d_hidden", "4 * d_model"),
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "encoder_block_one_head",
+            "the attention of the encoder block has one head, whatever `num_heads` is",
+            ENCODER_ATTENTION,
+            ENCODER_ATTENTION.replace("num_heads", "1"),
+        ),
+        mistake(
+            "encoder_block_mask_after_a_cache_ignored",
+            "the mask is ignored when there is a cache",
+            ENCODER_IF,
+            "if cache is not None and len(cache) > 0:\n            mask = None\n        " + ENCODER_IF,
+        ),
+        mistake(
             "encoder_block_square_mask_transposed",
             "the last two axes of a square mask are swapped",
             ENCODER_IF,
@@ -642,6 +661,27 @@ MISTAKES = {
                 + "\n        if memory_mask is not None and memory_mask.shape[-1] == memory_mask.shape[-2]:\n"
                 + "            memory_mask = memory_mask.transpose(-1, -2)"
             ),
+        ),
+        mistake(
+            "decoder_block_hidden_fixed",
+            "the hidden layer of the decoder block has 4 d_model features, whatever `d_hidden` is",
+            DECODER_FEED_FORWARD,
+            DECODER_FEED_FORWARD.replace("d_hidden", "4 * d_model"),
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "decoder_block_one_head",
+            "both attentions of the decoder block have one head, whatever `num_heads` is",
+            "self.self_attention = MultiHeadAttention(d_model, num_heads,",
+            "self.self_attention = MultiHeadAttention(d_model, 1,",
+            "self.cross_attention = MultiHeadAttention(d_model, num_heads,",
+            "self.cross_attention = MultiHeadAttention(d_model, 1,",
+        ),
+        mistake(
+            "decoder_block_mask_ignored",
+            "`mask` is ignored: the causal mask acts alone",
+            COMBINED_MASK,
+            "mask = causal",
         ),
         mistake(
             "decoder_block_mask_after_a_cache_ignored",
@@ -883,6 +923,19 @@ MISTAKES = {
             ENCODER_BLOCKS.replace(", norm_first", ""),
         ),
         mistake(
+            "encoder_hidden_fixed",
+            "the hidden layers have 4 d_model features, whatever `d_hidden` is",
+            ENCODER_BLOCKS,
+            ENCODER_BLOCKS.replace("d_hidden", "4 * d_model"),
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "encoder_one_head",
+            "the attentions have one head, whatever `num_heads` is",
+            ENCODER_BLOCKS,
+            ENCODER_BLOCKS.replace("num_heads", "1"),
+        ),
+        mistake(
             "encoder_backwards",
             "the blocks run from the last to the first",
             ENCODER_LOOP,
@@ -1031,6 +1084,79 @@ MISTAKES = {
                 "x = x + sinusoidal_encoding(length, self.d_model, device=x.device).to(x.dtype)\n"
                 "        return self.dropout(x * math.sqrt(self.d_model))"
             ),
+        ),
+        mistake(
+            "transformer_post_norm",
+            "the encoder and the decoder are post-norm",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads, d_hidden, dropout)",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads, d_hidden, dropout, norm_first=False)",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads, d_hidden, dropout)",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads, d_hidden, dropout, norm_first=False)",
+        ),
+        mistake(
+            "transformer_one_vocab",
+            "both embeddings have the number of tokens of the source language",
+            "self.target_embedding = nn.Embedding(target_vocab, d_model)",
+            "self.target_embedding = nn.Embedding(source_vocab, d_model)",
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "transformer_hidden_fixed",
+            "the hidden layers have 4 d_model features, whatever `d_hidden` is",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads, d_hidden,",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads, 4 * d_model,",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads, d_hidden,",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads, 4 * d_model,",
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "transformer_one_decoder_block",
+            "the decoder has a single block, whatever `num_blocks` is",
+            "self.decoder = Decoder(num_blocks,",
+            "self.decoder = Decoder(1,",
+        ),
+        mistake(
+            "transformer_one_embedding_for_reading",
+            "the target is read with the source's embedding",
+            "x = self.embed(target, self.target_embedding)",
+            "x = self.embed(target % len(self.source_embedding.weight), self.source_embedding)",
+        ),
+        mistake(
+            "transformer_encodes_again",
+            "`decode` encodes the source itself instead of reading `memory`",
+            LOGITS,
+            LOGITS.replace("memory, memory_mask", "self.encode(source), memory_mask"),
+        ),
+        mistake(
+            "transformer_shifts_the_target",
+            "`forward` shifts the target, which is shifted already",
+            "return self.decode(target, self.encode(source), source)",
+            "return self.decode(shift_right(target, self.pad_id), self.encode(source), source)",
+        ),
+        mistake(
+            "transformer_one_head",
+            "the attentions have one head, whatever `num_heads` is",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads,",
+            "self.encoder = Encoder(num_blocks, d_model, 1,",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads,",
+            "self.decoder = Decoder(num_blocks, d_model, 1,",
+        ),
+        mistake(
+            "transformer_output_without_bias",
+            "the output projection has no bias",
+            "nn.Linear(d_model, target_vocab)",
+            "nn.Linear(d_model, target_vocab, bias=False)",
+        ),
+        mistake(
+            "transformer_hides_pad_id",
+            "the model has no attribute `pad_id`",
+            "self.d_model, self.max_length, self.pad_id = d_model, max_length, pad_id",
+            "self.d_model, self.max_length, self.padding = d_model, max_length, pad_id",
+            ENCODER_MASK,
+            ENCODER_MASK.replace("pad_id", "padding"),
+            "readable = (source != self.pad_id)[:, None, :]",
+            "readable = (source != self.padding)[:, None, :]",
+            named=False,  # a missing attribute needs no comparison of outputs
         ),
         mistake(
             "transformer_one_embedding",
@@ -1327,6 +1453,13 @@ MISTAKES = {
         ),
         mistake(
             "greedy_leaves_eval", "the model is left in eval mode", DECODE_RESULT, "    pass\n    return target[:, 1:]"
+        ),
+        mistake(
+            "greedy_calls_the_model",
+            "the model itself is called instead of its `encode` and `decode`",
+            LIKELIEST_TOKEN,
+            LIKELIEST_TOKEN.replace("model.decode(target, memory, source)", "model(source, target)"),
+            named=False,  # a model without `forward` raises, which has many causes
         ),
         mistake(
             "greedy_in_training_mode",

@@ -52,3 +52,14 @@ def check_differentiates(student, module, state, inputs, seed, call=None):
         with torch.no_grad():
             expected = expected + weight / STEP * (call(*moved) * towards).sum()
     check_close(found, expected, says="the gradient differs from the change of the result", **CLOSE)
+
+
+def check_tells_close_inputs_apart(call, x, seed):
+    """Check that a change of x by 1e-9, which float32 cannot hold, has the effect of a small change."""
+    direction = normal_tensor(*x.shape, seed=seed + 900)
+    before = call(x)
+    small, smaller = ((call(x + step * direction) - before) / step for step in (1e-4, 1e-9))
+    check_finite(smaller)
+    check_that(bool(small.abs().max() > 1e-6), "the result does not depend on the input")
+    close = bool((smaller - small).abs().max() < 0.05 * small.abs().max())
+    check_that(close, "float64 numbers that differ by 1e-9 have lost their difference")

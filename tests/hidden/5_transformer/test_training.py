@@ -3,11 +3,12 @@
 import math
 
 import torch
+from differences import check_tells_close_inputs_apart
 from drawn_tokens import padded, token_ids
 from hypothesis import given
 from torch.nn import functional
 
-from autograder.judge.compare import check_close, check_dtype, check_shape, check_that, check_values
+from autograder.judge.compare import check_close, check_dtype, check_finite, check_shape, check_that, check_values
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
 from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds, sizes
 
@@ -206,10 +207,12 @@ def test_loss_computes_in_its_dtype(student):
 
     Hint: `logits.float()` rounds float64 logits to float32.
     """
-    # Logits that only float64 can hold: any computation in float32 gives NaN.
-    logits, targets = normal_tensor(2, 3, 5, seed=3, scale=1e40), token_ids(2, 3, 5, 4, pad_id=0)
-    found = student.label_smoothed_loss(logits, targets, 0.1, 0)
-    check_values(found, loss_by_hand(logits, targets, 0.1, pad_id=0))
+    logits, targets = normal_tensor(2, 3, 5, seed=3), token_ids(2, 3, 5, 4, pad_id=0)
+    # Logits that only float64 can hold: a loss that is computed in float32 is NaN.
+    huge = student.label_smoothed_loss(1e40 * logits, targets, 0.1, 0)
+    check_shape(huge, ())
+    check_finite(huge)
+    check_tells_close_inputs_apart(lambda logits: student.label_smoothed_loss(logits, targets, 0.1, 0), logits, 5)
 
 
 def test_loss_leaves_its_inputs_alone(student):

@@ -15,7 +15,7 @@ from autograder.judge.compare import (
     check_shape,
     check_that,
 )
-from autograder.judge.probes import check_computes, check_keeps_device
+from autograder.judge.probes import check_computes, check_keeps_device, remote_value
 from autograder.judge.strategies import normal_tensor
 
 # Seed of the checks that loop over all their cases themselves.
@@ -144,6 +144,7 @@ def test_transformer_encodes_past_padding(student):
     for pad_id, batch in ((0, 2), (10, 3), (PAD, 6)):
         source = padded_source(SEED, batch, pad_id)
         model, state = transformer(student, pad_id=pad_id or None)  # 0 is the default
+        check_equal(remote_value(model, "pad_id"), pad_id, says="the attribute `pad_id` has the wrong value")
         memory = varied(model.encode(source))
         check_shape(memory, (batch, source.shape[1], D_MODEL), axes=AXES)
         real = source != pad_id
