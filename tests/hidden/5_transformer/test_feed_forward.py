@@ -178,3 +178,8 @@ def test_feed_forward_drops_hidden_features(student, seed):
     # The mean is 480 of 2400; 150 is 7.6 standard deviations.
     check_that(330 < dropped < 630, "dropout does not act on the hidden features at its rate")
     check_values(module.eval()(x), whole)
+    # With one hidden feature, dropout on the hidden layer sets all features of a position to zero together.
+    state = state_of(feed_forward_shapes(6, 1), seed)
+    state["output_proj.bias"] = torch.zeros(6, dtype=torch.float64)
+    zero = (feed_forward(student, state, dropout=0.5)(x) == 0).sum(dim=-1)
+    check_equal(sorted(set(zero.flatten().tolist())), [0, 6], says="dropout does not act on the hidden layer alone")
