@@ -60,6 +60,34 @@ LIKELIEST_TOKEN = "likeliest = model.decode(target, memory, source)[:, -1].argma
 DECODE_RESULT = "    model.train(was_training)\n    return target[:, 1:]"
 NEXT_TOKEN = "token = likeliest.masked_fill(ended, model.pad_id)"
 DECODE_WHILE = "while target.shape[1] <= max_length and not ended.all():"
+LN_WEIGHT = "self.weight = nn.Parameter(torch.ones(d_model))\n        self.bias"
+RMS_WEIGHT = "self.weight = nn.Parameter(torch.ones(d_model))\n        ### END"
+ENCODER_POST_NORM = (
+    "attended, _ = self.attention(x, mask=mask, cache=cache)\n"
+    "        x = self.attention_norm(x + self.dropout(attended))\n"
+    "        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))"
+)
+DECODER_POST_NORM = (
+    "attended, _ = self.self_attention(x, mask=mask, cache=cache)\n"
+    "        x = self.self_attention_norm(x + self.dropout(attended))\n"
+    "        attended, _ = self.cross_attention(x, memory, memory_mask)\n"
+    "        x = self.cross_attention_norm(x + self.dropout(attended))\n"
+    "        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))"
+)
+DECODER_PRE_NORM = (
+    "attended, _ = self.self_attention(self.self_attention_norm(x), mask=mask, cache=cache)\n"
+    "            x = x + self.dropout(attended)\n"
+    "            attended, _ = self.cross_attention(self.cross_attention_norm(x), memory, memory_mask)\n"
+    "            x = x + self.dropout(attended)\n"
+    "            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))"
+)
+DECODER_BLOCKS = (
+    "self.blocks = nn.ModuleList(\n"
+    "            DecoderBlock(d_model, num_heads, d_hidden, dropout, norm_first) for _ in "
+    "range(num_blocks)\n"
+    "        )"
+)
+LOG_PROBABILITIES = "log_probabilities = logits.log_softmax(dim=-1)[counted]"
 WARMUP_RESULT = "return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)"
 
 MISTAKES = {
@@ -126,6 +154,64 @@ MISTAKES = {
             LN_OUT.replace("self.eps", "torch.tensor([self.eps], dtype=torch.float64)"),
         ),
         mistake(
+            "layer_norm_of_the_tutorials",
+            "the centred vector is divided by its unbiased standard deviation plus eps",
+            LN_VARIANCE,
+            "deviation = x.std(dim=-1, keepdim=True)",
+            LN_OUT,
+            "return self.weight * centred / (deviation + self.eps) + self.bias",
+        ),
+        mistake(
+            "layer_norm_without_eps", "eps is not added to the variance", LN_OUT, LN_OUT.replace(" + self.eps", "")
+        ),
+        mistake(
+            "layer_norm_eps_is_a_bound",
+            "eps is a lower bound of the variance instead of being added to it",
+            LN_OUT,
+            LN_OUT.replace("variance + self.eps", "variance.clamp(min=self.eps)"),
+        ),
+        mistake(
+            "layer_norm_other_eps",
+            "the default eps is 1e-4 instead of 1e-5",
+            "eps: float = 1e-5)",
+            "eps: float = 1e-4)",
+        ),
+        mistake(
+            "layer_norm_of_16_features",
+            "the mean and variance are those of the first 16 features",
+            LN_CENTRED,
+            "centred = x - x[..., :16].mean(dim=-1, keepdim=True)",
+            LN_VARIANCE,
+            "variance = centred[..., :16].square().mean(dim=-1, keepdim=True)",
+        ),
+        mistake(
+            "layer_norm_of_matrices",
+            "the leading axes are merged into one",
+            LN_CENTRED,
+            "x = x.reshape(-1, x.shape[-1])\n        " + LN_CENTRED,
+        ),
+        mistake(
+            "layer_norm_scalar_weight",
+            "the weight is a single number instead of one number per feature",
+            LN_WEIGHT,
+            LN_WEIGHT.replace("torch.ones(d_model)", "torch.ones(1)"),
+            named=False,  # a weight per feature cannot be loaded, which has many causes
+        ),
+        mistake(
+            "layer_norm_in_float32",
+            "the vectors are normalised in float32, whatever the dtype of the input is",
+            LN_CENTRED,
+            "dtype = x.dtype\n        x = x.float()\n        " + LN_CENTRED,
+            LN_OUT,
+            "return (self.weight * centred / torch.sqrt(variance + self.eps) + self.bias).to(dtype)",
+        ),
+        mistake(
+            "layer_norm_returns_float32",
+            "the result is always float32",
+            LN_OUT,
+            "return (self.weight * centred / torch.sqrt(variance + self.eps) + self.bias).float()",
+        ),
+        mistake(
             "layer_norm_in_place",
             "the mean is subtracted from x in place",
             LN_CENTRED,
@@ -171,6 +257,66 @@ MISTAKES = {
             RMS_MEAN + ".detach()",
             must_fail=["test_rms_norm_passes_gradients"],
         ),
+        mistake(
+            "rms_norm_without_weight",
+            "`weight` is not applied",
+            RMS_OUT,
+            RMS_OUT.replace("self.weight * ", ""),
+        ),
+        mistake(
+            "rms_norm_without_eps", "eps is not added to the mean square", RMS_OUT, RMS_OUT.replace(" + self.eps", "")
+        ),
+        mistake(
+            "rms_norm_eps_fixed",
+            "eps is always 1e-6, whatever the argument `eps` is",
+            "self.eps = eps\n        " + RMS_WEIGHT,
+            "self.eps = 1e-6\n        " + RMS_WEIGHT,
+        ),
+        mistake(
+            "rms_norm_of_the_sum",
+            "the vector is divided by its length instead of its root mean square",
+            RMS_MEAN,
+            "mean_square = x.square().sum(dim=-1, keepdim=True)",
+        ),
+        mistake(
+            "rms_norm_over_the_batch",
+            "the mean square is taken over the first axis instead of the last",
+            RMS_MEAN,
+            RMS_MEAN.replace("dim=-1", "dim=0"),
+        ),
+        mistake(
+            "rms_norm_on_axis_two",
+            "the mean square is taken over axis 2, whatever the number of axes",
+            RMS_MEAN,
+            RMS_MEAN.replace("dim=-1", "dim=2"),
+        ),
+        mistake(
+            "rms_norm_scalar_weight",
+            "the weight is a single number instead of one number per feature",
+            RMS_WEIGHT,
+            RMS_WEIGHT.replace("torch.ones(d_model)", "torch.ones(1)"),
+            named=False,  # a weight per feature cannot be loaded, which has many causes
+        ),
+        mistake(
+            "rms_norm_in_place",
+            "x is divided in place",
+            RMS_OUT,
+            "x /= torch.sqrt(mean_square + self.eps)\n        return self.weight * x",
+        ),
+        mistake(
+            "rms_norm_in_float32",
+            "the vectors are normalised in float32, whatever the dtype of the input is",
+            RMS_MEAN,
+            "dtype = x.dtype\n        x = x.float()\n        " + RMS_MEAN,
+            RMS_OUT,
+            "return (self.weight * x / torch.sqrt(mean_square + self.eps)).to(dtype)",
+        ),
+        mistake(
+            "rms_norm_returns_float32",
+            "the result is always float32",
+            RMS_OUT,
+            "return (self.weight * x / torch.sqrt(mean_square + self.eps)).float()",
+        ),
         mistake("rms_norm_in_float64", "the result is always float64", RMS_MEAN, "x = x.double()\n        " + RMS_MEAN),
     ),
     "gelu": (
@@ -189,6 +335,30 @@ MISTAKES = {
             "return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * x + 0.044715 * x**3))",
         ),
         mistake(
+            "gelu_by_sigmoid",
+            "Φ(x) is approximated by the sigmoid of 1.702 x",
+            GELU_ERF,
+            "return x * torch.sigmoid(1.702 * x)",
+        ),
+        mistake(
+            "gelu_clamped",
+            "x is clamped to between -4 and 4 inside the error function",
+            GELU_ERF,
+            "return 0.5 * x * (1 + torch.erf(x.clamp(-4, 4) / math.sqrt(2)))",
+        ),
+        mistake(
+            "gelu_detached",
+            "no gradient flows through Φ(x)",
+            GELU_ERF,
+            "return 0.5 * x * (1 + torch.erf(x.detach() / math.sqrt(2)))",
+        ),
+        mistake(
+            "gelu_in_place",
+            "x is multiplied in place",
+            GELU_ERF,
+            "share = 0.5 * (1 + torch.erf(x / math.sqrt(2)))\n    x *= share\n    return x",
+        ),
+        mistake(
             "gelu_root_tensor",
             "√2 becomes a float64 tensor on the CPU",
             GELU_ERF,
@@ -200,6 +370,35 @@ MISTAKES = {
             "feed_forward_relu", "ReLU is used instead of GELU", FF_HIDDEN, "hidden = torch.relu(self.input_proj(x))"
         ),
         mistake("feed_forward_linear", "the hidden layer has no activation", FF_HIDDEN, "hidden = self.input_proj(x)"),
+        mistake(
+            "feed_forward_tanh",
+            "the tanh form of GELU is used instead of the exact form",
+            FF_HIDDEN,
+            'hidden = gelu(self.input_proj(x), approximate="tanh")',
+        ),
+        mistake(
+            "feed_forward_detached",
+            "the hidden layer is detached, so `input_proj` does not learn",
+            FF_OUT,
+            "return self.output_proj(self.dropout(hidden.detach()))",
+        ),
+        mistake(
+            "feed_forward_returns_float32",
+            "the result is always float32",
+            FF_OUT,
+            "return self.output_proj(self.dropout(hidden)).float()",
+        ),
+        mistake(
+            "feed_forward_drops_on_the_cpu",
+            "the dropout mask is created on the CPU",
+            FF_OUT,
+            (
+                "rate = self.dropout.p if self.training else 0.0\n"
+                "        kept = (torch.rand(hidden.shape) >= rate) / (1 - rate)\n"
+                "        return self.output_proj(hidden * kept.to(hidden.dtype))"
+            ),
+            named=False,  # outputs with dropout are random
+        ),
         mistake(
             "feed_forward_without_bias",
             "the linear layers have no bias",
@@ -355,6 +554,95 @@ MISTAKES = {
             ENCODER_PRE_NORM,
             ENCODER_PRE_NORM.replace("x = x +", "x +="),
         ),
+        mistake(
+            "encoder_block_parallel",
+            "the feed-forward layer reads the input of the block instead of the sum after the attention",
+            ENCODER_PRE_NORM,
+            (
+                "attended, _ = self.attention(self.attention_norm(x), mask=mask, cache=cache)\n"
+                "            fed = self.feed_forward(self.feed_forward_norm(x))\n"
+                "            return x + self.dropout(attended) + self.dropout(fed)"
+            ),
+        ),
+        mistake(
+            "encoder_block_hidden_fixed",
+            "the hidden layer of the encoder block has 4 d_model features, whatever `d_hidden` is",
+            ENCODER_FEED_FORWARD,
+            ENCODER_FEED_FORWARD.replace("d_hidden", "4 * d_model"),
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "encoder_block_one_head",
+            "the attention of the encoder block has one head, whatever `num_heads` is",
+            ENCODER_ATTENTION,
+            ENCODER_ATTENTION.replace("num_heads", "1"),
+        ),
+        mistake(
+            "encoder_block_mask_after_a_cache_ignored",
+            "the mask is ignored when there is a cache",
+            ENCODER_IF,
+            "if cache is not None and len(cache) > 0:\n            mask = None\n        " + ENCODER_IF,
+        ),
+        mistake(
+            "encoder_block_square_mask_transposed",
+            "the last two axes of a square mask are swapped",
+            ENCODER_IF,
+            (
+                "if mask is not None and mask.shape[-1] == mask.shape[-2]:\n"
+                "            mask = mask.transpose(-1, -2)\n"
+                "        " + ENCODER_IF
+            ),
+        ),
+        mistake(
+            "encoder_block_mask_of_the_first_head",
+            "the mask of the first head blocks the keys of all heads",
+            ENCODER_IF,
+            "if mask is not None and mask.dim() == 4:\n            mask = mask[:, :1]\n        " + ENCODER_IF,
+        ),
+        mistake(
+            "encoder_block_detached",
+            "no gradient flows through the attention",
+            PRE_NORM_ATTENTION,
+            PRE_NORM_ATTENTION + "\n            attended = attended.detach()",
+        ),
+        mistake(
+            "encoder_block_returns_float32",
+            "the result is always float32",
+            ENCODER_PRE_NORM,
+            ENCODER_PRE_NORM.replace("return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))", "")
+            + "return (x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))).float()",
+        ),
+        mistake(
+            "encoder_block_post_norm_undone",
+            "`norm_first=False` raises an error",
+            ENCODER_POST_NORM,
+            'raise NotImplementedError("post-norm")',
+            named=False,  # an unfinished branch needs no diagnosis
+        ),
+        mistake(
+            "encoder_block_post_norm_mask_ignored",
+            "a post-norm block does not pass the mask on to the attention",
+            POST_NORM_ATTENTION,
+            "attended, _ = self.attention(x, cache=cache)",
+        ),
+        mistake(
+            "encoder_block_post_norm_drops_no_branch",
+            "a post-norm block applies no dropout to the outputs of its branches",
+            ENCODER_POST_NORM,
+            ENCODER_POST_NORM.replace("self.dropout(attended)", "attended").replace(
+                "self.dropout(self.feed_forward(x))", "self.feed_forward(x)"
+            ),
+            named=False,  # outputs with dropout are random
+        ),
+        mistake(
+            "encoder_block_post_norm_in_place",
+            "a post-norm block adds the attention output to x in place",
+            ENCODER_POST_NORM,
+            ENCODER_POST_NORM.replace(
+                "x = self.attention_norm(x + self.dropout(attended))",
+                "x += self.dropout(attended)\n        x = self.attention_norm(x)",
+            ),
+        ),
     ),
     "DecoderBlock": (
         mistake(
@@ -363,6 +651,133 @@ MISTAKES = {
             DECODER_FEED_FORWARD,
             DECODER_FEED_FORWARD.replace(", dropout)", ")"),
             named=False,  # outputs with dropout are random
+        ),
+        mistake(
+            "decoder_block_square_memory_mask_transposed",
+            "the last two axes of a square memory mask are swapped",
+            COMBINED_MASK,
+            (
+                COMBINED_MASK
+                + "\n        if memory_mask is not None and memory_mask.shape[-1] == memory_mask.shape[-2]:\n"
+                + "            memory_mask = memory_mask.transpose(-1, -2)"
+            ),
+        ),
+        mistake(
+            "decoder_block_hidden_fixed",
+            "the hidden layer of the decoder block has 4 d_model features, whatever `d_hidden` is",
+            DECODER_FEED_FORWARD,
+            DECODER_FEED_FORWARD.replace("d_hidden", "4 * d_model"),
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "decoder_block_one_head",
+            "both attentions of the decoder block have one head, whatever `num_heads` is",
+            "self.self_attention = MultiHeadAttention(d_model, num_heads,",
+            "self.self_attention = MultiHeadAttention(d_model, 1,",
+            "self.cross_attention = MultiHeadAttention(d_model, num_heads,",
+            "self.cross_attention = MultiHeadAttention(d_model, 1,",
+        ),
+        mistake(
+            "decoder_block_mask_ignored",
+            "`mask` is ignored: the causal mask acts alone",
+            COMBINED_MASK,
+            "mask = causal",
+        ),
+        mistake(
+            "decoder_block_mask_after_a_cache_ignored",
+            "`mask` is ignored when there is a cache",
+            COMBINED_MASK,
+            "mask = causal if mask is None or seen else causal & mask",
+        ),
+        mistake(
+            "decoder_block_without_residual",
+            "the self-attention output replaces x instead of being added to it",
+            DECODER_PRE_NORM,
+            DECODER_PRE_NORM.replace("x = x + self", "x = self", 1),
+        ),
+        mistake(
+            "decoder_block_one_norm",
+            "all three branches use the same norm",
+            DECODER_PRE_NORM,
+            DECODER_PRE_NORM.replace("self.cross_attention_norm", "self.self_attention_norm").replace(
+                "self.feed_forward_norm", "self.self_attention_norm"
+            ),
+        ),
+        mistake(
+            "decoder_block_one_attention",
+            "the memory is read with the self-attention's parameters",
+            PRE_NORM_CROSS_ATTENTION,
+            PRE_NORM_CROSS_ATTENTION.replace("self.cross_attention(", "self.self_attention("),
+            POST_NORM_CROSS_ATTENTION,
+            POST_NORM_CROSS_ATTENTION.replace("self.cross_attention(", "self.self_attention("),
+        ),
+        mistake(
+            "decoder_block_drops_no_branch",
+            "dropout is not applied to the outputs of the branches",
+            DECODER_PRE_NORM,
+            DECODER_PRE_NORM.replace("self.dropout(attended)", "attended").replace(
+                "self.dropout(self.feed_forward(self.feed_forward_norm(x)))",
+                "self.feed_forward(self.feed_forward_norm(x))",
+            ),
+            named=False,  # outputs with dropout are random
+        ),
+        mistake(
+            "decoder_block_detached_memory",
+            "no gradient flows to the memory",
+            PRE_NORM_CROSS_ATTENTION,
+            PRE_NORM_CROSS_ATTENTION.replace(", memory,", ", memory.detach(),"),
+        ),
+        mistake(
+            "decoder_block_in_place",
+            "the self-attention output is added to x in place",
+            DECODER_PRE_NORM,
+            DECODER_PRE_NORM.replace("x = x +", "x +=", 1),
+        ),
+        mistake(
+            "decoder_block_returns_float32",
+            "the result is always float32",
+            DECODER_PRE_NORM,
+            DECODER_PRE_NORM.replace("return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))", "")
+            + "return (x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))).float()",
+        ),
+        mistake(
+            "decoder_block_post_norm_undone",
+            "`norm_first=False` raises an error",
+            DECODER_POST_NORM,
+            'raise NotImplementedError("post-norm")',
+            named=False,  # an unfinished branch needs no diagnosis
+        ),
+        mistake(
+            "decoder_block_post_norm_memory_mask_ignored",
+            "a post-norm block does not pass the memory mask on to the cross-attention",
+            POST_NORM_CROSS_ATTENTION,
+            "attended, _ = self.cross_attention(x, memory)",
+        ),
+        mistake(
+            "decoder_block_post_norm_cache_ignored",
+            "a post-norm block does not pass the cache on to the self-attention",
+            DECODER_POST_NORM,
+            DECODER_POST_NORM.replace(
+                "self.self_attention(x, mask=mask, cache=cache)", "self.self_attention(x, mask=mask[..., seen:])"
+            ),
+        ),
+        mistake(
+            "decoder_block_post_norm_drops_no_branch",
+            "a post-norm block applies no dropout to the outputs of its branches",
+            DECODER_POST_NORM,
+            DECODER_POST_NORM.replace("self.dropout(attended)", "attended").replace(
+                "self.dropout(self.feed_forward(x))", "self.feed_forward(x)"
+            ),
+            named=False,  # outputs with dropout are random
+        ),
+        mistake(
+            "decoder_block_post_norm_in_place",
+            "a post-norm block adds the self-attention output to x in place",
+            DECODER_POST_NORM,
+            DECODER_POST_NORM.replace(
+                "x = self.self_attention_norm(x + self.dropout(attended))",
+                "x += self.dropout(attended)\n        x = self.self_attention_norm(x)",
+            ),
         ),
         mistake("decoder_block_not_causal", "the self-attention has no causal mask", COMBINED_MASK, ""),
         mistake(
@@ -508,6 +923,49 @@ MISTAKES = {
             ENCODER_BLOCKS.replace(", norm_first", ""),
         ),
         mistake(
+            "encoder_hidden_fixed",
+            "the hidden layers have 4 d_model features, whatever `d_hidden` is",
+            ENCODER_BLOCKS,
+            ENCODER_BLOCKS.replace("d_hidden", "4 * d_model"),
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "encoder_one_head",
+            "the attentions have one head, whatever `num_heads` is",
+            ENCODER_BLOCKS,
+            ENCODER_BLOCKS.replace("num_heads", "1"),
+        ),
+        mistake(
+            "encoder_backwards",
+            "the blocks run from the last to the first",
+            ENCODER_LOOP,
+            ENCODER_LOOP.replace("in self.blocks", "in reversed(self.blocks)"),
+        ),
+        mistake(
+            "encoder_norms_every_block",
+            "the final norm is applied after every block",
+            ENCODER_LOOP,
+            (
+                "for block in self.blocks:\n"
+                "            x = block(x, mask)\n"
+                "            x = x if self.norm is None else self.norm(x)\n"
+                "        return x"
+            ),
+        ),
+        mistake(
+            "encoder_detached",
+            "no gradient flows from one block to the block before it",
+            ENCODER_LOOP,
+            ENCODER_LOOP.replace("block(x, mask)", "block(x.detach(), mask)"),
+        ),
+        mistake(
+            "encoder_drops_nothing",
+            "`dropout` is not passed on to the blocks",
+            ENCODER_BLOCKS,
+            ENCODER_BLOCKS.replace(", dropout", ", 0.0"),
+            named=False,  # outputs with dropout are random
+        ),
+        mistake(
             "encoder_masks_the_first_block",
             "only the first block gets the mask",
             ENCODER_LOOP,
@@ -520,14 +978,58 @@ MISTAKES = {
     ),
     "Decoder": (
         mistake(
+            "decoder_reads_its_own_output",
+            "each block after the first reads the output of the block before it as its memory",
+            DECODER_LOOP,
+            DECODER_LOOP.replace(
+                "x = block(x, memory, mask, memory_mask, cache)",
+                "x = block(x, memory, mask, memory_mask, cache)\n            memory, memory_mask = x, None",
+            ),
+        ),
+        mistake(
+            "decoder_keeps_norm_first",
+            "`norm_first` is not passed on to the blocks",
+            DECODER_BLOCKS,
+            DECODER_BLOCKS.replace(", norm_first", ""),
+        ),
+        mistake(
+            "decoder_norm_always",
+            "a post-norm decoder has a final norm too",
+            DECODER_BLOCKS + "\n        self.norm = LayerNorm(d_model) if norm_first else None",
+            DECODER_BLOCKS + "\n        self.norm = LayerNorm(d_model)",
+        ),
+        mistake(
+            "decoder_detached",
+            "no gradient flows from one block to the block before it",
+            DECODER_LOOP,
+            DECODER_LOOP.replace("block(x, memory", "block(x.detach(), memory"),
+        ),
+        mistake(
+            "decoder_drops_nothing",
+            "`dropout` is not passed on to the blocks",
+            DECODER_BLOCKS,
+            DECODER_BLOCKS.replace(", dropout", ", 0.0"),
+            named=False,  # outputs with dropout are random
+        ),
+        mistake(
+            "decoder_masks_the_first_block",
+            "only the first block gets the masks",
+            DECODER_LOOP,
+            DECODER_LOOP.replace(
+                "x = block(x, memory, mask, memory_mask, cache)",
+                "x = block(x, memory, mask, memory_mask, cache)\n            mask = memory_mask = None",
+            ),
+        ),
+        mistake(
+            "decoder_caches_ignored",
+            "the caches are not passed on to the blocks",
+            DECODER_LOOP,
+            DECODER_LOOP.replace("memory_mask, cache)", "memory_mask)"),
+        ),
+        mistake(
             "decoder_same_block",
             "all blocks of the decoder are the same module",
-            (
-                "self.blocks = nn.ModuleList(\n"
-                "            DecoderBlock(d_model, num_heads, d_hidden, dropout, norm_first) for _ in "
-                "range(num_blocks)\n"
-                "        )"
-            ),
+            DECODER_BLOCKS,
             (
                 "self.blocks = nn.ModuleList([DecoderBlock(d_model, num_heads, d_hidden, dropout, norm_first)] * "
                 "num_blocks)"
@@ -571,6 +1073,109 @@ MISTAKES = {
             "positions are counted from 1",
             EMBEDDED,
             "return self.dropout(x + sinusoidal_encoding(length + 1, self.d_model, device=x.device)[1:].to(x.dtype))",
+        ),
+        mistake(
+            "transformer_scales_the_places",
+            "the sinusoids are multiplied by √d_model too",
+            ") * math.sqrt(self.d_model)",
+            ")",
+            EMBEDDED,
+            (
+                "x = x + sinusoidal_encoding(length, self.d_model, device=x.device).to(x.dtype)\n"
+                "        return self.dropout(x * math.sqrt(self.d_model))"
+            ),
+        ),
+        mistake(
+            "transformer_post_norm",
+            "the encoder and the decoder are post-norm",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads, d_hidden, dropout)",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads, d_hidden, dropout, norm_first=False)",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads, d_hidden, dropout)",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads, d_hidden, dropout, norm_first=False)",
+        ),
+        mistake(
+            "transformer_one_vocab",
+            "both embeddings have the number of tokens of the source language",
+            "self.target_embedding = nn.Embedding(target_vocab, d_model)",
+            "self.target_embedding = nn.Embedding(source_vocab, d_model)",
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "transformer_hidden_fixed",
+            "the hidden layers have 4 d_model features, whatever `d_hidden` is",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads, d_hidden,",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads, 4 * d_model,",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads, d_hidden,",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads, 4 * d_model,",
+            named=False,  # parameters of other shapes cannot be loaded, which has many causes
+        ),
+        mistake(
+            "transformer_one_decoder_block",
+            "the decoder has a single block, whatever `num_blocks` is",
+            "self.decoder = Decoder(num_blocks,",
+            "self.decoder = Decoder(1,",
+        ),
+        mistake(
+            "transformer_one_embedding_for_reading",
+            "the target is read with the source's embedding",
+            "x = self.embed(target, self.target_embedding)",
+            "x = self.embed(target % len(self.source_embedding.weight), self.source_embedding)",
+        ),
+        mistake(
+            "transformer_encodes_again",
+            "`decode` encodes the source itself instead of reading `memory`",
+            LOGITS,
+            LOGITS.replace("memory, memory_mask", "self.encode(source), memory_mask"),
+        ),
+        mistake(
+            "transformer_shifts_the_target",
+            "`forward` shifts the target, which is shifted already",
+            "return self.decode(target, self.encode(source), source)",
+            "return self.decode(shift_right(target, self.pad_id), self.encode(source), source)",
+        ),
+        mistake(
+            "transformer_one_head",
+            "the attentions have one head, whatever `num_heads` is",
+            "self.encoder = Encoder(num_blocks, d_model, num_heads,",
+            "self.encoder = Encoder(num_blocks, d_model, 1,",
+            "self.decoder = Decoder(num_blocks, d_model, num_heads,",
+            "self.decoder = Decoder(num_blocks, d_model, 1,",
+        ),
+        mistake(
+            "transformer_output_without_bias",
+            "the output projection has no bias",
+            "nn.Linear(d_model, target_vocab)",
+            "nn.Linear(d_model, target_vocab, bias=False)",
+        ),
+        mistake(
+            "transformer_hides_pad_id",
+            "the model has no attribute `pad_id`",
+            "self.d_model, self.max_length, self.pad_id = d_model, max_length, pad_id",
+            "self.d_model, self.max_length, self.padding = d_model, max_length, pad_id",
+            ENCODER_MASK,
+            ENCODER_MASK.replace("pad_id", "padding"),
+            "readable = (source != self.pad_id)[:, None, :]",
+            "readable = (source != self.padding)[:, None, :]",
+            named=False,  # a missing attribute needs no comparison of outputs
+        ),
+        mistake(
+            "transformer_one_embedding",
+            "both languages share one embedding if they have the same number of tokens",
+            "self.target_embedding = nn.Embedding(target_vocab, d_model)",
+            (
+                "self.target_embedding = nn.Embedding(target_vocab, d_model)\n"
+                "        if source_vocab == target_vocab:\n"
+                "            self.target_embedding = self.source_embedding"
+            ),
+        ),
+        mistake(
+            "transformer_decoder_reads_as_queries",
+            "the decoder's memory mask blocks padding as queries if source and target are equally long",
+            "readable = (source != self.pad_id)[:, None, :]",
+            (
+                "readable = (source != self.pad_id)[:, None, :]\n"
+                "        readable = readable.transpose(-1, -2) if source.shape == target.shape else readable"
+            ),
         ),
         mistake("transformer_encoder_sees_padding", "the encoder gets no padding mask", "), mask=real)", "))"),
         mistake(
@@ -673,6 +1278,18 @@ MISTAKES = {
             "shift_left", "the tokens are shifted left", SHIFTED, "return torch.cat((tokens[..., 1:], start), dim=-1)"
         ),
         mistake(
+            "shift_wraps",
+            "the last token moves to the front instead of `start_id`",
+            SHIFTED,
+            "return tokens.roll(1, dims=-1)",
+        ),
+        mistake(
+            "shift_keeps_the_last",
+            "the last token is kept, so the result is longer by one",
+            SHIFTED,
+            "return torch.cat((start, tokens), dim=-1)",
+        ),
+        mistake(
             "shift_in_place",
             "the tokens are shifted in place",
             SHIFTED,
@@ -727,6 +1344,54 @@ MISTAKES = {
                 "others = (log_probabilities.sum(dim=-1) - of_target) / (logits.shape[-1] - 1)\n"
                 "    losses = -(1 - smoothing) * of_target - smoothing * others"
             ),
+        ),
+        mistake(
+            "loss_spreads_over_all_but_two",
+            "the smoothing is distributed over vocab - 2 classes: all but the target and the padding",
+            LOSSES,
+            (
+                "real = torch.arange(logits.shape[-1], device=logits.device) != pad_id  # (vocab,)\n"
+                "    others = (log_probabilities * real).sum(dim=-1) - of_target\n"
+                "    losses = -(1 - smoothing) * of_target - smoothing * others / (logits.shape[-1] - 2)"
+            ),
+        ),
+        mistake(
+            "loss_adds_inside_the_logarithm",
+            "1e-9 is added to the probabilities before the logarithm",
+            LOG_PROBABILITIES,
+            "log_probabilities = (logits.softmax(dim=-1) + 1e-9).log()[counted]",
+        ),
+        mistake(
+            "loss_over_positions",
+            "the softmax is taken over the positions instead of the vocabulary",
+            LOG_PROBABILITIES,
+            LOG_PROBABILITIES.replace("dim=-1", "dim=-2"),
+        ),
+        mistake(
+            "loss_detached",
+            "the loss has no gradient",
+            MEAN_LOSS,
+            MEAN_LOSS.replace("losses.sum()", "losses.detach().sum()"),
+        ),
+        mistake(
+            "loss_in_float32",
+            "the loss is computed in float32, whatever the dtype of the logits is",
+            LOG_PROBABILITIES,
+            LOG_PROBABILITIES.replace("logits.", "logits.float()."),
+            MEAN_LOSS,
+            "return (losses.sum() / counted.sum().clamp(min=1)).to(logits.dtype)",
+        ),
+        mistake(
+            "loss_returns_float32",
+            "the result is always float32",
+            MEAN_LOSS,
+            MEAN_LOSS.replace("sum()", "sum().float()", 1),
+        ),
+        mistake(
+            "loss_marks_padding_in_place",
+            "targets of -100 are replaced in place",
+            COUNTED,
+            "targets[targets == IGNORE_INDEX] = pad_id\n    " + COUNTED,
         ),
         mistake("loss_without_smoothing", "the argument `smoothing` is ignored", LOSSES, "losses = -of_target"),
         mistake(
@@ -790,6 +1455,25 @@ MISTAKES = {
             "greedy_leaves_eval", "the model is left in eval mode", DECODE_RESULT, "    pass\n    return target[:, 1:]"
         ),
         mistake(
+            "greedy_calls_the_model",
+            "the model itself is called instead of its `encode` and `decode`",
+            LIKELIEST_TOKEN,
+            LIKELIEST_TOKEN.replace("model.decode(target, memory, source)", "model(source, target)"),
+            named=False,  # a model without `forward` raises, which has many causes
+        ),
+        mistake(
+            "greedy_in_training_mode",
+            "the model decodes in training mode, with dropout",
+            "model.eval()\n    try",
+            "pass\n    try",
+        ),
+        mistake(
+            "greedy_starts_in_the_source",
+            "the start token is written into the source",
+            "target = source.new_full((len(source), 1), start_id)",
+            "source[:, 0] = start_id\n            target = source[:, :1]",
+        ),
+        mistake(
             "greedy_forgets_what_it_wrote",
             "each decoding step reads only the newest token",
             LIKELIEST_TOKEN,
@@ -802,6 +1486,24 @@ MISTAKES = {
             "steps count from 0 instead of 1",
             WARMUP_RESULT,
             "return d_model**-0.5 * min((step + 1) ** -0.5, (step + 1) * warmup**-1.5)",
+        ),
+        mistake(
+            "warmup_one_step_more",
+            "the rise is (step + 1)/(warmup + 1) of the largest rate",
+            WARMUP_RESULT,
+            "return (d_model * warmup) ** -0.5 * min((warmup / step) ** 0.5, (step + 1) / (warmup + 1))",
+        ),
+        mistake(
+            "warmup_without_width",
+            "the rate does not depend on d_model",
+            WARMUP_RESULT,
+            WARMUP_RESULT.replace("d_model**-0.5 * ", ""),
+        ),
+        mistake(
+            "warmup_stays_at_the_top",
+            "the rate does not fall after `warmup` steps",
+            WARMUP_RESULT,
+            "return d_model**-0.5 * min(warmup**-0.5, step * warmup**-1.5)",
         ),
         mistake(
             "warmup_larger_term",

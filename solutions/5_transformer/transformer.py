@@ -10,7 +10,9 @@ Conventions, the same in every function:
 - attentions inside blocks have no biases; feed-forward and output linears have biases;
 - dropout acts on attention weights, on the hidden layer, on each residual branch and on the embeddings; it is
   off in `eval()`;
-- results have the dtype and the device of the inputs, and inputs are never changed in place.
+- results have the dtype and the device of the inputs, and inputs are never changed in place;
+- norms, softmax and losses of float64 inputs are computed in float64. Narrower inputs may be computed in float32;
+- gradients reach every floating-point input and every parameter.
 """
 
 import math
@@ -32,6 +34,8 @@ class LayerNorm(nn.Module):
     divides by `d_model`), and `eps` is inside the root.
 
     Parameters: `weight` and `bias`, each `(d_model,)`, initialised to 1 and 0.
+
+    Gradients also flow through the mean and the variance. A float64 input is computed in float64.
 
     Write it yourself: `nn.LayerNorm` and `F.layer_norm` may not be used here.
 
@@ -56,10 +60,10 @@ class LayerNorm(nn.Module):
         """Normalise each vector of `x` separately.
 
         Args:
-            x: `(…, d_model)`, any leading axes.
+            x: `(…, d_model)`, any leading axes. It is not changed in place.
 
         Returns:
-            A tensor with the shape of `x`.
+            A tensor with the shape, the dtype and the device of `x`.
         """
         ### BEGIN SOLUTION
         centred = x - x.mean(dim=-1, keepdim=True)  # (…, d_model)
@@ -74,6 +78,8 @@ class RMSNorm(nn.Module):
     `weight · x / √(mean(x²) + eps)`, over the last axis.
 
     Parameter: `weight` `(d_model,)`, initialised to 1.
+
+    Gradients also flow through the mean square. A float64 input is computed in float64.
 
     Write it yourself: `nn.RMSNorm` and `F.rms_norm` may not be used here.
 
@@ -97,10 +103,10 @@ class RMSNorm(nn.Module):
         """Scale each vector of `x` separately.
 
         Args:
-            x: `(…, d_model)`, any leading axes.
+            x: `(…, d_model)`, any leading axes. It is not changed in place.
 
         Returns:
-            A tensor with the shape of `x`.
+            A tensor with the shape, the dtype and the device of `x`.
         """
         ### BEGIN SOLUTION
         mean_square = x.square().mean(dim=-1, keepdim=True)  # (…, 1)
@@ -115,11 +121,11 @@ def gelu(x: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`, which is close but not equal.
 
     Args:
-        x: any shape.
+        x: any shape. It is not changed in place.
         approximate: `"none"` for the exact form, `"tanh"` for GPT-2's form.
 
     Returns:
-        A tensor with the shape of `x`.
+        A tensor with the shape, the dtype and the device of `x`; gradients reach `x` through every factor.
 
     Source: Hendrycks and Gimpel 2016.
     """
@@ -161,7 +167,7 @@ class FeedForward(nn.Module):
             x: `(batch, length, d_model)`.
 
         Returns:
-            `(batch, length, d_model)`.
+            `(batch, length, d_model)`, with the dtype and the device of `x`; gradients reach `x` and all parameters.
         """
         ### BEGIN SOLUTION
         hidden = gelu(self.input_proj(x))  # (batch, length, d_hidden)
@@ -207,14 +213,14 @@ class EncoderBlock(nn.Module):
         """Let the positions of `x` attend to each other, then apply the feed-forward layer.
 
         Args:
-            x: `(batch, length, d_model)`.
+            x: `(batch, length, d_model)`. Neither `x` nor `mask` is changed in place.
             mask: bool, True where a query may attend, broadcastable to `(batch, query, key)` or, with four axes, to
                 `(batch, heads, query, key)`; None blocks nothing. The block adds no causal mask of its own.
             cache: keys and values of earlier positions, for the attention. The key axis of `mask` then spans old
                 and new keys.
 
         Returns:
-            `(batch, length, d_model)`.
+            `(batch, length, d_model)`, with the dtype and the device of `x`; gradients reach `x` and all parameters.
         """
         ### BEGIN SOLUTION
         if self.norm_first:
@@ -276,7 +282,7 @@ class DecoderBlock(nn.Module):
         The self-attention is always causal: no position sees a later one, whatever `mask` allows.
 
         Args:
-            x: `(batch, query, d_model)`.
+            x: `(batch, query, d_model)`. Neither `x` nor another argument is changed in place.
             memory: `(batch, key, d_model)`, the output of the encoder.
             mask: bool, as in `EncoderBlock`. It blocks positions in addition to the causal mask.
             memory_mask: bool, True where a query may attend to the memory; a padding mask is `(batch, 1, key)`.
@@ -284,7 +290,8 @@ class DecoderBlock(nn.Module):
                 and each sees all of them. The key axis of `mask` then spans old and new keys.
 
         Returns:
-            `(batch, query, d_model)`.
+            `(batch, query, d_model)`, with the dtype and the device of `x`; gradients reach `x`, `memory` and all
+            parameters.
         """
         ### BEGIN SOLUTION
         seen = len(cache) if cache is not None else 0
@@ -349,7 +356,7 @@ class Encoder(nn.Module):
             mask: as in `EncoderBlock`.
 
         Returns:
-            `(batch, length, d_model)`.
+            `(batch, length, d_model)`; gradients reach `x` and the parameters of all blocks.
         """
         ### BEGIN SOLUTION
         for block in self.blocks:
@@ -404,7 +411,7 @@ class Decoder(nn.Module):
             caches: one cache per block; None for no caches.
 
         Returns:
-            `(batch, query, d_model)`.
+            `(batch, query, d_model)`; gradients reach `x`, `memory` and the parameters of all blocks.
         """
         ### BEGIN SOLUTION
         for block, cache in zip(self.blocks, caches or [None] * len(self.blocks), strict=True):
@@ -532,7 +539,8 @@ class Transformer(nn.Module):
             target: token ids `(batch, target)`, already shifted: see `shift_right`.
 
         Returns:
-            Logits `(batch, target, target_vocab)`.
+            Logits `(batch, target, target_vocab)`, with the dtype of the parameters, on the device of the tokens.
+            Gradients reach every parameter, and each row of an embedding that was read.
         """
         ### BEGIN SOLUTION
         return self.decode(target, self.encode(source), source)
@@ -543,11 +551,11 @@ def shift_right(tokens: Tensor, start_id: int) -> Tensor:
     """Build the decoder's input for the target `tokens`: each position holds the token before it.
 
     Args:
-        tokens: token ids `(batch, length)`.
+        tokens: token ids `(batch, length)`. They are not changed in place.
         start_id: the token at the first position.
 
     Returns:
-        `(batch, length)`: `start_id`, then all of `tokens` except the last.
+        `(batch, length)`: `start_id`, then all of `tokens` except the last, with their dtype and device.
     """
     ### BEGIN SOLUTION
     start = tokens.new_full((*tokens.shape[:-1], 1), start_id)  # (batch, 1)
@@ -560,15 +568,17 @@ def label_smoothed_loss(logits: Tensor, targets: Tensor, smoothing: float, pad_i
 
     The target token gets the probability `1 - smoothing`. In addition, `smoothing` is divided evenly among **all**
     classes, the target included (as in PyTorch's `label_smoothing`). Targets that are `pad_id` or -100 do not count.
+    Float64 logits are computed in float64.
 
     Args:
         logits: `(batch, length, vocab)`, of any magnitude.
-        targets: token ids `(batch, length)`, int64.
+        targets: token ids `(batch, length)`, int64. Neither `logits` nor `targets` is changed in place.
         smoothing: at least 0 and less than 1.
         pad_id: the target that does not count.
 
     Returns:
-        The mean over the targets that count, a 0-d tensor; 0.0 when no target counts.
+        The mean over the targets that count, a 0-d tensor with the dtype and the device of `logits`; 0.0 when no
+        target counts.
 
     Source: Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4.
     """
@@ -584,12 +594,12 @@ def label_smoothed_loss(logits: Tensor, targets: Tensor, smoothing: float, pad_i
 def greedy_decode(model: nn.Module, source: Tensor, start_id: int, end_id: int, max_length: int) -> Tensor:
     """Write one target sentence per source, with the most likely next token at each step.
 
-    Uses only `model.encode`, `model.decode` and `model.pad_id`, besides the train/eval mode, which is restored at
-    the end.
+    Uses only `model.encode`, `model.decode` and `model.pad_id`, besides the train/eval mode: the model runs in eval
+    mode, so that dropout is off, and its mode is restored at the end.
 
     Args:
         model: a `Transformer`, or a module with the same interface.
-        source: token ids `(batch, source)`.
+        source: token ids `(batch, source)`. They are not changed in place.
         start_id: the token that the decoder reads first; it may be the same as `pad_id`.
         end_id: the token that ends a sentence.
         max_length: maximum number of tokens to write.

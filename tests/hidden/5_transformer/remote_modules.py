@@ -20,23 +20,11 @@ def load(module, numbers, shapes):
     state = {name: piece.reshape(shape) for piece, (name, shape, _) in zip(pieces, shapes)}
     module.load_state_dict(state, strict=False)
     return module
-
-def in_order(stack, kind, sizes, options, norm, x, memory, masks):
-    # Run copies of the stack's blocks, each created separately.
-    for number, block in enumerate(stack.blocks):
-        alone = kind(*sizes, **options).double()
-        alone.load_state_dict(block.state_dict())
-        x = alone(x, *memory, **masks)
-    if norm is None:
-        return x
-    last = norm(x.shape[-1]).double()
-    last.load_state_dict(stack.norm.state_dict())
-    return last(x)
 """
 
 
 def made(
-    student: Student, kind: RemoteFunction, *sizes: int, state: Mapping[str, torch.Tensor], **options: Any
+    student: Student, kind: RemoteFunction, *sizes: Any, state: Mapping[str, torch.Tensor], **options: Any
 ) -> RemoteObject:
     """Create a module of the student's in float64 with these sizes and options, and load this state."""
     module: RemoteObject = helpers(student, _HELPERS).make(kind, list(sizes), options, *_flat(state))
@@ -46,22 +34,6 @@ def made(
 def load(student: Student, module: RemoteObject, state: Mapping[str, torch.Tensor]) -> None:
     """Load this state into the module."""
     helpers(student, _HELPERS).load(module, *_flat(state))
-
-
-def in_order(
-    student: Student,
-    stack: RemoteObject,
-    kind: RemoteFunction,
-    sizes: tuple[int, ...],
-    x: torch.Tensor,
-    *memory: torch.Tensor,
-    norm_first: bool = True,
-    **masks: torch.Tensor,
-) -> Any:
-    """Run the student's own blocks in order with the weights of a stack, then its norm."""
-    norm = student.LayerNorm if norm_first else None
-    options = {"norm_first": norm_first}
-    return helpers(student, _HELPERS).in_order(stack, kind, list(sizes), options, norm, x, list(memory), masks)
 
 
 @functools.lru_cache(maxsize=4)

@@ -137,22 +137,57 @@ def embedded(table, tokens):
     return table[tokens] * d_model**0.5 + sinusoids
 
 
-def torch_transformer(state, num_heads, source, target, pad_id):
-    """Compute the logits with PyTorch's layers and norms."""
-    d_model = state["target_embedding.weight"].shape[1]
-    padding = source == pad_id
-    memory = embedded(state["source_embedding.weight"], source)
-    stack = part_of(state, "encoder")
+def encoded(stack, num_heads, x, mask=None):
+    """Run PyTorch's layers with the weights of an encoder; the encoder is pre-norm if it has a final norm.
+
+    True in `mask`, which has two or three axes, allows; each query may attend to a key.
+    """
     for number in range(_blocks(stack)):
-        memory = encoder_layer(part_of(stack, f"blocks.{number}"), num_heads)(memory, src_key_padding_mask=padding)
-    memory = functional.layer_norm(memory, (d_model,), stack["norm.weight"], stack["norm.bias"])
+        layer = encoder_layer(part_of(stack, f"blocks.{number}"), num_heads, norm_first="norm.weight" in stack)
+        x = layer(x, blocked(mask, num_heads, x, x))
+    return _normed(stack, x).detach()
+
+
+def decoded(stack, num_heads, x, memory, mask=None, memory_mask=None):
+    """Run PyTorch's layers with the weights of a decoder, as `encoded` does, with a causal mask."""
+    causal = ~is_later(x.shape[1])
+    own = blocked(causal if mask is None else causal & mask, num_heads, x, x)
+    for number in range(_blocks(stack)):
+        layer = decoder_layer(part_of(stack, f"blocks.{number}"), num_heads, norm_first="norm.weight" in stack)
+        x = layer(x, memory, own, blocked(memory_mask, num_heads, x, memory))
+    return _normed(stack, x).detach()
+
+
+def blocked(mask, num_heads, query, key):
+    """Return a mask in PyTorch's form: True blocks, with one matrix per sequence and head; None blocks nothing."""
+    if mask is None:
+        return None
+    return ~mask.expand(len(query), query.shape[1], key.shape[1]).repeat_interleave(num_heads, dim=0)
+
+
+def torch_memory(state, num_heads, source, pad_id):
+    """Compute the output of a Transformer's encoder with PyTorch's layers."""
+    x = embedded(state["source_embedding.weight"], source)
+    return encoded(part_of(state, "encoder"), num_heads, x, real_tokens(source, pad_id))
+
+
+def torch_logits(state, num_heads, target, memory, source, pad_id):
+    """Compute a Transformer's logits for this memory with PyTorch's layers."""
     x = embedded(state["target_embedding.weight"], target)
-    stack = part_of(state, "decoder")
-    for number in range(_blocks(stack)):
-        layer = decoder_layer(part_of(stack, f"blocks.{number}"), num_heads)
-        x = layer(x, memory, is_later(target.shape[1]), memory_key_padding_mask=padding)
-    x = functional.layer_norm(x, (d_model,), stack["norm.weight"], stack["norm.bias"])
-    return functional.linear(x, state["output_proj.weight"], state["output_proj.bias"]).detach()
+    readable = real_tokens(source, pad_id)
+    hidden = decoded(part_of(state, "decoder"), num_heads, x, memory, memory_mask=readable)
+    return functional.linear(hidden, state["output_proj.weight"], state["output_proj.bias"])
+
+
+def real_tokens(source, pad_id):
+    """Return the mask of the tokens that are not padding, `(batch, 1, key)`."""
+    return (source != pad_id)[:, None, :]
+
+
+def _normed(stack, x):
+    if "norm.weight" not in stack:
+        return x
+    return functional.layer_norm(x, x.shape[-1:], stack["norm.weight"], stack["norm.bias"])
 
 
 def _blocks(stack):
