@@ -15,6 +15,7 @@ from autograder.authoring.verify import LARGEST_COST
 from autograder.base.results import CheckResult
 from autograder.course.alternatives import load_alternatives
 from autograder.course.lab import Lab, StageFolders
+from autograder.course.promises import promise_problems
 from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.lint import lint_hidden_tests
@@ -35,7 +36,7 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
     stage = lab.stage(stage_id)
     code = read_course_code(lab, stage)
     judge = functools.partial(_judge, stage, code, seed)
-    for problem in lint_hidden_tests(stage):
+    for problem in (*lint_hidden_tests(stage), *promise_problems(stage, code.mistakes)):
         console.print(f"[red]lint error[/] {escape(problem)}")
     if not only:
         _report(console, "reference", judge(code.modules[stage.spec.module]), frozenset())

@@ -7,6 +7,7 @@
   names at least 90 % of the mistakes that outputs can identify.
 - Every check that reads no attachment is lost by some mistake.
 - No mistake costs more than 60 % of the points of its stage.
+- Every sentence of a docstring has a check that holds it and a mistake that breaks it, listed in ``promises.yml``.
 - The docstring of an exercise names what the exercise forbids.
 - The hidden tests follow their rules, and ``assignments`` equals a fresh release.
 """
@@ -22,6 +23,7 @@ from autograder.course.alternatives import REFUSED, load_alternatives
 from autograder.course.forbidden import short_name
 from autograder.course.lab import Lab, LabError, StageFolders
 from autograder.course.mistakes import Mistake, lock_problems
+from autograder.course.promises import promise_problems
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Attached, Broken, Job
@@ -197,6 +199,7 @@ def _docstring_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
 def _mistake_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
     """Yield the problems of the mistakes that can be detected without judging."""
     yield from lock_problems(stage, code.mistakes)
+    yield from promise_problems(stage, code.mistakes)
     points = {check.id: check.points for check in stage.spec.checks}
     total = sum(points.values())
     for mistake in code.mistakes:

@@ -59,6 +59,11 @@ class StageFolders:
         return self.folder / "mistakes.lock.json"
 
     @property
+    def promises(self) -> Path:
+        """The sentences of the docstrings, each with the check that holds it."""
+        return self.folder / "promises.yml"
+
+    @property
     def alternatives(self) -> list[Path]:
         """Correct solutions that differ from the reference."""
         return sorted((self.folder / "alternatives").glob("*.py"))

@@ -26,7 +26,9 @@ def test_unexpected_results_are_printed(tiny_lab, monkeypatch):
     stage = tiny_lab.stage(STAGE)
     replace_in(stage.mistakes_lock, '"test_total_adds_along_the_axis", ', "")
     replace_in(stage.mistakes, '"return 2 + x"', '"return x + x"')
-    lines = run(tiny_lab, monkeypatch, "--only", "total_adds_everything", "--only", "double_adds_two")
+    promise, _, *lines = run(tiny_lab, monkeypatch, "--only", "total_adds_everything", "--only", "double_adds_two")
+    assert promise.startswith("lint error")
+    assert "does not lose `test_total_adds_along_the_axis`" in promise
     assert lines[0].startswith("UNEXPECTED double_adds_two: loses 0 of 8")
     assert lines[1] == "    does not lose check test_double_multiplies_by_two"
     assert lines[2] == "    is not named"
