@@ -151,7 +151,7 @@ def test_clipping_passes_over_missing_gradients(student, seed):
         [None, first, None, second, None, third, None],
     ):
         norm, clipped = remote.clip(student.clip_gradients, found, 0.5, False)
-        check_that(number_of(norm) > 0.5, "the norm leaves out gradients")
+        check_that(number_of(norm) > 0.4, "the norm leaves out gradients")
         check_equal([gradient is None for gradient in clipped], [gradient is None for gradient in found])
         left = [gradient for gradient in clipped if gradient is not None]
         check_close(norm_of(left), torch.tensor(0.5, dtype=torch.float64), rtol=1e-4)
@@ -168,7 +168,7 @@ def test_clipping_reads_its_parameters_once(student, seed):
     """
     remote = in_worker(student, gpt_training_in_worker)
     norm, clipped = remote.clip(student.clip_gradients, some_gradients(seed), 0.5, True)
-    check_that(number_of(norm) > 0.5, "the norm leaves out gradients")
+    check_that(number_of(norm) > 0.4, "the norm leaves out gradients")
     check_equal([gradient is None for gradient in clipped], [False] * 3)
     check_close(norm_of(clipped), torch.tensor(0.5, dtype=torch.float64), rtol=1e-4)
 
@@ -445,7 +445,7 @@ def test_train_step_weighs_by_counted_targets(student, seed):
 
 
 def test_train_step_on_nothing_learns_nothing(student):
-    """train_step: without a counted target, the loss is 0.0 and no weight changes.
+    """train_step: without a counted target, the loss is 0.0 and the gradient is zero.
 
     Hint: what do you divide by?
     """
