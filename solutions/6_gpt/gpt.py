@@ -362,12 +362,12 @@ def train_step(
     ### END SOLUTION
 
 
-def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+def evaluate(model: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
     """Compute the loss over some batches, without learning, dropout or gradients.
 
     Args:
         model: as in `train_step`; its train/eval mode is restored at the end.
-        batches: pairs of inputs and targets, any iterable, read once; targets of -100 do not count.
+        batches: pairs of inputs and targets; targets of -100 do not count.
 
     Returns:
         The mean over all targets that count, whatever batch they are in; 0.0 when no target counts.

@@ -608,7 +608,12 @@ MISTAKES = {
         gradients.append(parameter.grad)""",
         ),
         mistake("clip_returns_a_float", "the norm is returned as a float", "return norm\n", "return norm.item()\n"),
-        mistake("clip_adds_a_larger_number", "1e-4 is added to the norm instead of 1e-6", "norm + 1e-6", "norm + 1e-4"),
+        mistake(
+            "clip_adds_a_larger_number",
+            "1e-4 is added to the norm instead of 1e-6",
+            "(norm + 1e-6)).",
+            "(norm + 1e-4)).",
+        ),
         mistake(
             "clip_takes_the_largest_norm",
             "the largest norm of one gradient is taken for the total norm",
@@ -997,17 +1002,6 @@ MISTAKES = {
             "`evaluate` divides by 0 when no target counts",
             "loss / max(1, total)",
             "loss / total",
-        ),
-        mistake(
-            "evaluate_reads_twice",
-            "the batches are iterated twice, although an iterator yields them only once",
-            "    loss, total = 0.0, 0\n",
-            (
-                "    loss, total = 0.0, 0\n"
-                "    whole = sum(int((targets != IGNORE_INDEX).sum()) for _, targets in batches)\n"
-            ),
-            "return loss / max(1, total)",
-            "return loss / max(1, whole)",
         ),
         mistake(
             "evaluate_ends_in_training_mode",

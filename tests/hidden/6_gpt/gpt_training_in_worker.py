@@ -89,21 +89,30 @@ def trajectory(kind, starts, groups, options, steps):
 
 
 def step_with_closure(kind, start):
-    """Take a step without and a step with a closure; return both results, whether graphs were on, and the weights."""
-    weight = nn.Parameter(start.clone())
-    optimizer = kind([weight], lr=0.1)
-    weight.grad = torch.ones_like(weight)
-    without, enabled = optimizer.step(), []
+    """Take a step with a closure, and the same step without.
 
-    def closure():
-        enabled.append(torch.is_grad_enabled())
-        optimizer.zero_grad()
-        loss = (weight**3).sum()
-        loss.backward()
-        return loss
+    Returns the result of each step, whether gradients were enabled in each call of the closure, and the weights after
+    each step.
+    """
+    enabled, results, weights = [], [], []
+    for by_closure in (True, False):
+        weight = nn.Parameter(start.clone())
+        optimizer = kind([weight], lr=0.1)
+        weight.grad = torch.full_like(weight, -1.0)
 
-    loss = optimizer.step(closure)
-    return without, loss if loss is None else loss.detach(), enabled, weight.detach()
+        def closure(weight=weight, optimizer=optimizer):
+            enabled.append(torch.is_grad_enabled())
+            optimizer.zero_grad()
+            loss = (weight.exp()).sum()
+            loss.backward()
+            return loss
+
+        if not by_closure:
+            closure()
+        result = optimizer.step(closure) if by_closure else optimizer.step()
+        results.append(None if result is None else result.detach())
+        weights.append(weight.detach())
+    return results, enabled[:-1], weights
 
 
 def is_optimizer(kind):
@@ -159,12 +168,9 @@ def big_step(model, optimizer, batches, max_norm):
     return loss.item()
 
 
-def evaluation(evaluate, table, bias, batches, dropout, training, once=False):
-    """Return the loss, the mode afterwards, whether graphs were built, and whether gradients were left.
-
-    With `once`, the batches are passed as an iterator.
-    """
+def evaluation(evaluate, table, bias, batches, dropout, training):
+    """Return the loss, the mode afterwards, whether graphs were built, and whether gradients were left."""
     model = Table(table, bias, dropout).train(training)
-    loss = evaluate(model, iter(batches) if once else batches)
+    loss = evaluate(model, batches)
     left = [parameter.grad is not None for parameter in model.parameters()]
     return loss, model.training, any(model.graphs), any(left)

@@ -3,70 +3,7 @@
 The source of this file is sent to that process, so it imports nothing from the course.
 """
 
-import math
-
 import torch
-from torch import nn
-from torch.nn import functional
-
-
-class Block(nn.Module):
-    """A block of a GPT with one state dict of tensors. Other checks cover the student's own blocks."""
-
-    def __init__(self, num_heads, state):
-        super().__init__()
-        self.num_heads, self.state = num_heads, state
-
-    def part(self, name):
-        return self.state[f"blocks.0.{name}"]
-
-    def normed(self, x, name):
-        return functional.layer_norm(x, x.shape[-1:], self.part(f"{name}.weight"), self.part(f"{name}.bias"))
-
-    def forward(self, x, cache=None):
-        read = self.normed(x, "attention_norm")
-        query, key, value = (
-            (read @ self.part(f"attention.{name}_proj.weight").T).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for name in ("query", "key", "value")
-        )
-        if cache is not None:
-            key, value = cache.append(key, value)
-        later = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool).triu(key.shape[2] - query.shape[2] + 1)
-        scores = query @ key.mT / math.sqrt(key.shape[-1])
-        mixed = scores.masked_fill(later, -math.inf).softmax(dim=-1) @ value
-        x = x + mixed.transpose(1, 2).flatten(2) @ self.part("attention.output_proj.weight").T
-        weights = (self.part(f"feed_forward.{name}") for name in ("input_proj.weight", "input_proj.bias"))
-        hidden = functional.gelu(functional.linear(self.normed(x, "feed_forward_norm"), *weights))
-        weights = (self.part(f"feed_forward.{name}") for name in ("output_proj.weight", "output_proj.bias"))
-        return x + functional.linear(hidden, *weights)
-
-
-class Writer(nn.Module):
-    """A GPT of one block with a given state, so that a wrong GPT costs no points of `generate`."""
-
-    def __init__(self, config, state):
-        super().__init__()
-        self.config = config
-        self.token_embedding = nn.Embedding.from_pretrained(state["token_embedding.weight"], freeze=False)
-        self.position_embedding = nn.Embedding.from_pretrained(state["position_embedding.weight"], freeze=False)
-        self.blocks = nn.ModuleList([Block(config.num_heads, state)])
-        self.norm = nn.LayerNorm(config.d_model, dtype=torch.float64)
-        self.norm.load_state_dict({name: state[f"norm.{name}"] for name in ("weight", "bias")})
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, tokens, caches=None):
-        seen, length = len(caches[0]) if caches else 0, tokens.shape[1]
-        if seen + length > self.config.context_length:
-            raise ValueError(f"{seen + length} tokens, but the context has {self.config.context_length}")
-        positions = torch.arange(seen, seen + length)
-        x = self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))
-        x = self.blocks[0](x, caches[0] if caches else None)
-        return functional.linear(self.norm(x), self.token_embedding.weight)
-
-
-def make_writer(config, sizes, options, state):
-    """Create a writer; `config` is the student's GPTConfig, which is given."""
-    return Writer(config(*sizes, **options), state)
 
 
 def write_twice(generate, model, prompt, count, seed):

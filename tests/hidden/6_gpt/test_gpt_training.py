@@ -254,7 +254,7 @@ def steps_of(count, seed, *, scale=1.0, missing=False, changes=()):
     return steps
 
 
-def check_same_path(student, seed, steps, *, groups=ONE_GROUP, rtol=1e-6, atol=1e-7, **options):
+def check_same_path(student, seed, steps, *, groups=ONE_GROUP, rtol=1e-6, atol=2e-6, **options):
     """Compare the parameters after each step of the student's optimizer with PyTorch's.
 
     The default tolerances allow for means in float32: another check covers their precision.
@@ -295,7 +295,7 @@ def test_adamw_has_the_precision_of_its_parameters(student, seed):
 
     Hint: `torch.zeros_like(parameter)` has the dtype of the parameter; `torch.zeros(parameter.shape)` has float32.
     """
-    check_same_path(student, seed, steps_of(4, seed), rtol=1e-10, atol=1e-11, lr=0.1, weight_decay=0.3)
+    check_same_path(student, seed, steps_of(4, seed), rtol=1e-10, atol=1e-11, lr=0.1, eps=TINY, weight_decay=0.0)
 
 
 @given(seeds())
@@ -338,9 +338,7 @@ def test_adamw_passes_over_missing_gradients(student, seed):
 
     Hint: `continue` where `grad` is None, before any decay or counting; t belongs to the parameter.
     """
-    for groups in (ONE_GROUP, [[[0], {}], [[1, 2], {"lr": 0.02}]]):
-        steps = steps_of(7, seed, missing=True)
-        check_same_path(student, seed, steps, groups=groups, lr=0.1, eps=TINY, weight_decay=0.3)
+    check_same_path(student, seed, steps_of(7, seed, missing=True), lr=0.1, eps=TINY, weight_decay=0.3)
 
 
 @given(seeds())
@@ -351,14 +349,14 @@ def test_adamw_calls_its_closure(student, seed):
     """
     start = normal_tensor(3, seed=seed)
     remote = in_worker(student, gpt_training_in_worker)
-    expected = gpt_training_in_worker.step_with_closure(torch.optim.AdamW, start)
-    without, loss, enabled, weights = check_results(remote.step_with_closure(student.AdamW, start), 4)
-    check_equal(without, None, says="a step without a closure returns a result")
+    results, enabled, weights = check_results(remote.step_with_closure(student.AdamW, start), 3)
     check_equal(list(enabled), [True], says="the closure is not called once with gradients enabled")
-    says = "a step with a closure does not return the closure's result"
-    check_close(loss, expected[1], says=says, rtol=1e-6)
+    says = "a step does not return the result of its closure, or None without one"
+    check_close(list(results), [start.exp().sum(), None], says=says, rtol=1e-6)
+    by_closure, plain = weights
+    check_that(bool((plain - start).abs().min() > 0), "a step does not change the weights")
     says = "a step with a closure does not use the gradients of the closure"
-    check_close(weights, expected[3], says=says, rtol=1e-6, atol=1e-7)
+    check_close(by_closure, plain, says=says, rtol=1e-9)
 
 
 @given(seeds())
@@ -511,10 +509,10 @@ def test_train_step_returns_the_loss(student, seed):
 # --- evaluate --------------------------------------------------------------------------------------------------------
 
 
-def evaluated(student, seed, batches, *, dropout=0.0, training=True, once=False):
+def evaluated(student, seed, batches, *, dropout=0.0, training=True):
     """Return the loss, the mode afterwards, whether graphs were built, and whether gradients were left."""
     results = in_worker(student, gpt_training_in_worker).evaluation(
-        student.evaluate, *tables(seed), batches, dropout, training, once
+        student.evaluate, *tables(seed), batches, dropout, training
     )
     return check_results(results, 4)
 
@@ -545,15 +543,6 @@ def test_evaluation_is_the_mean_over_counted_targets(student, seed):
     ):
         batches = batches_of(shapes, seed, counted=counted)
         check_close(evaluated(student, seed, batches)[0], loss_on_all(seed, batches), rtol=1e-5)
-
-
-def test_evaluation_reads_its_batches_once(student):
-    """evaluate: the batches can be an iterator, which can be read only once.
-
-    Hint: count the targets in the same loop in which you add up the losses.
-    """
-    batches = batches_of([(2, 4), (1, 3)], 1)
-    check_close(evaluated(student, 1, batches, once=True)[0], loss_on_all(1, batches), rtol=1e-5)
 
 
 @given(seeds())

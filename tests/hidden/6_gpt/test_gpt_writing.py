@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import gpt_writing_in_worker
 import torch
-from gpt_oracles import CONTEXT, D_HIDDEN, D_MODEL, HEADS, VOCAB, in_worker, sensitive_state, token_ids
+from gpt_oracles import CONTEXT, VOCAB, in_worker, made, sensitive_state, token_ids
 from hypothesis import given
 
 from autograder.judge.compare import (
@@ -174,8 +174,7 @@ def test_probabilities_have_the_precision_of_the_logits(student, seed):
     Hint: compute in the dtype of the logits; `.float()` rounds float64 to 7 digits.
     """
     logits = normal_tensor(3, 7, seed=seed)
-    found = student.next_token_probabilities(logits, 0.7, top_p=0.9)
-    check_close(found, filtered(logits, 0.7, top_p=0.9), rtol=1e-11, atol=0.0)
+    check_close(student.next_token_probabilities(logits), filtered(logits), rtol=1e-11, atol=0.0)
 
 
 def test_probabilities_keep_dtype_and_device(student):
@@ -206,10 +205,8 @@ def test_probabilities_leave_logits_alone(student):
 
 
 def writer(student, seed, **options):
-    """Create a GPT, not the student's, with parameters that make its text depend on all tokens it reads."""
-    sizes = [VOCAB, CONTEXT, D_MODEL, HEADS, 1, D_HIDDEN]
-    remote = in_worker(student, gpt_writing_in_worker)
-    return remote.make_writer(student.GPTConfig, sizes, options, sensitive_state(seed))
+    """Create the student's GPT with parameters that make its text depend on all tokens it reads."""
+    return made(student, sensitive_state(seed), 1, **options)
 
 
 def written(student, model, prompt, count, seed=0, **options):
@@ -501,6 +498,11 @@ def test_bpe_stops_when_no_pair_is_left(student):
     to count.
     """
     says = "the ids of a text are wrong"
-    for text, ids in ((b"ab", [256, 256]), (b"a", [97, 98, 97, 98]), (b"", [97, 98, 97, 98])):
-        found = in_worker(student, gpt_writing_in_worker).ids_after(student.ByteBPE, text, 300, [b"abab"])
+    for text, probe, ids in (
+        (b"ab", b"abab", [256, 256]),
+        (b"abcd", b"abcd", [258]),
+        (b"a", b"abab", [97, 98, 97, 98]),
+        (b"", b"abab", [97, 98, 97, 98]),
+    ):
+        found = in_worker(student, gpt_writing_in_worker).ids_after(student.ByteBPE, text, 300, [probe])
         check_equal([list(row) for row in found], [ids], says=says)
