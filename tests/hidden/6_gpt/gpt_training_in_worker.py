@@ -147,6 +147,7 @@ def train(train_step, table, bias, steps, max_norm, options):
     optimizer = torch.optim.SGD(parameters, lr=0.7, momentum=0.9)
     for batches in steps:
         loss = train_step(model, optimizer, batches, max_norm)
+        model.zero_grad()  # another check covers gradients from before
     return loss, torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 

@@ -34,7 +34,7 @@ def greedy(model, prompt, count, context_length):
 def mode_after(generate, model, prompt, training):
     """Return the model's training mode after generation."""
     model.train(training)
-    generate(model, prompt, 2)
+    generate(model, prompt, 2, generator=torch.Generator().manual_seed(0))
     return model.training
 
 
