@@ -89,6 +89,7 @@ def test_probabilities_keep_the_top_k(student, seed):
         for top_k in numbers:
             check_probabilities(student, logits, top_k=top_k)
         # Logits far below zero: no number is low enough for the other tokens.
+        check_probabilities(student, (4 * logits).round() / 4 - 2.0**17, top_k=3)
         check_probabilities(student, (4 * logits).round() * 512 - 2.0**31, top_k=3)
 
 
