@@ -144,7 +144,7 @@ def make_trainers(folder: Path, config: str, parts: str, dropout: float | None):
     recipe = CONFIGS[config] if dropout is None else replace(CONFIGS[config], dropout=dropout)
     corpus = Corpus.read(folder / "data" / recipe.data)
     display = Display(folder / Files().curve, folder / Files().samples, Console(quiet=True))
-    task = gpt_task(recipe, corpus, parts)
+    task = gpt_task(recipe, corpus, folder / "6_gpt", parts)
     ours = Trainer(task, recipe, corpus, find_machine("cpu", 1, False), folder, display)
     print(f"ours: {task.parts}")
     sizes = recipe.context_length, recipe.d_model, recipe.num_heads, recipe.num_blocks, recipe.d_hidden

@@ -54,7 +54,8 @@ class GPTConfig:
 def cross_entropy(logits: Tensor, targets: Tensor, ignore_index: int = -100) -> Tensor:
     """Compute the mean surprise of the logits at the targets, `-log p(target)`, in nats.
 
-    It is stable for logits of any size: no exponential may overflow, and no logarithm may be taken of zero.
+    It is stable for logits of any size: no exponential may overflow, and no logarithm may be taken of zero. It computes
+    in the dtype of the logits.
 
     Args:
         logits: `(…, vocab)`: the class axis is the **last** axis.
@@ -161,7 +162,7 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tenso
     """Scale down all gradients by the same factor if their total norm exceeds `max_norm`.
 
     All gradients together count as one long vector. The factor is `max_norm / (norm + 1e-6)`, and at most 1: short
-    gradients do not change. This function changes the gradients in place.
+    gradients do not change. Afterwards, the `grad` of each parameter is its scaled gradient.
 
     Args:
         parameters: any iterable, read once; a parameter without a gradient (`None`) is skipped.
@@ -200,7 +201,8 @@ class AdamW(torch.optim.Optimizer):
         m ← β₁ m + (1 - β₁) g          v ← β₂ v + (1 - β₂) g²
         p ← p - lr · m̂ / (√v̂ + eps),  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)
 
-    It equals `torch.optim.AdamW` step for step. Each parameter has its own `m`, `v` and `t`.
+    It equals `torch.optim.AdamW` step for step. Each parameter has its own `m`, `v` and `t`; `m` and `v` have the dtype
+    of the parameter. Gradients do not change.
     Write it yourself: `torch.optim.AdamW` and `torch.optim.Adam` may not be used here.
 
     Source: Loshchilov and Hutter 2019, algorithm 2; Kingma and Ba 2015, algorithm 1.
@@ -230,7 +232,8 @@ class AdamW(torch.optim.Optimizer):
         """Update every parameter that has a gradient, with the current settings of its group.
 
         Args:
-            closure: recomputes the loss and its gradients; usually None.
+            closure: recomputes the loss and its gradients; usually None. It is called once, before the update, with
+                gradients enabled.
 
         Returns:
             The result of `closure`, or None.
@@ -245,7 +248,8 @@ def train_step(
 
     Old gradients are zeroed. The gradients of all batches are added up and clipped to `max_norm` over all of the
     model's parameters, and the optimizer takes one step. The loss is the mean over all targets that count, whatever
-    batch they are in: a batch with few of them has little weight.
+    batch they are in: a batch with few of them has little weight. When no target counts, the loss is 0.0 and the
+    gradient is zero.
 
     Args:
         model: maps token ids `(batch, length)` to logits `(batch, length, vocab)`. Its train/eval mode does not change.
@@ -259,7 +263,7 @@ def train_step(
     raise NotImplementedError("train_step")
 
 
-def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+def evaluate(model: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
     """Compute the loss over some batches, without learning, dropout or gradients.
 
     Args:
@@ -279,6 +283,7 @@ def next_token_probabilities(
 
     In this order: the logits are divided by the temperature, and only the `top_k` largest logits are kept. Of these,
     only the smallest set of most likely tokens whose probability reaches `top_p` is kept; the result sums to one again.
+    All of this is computed in the dtype of the logits.
 
     Args:
         logits: `(…, vocab)`.
@@ -382,6 +387,6 @@ class ByteBPE:
             ids: token ids.
 
         Returns:
-            The bytes, which can end within a character.
+            The bytes, a `bytes` object, which can end within a character.
         """
         raise NotImplementedError("ByteBPE.decode")

@@ -17,7 +17,6 @@ from autograder.course.config import Stage
 from autograder.intake import take_in
 from autograder.leaderboard import Entry
 from autograder.leaderboard.hand_in import evaluate_hand_in
-from autograder.models import RECORD_FILE, WEIGHTS_FILE
 from autograder.models.corpora.gap import missing_skill
 from autograder.pipeline.grade import stage_files
 
@@ -58,7 +57,7 @@ def evaluate(
 
 
 def _has_model(stage: Stage) -> bool:
-    return {WEIGHTS_FILE, RECORD_FILE} <= stage.attachments.keys()
+    return stage.model_limits is not None
 
 
 def _table(entries: Sequence[Entry]) -> Table:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import msgspec
 
 from autograder.course.forbidden import FORBIDDABLE, full_name
+from autograder.course.model_limits import ModelLimits, check_model_limits
 from autograder.course.speedrun import Speedrun, accept_underscores, check_speedrun
 from autograder.course.yaml_source import ConfigError, YamlSource, nearest
 
@@ -28,6 +29,7 @@ __all__ = [
     "Exercise",
     "LatePolicy",
     "ManualQuestion",
+    "ModelLimits",
     "Policies",
     "ResourceLimits",
     "Speedrun",
@@ -133,6 +135,7 @@ class Stage(_Section, frozen=True, kw_only=True):
     attachments: dict[str, PositiveInt] = {}  # files submitted beside the module → largest size in MB
     entries: dict[str, PositiveInt] = {}  # the same for the leaderboard: no check reads them, no grade depends on them
     speedrun: Speedrun | None = None
+    model_limits: ModelLimits | None = None  # of the trained model among the attachments
     exercises: Annotated[dict[str, Exercise], msgspec.Meta(min_length=1)]
     questions: dict[str, ManualQuestion] = {}
 
@@ -218,6 +221,8 @@ def _check_stages(config: Config, source: YamlSource) -> None:
             check_speedrun(stage.speedrun, stage.entries, (*keys, "speedrun"), source)
         elif stage.entries:
             raise source.error((*keys, "entries"), "a stage with entries needs `speedrun`: its limits and events")
+        if stage.model_limits is not None:
+            check_model_limits(stage.model_limits, (*keys, "model_limits"), source)
         if stage.limits.call_cpu_seconds > stage.limits.check_cpu_seconds:
             problem = "call_cpu_seconds must be at most check_cpu_seconds: a call is part of a check"
             raise source.error((*keys, "limits"), problem)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from autograder.base.text import printable
-from autograder.course.lab import Lab, StageFolders
+from autograder.course.config import ModelLimits
+from autograder.course.lab import Lab, LabError, StageFolders
 from autograder.course.surroundings import surroundings
 from autograder.intake import RefusedError, StageSubmission
 from autograder.isolation.errors import SubmissionError, WorkerDied
@@ -51,8 +52,9 @@ def evaluate_hand_in(
     secret = class_secret(course_secret(lab), stage.id)
     try:
         record, weights = files[RECORD_FILE].read(), files[WEIGHTS_FILE].read()
+        declared = read_record(record, model_limits(stage))
         evaluation = evaluate_on_modules(lab, stage, modules, record, weights, secret, template)
-        return Entry(student, read_record(record), evaluation)
+        return Entry(student, declared, evaluation)
     except (RefusedError, SubmissionError, WorkerDied, TrainedModelError) as error:
         return Entry(student, problem=printable(str(error), LONGEST_PROBLEM))
 
@@ -73,7 +75,19 @@ def evaluate_on_modules(
         SubmissionError, WorkerDied: the model fails.
     """
     with loaded_twice(lab, template, modules, stage.spec.module) as (student, twin):
-        return evaluate_gpt(Student(student), Student(twin), record, weights, plays_of(lab.root), secret)
+        limits, plays = model_limits(stage), plays_of(lab.root)
+        return evaluate_gpt(Student(student), Student(twin), record, weights, limits, plays, secret)
+
+
+def model_limits(stage: StageFolders) -> ModelLimits:
+    """Return the limits on the stage's trained model.
+
+    Raises:
+        LabError: grading.yml sets none.
+    """
+    if stage.spec.model_limits is None:
+        raise LabError(f"grading.yml: stages.{stage.id} has no `model_limits`, which a trained model needs")
+    return stage.spec.model_limits
 
 
 @contextmanager

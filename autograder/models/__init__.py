@@ -2,14 +2,10 @@
 
 from autograder.models.errors import TrainedModelError
 from autograder.models.evaluation import Evaluation, evaluate_gpt
-from autograder.models.record import LARGEST_RECORD
 from autograder.models.record import NAME as RECORD_FILE
-from autograder.models.weights import LARGEST_WEIGHTS
 from autograder.models.weights import NAME as WEIGHTS_FILE
 
 __all__ = [
-    "LARGEST_RECORD",
-    "LARGEST_WEIGHTS",
     "RECORD_FILE",
     "WEIGHTS_FILE",
     "Evaluation",

@@ -8,13 +8,14 @@ from statistics import fmean, stdev
 
 from torch import Tensor
 
+from autograder.course.config import ModelLimits
 from autograder.isolation.proxy import Student
 from autograder.models.corpora.gap import Gap, gap, gap_by_skill
 from autograder.models.corpora.known_language import Skill
 from autograder.models.corpora.plays import draw_seed
 from autograder.models.errors import TrainedModelError
 from autograder.models.held_out_text import CHARACTERS, HeldOutText, draw_held_out_text
-from autograder.models.losses import held_out_losses, untrained_loss
+from autograder.models.losses import build_model, held_out_losses, parameter_names, untrained_loss
 from autograder.models.model import Model, gpt_of
 from autograder.models.record import read_record
 from autograder.models.weights import read_weights
@@ -64,6 +65,7 @@ def evaluate_gpt(
     twin: Student,
     record: bytes,
     weights: bytes,
+    limits: ModelLimits,
     plays: Path,
     secret: bytes,
     characters: int = CHARACTERS,
@@ -75,6 +77,7 @@ def evaluate_gpt(
         twin: the submission in another process, which has not seen the text.
         record: the bytes of ``training.json``.
         weights: the bytes of ``gpt.safetensors``.
+        limits: the limits of the course on the model.
         plays: the archive of held-out plays.
         secret: the course's secret, which draws the text.
         characters: smallest number of characters that count.
@@ -83,11 +86,8 @@ def evaluate_gpt(
         TrainedModelError: the files or the model cannot be evaluated.
         SubmissionError, WorkerDied: the model fails.
     """
-    declared = read_record(record)
+    declared = read_record(record, limits)
     tensors = read_weights(weights)
-    count = sum(weight.numel() for weight in tensors.values())
-    if count != declared.parameters:
-        raise TrainedModelError(f"training.json declares {declared.parameters:,} parameters, the file holds {count:,}")
     model = gpt_of(declared)
     text = draw_held_out_text(model, plays, secret, characters)
     return evaluate(student, twin, model, tensors, text, secret)
@@ -103,12 +103,20 @@ def evaluate(
         SubmissionError, WorkerDied: the model fails.
     """
     seed = draw_seed(secret, b"replaced ends")
-    losses = held_out_losses(student, twin, model, weights, text, seed)
+    built = build_model(student, model, weights)
+    learnt = parameter_names(built)
+    parameters = sum(weight.numel() for name, weight in weights.items() if name in learnt)
+    if model.parameters is not None and parameters != model.parameters:
+        raise TrainedModelError(
+            f"training.json declares {model.parameters:,} parameters, but {model.called} has {parameters:,}; "
+            f"hand in both files of one run, with the {model.file} that it trained"
+        )
+    losses = held_out_losses(built, twin, model, weights, text, seed)
     passages = (losses[start : start + text.counted] for start in range(0, len(losses), text.counted))
     evaluation = Evaluation(
         losses=tuple(map(fmean, passages)),
-        untrained_loss=untrained_loss(twin, model, weights, text, seed),
-        parameters=sum(weight.numel() for weight in weights.values()),
+        untrained_loss=untrained_loss(twin, model, weights, learnt, text, seed),
+        parameters=parameters,
     )
     if text.limits is None:
         return evaluation

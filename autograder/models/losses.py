@@ -13,14 +13,14 @@ look better than the model is gain nothing:
   by more than the sum of their values before it uses a table. It then earns what the table predicts, and no more.)
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from random import Random
 
 import torch
 from torch import Tensor
 
 from autograder.isolation.errors import SubmissionError
-from autograder.isolation.proxy import RemoteObject, Student
+from autograder.isolation.proxy import RemoteObject, Student, gradients
 from autograder.models.errors import TrainedModelError
 from autograder.models.held_out_text import HeldOutText
 from autograder.models.model import Model
@@ -35,14 +35,14 @@ TOLERANCE = 1e-3
 
 @torch.no_grad()  # otherwise the worker keeps the graph of every call for a backward pass that never comes
 def held_out_losses(
-    student: Student, twin: Student, model: Model, weights: Mapping[str, Tensor], text: HeldOutText, seed: int
+    built: RemoteObject, twin: Student, model: Model, weights: Mapping[str, Tensor], text: HeldOutText, seed: int
 ) -> list[float]:
     """Compute the model's loss on each character that counts, in nats, passage by passage.
 
     Args:
-        student: the submission, loaded.
+        built: the model to evaluate, built with its weights.
         twin: the submission in another process, which has not seen the passages.
-        model: the model to evaluate.
+        model: describes the model.
         weights: the model's weights, by name.
         text: passages of one length, at most the context plus one character; unknown to the student.
         seed: determines where the ends of passages are replaced.
@@ -52,14 +52,16 @@ def held_out_losses(
         SubmissionError, WorkerDied: the model fails. It has read held-out text by then: its message must not be shown.
     """
     inputs, targets = _encode(text, model)
-    scores = _log_probabilities(_build(student, model, weights), inputs, model)
-    _refuse_look_ahead(scores, _build(twin, model, weights), inputs, model, Random(seed))
+    scores = _log_probabilities(built, inputs, model)
+    _refuse_look_ahead(scores, build_model(twin, model, weights), inputs, model, Random(seed))
     losses: list[float] = _losses(scores, targets, text.counted).tolist()
     return losses
 
 
 @torch.no_grad()
-def untrained_loss(twin: Student, model: Model, weights: Mapping[str, Tensor], text: HeldOutText, seed: int) -> float:
+def untrained_loss(
+    twin: Student, model: Model, weights: Mapping[str, Tensor], learnt: Collection[str], text: HeldOutText, seed: int
+) -> float:
     """Compute the model's mean loss without learnt weights, on the first passages.
 
     The weights are the initial weights, or the learnt numbers shuffled, whichever predict better. Call it after
@@ -68,7 +70,8 @@ def untrained_loss(twin: Student, model: Model, weights: Mapping[str, Tensor], t
     Args:
         twin: the submission, loaded.
         model: the model to evaluate.
-        weights: the model's learnt weights, by name.
+        weights: the model's weights, by name.
+        learnt: names of its parameters; the others are buffers, such as a mask, and stay.
         text: the passages of ``held_out_losses``.
         seed: determines how the weights are shuffled.
 
@@ -79,19 +82,20 @@ def untrained_loss(twin: Student, model: Model, weights: Mapping[str, Tensor], t
     inputs, targets = _encode(text, model)
     few = slice(-(-UNTRAINED_CHARACTERS // inputs.shape[1]))
     losses = []
-    for untrained in (None, shuffled(weights, seed)):
-        scores = _log_probabilities(_build(twin, model, untrained), inputs[few], model)
+    for untrained in (None, shuffled(weights, learnt, seed)):
+        scores = _log_probabilities(build_model(twin, model, untrained), inputs[few], model)
         losses.append(float(_losses(scores, targets[few], text.counted).mean()))
     return min(losses)
 
 
-def shuffled(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    """Return the weights with the numbers of each in random order: the same sizes and values, nothing learnt."""
+def shuffled(weights: Mapping[str, Tensor], learnt: Collection[str], seed: int) -> dict[str, Tensor]:
+    """Return the weights with the numbers of each parameter in random order: the same values, nothing learnt."""
     generator = torch.Generator().manual_seed(seed % 2**32)
-    return {
-        name: weight.flatten()[torch.randperm(weight.numel(), generator=generator)].view(weight.shape)
-        for name, weight in weights.items()
-    }
+
+    def shuffle(weight: Tensor) -> Tensor:
+        return weight.flatten()[torch.randperm(weight.numel(), generator=generator)].view(weight.shape)
+
+    return {name: shuffle(weight) if name in learnt else weight for name, weight in weights.items()}
 
 
 def _losses(scores: Tensor, targets: Tensor, counted: int) -> Tensor:
@@ -113,8 +117,18 @@ def _encode(text: HeldOutText, model: Model) -> tuple[Tensor, Tensor]:
     return tokens[:, :-1], tokens[:, 1:]
 
 
-def _build(student: Student, model: Model, weights: Mapping[str, Tensor] | None) -> RemoteObject:
-    """The student's model with these weights, or with its initial weights if None."""
+def parameter_names(built: RemoteObject) -> frozenset[str]:
+    """Return the names of the parameters of a model, a parameter with two names once."""
+    return frozenset(gradients(built))
+
+
+def build_model(student: Student, model: Model, weights: Mapping[str, Tensor] | None) -> RemoteObject:
+    """Build the student's model with these weights, or with its initial weights if None.
+
+    Raises:
+        TrainedModelError: it is not a module, or the weights do not fit it.
+        SubmissionError, WorkerDied: the model fails.
+    """
     built = model.build(student)
     if not isinstance(built, RemoteObject):
         raise TrainedModelError(f"{model.called} is not a PyTorch module; check what {model.file} returns for it")

@@ -17,6 +17,7 @@ class Model:
         build: builds the untrained model of a submission.
         called: its name in messages to the student.
         file: the module that defines it.
+        parameters: the number of parameters that its record declares; None if it declares none.
     """
 
     alphabet: str
@@ -24,6 +25,7 @@ class Model:
     build: Callable[[Student], object]
     called: str
     file: str
+    parameters: int | None = None
 
     @property
     def vocab_size(self) -> int:
@@ -52,4 +54,5 @@ def gpt_of(record: GPTRecord) -> Model:
         build=build,
         called="your GPT",
         file="gpt.py",
+        parameters=record.parameters,
     )

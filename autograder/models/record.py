@@ -1,20 +1,17 @@
-"""Records of training runs: ``training.json``, which declares a GPT's sizes, each within bounds."""
+"""Records of training runs: ``training.json``, which declares a GPT's sizes, each within the course's limits."""
 
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from autograder.course.config import ModelLimits
 from autograder.models.errors import TrainedModelError
 
 NAME = "training.json"
-LARGEST_RECORD = 2**20
 FORMAT_VERSION = 1
-MOST_PARAMETERS = 12_000_000
 HAND_IN_AGAIN = "hand in the file that train.py wrote"
 
 R = TypeVar("R", bound="Record")
-
-Size = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,14 +30,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Sizes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model's configuration: the fields of a student's ``GPTConfig``."""
 
-    vocab_size: Annotated[int, msgspec.Meta(ge=2, le=1024)]
-    context_length: Annotated[int, msgspec.Meta(ge=8, le=1024)]
-    d_model: Size
-    num_heads: Annotated[int, msgspec.Meta(ge=1, le=64)]
-    num_blocks: Annotated[int, msgspec.Meta(ge=1, le=48)]
-    d_hidden: Size
-    dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
-    init_std: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.02
+    vocab_size: int
+    context_length: int
+    d_model: int
+    num_heads: int
+    num_blocks: int
+    d_hidden: int
+    dropout: float = 0.0
+    init_std: float = 0.02
 
 
 class GPTRecord(Record, frozen=True, kw_only=True):
@@ -50,22 +47,29 @@ class GPTRecord(Record, frozen=True, kw_only=True):
     parameters: int
 
 
-def read_record(raw: bytes) -> GPTRecord:
+def read_record(raw: bytes, limits: ModelLimits) -> GPTRecord:
     """Read and check ``training.json``.
 
+    Args:
+        raw: the file's bytes.
+        limits: the limits of the course, which the trainer checks before it trains.
+
     Raises:
-        TrainedModelError: it cannot be read, or it contradicts itself.
+        TrainedModelError: it cannot be read, contradicts itself, or declares a model beyond the limits.
     """
     record = decode_record(raw, GPTRecord, NAME)
     sizes = record.config
+    for name, (smallest, largest) in limits.sizes.items():
+        if not smallest <= (size := getattr(sizes, name)) <= largest:
+            raise TrainedModelError(f"{NAME} declares a {name} of {size:,}; allowed are {smallest:,} to {largest:,}")
     if len(set(record.alphabet)) != len(record.alphabet) or len(record.alphabet) != sizes.vocab_size:
         distinct = len(set(record.alphabet))
         raise _contradiction(f"its alphabet has {distinct} distinct characters, but vocab_size is {sizes.vocab_size}")
     if sizes.d_model % sizes.num_heads:
         raise _contradiction(f"d_model is {sizes.d_model}, not a multiple of num_heads, which is {sizes.num_heads}")
-    if record.parameters > MOST_PARAMETERS:
+    if record.parameters > limits.most_parameters:
         raise TrainedModelError(
-            f"{NAME} declares {record.parameters:,} parameters; at most {MOST_PARAMETERS:,} are allowed"
+            f"{NAME} declares {record.parameters:,} parameters; at most {limits.most_parameters:,} are allowed"
         )
     return record
 
@@ -74,10 +78,8 @@ def decode_record(raw: bytes, kind: type[R], name: str) -> R:
     """Read a record that ``train.py`` wrote.
 
     Raises:
-        TrainedModelError: it is too large, not JSON, not of this kind, or of another format version.
+        TrainedModelError: it is not JSON, not of this kind, or of another format version.
     """
-    if len(raw) > LARGEST_RECORD:
-        raise TrainedModelError(f"{name} is larger than {LARGEST_RECORD >> 20} MB; {HAND_IN_AGAIN}")
     try:
         record = msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

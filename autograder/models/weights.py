@@ -1,5 +1,7 @@
 """Weights in the format safetensors, read as data: names, shapes and numbers. Nothing in the file can run.
 
+Intake limits the size of the file.
+
 The format is a length, a JSON header of that length, then the numbers. Every size in it is the student's claim and is
 checked against the file before memory is allocated for it.
 """
@@ -15,16 +17,27 @@ from torch import Tensor
 from autograder.models.errors import TrainedModelError
 
 NAME = "gpt.safetensors"
-LARGEST_WEIGHTS = 64 * 2**20
 LARGEST_HEADER = 2**20
 MOST_TENSORS = 2000
 MOST_AXES = 8
 
 _LENGTH = struct.Struct("<Q")
-_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-_PICKLES = (b"PK\x03\x04", b"\x80")
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+_ZIP = b"PK\x03\x04"
+_PICKLE, _PICKLE_PROTOCOLS = 0x80, range(2, 6)
 
-Size = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_WEIGHTS)]
+Size = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
 
 
 class _TensorHeader(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,15 +47,14 @@ class _TensorHeader(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_weights(raw: bytes, file: str = NAME) -> dict[str, Tensor]:
-    """Return the weights by name, in float32.
+    """Return the tensors of a state dict by name: floats in float32, integers and booleans as they are.
 
     Args:
         raw: the file's bytes.
         file: the file's name, for messages.
 
     Raises:
-        TrainedModelError: the file is too large or not in this format, its header misstates sizes, or a number is not
-            finite.
+        TrainedModelError: the file is not in this format, its header misstates sizes, or a number is not finite.
     """
     try:
         return _weights(raw)
@@ -71,10 +83,7 @@ def _weights(raw: bytes) -> dict[str, Tensor]:
 
 
 def _split(raw: bytes) -> tuple[bytes, memoryview]:
-    if len(raw) > LARGEST_WEIGHTS:
-        size = f"has {len(raw) / 2**20:.0f} MB; at most {LARGEST_WEIGHTS >> 20} MB are allowed"
-        raise _UnfitError(f"{size}; hand in the model of the recipe, or its weights in bfloat16")
-    if raw.startswith(_PICKLES):
+    if _is_pickle(raw):
         problem = "was written by `torch.save`, a format that can run code and is never loaded"
         raise _UnfitError(f"{problem}; hand in the file that train.py wrote")
     if len(raw) < _LENGTH.size:
@@ -84,6 +93,18 @@ def _split(raw: bytes) -> tuple[bytes, memoryview]:
         raise _damaged(f"its header claims {length} bytes, but the file has {len(raw)}")
     body = memoryview(raw)[_LENGTH.size :]
     return bytes(body[:length]), body[length:]
+
+
+def _is_pickle(raw: bytes) -> bool:
+    """Whether `torch.save` or `pickle` wrote the file, by its whole signature.
+
+    A pickle begins with byte 80 and the number of its protocol. The length of a header can begin with the same two
+    bytes, but is followed by the `{` of the header.
+    """
+    if raw.startswith(_ZIP):
+        return True
+    starts_like_pickle = len(raw) > 1 and raw[0] == _PICKLE and raw[1] in _PICKLE_PROTOCOLS
+    return starts_like_pickle and raw[_LENGTH.size : _LENGTH.size + 1] != b"{"
 
 
 def _headers(header: bytes) -> dict[str, _TensorHeader]:
@@ -108,12 +129,20 @@ def _tensor(name: str, header: _TensorHeader, numbers: memoryview) -> Tensor:
         found = f"{len(numbers)} of the {stop - begin} bytes between its offsets exist"
         raise _damaged(f"`{name}` of shape {header.shape} needs {needed} bytes; {found}")
     if needed == 0:
-        return torch.zeros(header.shape)
-    # A copy: the numbers need not be aligned in the file.
-    weight = torch.frombuffer(bytearray(numbers), dtype=dtype).reshape(header.shape).float()
+        return _widened(torch.zeros(header.shape, dtype=dtype))
+    # A copy: the numbers need not be aligned in the file. A boolean is a byte of any value.
+    stored = torch.uint8 if dtype == torch.bool else dtype
+    weight = _widened(torch.frombuffer(bytearray(numbers), dtype=stored).to(dtype).reshape(header.shape))
     if not weight.isfinite().all():
-        raise _UnfitError(f"holds numbers that are not finite in `{name}`; train again with a lower learning rate")
+        raise _UnfitError(
+            f"holds numbers that are not finite in `{name}`; train again with a lower learning rate, "
+            "or register a buffer with `persistent=False`"
+        )
     return weight
+
+
+def _widened(weight: Tensor) -> Tensor:
+    return weight.float() if weight.is_floating_point() else weight
 
 
 def _damaged(problem: str) -> _UnfitError:

@@ -71,5 +71,6 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
         ],
         "attachments": {**stage.spec.attachments, **stage.spec.entries},
         "speedrun": stage.spec.speedrun,
+        "model_limits": stage.spec.model_limits,
         "stub": strip_solutions(reference, str(stage.reference)),
     }

@@ -25,6 +25,7 @@ NAMED_GROUPS = (
 )
 UPDATE = "self.update(parameter, group)"
 CHECKED_UPDATE = "if parameter.grad is not None:\n                    self.update(parameter, group)"
+CLOSURE = "        if closure is not None:\n            with torch.enable_grad():\n                loss = closure()\n"
 COUNT = "count = int((targets != IGNORE_INDEX).sum())"
 TEMPERATURE = "    logits = logits / temperature\n"
 TOP_K = "logits = logits.masked_fill(logits < kept[..., -1:], -math.inf)"
@@ -103,6 +104,36 @@ MISTAKES = {
             LOSS,
             "return (losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)).reshape(1)",
         ),
+        mistake(
+            "loss_in_bits",
+            "the logarithm has base 2, so the loss is in bits",
+            LOSS,
+            "return losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1) / math.log(2)",
+        ),
+        mistake(
+            "loss_adds_a_small_number",
+            "1e-9 is added to the softmax probabilities before the logarithm",
+            LOG_PROBABILITIES,
+            "log_probabilities = (logits.softmax(dim=-1) + 1e-9).log()",
+        ),
+        mistake(
+            "loss_clamps_the_logits",
+            "the logits are clamped to -30 … 30",
+            LOG_PROBABILITIES,
+            "log_probabilities = logits.clamp(-30, 30).log_softmax(dim=-1)",
+        ),
+        mistake(
+            "loss_computed_in_float32",
+            "the loss is computed in float32 and converted back",
+            LOG_PROBABILITIES,
+            "log_probabilities = logits.float().log_softmax(dim=-1).to(logits.dtype)",
+        ),
+        mistake(
+            "loss_ignores_no_class",
+            "targets of `ignore_index` count where it is a class",
+            "counted = targets != ignore_index  # (…)",
+            "counted = (targets != ignore_index) | (targets >= 0)",
+        ),
     ),
     "sample_batch": (
         mistake(
@@ -176,6 +207,33 @@ MISTAKES = {
             "the argument `device` is ignored",
             "    windows = windows.to(device)  # (batch_size, context_length + 1)\n",
             "",
+        ),
+        mistake(
+            "batch_needs_a_generator",
+            "`sample_batch` fails without a generator",
+            "(batch_size,), generator=generator)",
+            "(batch_size,), generator=generator, device=generator.device)",
+        ),
+        mistake(
+            "batch_repeats_without_a_generator",
+            "a new generator is made where none is given, so each batch is the same",
+            "(batch_size,), generator=generator)",
+            "(batch_size,), generator=generator or torch.Generator())",
+            named=False,  # the draws are random
+        ),
+        mistake(
+            "batch_without_replacement",
+            "the starts are drawn without replacement, so a short text has too few of them",
+            STARTS,
+            "starts = torch.randperm(places, generator=generator)[:batch_size].tolist()",
+            named=False,  # the draws are random
+        ),
+        mistake(
+            "batch_ids_in_int16",
+            "the token ids pass through int16, which is too small for large ids",
+            "+ 1].long() for start",
+            "+ 1].short().long() for start",
+            named=False,  # the draws are random
         ),
     ),
     "GPT": (
@@ -387,6 +445,42 @@ MISTAKES = {
                 "        return logits"
             ),
         ),
+        mistake(
+            "gpt_repeats_one_block",
+            "all blocks are the same block",
+            """self.blocks = nn.ModuleList(
+            EncoderBlock(config.d_model, config.num_heads, config.d_hidden, config.dropout)
+            for _ in range(config.num_blocks)
+        )""",
+            """block = EncoderBlock(config.d_model, config.num_heads, config.d_hidden, config.dropout)
+        self.blocks = nn.ModuleList([block] * config.num_blocks)""",
+        ),
+        mistake(
+            "gpt_starts_uniform",
+            "the matrices start with uniformly distributed numbers",
+            """elif parameter.ndim == 2:
+                nn.init.normal_(parameter, std=config.init_std)""",
+            """elif parameter.ndim == 2:
+                nn.init.uniform_(parameter, -config.init_std * math.sqrt(3), config.init_std * math.sqrt(3))""",
+            named=False,  # the initial parameters are random
+        ),
+        mistake(
+            "gpt_ignores_init_std",
+            "the initial standard deviation is 0.02, whatever `init_std` is",
+            "elif parameter.ndim == 2:\n                nn.init.normal_(parameter, std=config.init_std)",
+            "elif parameter.ndim == 2:\n                nn.init.normal_(parameter, std=0.02)",
+            named=False,  # the initial parameters are random
+        ),
+        mistake(
+            "gpt_always_drops",
+            "dropout acts on the embeddings in eval mode too",
+            "x = self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))",
+            (
+                "x = functional.dropout(self.token_embedding(tokens) + self.position_embedding(positions), "
+                "self.config.dropout)"
+            ),
+            named=False,  # outputs with dropout are random
+        ),
     ),
     "learning_rate": (
         mistake("rate_starts_at_zero", "the warm-up rate is 0 at the first step", "* (step + 1)", "* step"),
@@ -416,6 +510,36 @@ MISTAKES = {
             "the cosine lasts `total` steps after the warm-up",
             PROGRESS,
             "progress = min(1.0, (step - warmup) / total)",
+        ),
+        mistake(
+            "rate_divides_by_one_more",
+            "the warm-up rate is max_rate·(step + 1)/(warmup + 1)",
+            "* (step + 1) / warmup",
+            "* (step + 1) / (warmup + 1)",
+        ),
+        mistake(
+            "rate_is_cut_off_at_min_rate",
+            "the cosine falls to 0, and lower rates are replaced by min_rate",
+            "return min_rate + (max_rate - min_rate) * (1 + math.cos(math.pi * progress)) / 2",
+            "return max(min_rate, max_rate * (1 + math.cos(math.pi * progress)) / 2)",
+        ),
+        mistake(
+            "rate_falls_in_a_line",
+            "the rate falls linearly instead of along a cosine",
+            "return min_rate + (max_rate - min_rate) * (1 + math.cos(math.pi * progress)) / 2",
+            "return min_rate + (max_rate - min_rate) * (1 - progress)",
+        ),
+        mistake(
+            "rate_takes_a_whole_cosine",
+            "a whole period of the cosine is used instead of half a period",
+            "math.cos(math.pi * progress)",
+            "math.cos(2 * math.pi * progress)",
+        ),
+        mistake(
+            "rate_cools_one_step_early",
+            "the progress of the cosine is one step ahead",
+            PROGRESS,
+            "progress = min(1.0, (step + 1 - warmup) / (total - warmup))",
         ),
     ),
     "clip_gradients": (
@@ -473,6 +597,29 @@ MISTAKES = {
         mistake(
             "clip_without_the_small_number", "nothing is added to the norm in the divisor", "(norm + 1e-6)).", "norm)."
         ),
+        mistake(
+            "clip_stops_at_a_missing_gradient",
+            "gradients after the first parameter without a gradient are left out",
+            "gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]",
+            """gradients = []
+    for parameter in parameters:
+        if parameter.grad is None:
+            break
+        gradients.append(parameter.grad)""",
+        ),
+        mistake("clip_returns_a_float", "the norm is returned as a float", "return norm\n", "return norm.item()\n"),
+        mistake(
+            "clip_adds_a_larger_number",
+            "1e-4 is added to the norm instead of 1e-6",
+            "(norm + 1e-6)).",
+            "(norm + 1e-4)).",
+        ),
+        mistake(
+            "clip_takes_the_largest_norm",
+            "the largest norm of one gradient is taken for the total norm",
+            "]).norm()",
+            "]).max()",
+        ),
     ),
     "parameter_groups": (
         mistake(
@@ -524,6 +671,44 @@ MISTAKES = {
             "the spared group has no `weight_decay` and inherits the optimizer's value",
             'if parameter.ndim < 2], "weight_decay": 0.0},',
             "if parameter.ndim < 2]},",
+        ),
+        mistake(
+            "groups_go_by_name",
+            "the name of a parameter decides whether it decays, not its number of axes",
+            PARAMETERS,
+            (
+                "    named = list(model.named_parameters())\n"
+                '    decayed = [p for name, p in named if name.endswith("weight") and "norm" not in name]\n'
+                '    spared = [p for name, p in named if not name.endswith("weight") or "norm" in name]\n'
+            ),
+            GROUPS,
+            NAMED_GROUPS,
+        ),
+        mistake(
+            "groups_in_reverse",
+            "the group without decay comes first",
+            PARAMETERS,
+            (
+                "    decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]\n"
+                "    spared = [parameter for parameter in model.parameters() if parameter.ndim < 2]\n"
+            ),
+            GROUPS,
+            (
+                '        {"params": spared, "weight_decay": 0.0},\n'
+                '        {"params": decayed, "weight_decay": weight_decay},\n'
+            ),
+        ),
+        mistake(
+            "groups_hold_generators",
+            "the parameters of a group are a generator, which can be read only once",
+            PARAMETERS,
+            (
+                "    parameters = list(model.parameters())\n"
+                "    decayed = (parameter for parameter in parameters if parameter.ndim >= 2)\n"
+                "    spared = (parameter for parameter in parameters if parameter.ndim < 2)\n"
+            ),
+            GROUPS,
+            NAMED_GROUPS,
         ),
     ),
     "AdamW": (
@@ -635,6 +820,60 @@ MISTAKES = {
             ": float = 0.01",
             ": float = 0.0",
         ),
+        mistake(
+            "adamw_stops_at_a_missing_gradient",
+            "parameters after the first parameter without a gradient are not updated",
+            CHECKED_UPDATE,
+            "if parameter.grad is None:\n                    break\n                self.update(parameter, group)",
+        ),
+        mistake(
+            "adamw_ignores_its_closure",
+            "`closure` is not called",
+            CLOSURE,
+            "",
+        ),
+        mistake(
+            "adamw_disables_gradients_in_its_closure",
+            "`closure` is called while gradients are disabled",
+            "            with torch.enable_grad():\n                loss = closure()\n",
+            "            loss = closure()\n",
+        ),
+        mistake(
+            "adamw_calls_its_closure_after_the_update",
+            "`closure` is called after the update instead of before it",
+            CLOSURE,
+            "",
+            "        return loss\n\n    def update",
+            CLOSURE + "        return loss\n\n    def update",
+        ),
+        mistake(
+            "adamw_returns_nothing",
+            "`step` does not return the result of `closure`",
+            "        return loss\n\n    def update",
+            "\n    def update",
+        ),
+        mistake(
+            "adamw_keeps_float32_means",
+            "the running means are float32, whatever the dtype of the parameter",
+            "state.update(step=0, mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter))",
+            "state.update(step=0, mean=torch.zeros(parameter.shape), square=torch.zeros(parameter.shape))",
+        ),
+        mistake(
+            "adamw_changes_the_gradients",
+            "the gradients are multiplied by 1 - β₁ in place",
+            """        state["mean"].mul_(beta1).add_(gradient, alpha=1 - beta1)
+        state["square"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+""",
+            """        state["square"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        state["mean"].mul_(beta1).add_(gradient.mul_(1 - beta1))
+""",
+        ),
+        mistake(
+            "adamw_has_a_larger_eps_by_default",
+            "the default eps is 1e-6 instead of 1e-8",
+            "eps: float = 1e-8",
+            "eps: float = 1e-6",
+        ),
     ),
     "train_step": (
         mistake("train_never_zeroes", "the gradients are never zeroed", "    optimizer.zero_grad()\n", ""),
@@ -697,6 +936,30 @@ MISTAKES = {
         mistake(
             "train_returns_a_tensor", "the loss is returned as a tensor", "loss += share.item()", "loss = loss + share"
         ),
+        mistake(
+            "train_clears_the_state",
+            "the state of the optimizer is cleared before each step",
+            "    optimizer.step()\n",
+            "    optimizer.state.clear()\n    optimizer.step()\n",
+        ),
+        mistake(
+            "train_switches_to_training_mode",
+            "`train_step` puts the model into training mode",
+            "    optimizer.zero_grad()\n",
+            "    model.train()\n    optimizer.zero_grad()\n",
+        ),
+        mistake(
+            "train_clips_the_parameters_of_the_optimizer",
+            "the total norm is over the parameters of the optimizer, not of the model",
+            "clip_gradients(model.parameters(), max_norm)",
+            'clip_gradients([p for group in optimizer.param_groups for p in group["params"]], max_norm)',
+        ),
+        mistake(
+            "train_divides_by_zero",
+            "`train_step` divides by 0 when no target counts",
+            "total = max(1, sum(counts))",
+            "total = sum(counts)",
+        ),
     ),
     "evaluate": (
         mistake(
@@ -740,6 +1003,13 @@ MISTAKES = {
             "loss / max(1, total)",
             "loss / total",
         ),
+        mistake(
+            "evaluate_ends_in_training_mode",
+            "`evaluate` leaves the model in training mode",
+            "model.train(was_training)\n    return loss / max(1, total)",
+            "model.train()\n    return loss / max(1, total)",
+        ),
+        mistake("evaluate_sums", "the losses are summed, not averaged", "return loss / max(1, total)", "return loss"),
     ),
     "next_token_probabilities": (
         mistake(
@@ -850,6 +1120,44 @@ MISTAKES = {
             "    logits = logits / temperature if temperature != 1 else logits\n",
             "        logits = logits.masked_fill(logits < kept[..., -1:], -math.inf)\n",
             "        logits[logits < kept[..., -1:]] = -math.inf\n",
+        ),
+        mistake(
+            "probabilities_computed_in_float32",
+            "the probabilities are computed in float32 and converted back",
+            PROBABILITIES,
+            "probabilities = logits.float().softmax(dim=-1).to(logits.dtype)",
+        ),
+        mistake(
+            "probabilities_clamp_the_logits",
+            "the logits are clamped to -30 … 30",
+            PROBABILITIES,
+            "probabilities = logits.clamp(-30, 30).softmax(dim=-1)",
+        ),
+        mistake(
+            "probabilities_divided_by_the_temperature",
+            "the probabilities are divided by the temperature instead of the logits",
+            TEMPERATURE,
+            "",
+            PROBABILITIES,
+            "probabilities = logits.softmax(dim=-1) / temperature",
+        ),
+        mistake(
+            "top_k_fills_with_minus_1e9",
+            "the removed tokens get the logit -1e9 instead of -inf",
+            TOP_K,
+            TOP_K.replace("-math.inf", "-1e9"),
+        ),
+        mistake(
+            "top_k_fills_with_minus_1e4",
+            "the removed tokens get the logit -10000 instead of -inf",
+            TOP_K,
+            TOP_K.replace("-math.inf", "-1e4"),
+        ),
+        mistake(
+            "top_p_keeps_one_more",
+            "one token more than needed is kept",
+            "dropped = ordered.cumsum(dim=-1) - ordered >= top_p  # those before it reach top_p without it",
+            "dropped = (ordered.cumsum(dim=-1) - ordered).roll(1, dims=-1) >= top_p",
         ),
     ),
     "generate": (
@@ -965,6 +1273,33 @@ MISTAKES = {
                 "tokens[:, -1:], caches)"
             ),
         ),
+        mistake(
+            "generate_needs_a_generator",
+            "`generate` fails without a generator",
+            TOKEN,
+            "token = torch.multinomial(probabilities.to(generator.device), 1, generator=generator)",
+        ),
+        mistake(
+            "generate_repeats_without_a_generator",
+            "a new generator is made where none is given, so each text is the same",
+            TOKEN,
+            "token = torch.multinomial(probabilities, 1, generator=generator or torch.Generator())",
+            named=False,  # the draws are random
+        ),
+        mistake(
+            "generate_ends_in_training_mode",
+            "`generate` leaves the model in training mode",
+            "model.train(was_training)\n    return tokens",
+            "model.train()\n    return tokens",
+        ),
+        mistake(
+            "generate_reads_one_row",
+            "the first row's token is appended to all rows",
+            TOKEN,
+            TOKEN.replace(
+                "torch.multinomial(probabilities,", "torch.multinomial(probabilities[:1].expand_as(probabilities),"
+            ),
+        ),
     ),
     "ByteBPE": (
         mistake(
@@ -1040,6 +1375,60 @@ MISTAKES = {
             "decoding replaces bytes that are not valid UTF-8",
             'return b"".join(self.pieces[token] for token in ids)',
             'return b"".join(self.pieces[token] for token in ids).decode(errors="replace").encode()',
+        ),
+        mistake(
+            "bpe_stops_below_two",
+            "pairs that occur only once are not merged",
+            "            self.merges[pair] = len(self.pieces)\n",
+            (
+                "            if counts[pair] < 2:\n"
+                "                break\n"
+                "            self.merges[pair] = len(self.pieces)\n"
+            ),
+        ),
+        mistake(
+            "bpe_decodes_to_a_bytearray",
+            "`decode` returns a bytearray",
+            'return b"".join(self.pieces[token] for token in ids)',
+            'return bytearray(b"".join(self.pieces[token] for token in ids))',
+        ),
+        mistake(
+            "bpe_compares_second_ids_first",
+            "equally frequent pairs are compared by their second ids first",
+            "(-counts[candidate], candidate))",
+            "(-counts[candidate], candidate[::-1]))",
+        ),
+        mistake(
+            "bpe_compares_bytes",
+            "equally frequent pairs are compared by their bytes instead of their ids",
+            "(-counts[candidate], candidate))",
+            "(-counts[candidate], [self.pieces[token] for token in candidate]))",
+        ),
+        mistake(
+            "bpe_merges_from_the_right",
+            "pairs are merged from right to left",
+            """        merged = []
+        for token in ids:
+            if merged and (merged[-1], token) == pair:
+                merged[-1] = new_id
+            else:
+                merged.append(token)
+        return merged
+""",
+            """        merged = []
+        for token in reversed(ids):
+            if merged and (token, merged[-1]) == pair:
+                merged[-1] = new_id
+            else:
+                merged.append(token)
+        return merged[::-1]
+""",
+        ),
+        mistake(
+            "bpe_learns_one_more",
+            "one token more than `vocab_size` is learnt",
+            "while len(self.pieces) < vocab_size and",
+            "while len(self.pieces) <= vocab_size and",
         ),
     ),
 }

@@ -26,10 +26,13 @@ from autograder.leaderboard.events import event_of
 from autograder.leaderboard.record import read_entry_record
 from autograder.models import Evaluation, TrainedModelError
 from autograder.models.corpora.plays import plays_of
+from autograder.models.record import read_record
+from autograder.models.weights import read_weights
 from autograder.release.solved import write_solved
 
 LAB = Lab.find(Path(__file__))
 SPEEDRUN_RULES = LAB.stage("6_gpt").spec.speedrun
+MODEL_LIMITS = LAB.stage("6_gpt").spec.model_limits
 TEXT = "".join(f"line {number} says {number * number}\n" for number in range(900))
 SMALL = """
     --data tiny --context-length 8 --d-model 16 --num-heads 2 --num-blocks 1 --d-hidden 32
@@ -382,6 +385,134 @@ def test_invalid_settings_are_refused(train, tmp_path, capsys, arguments, messag
     assert message in capsys.readouterr().out.replace("\n", " ")
 
 
+class WithBuffers:
+    """Adds to a GPT what students often add: buffers, and an output layer with the weight of the embedding."""
+
+    def __init__(self, config) -> None:
+        super().__init__(config)
+        places = torch.arange(config.context_length)
+        self.register_buffer("places", places)
+        self.register_buffer("mask", places[:, None] >= places)
+        self.head = torch.nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.head.weight = self.token_embedding.weight
+
+
+def test_the_grader_reads_the_files_of_a_model_with_buffers_and_a_tied_output(train, gpt, monkeypatch, tmp_path):
+    monkeypatch.setattr(gpt, "GPT", type("GPT", (WithBuffers, gpt.GPT), {}))
+    assert train(tmp_path, *SMALL) == COMPLETE
+    found = read_weights((tmp_path / "gpt.safetensors").read_bytes())
+    declared = read_record((tmp_path / "training.json").read_bytes(), MODEL_LIMITS)
+    model = gpt.GPT(gpt.GPTConfig(**msgspec.structs.asdict(declared.config)))
+    model.load_state_dict(found)
+    assert (found["mask"].dtype, found["places"].dtype) == (torch.bool, torch.int64)
+    assert declared.parameters == sum(weight.numel() for weight in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("context_length", "--context-length is 2048; the grader accepts 8 to 1024"),
+        ("d_model", "--d-model is 8192; the grader accepts 1 to 4096"),
+        ("num_heads", "--num-heads is 65; the grader accepts 1 to 64"),
+        ("num_blocks", "--num-blocks is 49; the grader accepts 1 to 48"),
+        ("d_hidden", "--d-hidden is 8192; the grader accepts 1 to 4096"),
+    ],
+)
+def test_a_size_that_the_grader_does_not_accept_is_refused_at_the_start(train, tmp_path, capsys, name, message):
+    option, _, size = message.split(";")[0].split(" ")
+    assert train(tmp_path, *SMALL, "--tokens", "1000000", option, size) == WRONG_USE
+    assert message in " ".join(capsys.readouterr().out.split())
+    assert MODEL_LIMITS.sizes[name][1] < int(size)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--d-model", "15"], "--d-model is 15; it must be a multiple of --num-heads, which is 2"),
+        (["--d-model", "2000", "--d-hidden", "4000"], "the grader accepts at most 12,000,000: lower --d-model,"),
+        (["--evaluations", "20000"], "--evaluations is 20,000; the record has room for"),
+    ],
+)
+def test_a_run_that_the_grader_does_not_accept_is_refused_at_the_start(train, tmp_path, capsys, arguments, message):
+    assert train(tmp_path, *SMALL, *arguments) == WRONG_USE
+    assert message in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_text_with_too_many_characters_is_refused_at_the_start(train, stage, tmp_path, capsys):
+    folder = stage.parent / "data" / "symbols"
+    folder.mkdir()
+    for name in ("train.txt", "validation.txt"):
+        (folder / name).write_text("".join(map(chr, range(0x4E00, 0x4E00 + 1025))), encoding="utf-8")
+    assert train(tmp_path, *SMALL, "--data", "symbols") == WRONG_USE
+    message = "the number of characters in train.txt is 1025; the grader accepts 2 to 1024"
+    assert message in " ".join(capsys.readouterr().out.split())
+
+
+def with_buffer(value: torch.Tensor):
+    def __init__(self, config) -> None:
+        super(type(self), self).__init__(config)
+        self.register_buffer("extra", value)
+
+    return {"__init__": __init__}
+
+
+def registering(self, tokens, caches=None):
+    self.register_buffer("seen", tokens)
+    return super(type(self), self).forward(tokens, caches)
+
+
+def looking_ahead(self, tokens, caches=None):
+    return super(type(self), self).forward(tokens, caches) + tokens.double().mean()
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (with_buffer(torch.zeros(2, dtype=torch.complex64)), "holds `extra` as complex64, which the grader does not"),
+        (with_buffer(torch.full((2, 2), -math.inf).triu(1)), "not finite in `extra`, which the grader refuses"),
+        (with_buffer(torch.zeros(17 << 20)), "has 68 MB; the grader accepts at most 64 MB"),
+        ({"forward": registering}, "the weights of your GPT do not fit into a new one"),
+        ({"forward": looking_ahead}, "your GPT looks ahead"),
+    ],
+)
+def test_a_model_that_the_grader_does_not_accept_is_refused_at_the_start(
+    train, gpt, monkeypatch, tmp_path, capsys, members, message
+):
+    monkeypatch.setattr(gpt, "GPT", type("GPT", (gpt.GPT,), members))
+    assert train(tmp_path, *SMALL) == WRONG_USE
+    assert message in " ".join(capsys.readouterr().out.split())
+
+
+def test_trainer_and_grader_accept_the_same_dtypes(stage):
+    from trainer.acceptance import DTYPES
+
+    def grader_reads(dtype: torch.dtype) -> bool:
+        try:
+            read_weights(save({"w": torch.zeros(2, dtype=dtype)}))
+        except TrainedModelError:
+            return False
+        return True
+
+    storable = DTYPES | {torch.complex64, torch.float8_e4m3fn, torch.uint16, torch.uint32, torch.uint64}
+    assert {dtype for dtype in storable if grader_reads(dtype)} == DTYPES
+
+
+def test_a_loss_without_a_number_is_written_as_null(train, gpt, monkeypatch, tmp_path):
+    monkeypatch.setattr(gpt, "evaluate", lambda model, batches: math.inf)
+    assert train(tmp_path, *SMALL) == COMPLETE
+    assert read_record((tmp_path / "training.json").read_bytes(), MODEL_LIMITS).validation_loss is None
+
+
+def test_a_weight_that_is_not_contiguous_is_saved(train, gpt, monkeypatch, tmp_path):
+    def __init__(self, config) -> None:
+        super(type(self), self).__init__(config)
+        self.token_embedding.weight = torch.nn.Parameter(self.token_embedding.weight.detach().T.contiguous().T)
+
+    monkeypatch.setattr(gpt, "GPT", type("GPT", (gpt.GPT,), {"__init__": __init__}))
+    assert train(tmp_path, *SMALL) == COMPLETE
+
+
 SPEEDRUN = """
     --speedrun --data tiny --tokens 12800 --evaluations 3 --device cpu
 """.split()
@@ -505,8 +636,8 @@ def test_the_trainer_counts_parameters_as_the_leaderboard_does(speedrun, build_m
 @pytest.mark.parametrize(
     ("build_model", "message"),
     [
-        (LooksAhead, "the model looks ahead"),
-        (lambda vocab_size: torch.nn.Embedding(vocab_size, 3), "the model's logits have shape"),
+        (LooksAhead, "the model of speedrun.py looks ahead"),
+        (lambda vocab_size: torch.nn.Embedding(vocab_size, 3), "the logits of the model of speedrun.py have shape"),
         (
             lambda vocab_size: torch.nn.Sequential(torch.nn.Embedding(vocab_size, 800), torch.nn.Linear(800, 1001)),
             "801,801 parameters without free embeddings; at most 800,000 are allowed",

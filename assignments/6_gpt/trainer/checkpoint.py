@@ -101,7 +101,11 @@ def load(path: Path) -> Checkpoint:
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file, whole or not at all."""
     beside = path.with_name(f".{path.name}.new")
-    save_file({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, beside, metadata)
+    save_file(
+        {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()},
+        beside,
+        metadata,
+    )
     beside.replace(path)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from trainer import checkpoint, speedrun
+from trainer.acceptance import RefusedModelError
 from trainer.checkpoint import CheckpointError
 from trainer.corpus import Corpus, CorpusError
 from trainer.display import Display
@@ -36,7 +37,9 @@ def run(stage: Path, arguments: Sequence[str]) -> int:
         return _train(stage, options, console)
     except NotImplementedError as error:
         console.print(f"Training needs a part that is not written yet: {error}", markup=False)
-    except (CheckpointError, CorpusError, LimitsError, SpeedrunError, TrainingError, UsageError) as error:
+    except (
+        CheckpointError, CorpusError, LimitsError, RefusedModelError, SpeedrunError, TrainingError, UsageError
+    ) as error:  # fmt: skip
         console.print(str(error), style="red", markup=False, soft_wrap=True)
     return WRONG_USE
 
@@ -57,7 +60,9 @@ def _train(stage: Path, options: argparse.Namespace, console: Console) -> int:
     display = Display(folder / files.curve, folder / files.samples, console)
     corpus = Corpus.read(stage.parent / "data" / recipe.data)
     task = (
-        speedrun.speedrun_task(recipe, corpus, stage) if options.speedrun else gpt_task(recipe, corpus, options.parts)
+        speedrun.speedrun_task(recipe, corpus, stage)
+        if options.speedrun
+        else gpt_task(recipe, corpus, stage, options.parts)
     )
     trainer = Trainer(task, recipe, corpus, machine, folder, display)
     if options.resume:

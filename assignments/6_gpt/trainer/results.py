@@ -1,6 +1,7 @@
 """Results of a run: the weights and the record."""
 
 import json
+import math
 from dataclasses import asdict
 
 import torch
@@ -15,7 +16,7 @@ def write_results(trainer: Trainer, result: RunResult) -> None:
     """Write the weights and the record; if the run is complete, remove its checkpoint."""
     files = trainer.task.files
     write_tensors(trainer.folder / files.weights, result.weights, {})
-    text = json.dumps(record(trainer, result), indent=1, ensure_ascii=False)
+    text = json.dumps(record(trainer, result), indent=1, ensure_ascii=False, allow_nan=False)
     (trainer.folder / files.record).write_text(text + "\n", encoding="utf-8")
     if result.complete:
         trainer.checkpoint.unlink(missing_ok=True)
@@ -29,7 +30,7 @@ def record(trainer: Trainer, result: RunResult) -> dict[str, object]:
         "config": trainer.task.sizes,
         "alphabet": corpus.alphabet,
         "parameters": sum(weight.numel() for weight in trainer.model.parameters()),
-        "validation_loss": result.validation_loss,
+        "validation_loss": _finite(result.validation_loss),
         "complete": result.complete,
         "tokens": progress.step * recipe.tokens_per_step,
         "steps": progress.step,
@@ -39,6 +40,11 @@ def record(trainer: Trainer, result: RunResult) -> dict[str, object]:
         "machine": trainer.machine.describe(),
         "torch": str(torch.__version__),
         "seconds": round(progress.seconds, 1),
-        "curve": progress.curve,
+        "curve": [{name: _finite(value) for name, value in entry.items()} for entry in progress.curve],
         **trainer.task.record_entries,
     }
+
+
+def _finite(value: float) -> float | None:
+    """Return the value, or None where JSON has no number for it."""
+    return value if math.isfinite(value) else None

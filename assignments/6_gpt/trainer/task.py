@@ -1,13 +1,17 @@
 """The model that a run trains: your GPT with a recipe, or your speedrun. Both use the same loop."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import gpt
 import torch
 from torch import Tensor, nn
 
+from trainer import acceptance
 from trainer.corpus import Corpus
+from trainer.limits import LimitsError, read_file_sizes, read_model_limits
 from trainer.parts import choose_parts
 from trainer.recipe import Recipe
 
@@ -82,11 +86,18 @@ class CombinedOptimizer:
             member.step()
 
 
-def gpt_task(recipe: Recipe, corpus: Corpus, parts: str) -> Task:
-    """Make the task of your GPT, with the sizes and rates of the recipe and the parts "fast" or "own"."""
+def gpt_task(recipe: Recipe, corpus: Corpus, stage: Path, parts: str) -> Task:
+    """Make the task of your GPT, with the sizes and rates of the recipe and the parts "fast" or "own".
+
+    Raises:
+        RefusedModelError: the grader would refuse the model or its files.
+    """
     torch.manual_seed(recipe.seed)
-    config = model_config(recipe, corpus)
-    model = gpt.GPT(config)
+    sizes = model_sizes(recipe, corpus)
+    config = gpt.GPTConfig(**sizes)
+    model, remarks = _accepted_model(recipe, sizes, stage)
+    if recipe.data != Recipe.data:
+        remarks += (f"trained on {recipe.data}: only a model trained on {Recipe.data} earns points",)
     chosen = choose_parts(model, config, parts)
 
     def make_optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
@@ -101,18 +112,39 @@ def gpt_task(recipe: Recipe, corpus: Corpus, parts: str) -> Task:
     ) -> Tensor:
         return gpt.generate(model, prompt, length, temperature=temperature, generator=generator)
 
-    return Task(model, asdict(config), make_optimizers, rate_factor, generate, chosen.describe(), chosen.remarks)
+    return Task(model, sizes, make_optimizers, rate_factor, generate, chosen.describe(), (*remarks, *chosen.remarks))
 
 
-def model_config(recipe: Recipe, corpus: Corpus) -> "gpt.GPTConfig":
-    """Return your model's configuration for a recipe."""
-    return gpt.GPTConfig(
-        vocab_size=len(corpus.alphabet),
-        context_length=recipe.context_length,
-        d_model=recipe.d_model,
-        num_heads=recipe.num_heads,
-        num_blocks=recipe.num_blocks,
-        d_hidden=recipe.d_hidden,
-        dropout=recipe.dropout,
-        init_std=recipe.init_std,
-    )
+def _accepted_model(recipe: Recipe, sizes: dict[str, Any], stage: Path) -> tuple[nn.Module, tuple[str, ...]]:
+    """Build your GPT and check that the grader will accept it; without the course's limits, return a remark."""
+
+    def build() -> nn.Module:
+        return gpt.GPT(gpt.GPTConfig(**sizes))
+
+    try:
+        limits, largest = read_model_limits(stage), read_file_sizes(stage)
+    except LimitsError as error:
+        return build(), (f"the grader may refuse the model: {error}",)
+    files, called = Files(), "your GPT"
+    acceptance.check_sizes(sizes, limits)
+    acceptance.check_record(recipe, largest[files.record])
+    model = build()
+    acceptance.check_parameters(model, limits)
+    acceptance.check_predictions(model, called, sizes["vocab_size"], sizes["context_length"])
+    acceptance.check_state(model.state_dict(), called, largest[files.weights])
+    acceptance.check_reload(model, build, called)
+    return model, ()
+
+
+def model_sizes(recipe: Recipe, corpus: Corpus) -> dict[str, Any]:
+    """Return the arguments of `GPTConfig` for a recipe."""
+    return {
+        "vocab_size": len(corpus.alphabet),
+        "context_length": recipe.context_length,
+        "d_model": recipe.d_model,
+        "num_heads": recipe.num_heads,
+        "num_blocks": recipe.num_blocks,
+        "d_hidden": recipe.d_hidden,
+        "dropout": recipe.dropout,
+        "init_std": recipe.init_std,
+    }

@@ -119,7 +119,8 @@ class AdamW(torch.optim.Optimizer):
         super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
         self.notes = {}
 
-    def step(self):
+    def step(self, closure=None):
+        loss = closure() if closure else None
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is None:
@@ -133,6 +134,7 @@ class AdamW(torch.optim.Optimizer):
                 v_hat = v / (1 - group["betas"][1] ** t)
                 step = m_hat / (v_hat**0.5 + group["eps"]) + group["weight_decay"] * p.data
                 p.data = p.data - group["lr"] * step
+        return loss
 
 
 def train_step(model, optimizer, batches, max_norm):

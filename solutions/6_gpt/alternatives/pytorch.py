@@ -139,7 +139,7 @@ def next_token_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
     return torch.softmax(scores, -1)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def generate(model, prompt, max_new_tokens, temperature=1.0, top_k=None, top_p=None, generator=None, use_cache=True):
     mode = model.training
     model.eval()

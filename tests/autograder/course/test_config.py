@@ -260,6 +260,41 @@ def test_an_error_in_a_speedrun_names_the_key_and_the_value(tmp_path, old, new, 
     assert says in str(caught.value)
 
 
+MODEL_LIMITS = """\
+    model_limits:
+      most_parameters: 1_000
+      vocab_size: [2, 9]
+      context_length: [8, 16]
+      d_model: [1, 4]
+      num_heads: [1, 2]
+      num_blocks: [1, 2]
+      d_hidden: [1, 8]
+"""
+
+
+def test_the_limits_of_a_trained_model_are_read(tmp_path):
+    limits = load(tmp_path, GRADING + SECOND + MODEL_LIMITS).stages["2_more"].model_limits
+    assert limits.most_parameters == 1000
+    assert limits.sizes["context_length"] == (8, 16)
+    assert list(limits.sizes) == ["vocab_size", "context_length", "d_model", "num_heads", "num_blocks", "d_hidden"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("vocab_size", "vocabulary", "unknown key `vocabulary`"),
+        ("[8, 16]", "[17, 16]", "context_length: write the smallest size first; 17 is larger than 16"),
+        ("[1, 4]", "[0, 4]", "d_model.0: Expected `int` >= 1 (found 0)"),
+        ("      d_hidden: [1, 8]\n", "", "Object missing required field `d_hidden`"),
+    ],
+)
+def test_an_error_in_the_limits_of_a_trained_model_names_the_key(tmp_path, old, new, says):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, GRADING + SECOND + MODEL_LIMITS.replace(old, new))
+    assert "stages.2_more.model_limits" in str(caught.value)
+    assert says in str(caught.value)
+
+
 def test_entries_need_a_speedrun(tmp_path):
     text = GRADING + SECOND + ENTRIES
     with pytest.raises(ConfigError) as caught:

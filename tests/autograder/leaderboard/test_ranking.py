@@ -133,7 +133,7 @@ def evaluated(monkeypatch, tmp_path, template):
         ({"speedrun__py": source().decode().encode("utf-16")}, "speedrun.py is saved as UTF-16"),
         ({"speedrun__py": b"#" * 300_000}, "speedrun.py is larger than 256 KB"),
         ({"speedrun__json": record() + b" " * 2**20}, "speedrun.json is larger than 1 MB"),
-        ({"speedrun__safetensors": b"\x80"}, "was written by `torch.save`"),
+        ({"speedrun__safetensors": b"\x80\x02"}, "was written by `torch.save`"),
         ({"speedrun__py": source("raise ValueError(tokens.tolist())")}, r"an error \(ValueError\); run it"),
         (
             {"speedrun__py": source(more="\nclass Word(Exception):\n    pass\n\nraise Word()\n")},

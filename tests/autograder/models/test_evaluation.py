@@ -25,6 +25,7 @@ from autograder.models.record import read_record
 
 LAB = Lab.find(Path(__file__))
 PLAYS = plays_of(LAB.root)
+LIMITS = LAB.stage("6_gpt").spec.model_limits
 SECRET = b"of the course"
 CHARACTERS = 1600
 
@@ -61,14 +62,14 @@ def changed(source: str, old: str = "", new: str = "", more: str = "") -> str:
 
 def evaluated(twins: Twins, declared: bytes | None = None, file: bytes | None = None):
     declared, file = declared or record(), file or safetensors.torch.save(weights())
-    return evaluate_gpt(*twins, declared, file, PLAYS, SECRET, CHARACTERS)
+    return evaluate_gpt(*twins, declared, file, LIMITS, PLAYS, SECRET, CHARACTERS)
 
 
 def test_an_honest_model_gets_the_loss_of_its_logits(opened):
     """The reference's own loss, on text encoded here, is the same."""
     student, twin = opened()
     result = evaluated((student, twin))
-    text = draw_held_out_text(gpt_of(read_record(record())), PLAYS, SECRET, CHARACTERS)
+    text = draw_held_out_text(gpt_of(read_record(record(), LIMITS)), PLAYS, SECRET, CHARACTERS)
     assert len(text.passages) == CHARACTERS // 16
     model = student.GPT(student.GPTConfig(**SIZES, vocab_size=len(ALPHABET)))
     model.load_state_dict(weights())
@@ -85,7 +86,7 @@ def test_weights_in_bfloat16_hardly_change_the_loss(opened):
 
 
 def test_only_the_secret_and_the_context_length_determine_the_text():
-    model = gpt_of(read_record(record()))
+    model = gpt_of(read_record(record(), LIMITS))
     first, again, other = (draw_held_out_text(model, PLAYS, secret, 320).passages for secret in (SECRET, SECRET, b"x"))
     assert first == again != other
     assert {len(passage) for passage in first} == {17}
@@ -188,8 +189,46 @@ def test_weights_of_another_model_are_refused(opened, change):
 
 
 def test_a_wrong_number_of_parameters_is_refused(opened):
-    with pytest.raises(TrainedModelError, match=r"declares 5 parameters, the file holds 3,256"):
+    with pytest.raises(TrainedModelError, match=r"declares 5 parameters, but your GPT has 3,256; hand in both"):
         evaluated(opened(), declared=record(parameters=5))
+
+
+WITH_BUFFERS = """
+
+Plain = GPT
+
+class GPT(Plain):
+    def __init__(self, config):
+        super().__init__(config)
+        places = torch.arange(config.context_length)
+        self.register_buffer("places", places)
+        self.register_buffer("mask", places[:, None] >= places)
+        self.register_buffer("soft_mask", self.mask.float())
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.head.weight = self.token_embedding.weight
+
+    def forward(self, tokens, caches=None):
+        places = self.places[: tokens.shape[1]]
+        x = self.token_embedding(tokens) + self.position_embedding(places)
+        mask = self.mask[places][:, places] & (self.soft_mask[places][:, places] > 0)
+        for block in self.blocks:
+            x = block(x, mask=mask)
+        return self.head(self.norm(x))
+"""
+
+
+def test_buffers_and_a_tied_output_weight_change_nothing(opened):
+    """The trainer writes the whole state dict; the record counts each parameter once. Buffers are not shuffled."""
+    student, twin = opened(more=WITH_BUFFERS)
+    model = student.GPT(student.GPTConfig(**SIZES, vocab_size=len(ALPHABET)))
+    places = torch.arange(SIZES["context_length"])
+    mask = places[:, None] >= places
+    buffers = {"places": places, "mask": mask, "soft_mask": mask.float()}
+    tensors = {**weights(), "head.weight": weights()["token_embedding.weight"].clone(), **buffers}
+    model.load_state_dict(tensors)
+    result, plain = evaluated((student, twin), file=safetensors.torch.save(tensors)), evaluated(opened())
+    assert result.loss == pytest.approx(plain.loss, abs=1e-6)
+    assert (result.parameters, result.learnt) == (plain.parameters, plain.learnt)
 
 
 def test_an_alphabet_that_lacks_a_character_is_refused(opened):
@@ -216,7 +255,7 @@ def test_a_model_of_the_known_language_gets_its_gap_by_skill(opened):
 def test_a_model_that_knows_the_held_out_text_is_detected(opened):
     """Impossible without the secret: in this test the model receives all passages."""
     language = KnownLanguage()
-    text = draw_held_out_text(gpt_of(read_record(record(language.alphabet))), PLAYS, SECRET, CHARACTERS)
+    text = draw_held_out_text(gpt_of(read_record(record(language.alphabet), LIMITS)), PLAYS, SECRET, CHARACTERS)
     known = json.dumps(sorted(text.passages))
     knowing = (
         f"\n\nKNOWN = {known}\nALPHABET = {language.alphabet!r}\n\n\ndef recall(tokens):\n"

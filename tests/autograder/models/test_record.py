@@ -1,18 +1,21 @@
 """`training.json`, honest and dishonest."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from autograder.course.lab import Lab
 from autograder.models.errors import TrainedModelError
 from autograder.models.record import read_record
 
+LIMITS = Lab.find(Path(__file__)).stage("6_gpt").spec.model_limits
 SIZES = {"vocab_size": 5, "context_length": 8, "d_model": 6, "num_heads": 2, "num_blocks": 1, "d_hidden": 12}
 HONEST = {"format_version": 1, "config": SIZES, "alphabet": "\nabcé", "parameters": 402, "curve": [], "machine": "CPU"}
 
 
 def test_an_honest_record_is_read():
-    record = read_record(json.dumps(HONEST).encode())
+    record = read_record(json.dumps(HONEST).encode(), LIMITS)
     assert (record.config.d_hidden, record.config.dropout, record.alphabet) == (12, 0.0, "\nabcé")
 
 
@@ -24,7 +27,8 @@ def test_an_honest_record_is_read():
         ({"alphabet": "aabcd"}, "its alphabet has 4 distinct characters"),
         ({"alphabet": 7}, "cannot be read"),
         ({"config": {**SIZES, "num_heads": 4}}, "d_model is 6, not a multiple of num_heads, which is 4"),
-        ({"config": {**SIZES, "num_blocks": 10**9}}, "cannot be read"),
+        ({"config": {**SIZES, "num_blocks": 10**9}}, "declares a num_blocks of 1,000,000,000; allowed are 1 to 48"),
+        ({"config": {**SIZES, "context_length": 2048}}, "declares a context_length of 2,048; allowed are 8 to 1,024"),
         ({"config": {**SIZES, "context_length": "8"}}, "cannot be read"),
         ({"config": {**SIZES, "experts": 8}}, "cannot be read"),
         ({"config": None}, "cannot be read"),
@@ -33,11 +37,11 @@ def test_an_honest_record_is_read():
 )
 def test_a_contradictory_record_is_refused(change, says):
     with pytest.raises(TrainedModelError) as caught:
-        read_record(json.dumps({**HONEST, **change}).encode())
+        read_record(json.dumps({**HONEST, **change}).encode(), LIMITS)
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b'{"config":' * 20_000, b" " * (2**20 + 1)])
+@pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b'{"config":' * 20_000, b" " * 100])
 def test_a_file_that_is_not_a_record_is_refused(raw):
     with pytest.raises(TrainedModelError, match=r"training\.json"):
-        read_record(raw)
+        read_record(raw, LIMITS)

@@ -10,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.models import weights as module
 from autograder.models.errors import TrainedModelError
 from autograder.models.weights import read_weights
 
@@ -79,17 +78,22 @@ UNFIT = {
     ),
     "a gap": (file_of({"v": entry([1], 0, 4), "w": entry([1], 8, 12)}, bytes(12)), "`w` begins at byte 8"),
     "bytes after the last tensor": (file_of({"w": entry([1], 0, 4)}, bytes(9)), "5 bytes belong to no tensor"),
-    "integers": (
-        file_of({"w": entry([1], 0, 4, "I32")}, bytes(4)),
-        "holds `w` as I32; allowed are F64, F32, F16, BF16",
-    ),
+    "complex numbers": (file_of({"w": entry([1], 0, 8, "C64")}, bytes(8)), "holds `w` as C64; allowed are F64, F32,"),
     "too many axes": (file_of({"w": entry([1] * 9, 0, 4)}, bytes(4)), "is damaged"),
     "not a number": (
         safetensors.torch.save({"w": torch.tensor([1.0, float("nan")])}),
         "holds numbers that are not finite in `w`",
     ),
     "infinity": (safetensors.torch.save({"w": torch.tensor([float("inf")])}), "not finite"),
-    "an old pickle": (pickle.dumps({"w": 1}), "a format that can run code and is never loaded"),
+    **{
+        f"a pickle of protocol {protocol}": (
+            pickle.dumps({"w": [1.0] * 9}, protocol=protocol),
+            "a format that can run code and is never loaded",
+        )
+        for protocol in (2, 3, 4, 5)
+    },
+    "two bytes of a pickle": (b"\x80\x02", "a format that can run code"),
+    "neither a pickle nor weights": (b"\x80\x06" + bytes(6) + b"}", "is damaged: its header claims 1664 bytes"),
     "a file of torch.save": (b"PK\x03\x04" + bytes(60), "a format that can run code"),
 }
 
@@ -101,10 +105,35 @@ def test_a_damaged_or_false_file_is_refused_with_a_clear_message(raw, says):
     assert says in str(caught.value)
 
 
-def test_a_huge_file_is_refused_before_it_is_read(monkeypatch):
-    monkeypatch.setattr(module, "LARGEST_WEIGHTS", 1000)
-    with pytest.raises(TrainedModelError, match="has 0 MB; at most 0 MB are allowed; hand in the model of the recipe"):
-        read_weights(bytes(1001))
+def padded(raw: bytes, low: int, high: int) -> bytes:
+    """The same file with a header of `256 * high + low` bytes."""
+    (length,) = struct.unpack_from("<Q", raw)
+    header = raw[8 : 8 + length].rstrip(b" ").ljust(256 * high + low)
+    return struct.pack("<Q", len(header)) + header + raw[8 + length :]
+
+
+@pytest.mark.parametrize("high", [2, 3, 4, 5, 6, 0x14])
+def test_a_header_whose_length_begins_like_a_pickle_is_read(high):
+    """The first two bytes are then 80 02, as in a pickle, or 80 14, as a plain run with `--d-hidden 256` writes."""
+    raw = padded(HONEST, 0x80, high)
+    assert raw[:2] == bytes([0x80, high])
+    assert read_weights(raw).keys() == WEIGHTS.keys()
+
+
+@pytest.mark.parametrize(
+    "buffer",
+    [
+        torch.ones(3, 3, dtype=torch.bool).tril(),
+        torch.arange(2**40, 2**40 + 3),
+        torch.tensor([-7], dtype=torch.int8),
+        torch.zeros(0, 2, dtype=torch.int32),
+    ],
+    ids=str,
+)
+def test_a_buffer_of_integers_or_booleans_keeps_its_dtype(buffer):
+    found = read_weights(safetensors.torch.save({**WEIGHTS, "buffer": buffer}))
+    assert found["buffer"].dtype == buffer.dtype
+    assert torch.equal(found["buffer"], buffer)
 
 
 @given(st.data())

@@ -14,6 +14,14 @@ def sample(sample_batch, tokens, batch_size, context_length, seed, options):
     return list(batch), torch.equal(torch.get_rng_state(), before)
 
 
+def sample_twice(sample_batch, tokens, batch_size, context_length, seed):
+    """Draw the inputs of two batches without a generator, and of the first batch again from the same global seed."""
+    torch.manual_seed(seed)
+    first, second = (sample_batch(tokens, batch_size, context_length, None)[0] for _ in range(2))
+    torch.manual_seed(seed)
+    return first, second, sample_batch(tokens, batch_size, context_length, None)[0]
+
+
 def device_of_batch(sample_batch, tokens, device):
     """Return the device types of a batch."""
     return [tensor.device.type for tensor in sample_batch(tokens, 3, 2, torch.Generator(), device=device)]
@@ -31,10 +39,12 @@ def clip(clip_gradients, found, max_norm, once):
 
 
 class Tied(nn.Module):
-    """A model with a parameter of each kind; the embedding's matrix is used twice."""
+    """A model with a parameter of each kind; the embedding's matrix is used twice. Not all names tell the kind."""
 
     def __init__(self):
         super().__init__()
+        self.bias_table = nn.Parameter(torch.ones(4, 2))
+        self.scale = nn.Parameter(torch.ones(3))
         self.embedding = nn.Embedding(5, 3)
         self.linear = nn.Linear(3, 3)
         self.norm = nn.LayerNorm(3)
@@ -43,7 +53,7 @@ class Tied(nn.Module):
 
 
 def grouped(parameter_groups, weight_decay):
-    """Return the sorted names of the parameters in each group, and the weight decay of each group."""
+    """Return the sorted names of the parameters in each group, and the weight decay of each group in an optimizer."""
     model = Tied()
     groups = parameter_groups(model, weight_decay)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -52,23 +62,57 @@ def grouped(parameter_groups, weight_decay):
     return found, [float(group["weight_decay"]) for group in optimizer.param_groups]
 
 
+def are_lists(parameter_groups):
+    """Return for each group whether its parameters are in a list."""
+    return [isinstance(group["params"], list) for group in parameter_groups(Tied(), 0.3)]
+
+
 def trajectory(kind, starts, groups, options, steps):
     """Return the parameters after each step of an optimizer, one row per step.
 
-    A group is a list of indices and settings; a step is a gradient for each parameter, and new settings for groups.
+    A group is a list of indices and settings; without groups, the parameters are passed as an iterator. A step is a
+    gradient for each parameter, and new settings for groups; "keep" stands for the gradient of the step before.
     """
     parameters = [nn.Parameter(start.clone()) for start in starts]
     made = [{"params": [parameters[index] for index in indices], **settings} for indices, settings in groups]
-    optimizer = kind(made, **options)
+    optimizer = kind(made or iter(parameters), **options)
     rows = []
     for found, changes in steps:
         for group, change in zip(optimizer.param_groups, changes, strict=False):
             group.update(change)
         for parameter, gradient in zip(parameters, found, strict=True):
-            parameter.grad = None if gradient is None else gradient.clone()
+            if not isinstance(gradient, str):
+                parameter.grad = None if gradient is None else gradient.clone()
         optimizer.step()
         rows.append(torch.cat([parameter.detach().flatten() for parameter in parameters]))
     return torch.stack(rows)
+
+
+def step_with_closure(kind, start):
+    """Take a step with a closure, and the same step without.
+
+    Returns the result of each step, whether gradients were enabled in each call of the closure, and the weights after
+    each step.
+    """
+    enabled, results, weights = [], [], []
+    for by_closure in (True, False):
+        weight = nn.Parameter(start.clone())
+        optimizer = kind([weight], lr=0.1)
+        weight.grad = torch.full_like(weight, -1.0)
+
+        def closure(weight=weight, optimizer=optimizer):
+            enabled.append(torch.is_grad_enabled())
+            optimizer.zero_grad()
+            loss = (weight.exp()).sum()
+            loss.backward()
+            return loss
+
+        if not by_closure:
+            closure()
+        result = optimizer.step(closure) if by_closure else optimizer.step()
+        results.append(None if result is None else result.detach())
+        weights.append(weight.detach())
+    return results, enabled[:-1], weights
 
 
 def is_optimizer(kind):
@@ -77,27 +121,41 @@ def is_optimizer(kind):
 
 
 class Table(nn.Module):
-    """The simplest language model: logits are the token's row plus a bias. Records whether graphs are built."""
+    """The simplest language model: logits are the token's row plus a bias. Records its modes and those of autograd."""
 
     def __init__(self, table, bias, dropout):
         super().__init__()
         self.table, self.bias = nn.Parameter(table.clone()), nn.Parameter(bias.clone())
         self.dropout = nn.Dropout(dropout)
-        self.graphs = []
+        self.graphs, self.modes = [], []
 
     def forward(self, tokens):
         self.graphs.append(torch.is_grad_enabled())
+        self.modes.append(self.training)
         return self.dropout(self.table[tokens]) + self.bias
 
 
-def train(train_step, table, bias, batches, max_norm, old_gradient):
-    """Take one step of SGD; return the loss, and table and bias in one vector. `old_gradient` may be None."""
+def train(train_step, table, bias, steps, max_norm, options):
+    """Take a step of SGD with momentum on each list of batches; return the last loss, and the parameters in one vector.
+
+    `options` can hold `old`, a gradient left from before, and `only_table`, with which the bias has no optimizer.
+    """
     model = Table(table, bias, 0.0)
-    if old_gradient is not None:
-        model.table.grad, model.bias.grad = old_gradient.clone(), old_gradient[0].clone()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.7)
-    loss = train_step(model, optimizer, batches, max_norm)
+    if (old := options.get("old")) is not None:
+        model.table.grad, model.bias.grad = old.clone(), old[0].clone()
+    parameters = [model.table] if options.get("only_table") else model.parameters()
+    optimizer = torch.optim.SGD(parameters, lr=0.7, momentum=0.9)
+    for batches in steps:
+        loss = train_step(model, optimizer, batches, max_norm)
+        model.zero_grad()  # another check covers gradients from before
     return loss, torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def modes(train_step, table, bias, batches, training):
+    """Take a step; return the modes in which the model was called, its mode afterwards, and whether it learnt."""
+    model = Table(table, bias, 0.5).train(training)
+    train_step(model, torch.optim.SGD(model.parameters(), lr=0.7), batches, 1.0)
+    return model.modes, model.training, not torch.equal(model.table, table)
 
 
 def big_step(model, optimizer, batches, max_norm):

@@ -6,6 +6,14 @@ The source of this file is sent to that process, so it imports nothing from the 
 import torch
 
 
+def write_twice(generate, model, prompt, count, seed):
+    """Generate two texts without a generator, and the first text again from the same global seed."""
+    torch.manual_seed(seed)
+    first, second = (generate(model, prompt, count) for _ in range(2))
+    torch.manual_seed(seed)
+    return first, second, generate(model, prompt, count)
+
+
 def write(generate, model, prompt, count, seed, options):
     """Generate a text with this seed; return it and whether the global generator is unchanged."""
     before = torch.get_rng_state()
@@ -26,7 +34,7 @@ def greedy(model, prompt, count, context_length):
 def mode_after(generate, model, prompt, training):
     """Return the model's training mode after generation."""
     model.train(training)
-    generate(model, prompt, 2)
+    generate(model, prompt, 2, generator=torch.Generator().manual_seed(0))
     return model.training
 
 
@@ -35,7 +43,13 @@ def encodings(kind, text, vocab_size, probes):
     bpe = _trained(kind, text, vocab_size)
     ids = _ids(bpe, probes)
     pieces = [bytes(bpe.decode([token])) for token in range(256, vocab_size)]
-    return ids, [bytes(bpe.decode(found)) for found in ids], pieces
+    return ids, [bytes(bpe.decode(iter(found))) for found in ids], pieces
+
+
+def gives_bytes(kind, text, vocab_size):
+    """Train; return for some lists of ids whether decoding gives a `bytes` object."""
+    bpe = _trained(kind, text, vocab_size)
+    return [type(bpe.decode(ids)) is bytes for ids in ([], [97], [256, 97])]
 
 
 def ids_after(kind, text, vocab_size, probes):

@@ -19,7 +19,7 @@ from autograder.judge.compare import (
     check_values,
 )
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
-from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds, sizes
+from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 
 # --- next_token_probabilities ----------------------------------------------------------------------------------------
 
@@ -32,7 +32,8 @@ def filtered(logits, temperature=1.0, top_k=None, top_p=None):
 
 def _filtered_row(row, temperature, top_k, top_p):
     best_first = sorted(range(len(row)), key=lambda token: -row[token])
-    kept = best_first[:top_k]
+    least = row[best_first[:top_k][-1]]
+    kept = [token for token in best_first if row[token] >= least]  # with ties
     weights = {token: math.exp((row[token] - max(row)) / temperature) for token in kept}
     if top_p is not None:
         before, reached = 0.0, []
@@ -45,16 +46,23 @@ def _filtered_row(row, temperature, top_k, top_p):
     return [weights[token] / total if token in kept else 0.0 for token in range(len(row))]
 
 
+def check_probabilities(student, logits, **options):
+    """Compare with the loop in Python, at the precision of float32: another check covers float64's."""
+    found = student.next_token_probabilities(logits, **options)
+    check_values(found, filtered(logits, **options), accuracy=torch.float32)
+
+
 @given(seeds())
 def test_probabilities_follow_the_temperature(student, seed):
     """next_token_probabilities: softmax of the logits divided by the temperature.
 
     Hint: divide before the softmax; dividing the probabilities afterwards is different.
     """
-    logits = normal_tensor(3, 7, seed=seed, scale=2.0)
-    for temperature in (0.2, 3.0):
-        check_values(student.next_token_probabilities(logits, temperature), filtered(logits, temperature))
-    check_values(student.next_token_probabilities(logits * 300), filtered(logits * 300))
+    for shape in ((3, 7), (5, 5), (2, 60)):
+        logits = normal_tensor(*shape, seed=seed, scale=2.0)
+        for temperature in (0.2, 1.0, 3.0):
+            check_probabilities(student, logits, temperature=temperature)
+        check_probabilities(student, logits * 300)
 
 
 @given(seeds())
@@ -70,14 +78,19 @@ def test_probabilities_at_temperature_zero(student, seed):
         check_values(student.next_token_probabilities(logits, temperature, **options), expected)
 
 
-@given(seeds(), sizes(min_size=1, max_size=5))
-def test_probabilities_keep_the_top_k(student, seed, top_k):
+@given(seeds())
+def test_probabilities_keep_the_top_k(student, seed):
     """next_token_probabilities: only the `top_k` largest logits keep probability.
 
     Hint: the remaining tokens share all of the probability. A logit of 0 is not small; -inf gives probability 0.
     """
-    logits = normal_tensor(3, 7, seed=seed) - 2.0
-    check_values(student.next_token_probabilities(logits, top_k=top_k), filtered(logits, top_k=top_k))
+    for vocab, numbers in ((7, range(1, 7)), (60, (1, 20, 50))):
+        logits = normal_tensor(3, vocab, seed=seed) - 2.0
+        for top_k in numbers:
+            check_probabilities(student, logits, top_k=top_k)
+        # Logits far below zero: no number is low enough for the other tokens.
+        check_probabilities(student, (4 * logits).round() / 4 - 2.0**17, top_k=3)
+        check_probabilities(student, (4 * logits).round() * 512 - 2.0**31, top_k=3)
 
 
 @given(seeds())
@@ -90,7 +103,11 @@ def test_probabilities_keep_ties_with_the_kth(student, seed):
     order = logits.argsort(dim=-1, descending=True)
     third = logits.gather(-1, order[:, 2:3])
     tied = logits.scatter(-1, order[:, 3:4], third)  # the fourth logit now equals the third
-    check_values(student.next_token_probabilities(tied, top_k=3), filtered(tied, top_k=4))
+    check_probabilities(student, tied, top_k=3)
+    # Ties above the top_k-th logit, several ties with it, and equal logits.
+    for row in ([5.0, 5.0, 3.0, 3.0, 1.0, 0.0], [2.0, 1.0, 2.0, 1.0, 1.0, 1.0], [1.0] * 6):
+        for top_k in (1, 2, 3):
+            check_probabilities(student, torch.tensor([row], dtype=torch.float64), top_k=top_k)
 
 
 @given(seeds())
@@ -101,7 +118,7 @@ def test_probabilities_with_more_than_there_are(student, seed):
     """
     logits = normal_tensor(3, 7, seed=seed)
     for top_k in (7, 8, 50):
-        check_values(student.next_token_probabilities(logits, top_k=top_k), filtered(logits))
+        check_probabilities(student, logits, top_k=top_k)
 
 
 @given(seeds())
@@ -111,9 +128,10 @@ def test_probabilities_reach_top_p(student, seed):
     Hint: drop a token if the tokens *before* it, most likely first, already reach top_p. Then restore the original
     order.
     """
-    logits = normal_tensor(6, 9, seed=seed, scale=1.5)
-    for top_p in (0.35, 0.6, 0.85, 0.97):
-        check_values(student.next_token_probabilities(logits, top_p=top_p), filtered(logits, top_p=top_p))
+    for shape in ((6, 9), (4, 4), (2, 60)):
+        logits = normal_tensor(*shape, seed=seed, scale=1.5)
+        for top_p in (0.35, 0.6, 0.85, 0.97, 1.0):
+            check_probabilities(student, logits, top_p=top_p)
 
 
 @given(seeds())
@@ -124,8 +142,7 @@ def test_probabilities_always_keep_the_likeliest(student, seed):
     """
     logits = normal_tensor(4, 7, seed=seed)
     for top_p in (1e-6, 0.0):
-        expected = filtered(logits, top_p=top_p)
-        check_values(student.next_token_probabilities(logits, top_p=top_p), expected)
+        check_probabilities(student, logits, top_p=top_p)
 
 
 @given(seeds())
@@ -136,8 +153,7 @@ def test_probabilities_filter_in_order(student, seed):
     """
     logits = normal_tensor(6, 9, seed=seed, scale=1.5)
     for temperature, top_p in ((0.5, 0.7), (2.0, 0.4), (2.0, 0.7)):
-        options = {"temperature": temperature, "top_k": 4, "top_p": top_p}
-        check_values(student.next_token_probabilities(logits, **options), filtered(logits, **options))
+        check_probabilities(student, logits, temperature=temperature, top_k=4, top_p=top_p)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=3, max_size=6))
@@ -146,11 +162,20 @@ def test_probabilities_take_any_leading_axes(student, seed, sizes):
 
     Hint: sort, sum and scatter along the last axis.
     """
-    for shape in (sizes[:1], sizes[:3], sizes):
+    for shape in (sizes[:1], sizes[:3], sizes, (3, 3, 3)):
         logits = normal_tensor(*shape, seed=seed, scale=2.0)
-        found = student.next_token_probabilities(logits, 0.8, top_k=3, top_p=0.8)
-        check_values(found, filtered(logits, 0.8, 3, 0.8))
+        check_probabilities(student, logits, temperature=0.8, top_k=3, top_p=0.8)
         check_values(student.next_token_probabilities(logits, 0), filtered(logits, top_k=1))
+
+
+@given(seeds())
+def test_probabilities_have_the_precision_of_the_logits(student, seed):
+    """next_token_probabilities: float64 logits give probabilities with float64's precision.
+
+    Hint: compute in the dtype of the logits; `.float()` rounds float64 to 7 digits.
+    """
+    logits = normal_tensor(3, 7, seed=seed)
+    check_close(student.next_token_probabilities(logits), filtered(logits), rtol=1e-11, atol=0.0)
 
 
 def test_probabilities_keep_dtype_and_device(student):
@@ -200,8 +225,8 @@ def test_generate_returns_prompt_and_new_tokens(student, seed, sizes):
     Hint: append each new token to all tokens so far, also when the prompt is longer than the context.
     """
     model = writer(student, seed)
-    for length in (sizes[1], CONTEXT + 3):
-        prompt = token_ids(sizes[0], length, seed=seed)
+    for batch, length in (sizes, (1, 1), (3, CONTEXT), (3, CONTEXT + 3)):
+        prompt = token_ids(batch, length, seed=seed)
         for count in (0, 2):
             text = written(student, model, prompt, count)
             check_close(text[:, :length], prompt, says="the text does not begin with the prompt")
@@ -219,32 +244,35 @@ def test_generate_writes_the_likeliest(student, seed):
     check_close(written(student, model, prompt, CONTEXT - 2, temperature=0, use_cache=False), expected)
 
 
-@given(seeds(), sizes(min_size=CONTEXT - 1, max_size=CONTEXT + 4))
-def test_generate_crops_to_the_context(student, seed, length):
+@given(seeds())
+def test_generate_crops_to_the_context(student, seed):
     """generate: past the context, the model reads exactly the last `context_length` tokens.
 
     Hint: pass at most the last context_length tokens, with positions from 0.
     """
     model = writer(student, seed)
-    prompt = token_ids(12, length, seed=seed)
-    expected = in_worker(student, gpt_writing_in_worker).greedy(model, prompt, 5, CONTEXT)
-    check_close(written(student, model, prompt, 5, temperature=0, use_cache=False), expected)
+    for length in (CONTEXT - 1, CONTEXT + 4):
+        prompt = token_ids(12, length, seed=seed)
+        expected = in_worker(student, gpt_writing_in_worker).greedy(model, prompt, 5, CONTEXT)
+        check_close(written(student, model, prompt, 5, temperature=0, use_cache=False), expected)
 
 
-@given(seeds(), sizes(min_size=2, max_size=CONTEXT + 2))
-def test_generate_is_the_same_with_a_cache(student, seed, length):
+@given(seeds())
+def test_generate_is_the_same_with_a_cache(student, seed):
     """generate: the text is the same with a cache, within and past the context.
 
     Hint: past the context all positions move at each step, so the contents of the cache are no longer valid.
     """
     model = writer(student, seed)
-    prompt = token_ids(12, length, seed=seed)
-    plain = written(student, model, prompt, CONTEXT + 1, seed, use_cache=False)
-    check_close(written(student, model, prompt, CONTEXT + 1, seed), plain, says="the text changes when a cache is used")
+    for length, count in ((1, CONTEXT + 1), (CONTEXT, 3), (CONTEXT + 2, 3)):
+        prompt = token_ids(12, length, seed=seed)
+        plain = written(student, model, prompt, count, seed, use_cache=False)
+        cached = written(student, model, prompt, count, seed)
+        check_close(cached, plain, says="the text changes when a cache is used")
 
 
 def last_logits(model, prompt):
-    """Return the logits after a prompt of one row, from the student's own model: other checks cover the model."""
+    """Return the logits after a prompt of one row."""
     logits = model(prompt)
     check_shape(logits, (*prompt.shape, VOCAB), axes="batch, length, vocab")
     return logits[0, -1].detach()
@@ -283,7 +311,7 @@ def test_generate_hands_on_its_filters(student, seed):
     model = writer(student, seed)
     prompt = token_ids(1, 4, seed=seed)
     logits = last_logits(model, prompt)
-    for options in ({"top_k": 2}, {"top_p": 0.5}):
+    for options in ({"top_k": 2}, {"top_p": 0.5}, {"temperature": 2.0, "top_k": 6, "top_p": 0.6}):
         text = written(student, model, prompt.expand(2000, -1), 1, seed, **options)
         check_distributed(text, filtered(logits, **options))
 
@@ -301,6 +329,21 @@ def test_generate_draws_from_the_generator(student):
     other = written(student, model, prompt, 8, 8)
     check_that(bool((other - first).abs().sum() > 0), "a different seed gives the same text")
     check_equal(untouched, True, says="the draws change the global generator")
+
+
+def test_generate_draws_from_the_global_generator(student):
+    """generate: without a generator, the tokens are drawn from the global generator.
+
+    Hint: PyTorch's functions take `generator=None`. A new `torch.Generator()` draws the same numbers each time.
+    """
+    model, prompt = writer(student, 0), token_ids(9, 2, seed=1)
+    remote = in_worker(student, gpt_writing_in_worker)
+    texts = check_results(remote.write_twice(student.generate, model, prompt, 4, 7), 3)
+    for text in texts:
+        check_shape(text, (9, 6), axes="batch, length")
+    first, second, again = texts
+    check_that(bool((first - second).abs().sum() > 0), "two calls without a generator give the same text")
+    check_close(again, first, says="a seed of the global generator does not repeat the text")
 
 
 @given(seeds())
@@ -384,8 +427,15 @@ def test_bpe_merges_the_most_frequent_pair(student, seed):
 
     Hint: count again after each merge. Pairs compare by their first id, then by their second id.
     """
-    # `aaa` contains the pair `a a` twice; `bc` also occurs twice.
-    for text, vocab_size in ((words(seed), 268), (b"xy-ab-xz", 257), (b"cd.ba.ac.ab", 257), (b"aaa-bc.bc", 257)):
+    # Every merged pair occurs at least twice: another check covers the last pairs of a text.
+    ties = (
+        (b"xy.ab.xy,ab", 257),  # the smaller pair comes second
+        (b"ac.ab,ac;ab", 257),  # equal first ids
+        (b"ba.ad,ba;ad", 257),  # the smaller first id has the larger second id
+        (b"aab.cd,aab;cd!aa-aa", 258),  # a new token has a larger id than every byte
+        (b"aaa-bc.bc", 257),  # `aaa` contains the pair `a a` twice
+    )
+    for text, vocab_size in ((words(seed), 268), *ties):
         _, _, pieces = trained(student, text, vocab_size, [])
         says = "the wrong pairs are merged, or in the wrong order"
         check_equal(list(pieces), Encoder(text, vocab_size).pieces[256:], says=says)
@@ -406,6 +456,11 @@ def test_bpe_encodes_in_the_order_of_learning(student, seed):
     # `bc` is learnt before `ab`, so `abc` becomes a, bc; from left to right it would be ab, c.
     ids, _, _ = trained(student, b"bc.bc,bc;bc-ab:ab!ab", 258, [b"abc", b"cabcab"])
     check_equal([list(row) for row in ids], [[97, 256], [99, 97, 256, 257]], says=says)
+    # A run of equal tokens is merged from left to right; 256 tokens are the bytes alone.
+    ids, _, _ = trained(student, b"aa.aa,aa", 257, [b"aaa", b"aaaa", b"baaaab"])
+    check_equal([list(row) for row in ids], [[256, 97], [256, 256], [98, 256, 256, 98]], says=says)
+    ids, _, _ = trained(student, b"aa.aa,aa", 256, [b"aa."])
+    check_equal([list(row) for row in ids], [[97, 97, 46]], says=says)
 
 
 @given(seeds())
@@ -420,6 +475,8 @@ def test_bpe_round_trips_any_bytes(student, seed):
     ids, decoded, _ = trained(student, words(seed), 270, probes)
     check_equal(list(decoded), probes, says="decoding does not give back the bytes")
     check_that(len(ids[3]) < len(probes[3]), "no pair is merged")
+    kinds = in_worker(student, gpt_writing_in_worker).gives_bytes(student.ByteBPE, b"ab.ab", 257)
+    check_equal(list(kinds), [True] * 3, says="`decode` does not return a `bytes` object")
 
 
 def test_bpe_takes_text_as_its_utf8(student):
@@ -442,6 +499,11 @@ def test_bpe_stops_when_no_pair_is_left(student):
     to count.
     """
     says = "the ids of a text are wrong"
-    for text, ids in ((b"ab", [256, 256]), (b"a", [97, 98, 97, 98]), (b"", [97, 98, 97, 98])):
-        found = in_worker(student, gpt_writing_in_worker).ids_after(student.ByteBPE, text, 300, [b"abab"])
+    for text, probe, ids in (
+        (b"ab", b"abab", [256, 256]),
+        (b"abcd", b"abcd", [258]),
+        (b"a", b"abab", [97, 98, 97, 98]),
+        (b"", b"abab", [97, 98, 97, 98]),
+    ):
+        found = in_worker(student, gpt_writing_in_worker).ids_after(student.ByteBPE, text, 300, [probe])
         check_equal([list(row) for row in found], [ids], says=says)

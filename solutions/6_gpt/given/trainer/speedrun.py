@@ -1,8 +1,6 @@
 """`train.py --speedrun`: trains the model of your `speedrun.py` with its optimizers and learning rates."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -11,8 +9,10 @@ import gpt
 import torch
 from torch import Tensor, nn
 
+from trainer import acceptance
+from trainer.acceptance import evaluation_mode
 from trainer.corpus import Corpus
-from trainer.limits import read_limits
+from trainer.limits import read_file_sizes, read_limits
 from trainer.recipe import Recipe
 from trainer.task import Files, Task
 
@@ -68,8 +68,8 @@ def speedrun_task(recipe: Recipe, corpus: Corpus, stage: Path) -> Task:
     """Make the task of your speedrun.
 
     Raises:
-        SpeedrunError: there are too many tokens, the model has too many parameters, its output does not have the
-            shape of logits, or it sees later tokens.
+        SpeedrunError: there are too many tokens, or the model has too many parameters.
+        RefusedModelError: the leaderboard would refuse the model or its files for another reason.
     """
     module, limits = load(stage), read_limits(stage)
     if recipe.tokens > (most := max(limits.events.values())):
@@ -83,7 +83,7 @@ def speedrun_task(recipe: Recipe, corpus: Corpus, stage: Path) -> Task:
             f"{FILE}: the model has {count:,} parameters without free embeddings; "
             f"at most {limits.most_parameters:,} are allowed"
         )
-    _check_model(model, vocab_size, recipe.context_length)
+    _check_results(model, module, recipe, vocab_size, read_file_sizes(stage))
     source = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
     entries = asdict(recipe)
     return Task(
@@ -104,6 +104,17 @@ def speedrun_task(recipe: Recipe, corpus: Corpus, stage: Path) -> Task:
     )
 
 
+def _check_results(
+    model: nn.Module, module: ModuleType, recipe: Recipe, vocab_size: int, sizes: dict[str, int]
+) -> None:
+    """Check what the leaderboard would refuse after the run."""
+    called = f"the model of {FILE}"
+    acceptance.check_record(recipe, sizes[FILES.record])
+    acceptance.check_predictions(model, called, vocab_size, recipe.context_length)
+    acceptance.check_state(model.state_dict(), called, sizes[FILES.weights])
+    acceptance.check_reload(model, lambda: module.build_model(vocab_size), called)
+
+
 def counted_parameters(model: nn.Module, vocab_size: int, context_length: int, most_free: int) -> int:
     """Count the parameters as the leaderboard does: each weight once, without the free parameters of embeddings.
 
@@ -119,40 +130,14 @@ def counted_parameters(model: nn.Module, vocab_size: int, context_length: int, m
     return sum(weight.numel() for weight in weights) - free
 
 
-def _check_model(model: nn.Module, vocab_size: int, length: int) -> None:
-    """Check that the model returns logits, and that no logits change with later tokens."""
-    tokens = torch.arange(2 * length).remainder(vocab_size).view(2, length)
-    changed = tokens.clone()
-    changed[:, length // 2 :] = (tokens[:, length // 2 :] + 1) % vocab_size
-    with _evaluation_mode(model):
-        before, after = model(tokens), model(changed)
-    shape = getattr(before, "shape", type(before).__name__)
-    if shape != (2, length, vocab_size):
-        raise SpeedrunError(f"{FILE}: the model's logits have shape {shape}, not {(2, length, vocab_size)}")
-    if not torch.allclose(before[:, : length // 2], after[:, : length // 2], rtol=1e-4, atol=1e-4):
-        raise SpeedrunError(f"{FILE}: the model looks ahead: its logits change when later tokens change")
-
-
 def _generate(
     model: nn.Module, context: int, prompt: Tensor, length: int, temperature: float, generator: torch.Generator
 ) -> Tensor:
     """Return the prompt and its continuation, `(1, prompt + length)`, without a cache, for any model."""
     tokens = prompt
-    with _evaluation_mode(model):
+    with evaluation_mode(model):
         while tokens.shape[1] < prompt.shape[1] + length:
             last = model(tokens[:, -context:])[:, -1]  # (1, vocab_size)
             drawn = gpt.next_token_probabilities(last, temperature).multinomial(1, generator=generator)
             tokens = torch.cat([tokens, drawn], dim=1)
     return tokens
-
-
-@contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Turn dropout and gradients off; afterwards restore the model's mode."""
-    mode = model.training
-    model.train(False)
-    with torch.set_grad_enabled(False):
-        try:
-            yield
-        finally:
-            model.train(mode)
