@@ -270,7 +270,7 @@ MISTAKES = {
             "kernel_weights_add_the_coordinates_up",
             "the distance is the sum of absolute differences, not the Euclidean distance",
             DISTANCE,
-            "distance = np.abs(query[:, None] - key).sum(axis=2)",
+            "distance = np.abs(query[:, None] - key).sum(axis=2) * 1.0",
         ),
         mistake(
             "kernel_weights_take_the_squared_distance",
@@ -411,6 +411,16 @@ MISTAKES = {
                 "offset = key - (weights @ key)[:, None]\n"
                 "    slope = (weights * offset) @ value / (weights * offset**2).sum(axis=1)\n"
                 "    return weights @ value + slope * (query - weights @ key), slope"
+            ),
+        ),
+        mistake(
+            "local_linear_needs_three_keys",
+            "two keys in a window give their weighted mean instead of a line",
+            LINE_FIT,
+            (
+                "prediction, slope = _fit_lines(query, key, value, weights)\n"
+                "    few = (weights > 0).sum(axis=1) < 3\n"
+                "    return np.where(few, weights @ value, prediction), np.where(few, 0, slope).astype(slope.dtype)"
             ),
         ),
         mistake(
@@ -570,6 +580,18 @@ MISTAKES = {
         mistake(
             "lowess_is_zero_without_weights", "the fit is 0 if all weights of a window are 0", FALLBACK, "fit = fit * 1"
         ),
+        mistake(
+            "lowess_does_not_cut_off_outliers",
+            "points whose residual is above the scale keep a weight",
+            BISQUARE,
+            BISQUARE.replace("np.maximum(1 - (residual / unit) ** 2, 0)", "(1 - (residual / unit) ** 2)"),
+        ),
+        mistake(
+            "lowess_has_another_fraction",
+            "the default fraction is 1/2 instead of 2/3",
+            "fraction: float = 2 / 3",
+            "fraction: float = 1 / 2",
+        ),
         mistake("lowess_has_other_defaults", "the default is 1 robust step instead of 3", ": int = 3", ": int = 1"),
         mistake(
             "lowess_truncates_whole_numbers",
@@ -628,6 +650,22 @@ MISTAKES = {
             "the last of equally good bandwidths is returned",
             BEST_BANDWIDTH,
             "return min(list(bandwidths)[::-1], key=error)",
+        ),
+        mistake(
+            "choose_bandwidth_stops_at_the_first_rise",
+            "the search stops at the first bandwidth whose error is larger than the one before",
+            BEST_BANDWIDTH,
+            (
+                "errors = [error(bandwidth) for bandwidth in bandwidths]\n"
+                "    rises = [i for i in range(1, len(errors)) if errors[i] > errors[i - 1]]\n"
+                "    return bandwidths[rises[0] - 1 if rises else int(np.argmin(errors))]"
+            ),
+        ),
+        mistake(
+            "choose_bandwidth_needs_three_points",
+            "two points are too few, and the result is None",
+            BEST_BANDWIDTH,
+            "return min(bandwidths, key=error) if len(x) > 2 else None",
         ),
         mistake(
             "choose_bandwidth_takes_lists_only",

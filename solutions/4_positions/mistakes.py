@@ -203,6 +203,12 @@ MISTAKES = {
         mistake(
             "learned_detached", "the rows are detached before they are added", "x + self.weight", "x + self.weight.data"
         ),
+        mistake(
+            "learned_wide_parameter",
+            "the parameter is made in float64",
+            "self.weight = nn.Parameter(torch.empty(max_length, d_model))",
+            "self.weight = nn.Parameter(torch.empty(max_length, d_model, dtype=torch.float64))",
+        ),
         mistake("learned_upcasts", "the rows are converted to float32 before they are added", SUM, SUM + ".float()"),
         mistake(
             "learned_in_place", "the rows are added to x in place", SUM, "x += self.weight[start:end]\n        return x"

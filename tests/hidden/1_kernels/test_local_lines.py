@@ -75,6 +75,11 @@ def test_local_linear_reproduces_straight_lines(student, seed, slope):
         line = student.local_linear(query * unit + offset, key * unit + offset, 1.5 + slope * key, 1.3 * unit)
         expected = (1.5 + slope * query, np.full(6, slope / unit))
         check_close(line, expected, says="a straight line is not reproduced", axes="query")
+    # Two keys determine a line.
+    key, query = np.array([1.0, 2.0]), np.array([1.2, 1.5, 1.9])
+    expected = (1.5 + slope * query, np.full(3, slope))
+    line = student.local_linear(query, key, 1.5 + slope * key, 2.0, define_kernels(student).biweight)
+    check_close(line, expected, says="a straight line is not reproduced", axes="query")
 
 
 def test_local_linear_falls_back_to_the_mean_of_one_position(student):
@@ -89,6 +94,7 @@ def test_local_linear_falls_back_to_the_mean_of_one_position(student):
         key = np.full(7, position)
         check_close(student.local_linear(query + position, key, value, 0.8), expected, axes="query")
         check_close(student.local_linear(query + position, key, value, 2.0, kernels.biweight), expected, axes="query")
+    check_close(student.local_linear(query[:1], key[:1], value[:1], 0.8), (value[:1], np.zeros(1)), axes="query")
     # One key in each window, and two keys at the same position in the last window.
     key, value = np.array([5.0, 7.7, 11.1, 11.1]), np.array([1.0, 4.0, 2.0, 9.0])
     expected = (np.array([1.0, 4.0, 5.5]), np.zeros(3))
@@ -201,6 +207,8 @@ def test_lowess_clips_the_number_of_neighbours(student):
     """
     x, y = scatter(3, 9, 1.0)
     check_close(student.lowess(x, y, 0.0, 0), y, axes="n")
+    for n in (1, 2):
+        check_close(student.lowess(x[:n], y[:n]), y[:n], axes="n")
     all_points = student.lowess(x, y, 1.0, 0)
     check_smoothed(all_points, y)
     check_close(student.lowess(x, y, 2.0, 0), all_points, axes="n")

@@ -15,6 +15,7 @@ from autograder.judge.compare import (
     check_equal,
     check_finite,
     check_raises,
+    check_results,
     check_shape,
     check_tensor_type,
     check_that,
@@ -309,6 +310,8 @@ def test_learned_positions_keep_the_dtype(student):
         module, _, _ = learned(student, 6, 4, seed=6, dtype=dtype)
         results[dtype] = module(torch.zeros(2, 3, 4, dtype=dtype))
     check_dtypes(results)
+    new = define(student, _UNDER_DEFAULT).call_under_default(student.LearnedPositions, [6, 4], "float32")
+    check_dtype(new(torch.zeros(2, 3, 4, dtype=torch.float32)), torch.float32)
 
 
 def test_learned_positions_leave_the_input_alone(student):
@@ -421,13 +424,14 @@ def test_angles_are_float32(student):
 
     Hint: in which dtype does the docstring require the angles to be computed? Positions can be narrower.
     """
+    positions = torch.tensor([201, 0, 7], dtype=torch.float32)
+    wide = check_results(student.rotary_angles(positions, 6), 2)
     for dtype in (torch.int64, torch.int32, torch.float32, torch.uint8, *NARROW):
-        positions = torch.tensor([201, 0, 7], dtype=dtype)
-        cos, sin = student.rotary_angles(positions, 6)
-        for tensor in (cos, sin):
+        angles = check_results(student.rotary_angles(positions.to(dtype), 6), 2)
+        for tensor, from_float32 in zip(angles, wide, strict=True):
             check_varies(tensor)
             check_dtype(tensor, torch.float32)
-        check_angles((cos, sin), positions, 6)
+            check_close(as_float64(tensor), as_float64(from_float32), **CLOSE)
 
 
 def test_angles_of_float64_positions_are_float64(student):
@@ -488,7 +492,7 @@ def test_rotary_turns_each_pair(student, seed, sizes):
     Hint: put (1, 0) into one pair and zeros everywhere else. Where should that pair be after the rotation?
     """
     # The sizes that differ come first: with equal sizes, several mistakes give the same result.
-    for batch, heads, length, pairs in (sizes, (4, 4, 4, 2), (3, 3, 3, 3), (1, 1, 1, 1), (1, 2, 33, 16)):
+    for batch, heads, length, pairs in (sizes, (2, 4, 4, 4), (3, 3, 5, 3), (2, 1, 1, 1), (1, 2, 33, 16)):
         x = normal_tensor(batch, heads, length, 2 * pairs, seed=seed)
         positions = scattered(length, seed)
         check_rotated(student.apply_rotary(x, positions), x, positions)
