@@ -69,6 +69,11 @@ class StageFolders:
         return sorted((self.folder / "alternatives").glob("*.py"))
 
     @property
+    def stand_in(self) -> Path:
+        """The alternative that stands in for a student's module, or for exercises of it, that did not pass."""
+        return self.folder / "alternatives" / "pytorch.py"
+
+    @property
     def attachments(self) -> dict[str, Path]:
         """The attachments of the course's own submission, by file name; a file that does not exist is left out."""
         files = {name: self.folder / "attachments" / name for name in self.spec.attachments}
@@ -99,6 +104,19 @@ class StageFolders:
             LabError: the file does not exist.
         """
         return _read(self.reference)
+
+    def stand_in_source(self) -> str:
+        """Return the text of the stand-in.
+
+        Raises:
+            LabError: the file does not exist.
+        """
+        if not self.stand_in.is_file():
+            module = f"{self.spec.module}.py"
+            raise LabError(
+                f"{self.stand_in} is missing: it stands in for parts of a student's {module} that did not pass"
+            )
+        return _read(self.stand_in)
 
 
 @dataclass(frozen=True)
