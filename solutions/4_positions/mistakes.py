@@ -201,6 +201,18 @@ MISTAKES = {
             'self.register_buffer("weight", torch.empty(max_length, d_model))',
         ),
         mistake(
+            "learned_frozen",
+            "the parameter does not require gradients",
+            "self.weight = nn.Parameter(torch.empty(max_length, d_model))",
+            "self.weight = nn.Parameter(torch.empty(max_length, d_model), requires_grad=False)",
+        ),
+        mistake(
+            "learned_without_rows_in_eval_mode",
+            "no rows are added in eval mode",
+            SUM,
+            "return x + self.weight[start:end] * self.training",
+        ),
+        mistake(
             "learned_detached", "the rows are detached before they are added", "x + self.weight", "x + self.weight.data"
         ),
         mistake(

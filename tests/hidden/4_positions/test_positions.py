@@ -57,6 +57,11 @@ def past_biases(function, heads, query, key):
     return result.masked_fill(future.to(result.device), 0)
 """
 
+_TRAINABLE = """
+def trainable(module):
+    return [[name, parameter.requires_grad] for name, parameter in module.named_parameters()]
+"""
+
 _ERRORS_RAISED = """
 def errors_raised(module, xs, starts):
     return [error_raised(module, x, start) for x, start in zip(xs, starts)]
@@ -224,6 +229,8 @@ def test_learned_positions_add_the_first_rows(student, seed, sizes):
         result = module(x)
         check_shape(result, shape, axes="batch, length, d_model")
         check_close(as_float64(result), expected, **CLOSE)
+    module.eval()
+    check_close(as_float64(module(x)), expected, says="the result differs in eval mode", **CLOSE)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2))
@@ -288,6 +295,7 @@ def test_learned_positions_are_trained(student, seed, sizes):
     module, rows, name = learned(student, length + 4, d_model, seed)
     x = normal_tensor(batch, length, d_model, seed=seed + 1, requires_grad=True)
     upstream = normal_tensor(batch, length, d_model, seed=seed + 2)
+    check_equal(define(student, _TRAINABLE).trainable(module), [[name, True]], says="the rows are not trainable")
     result = module(x, start=2)
     check_that(result.requires_grad, "the result is detached from the graph")
     result.backward(upstream)
@@ -402,7 +410,8 @@ def test_angles_follow_the_shape_of_positions(student, seed, sizes):
 
     Hint: the axis of pairs comes after all axes of `positions`, however many there are.
     """
-    for axes in (sizes[:2], sizes, (3, 3), (1, 4), (4, 1), (2, 2, 2), (1,), ()):
+    # Axes of size 1 come last: with them, several mistakes give the same result.
+    for axes in ((3, 2), (3, 3), (2, 2, 2), sizes[:2], sizes, (1, 4), (4, 1), (1,), ()):
         positions = scattered(torch.Size(axes).numel(), seed).reshape(axes)
         check_angles(student.rotary_angles(positions, 6), positions, 6)
 
