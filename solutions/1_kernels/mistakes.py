@@ -686,7 +686,10 @@ MISTAKES = {
             "weights = np.exp(logarithm) / np.exp(logarithm).sum(axis=1, keepdims=True)",
         ),
         mistake(
-            "choose_bandwidth_centres_in_place", "y is centred in place", DIAGONAL, DIAGONAL + "\n    y -= y.mean()"
+            "choose_bandwidth_centres_in_place",
+            "y is centred in place",
+            DIAGONAL,
+            DIAGONAL + "\n    y -= y.mean().astype(y.dtype)",
         ),
     ),
 }
