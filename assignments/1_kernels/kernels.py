@@ -7,7 +7,7 @@ Conventions:
     - The axes are `query`, `key`, `d` (coordinates) and `d_value`. Weights are `(query, key)` and
       sum to one over **key**.
     - Where no key lies in a query's window, weights and result are zero, never NaN.
-    - Results have the dtype of the inputs: float32 stays float32. Integers give float64.
+    - Results have the dtype of the inputs: float32 stays float32. Integers (int64) give float64.
     - Inputs are never changed in place.
 """
 
@@ -105,8 +105,8 @@ def kernel_weights(query: Array, key: Array, bandwidth: float, kernel: Kernel = 
     Returns:
         weights `(query, key)`; each row sums to one over key. A row whose window holds no key is all
         zeros. When `kernel is gaussian`, no row is ever zero, however far the keys are and down to a
-        bandwidth of 1e-100. In the limit, the nearest key has all the weight. (`exp` gives 0 there: work
-        with logarithms.)
+        bandwidth of 1e-100, or of 1e-15 if the inputs are float32. In the limit, the nearest key has all
+        the weight. (`exp` gives 0 there: work with logarithms.)
 
     Source: Nadaraya 1964, Watson 1964.
     """
@@ -200,11 +200,13 @@ def choose_bandwidth(x: Array, y: Array, bandwidths: Sequence[float] | Array) ->
     """Choose the bandwidth that predicts left-out points best: leave-one-out cross-validation.
 
     Each point is predicted from all the others by Gaussian Nadaraya–Watson regression. The point is left
-    out before the weights are normalised. The error of a bandwidth is the sum of the squared differences
-    between `y` and these predictions.
+    out before the weights are normalised; other points at the same position stay. As in
+    `kernel_weights`, no row of weights is ever zero: a tiny bandwidth predicts the value of the nearest
+    other point. The error of a bandwidth is the sum of the squared differences between `y` and these
+    predictions.
 
     Args:
-        x: `(n,)`, at least two points.
+        x: `(n,)`, at least two points, integers or floats; positions may be equal.
         y: `(n,)`.
         bandwidths: the candidates, in any order.
 

@@ -114,7 +114,8 @@ def apply_rotary(x: Tensor, positions: Tensor, base: float = 10000.0) -> Tensor:
 
     Returns:
         A tensor with the shape and dtype of `x`. Angles are computed in float64 if `x` is float64,
-        and in float32 otherwise, even if `x` is narrower.
+        and in float32 otherwise, even if `x` is narrower. A float64 `x` is rotated with the accuracy
+        of float64.
 
     Source: Su et al. 2021 (RoFormer), section 3.2.2, equation 15, and section 3.4.2.
     """

@@ -13,12 +13,11 @@ EPANECHNIKOV = "return 0.75 * np.maximum(1 - u**2, 0)"
 TRICUBE = "return 70 / 81 * np.maximum(1 - np.abs(u) ** 3, 0) ** 3"
 DENSITY = "return kernel(u).mean(axis=1) / bandwidth"
 DENSITY_DISTANCE = "u = np.abs(query[:, None] - data) / bandwidth"
-KERNEL_WEIGHTS = "return _normalise_rows(kernel(u))"
-GAUSSIAN_WEIGHTS = "return _normalise_rows(np.exp(logarithm - logarithm.max(axis=1, keepdims=True)))"
-EXPONENTIALS = "np.exp(logarithm - logarithm.max(axis=1, keepdims=True))"
-NOT_GAUSSIAN = "if kernel is not gaussian:"
+KERNEL_WEIGHTS = "return _normalise_rows(raw).astype(distance.dtype)"
+EXPONENTIALS = "raw = np.exp(logarithm - logarithm.max(axis=1, keepdims=True))"
+IS_GAUSSIAN = "if kernel is gaussian:"
 DISTANCE = "distance = np.linalg.norm(query[:, None] - key, axis=2)"
-WEIGHT_DISTANCE = "u = distance / bandwidth"
+WEIGHT_DISTANCE = "u = distance.astype(float) / bandwidth"
 AVERAGE = "return kernel_weights(query, key, bandwidth, kernel) @ value"
 LINE_FIT = "return _fit_lines(query, key, value, weights)"
 LINE_WEIGHTS = "weights = kernel_weights(query[:, None], key[:, None], bandwidth, kernel)"
@@ -40,6 +39,18 @@ MISTAKES = {
         mistake("gaussian_has_no_constant", "the constant 1/√(2π) is missing", GAUSSIAN, "return np.exp(-(u**2) / 2)"),
         mistake(
             "gaussian_has_no_half", "the Gaussian's exponent is not halved", GAUSSIAN, GAUSSIAN.replace(" / 2", "")
+        ),
+        mistake(
+            "gaussian_is_cut_off",
+            "u is clipped to ±8, so values far out are too large",
+            GAUSSIAN,
+            GAUSSIAN.replace("u**2", "np.clip(u, -8, 8) ** 2"),
+        ),
+        mistake(
+            "gaussian_has_one_side",
+            "negative u give 0",
+            GAUSSIAN,
+            "return (u >= 0) * np.exp(-(u**2) / 2) / math.sqrt(2 * math.pi)",
         ),
         mistake(
             "gaussian_is_made_wide",
@@ -173,6 +184,12 @@ MISTAKES = {
             "return kernel(u).mean(axis=0) / bandwidth",
         ),
         mistake(
+            "kernel_density_drops_repeated_data",
+            "equal data points count only once",
+            DENSITY_DISTANCE,
+            DENSITY_DISTANCE.replace("data)", "np.unique(data))"),
+        ),
+        mistake(
             "kernel_density_ignores_the_kernel",
             "the density always uses the Gaussian kernel, whatever `kernel` is",
             DENSITY,
@@ -202,45 +219,49 @@ MISTAKES = {
             "kernel_weights_sum_over_the_queries",
             "the weights sum to one over the queries, not over the keys",
             KERNEL_WEIGHTS,
-            "raw = kernel(u)\n        return raw / raw.sum(axis=0, keepdims=True)",
-            GAUSSIAN_WEIGHTS,
-            f"raw = {EXPONENTIALS}\n    return raw / raw.sum(axis=0, keepdims=True)",
+            "return (raw / raw.sum(axis=0, keepdims=True)).astype(distance.dtype)",
         ),
         mistake(
             "kernel_weights_sum_over_everything",
             "all weights together sum to one, instead of each row",
             KERNEL_WEIGHTS,
-            "raw = kernel(u)\n        return raw / raw.sum()",
-            GAUSSIAN_WEIGHTS,
-            f"raw = {EXPONENTIALS}\n    return raw / raw.sum()",
+            "return (raw / raw.sum()).astype(distance.dtype)",
         ),
         mistake(
             "kernel_weights_divide_zero_by_zero",
             "a row of zeros is divided by its sum, which is 0",
             KERNEL_WEIGHTS,
-            "raw = kernel(u)\n        return raw / raw.sum(axis=1, keepdims=True)",
-            GAUSSIAN_WEIGHTS,
-            f"raw = {EXPONENTIALS}\n    return raw / raw.sum(axis=1, keepdims=True)",
+            "return (raw / raw.sum(axis=1, keepdims=True)).astype(distance.dtype)",
         ),
         mistake(
             "kernel_weights_add_to_the_divisor",
             "a small constant is added to the sum that divides each row",
             KERNEL_WEIGHTS,
-            "raw = kernel(u)\n        return raw / (raw.sum(axis=1, keepdims=True) + 1e-8)",
-            GAUSSIAN_WEIGHTS,
-            f"raw = {EXPONENTIALS}\n    return raw / (raw.sum(axis=1, keepdims=True) + 1e-8)",
+            "return (raw / (raw.sum(axis=1, keepdims=True) + 1e-8)).astype(distance.dtype)",
         ),
         mistake(
             "kernel_weights_underflow",
             "the exponentials underflow to 0 for every key of a distant query",
-            NOT_GAUSSIAN,
-            "if True:",
+            IS_GAUSSIAN,
+            "if False:",
         ),
         mistake(
             "kernel_weights_shift_by_the_largest_of_all",
             "the global maximum of the exponents is subtracted, not the maximum of each row",
-            GAUSSIAN_WEIGHTS,
-            "return _normalise_rows(np.exp(logarithm - logarithm.max()))",
+            EXPONENTIALS,
+            "raw = np.exp(logarithm - logarithm.max())",
+        ),
+        mistake(
+            "kernel_weights_clamp_the_exponents",
+            "the exponents are clipped, so distant keys have too much weight",
+            EXPONENTIALS,
+            "raw = np.exp(np.maximum(logarithm - logarithm.max(axis=1, keepdims=True), -15))",
+        ),
+        mistake(
+            "kernel_weights_round_the_distances",
+            "the distances are computed in float32",
+            WEIGHT_DISTANCE,
+            "u = distance.astype(np.float32).astype(float) / bandwidth",
         ),
         mistake(
             "kernel_weights_have_no_half", "the exponent of the weights is not halved", "= -(u**2) / 2", "= -(u**2)"
@@ -249,41 +270,63 @@ MISTAKES = {
             "kernel_weights_add_the_coordinates_up",
             "the distance is the sum of absolute differences, not the Euclidean distance",
             DISTANCE,
-            "distance = np.abs(query[:, None] - key).sum(axis=2)",
+            "distance = np.abs(query[:, None] - key).sum(axis=2) * 1.0",
         ),
         mistake(
             "kernel_weights_take_the_squared_distance",
             "the kernel gets the squared distance instead of the distance",
             WEIGHT_DISTANCE,
-            "u = distance**2 / bandwidth",
+            "u = distance.astype(float) ** 2 / bandwidth",
         ),
         mistake(
             "kernel_weights_multiply_by_the_bandwidth",
             "the distances to the keys are multiplied by the bandwidth instead of divided",
             WEIGHT_DISTANCE,
-            "u = distance * bandwidth",
+            "u = distance.astype(float) * bandwidth",
         ),
         mistake(
             "kernel_weights_ignore_the_kernel",
             "the weights always use the Gaussian kernel, whatever `kernel` is",
-            NOT_GAUSSIAN,
-            "if False:",
+            IS_GAUSSIAN,
+            "if True:",
+        ),
+        mistake(
+            "kernel_weights_of_sixteen_keys",
+            "only the sixteen largest weights of a row are kept",
+            KERNEL_WEIGHTS,
+            (
+                "raw = np.where(raw >= np.sort(raw, axis=1)[:, -16:][:, :1], raw, 0)\n"
+                "    return _normalise_rows(raw).astype(distance.dtype)"
+            ),
+        ),
+        mistake(
+            "kernel_weights_count_equal_keys_once",
+            "keys at equal positions count only once",
+            KERNEL_WEIGHTS,
+            (
+                "first = [(key[:i] == key[i]).all(axis=1).sum() == 0 for i in range(len(key))]\n"
+                "    return _normalise_rows(raw * first).astype(distance.dtype)"
+            ),
         ),
         mistake(
             "kernel_weights_are_made_wide",
-            "the weights are stored in an array from `np.zeros`, which is float64",
+            "float32 inputs give weights in float64",
             KERNEL_WEIGHTS,
-            "out = np.zeros(u.shape)\n        out[...] = _normalise_rows(kernel(u))\n        return out",
-            GAUSSIAN_WEIGHTS,
-            f"out = np.zeros(u.shape)\n    out[...] = _normalise_rows({EXPONENTIALS})\n    return out",
+            "return _normalise_rows(raw)",
+        ),
+        mistake(
+            "kernel_weights_truncate_whole_numbers",
+            "the weights take the dtype of the queries, so integer queries truncate them",
+            KERNEL_WEIGHTS,
+            "return _normalise_rows(raw).astype(query.dtype)",
         ),
         mistake(
             "kernel_weights_scale_in_place",
             "query and key are divided by the bandwidth in place",
             DISTANCE,
-            f"query /= bandwidth\n    key /= bandwidth\n    {DISTANCE}",
+            f"if query.dtype.kind == 'f':\n        query /= bandwidth\n        key /= bandwidth\n    {DISTANCE}",
             WEIGHT_DISTANCE,
-            "u = distance",
+            "u = distance.astype(float) / (1.0 if query.dtype.kind == 'f' else bandwidth)",
         ),
     ),
     "nadaraya_watson": (
@@ -367,6 +410,26 @@ MISTAKES = {
             (
                 "offset = key - (weights @ key)[:, None]\n"
                 "    slope = (weights * offset) @ value / (weights * offset**2).sum(axis=1)\n"
+                "    return weights @ value + slope * (query - weights @ key), slope"
+            ),
+        ),
+        mistake(
+            "local_linear_needs_three_keys",
+            "two keys in a window give their weighted mean instead of a line",
+            LINE_FIT,
+            (
+                "prediction, slope = _fit_lines(query, key, value, weights)\n"
+                "    few = (weights > 0).sum(axis=1) < 3\n"
+                "    return np.where(few, weights @ value, prediction), np.where(few, 0, slope).astype(slope.dtype)"
+            ),
+        ),
+        mistake(
+            "local_linear_adds_to_the_divisor",
+            "a small constant is added to the weighted variance of the keys",
+            LINE_FIT,
+            (
+                "away = key - (weights @ key)[:, None]\n"
+                "    slope = (weights * away) @ value / ((weights * away**2).sum(axis=1) + 1e-8)\n"
                 "    return weights @ value + slope * (query - weights @ key), slope"
             ),
         ),
@@ -479,6 +542,12 @@ MISTAKES = {
             "unit += 1e-12\n        if step == robust_steps:",
         ),
         mistake(
+            "lowess_fits_in_float32",
+            "the LOWESS lines are fitted in float32",
+            LOWESS_FIT,
+            "fit, _ = _fit_lines(*(array.astype(np.float32) for array in (x, x, y, weights)))",
+        ),
+        mistake(
             "lowess_squares_the_weights",
             "the LOWESS lines are fitted with squared weights",
             LOWESS_FIT,
@@ -504,12 +573,24 @@ MISTAKES = {
             "lowess_divides_by_a_width_of_zero",
             "distances are divided by a bandwidth of 0",
             LOWESS_DISTANCE,
-            WEIGHT_DISTANCE,
+            "u = distance / bandwidth",
             FALLBACK,
             "fit = np.where(weights.sum(axis=1) == 0, y, fit)",
         ),
         mistake(
             "lowess_is_zero_without_weights", "the fit is 0 if all weights of a window are 0", FALLBACK, "fit = fit * 1"
+        ),
+        mistake(
+            "lowess_does_not_cut_off_outliers",
+            "points whose residual is above the scale keep a weight",
+            BISQUARE,
+            BISQUARE.replace("np.maximum(1 - (residual / unit) ** 2, 0)", "(1 - (residual / unit) ** 2)"),
+        ),
+        mistake(
+            "lowess_has_another_fraction",
+            "the default fraction is 1/2 instead of 2/3",
+            "fraction: float = 2 / 3",
+            "fraction: float = 1 / 2",
         ),
         mistake("lowess_has_other_defaults", "the default is 1 robust step instead of 3", ": int = 3", ": int = 1"),
         mistake(
@@ -528,6 +609,18 @@ MISTAKES = {
     "choose_bandwidth": (
         mistake(
             "choose_bandwidth_leaves_nothing_out", "each point contributes to its own prediction", DIAGONAL, "pass"
+        ),
+        mistake(
+            "choose_bandwidth_leaves_out_the_position",
+            "all points at the same position are left out, not only the point itself",
+            DIAGONAL,
+            "distance[distance == 0] = np.inf",
+        ),
+        mistake(
+            "choose_bandwidth_takes_floats_only",
+            "infinity is stored in an array of integers if x holds integers",
+            "np.abs(x[:, None] - x).astype(float)",
+            "np.abs(x[:, None] - x)",
         ),
         mistake(
             "choose_bandwidth_leaves_out_too_late",
@@ -559,6 +652,22 @@ MISTAKES = {
             "return min(list(bandwidths)[::-1], key=error)",
         ),
         mistake(
+            "choose_bandwidth_stops_at_the_first_rise",
+            "the search stops at the first bandwidth whose error is larger than the one before",
+            BEST_BANDWIDTH,
+            (
+                "errors = [error(bandwidth) for bandwidth in bandwidths]\n"
+                "    rises = [i for i in range(1, len(errors)) if errors[i] > errors[i - 1]]\n"
+                "    return bandwidths[rises[0] - 1 if rises else int(np.argmin(errors))]"
+            ),
+        ),
+        mistake(
+            "choose_bandwidth_needs_three_points",
+            "two points are too few, and the result is None",
+            BEST_BANDWIDTH,
+            "return min(bandwidths, key=error) if len(x) > 2 else None",
+        ),
+        mistake(
             "choose_bandwidth_takes_lists_only",
             "an array of bandwidths is used as a truth value",
             BEST_BANDWIDTH,
@@ -577,7 +686,10 @@ MISTAKES = {
             "weights = np.exp(logarithm) / np.exp(logarithm).sum(axis=1, keepdims=True)",
         ),
         mistake(
-            "choose_bandwidth_centres_in_place", "y is centred in place", DIAGONAL, DIAGONAL + "\n    y -= y.mean()"
+            "choose_bandwidth_centres_in_place",
+            "y is centred in place",
+            DIAGONAL,
+            DIAGONAL + "\n    y -= y.mean().astype(y.dtype)",
         ),
     ),
 }

@@ -62,6 +62,14 @@ MISTAKES = {
             ),
         ),
         mistake(
+            "sinusoids_exponent_per_column",
+            "column j has the exponent 2j/d_model, so a sine and its cosine have different frequencies",
+            SINUSOID_EXPONENT,
+            "exponent = 2 * torch.arange(d_model, device=device) / d_model",
+            INTERLEAVED,
+            "return torch.where(torch.arange(d_model, device=device) % 2 == 0, angle.sin(), angle.cos())",
+        ),
+        mistake(
             "sinusoids_sine_only",
             "both columns of a pair hold the sine",
             INTERLEAVED,
@@ -127,6 +135,17 @@ MISTAKES = {
             SUM,
             "return x + self.weight[len(self.weight) - x.shape[1] :]",
         ),
+        mistake("learned_one_row", "row `start` is added to every token", SUM, "return x + self.weight[start]"),
+        mistake(
+            "learned_rows_of_sixteen_tokens",
+            "tokens after the sixteenth get no row",
+            SUM,
+            (
+                "rows = torch.zeros_like(self.weight[start:end])\n"
+                "        rows[:16] = self.weight[start:end][:16]\n"
+                "        return x + rows"
+            ),
+        ),
         mistake(
             "learned_rows_alone", "the rows are returned without x", SUM, "return self.weight[start:end].expand_as(x)"
         ),
@@ -182,7 +201,25 @@ MISTAKES = {
             'self.register_buffer("weight", torch.empty(max_length, d_model))',
         ),
         mistake(
+            "learned_frozen",
+            "the parameter does not require gradients",
+            "self.weight = nn.Parameter(torch.empty(max_length, d_model))",
+            "self.weight = nn.Parameter(torch.empty(max_length, d_model), requires_grad=False)",
+        ),
+        mistake(
+            "learned_without_rows_in_eval_mode",
+            "no rows are added in eval mode",
+            SUM,
+            "return x + self.weight[start:end] * self.training",
+        ),
+        mistake(
             "learned_detached", "the rows are detached before they are added", "x + self.weight", "x + self.weight.data"
+        ),
+        mistake(
+            "learned_wide_parameter",
+            "the parameter is made in float64",
+            "self.weight = nn.Parameter(torch.empty(max_length, d_model))",
+            "self.weight = nn.Parameter(torch.empty(max_length, d_model, dtype=torch.float64))",
         ),
         mistake("learned_upcasts", "the rows are converted to float32 before they are added", SUM, SUM + ".float()"),
         mistake(
@@ -243,8 +280,6 @@ MISTAKES = {
             "each angle is returned twice, once for each element of its pair",
             "return angle.cos(), angle.sin()",
             "angle = angle.repeat_interleave(2, dim=-1)\n    return angle.cos(), angle.sin()",
-            ANGLES_OF_X,
-            f"(one[..., ::2] for one in {ANGLES_OF_X})",
         ),
         mistake(
             "angles_of_one_axis",
@@ -257,6 +292,18 @@ MISTAKES = {
             "the positions are truncated to integers",
             ANGLE,
             ANGLE.replace("positions.to(dtype)", "positions.long().to(dtype)"),
+        ),
+        mistake(
+            "angles_limited_table",
+            "positions stop at 2047, so later positions have the angles of position 2047",
+            ANGLE,
+            ANGLE.replace("positions.to(dtype)", "positions.to(dtype).clamp(max=2047)"),
+        ),
+        mistake(
+            "angles_of_narrow_positions",
+            "the angles of bfloat16 and float16 positions are computed in that dtype",
+            ANGLE_DTYPE,
+            "dtype = positions.dtype if positions.is_floating_point() else torch.float32",
         ),
         mistake("angles_always_float32", "the angles are always float32", ANGLE_DTYPE, "dtype = torch.float32"),
         mistake("angles_always_float64", "the angles are always float64", ANGLE_DTYPE, "dtype = torch.float64"),
@@ -371,6 +418,26 @@ MISTAKES = {
         ),
         mistake(
             "rotary_float32_angles", "the angles are float32 for a float64 x", ROTARY_DTYPE, "dtype = torch.float32"
+        ),
+        mistake(
+            "rotary_computed_in_float32",
+            "a float64 x is converted to float32 for the rotation",
+            ROTARY_DTYPE,
+            "given, x, dtype = x.dtype, x.float(), torch.float32",
+            RESULT,
+            "return turned.flatten(-2).to(given)",
+        ),
+        mistake(
+            "rotary_limited_table",
+            "positions stop at 511, so later tokens rotate like the token at position 511",
+            ANGLES_OF_X,
+            ANGLES_OF_X.replace("(dtype)", "(dtype).clamp(max=511)"),
+        ),
+        mistake(
+            "rotary_table_without_negatives",
+            "a negative position counts from the end of a table",
+            ANGLES_OF_X,
+            ANGLES_OF_X.replace("positions.to(dtype)", "(positions % 131072).to(dtype)"),
         ),
         mistake("rotary_detached", "x is detached before the rotation", PAIRS, PAIRS.replace("x", "x.detach()")),
         mistake(

@@ -66,6 +66,17 @@ def test_a_tiny_bandwidth_gives_all_weight_to_the_nearest_key(
     np.testing.assert_array_equal(kernels.kernel_weights(query, key, 1e-100), np.eye(9)[nearest])
 
 
+def test_float32_weights_go_to_the_nearest_key_at_any_bandwidth(
+    kernels: SimpleNamespace, random: np.random.Generator
+) -> None:
+    query, key = random.normal(size=(20, 2)).astype(np.float32), random.normal(size=(9, 2)).astype(np.float32)
+    nearest = np.eye(9, dtype=np.float32)[np.linalg.norm(query[:, None] - key, axis=2).argmin(axis=1)]
+    for bandwidth in (1e-5, 1e-15, 1e-20, 1e-100):
+        weights = kernels.kernel_weights(query, key, bandwidth)
+        assert weights.dtype == np.float32
+        np.testing.assert_array_equal(weights, nearest)
+
+
 @pytest.mark.parametrize(("kind", "ours"), [("lc", "nadaraya_watson"), ("ll", "local_linear")])
 def test_regressions_equal_statsmodels(kernels: SimpleNamespace, kind: str, ours: str) -> None:
     income, food = np.genfromtxt(ROOT / "data/engel/engel.csv", delimiter=",", skip_header=1, unpack=True)

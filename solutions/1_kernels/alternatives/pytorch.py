@@ -29,9 +29,15 @@ def kernel_density(query, data, bandwidth, kernel=gaussian):
     return (_tensor(kernel(u.numpy())) / bandwidth).mean(dim=1).numpy()
 
 
+def _is_gaussian(kernel):
+    """By its values: where this function stands in for a student's, `kernel` may be the student's Gaussian."""
+    u = np.array([0.0, 0.5, 2.5])
+    return kernel is gaussian or np.allclose(kernel(u), gaussian(u), rtol=1e-6)
+
+
 def _weights(query, key, bandwidth, kernel):
     u = torch.linalg.vector_norm(query[:, None] - key[None], dim=-1) / bandwidth
-    if kernel is gaussian:
+    if _is_gaussian(kernel):
         return torch.softmax(-0.5 * u.square(), dim=-1)
     return _rows_to_one(_tensor(kernel(u.numpy())))
 

@@ -17,6 +17,7 @@ from autograder.judge.probes import check_inputs_unchanged
 from autograder.judge.strategies import distinct_sizes, normal_array, seeds
 
 TINY = (1e-3, 1e-30, 1e-100)
+TINY_FOR_FLOAT32 = (1e-3, 1e-8, 1e-15)
 INTEGERS = "integer inputs give wrong values: cast them to float"
 
 
@@ -27,6 +28,17 @@ def draw_near(seed, queries, keys, d):
     return query, key
 
 
+def pairs_of_points(seed, queries, keys, d):
+    """Queries and keys of the sizes that matter; the sizes that differ come first.
+
+    With equal sizes or an axis of size 1, several mistakes give the same result.
+    """
+    query, key = draw_near(seed, queries, keys, d)
+    repeated = np.repeat(key, 1 + np.arange(keys) % 3, axis=0)
+    small = [(query[:1], key), (query[:1], key[:1]), (query[:, :1], key[:, :1])]
+    return [(query, key), draw_near(seed, 21, 34, d), draw_near(seed, keys, keys, d), (query, repeated), *small]
+
+
 @given(seeds(), distinct_sizes(count=3, min_size=2), st.floats(1.0, 4.0))
 def test_kernel_weights_are_shares_of_the_kernel(student, seed, sizes, bandwidth):
     """kernel_weights: a weight is the kernel of the distance, divided by the sum over keys.
@@ -34,10 +46,8 @@ def test_kernel_weights_are_shares_of_the_kernel(student, seed, sizes, bandwidth
     Hint: pass the Euclidean distance over all coordinates, divided by the bandwidth, to `kernel`. Then normalise row
     by row: over which axis is the sum?
     """
-    query, key = draw_near(seed, *sizes[:2], d=min(sizes[2], 4))
     kernel = define_kernels(student).biweight
-    # The full arrays come first: with an axis of size 1, several mistakes give the same result.
-    for queries, keys in ((query, key), (query[:1], key), (query[:1], key[:1]), (query[:, :1], key[:, :1])):
+    for queries, keys in pairs_of_points(seed, *sizes[:2], d=min(sizes[2], 4)):
         weights = student.kernel_weights(queries, keys, bandwidth, kernel)
         check_close(weights, weights_of(queries, keys, bandwidth, biweight), axes="query, key")
 
@@ -83,27 +93,33 @@ def test_kernel_weights_are_gaussian_by_default(student, seed, sizes, bandwidth)
     Hint: for ordinary distances, logarithms must give the same weights as the kernel itself. Remember the 2 in
     exp(-u²/2).
     """
-    query, key = draw_near(seed, *sizes[:2], d=min(sizes[2], 4))
-    expected = gaussian_weights_of(query, key, bandwidth)
-    check_close(student.kernel_weights(query, key, bandwidth), expected, axes="query, key")
-    check_close(student.kernel_weights(query, key, bandwidth, kernel=student.gaussian), expected, axes="query, key")
+    for query, key in pairs_of_points(seed, *sizes[:2], d=min(sizes[2], 4)):
+        expected = gaussian_weights_of(query, key, bandwidth)
+        check_close(student.kernel_weights(query, key, bandwidth), expected, axes="query, key")
+        check_close(student.kernel_weights(query, key, bandwidth, kernel=student.gaussian), expected)
 
 
-@given(seeds(), distinct_sizes(count=2, min_size=2), st.sampled_from([30.0, 300.0]))
-def test_kernel_weights_far_away_go_to_the_nearest_key(student, seed, sizes, distance):
+@given(seeds(), distinct_sizes(count=2, min_size=2))
+def test_kernel_weights_far_away_go_to_the_nearest_key(student, seed, sizes):
     """kernel_weights: Gaussian rows never vanish: in the limit, the nearest key takes all weight.
 
     Hint: exp(-5000) is 0 and 0/0 is NaN. Shift the exponents of a row so that the largest is 0: how do the normalised
     weights change?
     """
     query, key = normal_array(sizes[0], 2, seed=seed), normal_array(sizes[1], 2, seed=seed + 1)
-    query[0] += distance
+    query[0] += 300.0
+    query[1] += 30.0
     assume(separated(query, key))
     alone = student.kernel_weights(query[:1], key, 1.0)
     check_close(alone, gaussian_weights_of(query[:1], key, 1.0), axes="query, key")
     for bandwidth in (1.0, *TINY):
         expected = gaussian_weights_of(query, key, bandwidth)
         check_close(student.kernel_weights(query, key, bandwidth, student.gaussian), expected, axes="query, key")
+    nearest = gaussian_weights_of(query, key, TINY_FOR_FLOAT32[0]).round().astype(np.float32)
+    for bandwidth in TINY_FOR_FLOAT32:
+        narrow = student.kernel_weights(query.astype(np.float32), key.astype(np.float32), bandwidth)
+        check_shape(narrow, nearest.shape, axes="query, key")
+        check_close(narrow.astype(np.float32), nearest)
     # A tiny bandwidth is not narrow if the distances are as tiny.
     in_small_units = student.kernel_weights(query * 1e-100, key * 1e-100, 1e-100)
     check_close(in_small_units, gaussian_weights_of(query, key, 1.0), axes="query, key")
@@ -116,16 +132,19 @@ def separated(query, key):
 
 
 def test_kernel_weights_keep_the_dtype(student):
-    """kernel_weights: float32 stays float32, with the Gaussian kernel and with others.
+    """kernel_weights: float32 stays float32, and integers give float64.
 
-    Hint: np.zeros and np.empty make float64 arrays, and arithmetic with a float64 array gives float64.
+    Hint: np.zeros and np.empty make float64; zeros_like of an integer array makes integers, which hold no fractions.
     """
     query, key = draw_near(1, 4, 6, d=2)
+    integers = np.array([[0, 1], [3, 2], [1, 1]]), np.array([[1, 0], [-2, 2], [4, 1], [0, 0]])
     for kernel in (student.gaussian, define_kernels(student).biweight):
         wide = student.kernel_weights(query, key, 1.5, kernel)
         check_computed(wide, (4, 6), axes="query, key")
         narrow = student.kernel_weights(query.astype(np.float32), key.astype(np.float32), 1.5, kernel)
         check_close(narrow, wide.astype(np.float32), axes="query, key")
+        as_floats = student.kernel_weights(*(array * 1.0 for array in integers), 4.5, kernel)
+        check_close(student.kernel_weights(*integers, 4.5, kernel), as_floats, says=INTEGERS, axes="query, key")
 
 
 def test_kernel_weights_leave_their_inputs_alone(student):
@@ -147,11 +166,13 @@ def test_nadaraya_watson_is_the_weighted_average(student, seed, sizes, bandwidth
     """
     query, key = draw_near(seed, *sizes[:2], d=min(sizes[2], 3))
     value = normal_array(sizes[1], sizes[3], seed=seed + 2, scale=3.0)
-    gaussian = student.nadaraya_watson(query, key, value, bandwidth)
-    check_close(gaussian, gaussian_weights_of(query, key, bandwidth) @ value, axes="query, d_value")
-    check_close(student.nadaraya_watson(query, key, value, bandwidth, kernel=student.gaussian), gaussian)
-    alone = student.nadaraya_watson(query[:1], key[:1], value[:1, :1], bandwidth)
-    check_close(alone, value[:1, :1], axes="query, d_value")
+    square = (*draw_near(seed, sizes[1], sizes[1], d=2), normal_array(sizes[1], sizes[1], seed=seed + 3))
+    large = (*draw_near(seed, 21, 34, d=1), normal_array(34, 1, seed=seed + 4))
+    for queries, keys, values in ((query, key, value), large, square, (query[:1], key[:1], value[:1, :1])):
+        expected = gaussian_weights_of(queries, keys, bandwidth) @ values
+        gaussian = student.nadaraya_watson(queries, keys, values, bandwidth)
+        check_close(gaussian, expected, axes="query, d_value")
+        check_close(student.nadaraya_watson(queries, keys, values, bandwidth, kernel=student.gaussian), gaussian)
     in_the_box = np.linalg.norm(query[:, None] - key, axis=2) <= bandwidth
     means = np.stack([value[inside].mean(axis=0) for inside in in_the_box])
     boxed = student.nadaraya_watson(query, key, value, bandwidth, define_kernels(student).box)
@@ -247,8 +268,10 @@ def test_choose_bandwidth_takes_the_first_on_ties(student):
     """
     check_chooses(student)
     candidates = [[0.7, 0.3, 1.9], [1.9, 0.3], [0.3, 0.7]]
-    choices = [student.choose_bandwidth(normal_array(7, seed=1), np.zeros(7), group) for group in candidates]
-    check_choices(choices, [group[0] for group in candidates])
+    # Of two points, each predicts the other, whatever the bandwidth is.
+    plots = [(normal_array(7, seed=1), np.zeros(7)), (np.array([0.3, 1.7]), np.array([5.0, -2.0]))]
+    choices = [student.choose_bandwidth(x, y, group) for x, y in plots for group in candidates]
+    check_choices(choices, [group[0] for group in candidates] * len(plots))
 
 
 def test_choose_bandwidth_takes_lists_and_arrays(student):
@@ -278,6 +301,37 @@ def test_choose_bandwidth_knows_the_nearest_neighbour(student):
             choices += [student.choose_bandwidth(x, y, [*others, tiny]) for y in (noise, steps, curve)]
             expected += [8.0, tiny, 1.2] * 2
     check_choices(choices, expected)
+
+
+def test_choose_bandwidth_keeps_other_points_at_the_same_position(student):
+    """choose_bandwidth: only the point itself is left out, not the others at its position.
+
+    Hint: how do you find the point itself: by its index, or by its distance of 0?
+    """
+    x = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0])
+    ys = np.array(
+        [
+            [4.0, 4.1, 9.0, 9.1, 9.0, 2.0, 2.1, 7.0, 7.1],  # points at one position agree
+            [9.0, 1.0, 8.0, 5.0, 2.0, 1.0, 9.0, 8.0, 2.0],  # points at one position differ
+            [1.0, 3.0, 2.5, 4.5, 4.0, 4.5, 7.0, 5.5, 8.0],
+        ]
+    )
+    bandwidths = [8.0, 0.01, 0.8, 1.5, 0.4]
+    best = left_out_errors(x, ys, bandwidths).argmin(axis=1)
+    check_choices([student.choose_bandwidth(x, y, bandwidths) for y in ys], [bandwidths[index] for index in best])
+
+
+def test_choose_bandwidth_takes_integers(student):
+    """choose_bandwidth: x and y may hold integers or float32.
+
+    Hint: an array of integers can hold neither infinity nor a fraction.
+    """
+    x, y = np.array([0, 2, 3, 5, 7, 8, 10, 12, 13]), np.array([0, 4, 6, 9, 12, 13, 15, 17, 18])
+    bandwidths = [30.0, 0.6, 4.0, 12.0]
+    best = bandwidths[left_out_errors(x * 1.0, y[None] * 1.0, bandwidths).argmin()]
+    kinds = [(np.int64, np.int64), (np.int64, float), (float, np.int64), (np.float32, np.float32)]
+    choices = [student.choose_bandwidth(x.astype(kind), y.astype(other), bandwidths) for kind, other in kinds]
+    check_choices(choices, [best] * len(kinds))
 
 
 def test_choose_bandwidth_leaves_its_inputs_alone(student):
