@@ -1,27 +1,31 @@
 """Hidden tests of kernel_attention and AdditiveAttention.
 
-Oracles: Gaussian weights from differences of squared distances, as in stage 1; the additive score pair by pair;
+Oracles: Gaussian weights from differences of squared distances, as in stage 1; the additive score by einsum;
 invariants: shifting queries and keys together changes nothing, and blocked keys have no influence.
 """
 
 import torch
-from hypothesis import given
+from attention_oracles import LONG, check_softmax_values, coarse_tensor
+from hypothesis import example, given
 
-from autograder.judge.compare import check_dtype, check_equal, check_results, check_that, check_values
-from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, gradients
+from autograder.judge.compare import check_dtype, check_equal, check_results, check_that
+from autograder.judge.probes import (
+    check_computes,
+    check_full_accuracy,
+    check_inputs_unchanged,
+    check_keeps_device,
+    gradients,
+)
 from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
 
 D_QUERY, D_KEY, D_HIDDEN = 3, 5, 7
 
 
 def regression(query, key, value, bandwidth):
-    """Nadaraya–Watson, query by query: a key's weight is `1 / Σⱼ exp((d² − dⱼ²) / 2h²)`."""
-    results = []
-    for q in query:
-        squares = torch.stack([((q - k) / bandwidth).pow(2).sum() for k in key])
-        weights = 1 / torch.exp((squares.unsqueeze(1) - squares.unsqueeze(0)) / 2).sum(dim=1)
-        results.append(weights @ value)
-    return torch.stack(results)
+    """Nadaraya–Watson: a key's weight is `1 / Σⱼ exp((d² − dⱼ²) / 2h²)`."""
+    squares = ((query.unsqueeze(1) - key) / bandwidth).pow(2).sum(dim=-1)  # (query, key)
+    weights = 1 / torch.exp((squares.unsqueeze(2) - squares.unsqueeze(1)) / 2).sum(dim=-1)
+    return weights @ value
 
 
 def points_of(query, key, d, d_value, *, leading=(), seed=0):
@@ -31,18 +35,26 @@ def points_of(query, key, d, d_value, *, leading=(), seed=0):
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=1))
+@example(1, (LONG, LONG + 1, 2, 3))
+@example(2, (4, 4, 4, 4))
+@example(3, (3, 1, 1, 1))
 def test_kernel_attention_equals_kernel_regression(student, seed, shape):
     """kernel_attention: the result is the average of the values under a Gaussian kernel.
 
     Hint: the Gaussian weight is exp(−distance² / 2h²). Which scores give this weight after a softmax?
     """
-    points = points_of(*shape, seed=seed)
-    for bandwidth in (0.5, 1.0, 3.0):
-        expected = regression(*points, bandwidth)
-        check_values(student.kernel_attention(*points, bandwidth), expected, axes="query, d_value")
+    query, key, value = points_of(*shape, seed=seed)
+    repeated = key.clone()
+    repeated[-1] = key[0]  # two keys in the same place count twice
+    for keys in (key, repeated):
+        for bandwidth in (0.5, 1.0, 3.0):
+            expected = regression(query, keys, value, bandwidth)
+            found = student.kernel_attention(query, keys, value, bandwidth)
+            check_softmax_values(found, expected, axes="query, d_value")
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
+@example(1, (4, LONG, 2, 3))
 def test_kernel_attention_depends_on_distances_alone(student, seed, shape):
     """kernel_attention: shifting all queries and keys by the same vector changes nothing.
 
@@ -51,11 +63,12 @@ def test_kernel_attention_depends_on_distances_alone(student, seed, shape):
     query, key, value = points_of(*shape, seed=seed)
     step = normal_tensor(shape[2], seed=seed + 5, scale=3.0)
     shifted = student.kernel_attention(query + step, key + step, value, 0.7)
-    check_values(shifted, student.kernel_attention(query, key, value, 0.7))
+    check_softmax_values(shifted, student.kernel_attention(query, key, value, 0.7))
     check_that(float(shifted.std()) > 0, "the result does not depend on the input")
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
+@example(1, (LONG, 3))
 def test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth(student, seed, shape):
     """kernel_attention: where every kernel value underflows, the nearest key decides.
 
@@ -63,15 +76,32 @@ def test_kernel_attention_works_far_away_and_with_a_tiny_bandwidth(student, seed
     """
     count, d_value = shape
     key = 3.0 * torch.arange(count, dtype=torch.float64).flip(0).unsqueeze(-1)
-    value = normal_tensor(count, d_value, seed=seed)
+    value = coarse_tensor(count, d_value, seed=seed)
     query = key + 0.5 * torch.tanh(normal_tensor(count, 1, seed=seed + 1))
-    for bandwidth in (1e-3, 1e-20, 1e-100):
-        check_values(student.kernel_attention(query, key, value, bandwidth), value)
+    for bandwidth in (1e-3, 1e-12, 1e-20, 1e-100):
+        check_softmax_values(student.kernel_attention(query, key, value, bandwidth), value)
     far = torch.tensor([[-1000.0], [1000.0]], dtype=torch.float64)
-    check_values(student.kernel_attention(far, key, value, 1.0), value[[-1, 0]])
+    check_softmax_values(student.kernel_attention(far, key, value, 1.0), value[[-1, 0]])
+
+
+@given(seeds(), distinct_sizes(count=2, min_size=3))
+@example(1, (LONG, 3))
+def test_kernel_attention_works_with_a_tiny_bandwidth_in_float32(student, seed, shape):
+    """kernel_attention: in float32 too, the nearest key decides with a tiny bandwidth.
+
+    Hint: the square of 1e-25 is 0 in float32. Divide the distances by the bandwidth before you square them.
+    """
+    count, d_value = shape
+    key = 3.0 * torch.arange(count, dtype=torch.float32).flip(0).unsqueeze(-1)
+    value = normal_tensor(count, d_value, seed=seed, dtype=torch.float32)
+    query = key + 0.5 * torch.tanh(normal_tensor(count, 1, seed=seed + 1, dtype=torch.float32))
+    for bandwidth in (1e-3, 1e-12, 1e-15):
+        check_softmax_values(student.kernel_attention(query, key, value, bandwidth), value)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
+@example(1, (2, 3, 4, LONG))
+@example(2, (3, 3, 3, 3))
 def test_kernel_attention_takes_any_leading_axes(student, seed, shape):
     """kernel_attention: any number of leading axes is accepted.
 
@@ -84,8 +114,17 @@ def test_kernel_attention_takes_any_leading_axes(student, seed, shape):
         apart = torch.stack(
             [regression(*item, 0.9) for item in zip(*(tensor[index] for tensor in points), strict=True)]
         )
-        check_values(together[index], apart)
-    check_values(student.kernel_attention(*(tensor[0] for tensor in points), 0.9), together[0])
+        check_softmax_values(together[index], apart)
+    check_softmax_values(student.kernel_attention(*(tensor[0] for tensor in points), 0.9), together[0])
+
+
+def test_kernel_attention_has_the_accuracy_of_its_dtype(student):
+    """kernel_attention: computes in the dtype of its inputs.
+
+    Hint: `.float()` and `dtype=torch.float32` round the scores; the dtype of the inputs is enough.
+    """
+    points = points_of(4, 4, 2, 3, leading=(1,), seed=60)
+    check_full_accuracy(student.kernel_attention, [*points, 0.7], [*points, 1.1])
 
 
 def test_kernel_attention_keeps_the_dtype(student):
@@ -142,13 +181,10 @@ def sequences_of(batch, query, key, d_value, *, seed):
 
 
 def additive(parameters, query, key, value, mask=None):
-    """Output and weights; the score is computed pair by pair."""
-    rows = []
-    for queries, keys in zip(query, key, strict=True):
-        for q in queries:
-            hidden = [torch.tanh(parameters["query_proj.weight"] @ q + parameters["key_proj.weight"] @ k) for k in keys]
-            rows.append(torch.stack([parameters["score.weight"][0] @ features for features in hidden]))
-    scores = torch.stack(rows).reshape(query.shape[0], query.shape[1], key.shape[1])
+    """Output and weights; the scores are computed for all pairs at once."""
+    hidden_query = torch.einsum("hd,bqd->bqh", parameters["query_proj.weight"], query).unsqueeze(2)
+    hidden_key = torch.einsum("hd,bkd->bkh", parameters["key_proj.weight"], key).unsqueeze(1)
+    scores = torch.einsum("h,bqkh->bqk", parameters["score.weight"][0], torch.tanh(hidden_query + hidden_key))
     blocked = torch.zeros_like(scores, dtype=torch.bool) if mask is None else ~mask
     weights = torch.softmax(scores.masked_fill(blocked, float("-inf")), dim=-1)
     return torch.einsum("bqk,bkv->bqv", weights, value), weights
@@ -167,6 +203,9 @@ def test_additive_attention_has_the_parameters_listed(student):
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
+@example(1, (2, 5, LONG, 3))
+@example(2, (3, 3, 3, 3))
+@example(3, (1, 1, 1, 1))
 def test_additive_attention_averages_the_values(student, seed, sizes):
     """AdditiveAttention: the output is the average of the values under the additive scores.
 
@@ -175,10 +214,12 @@ def test_additive_attention_averages_the_values(student, seed, sizes):
     """
     parameters, inputs = parameters_of(seed), sequences_of(*sizes, seed=seed)
     output = check_results(module_of(student, parameters)(*inputs), 2)[0]
-    check_values(output, additive(parameters, *inputs)[0], axes="batch, query, d_value")
+    check_softmax_values(output, additive(parameters, *inputs)[0], axes="batch, query, d_value")
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
+@example(1, (2, 5, LONG, 3))
+@example(2, (3, 3, 3, 3))
 def test_additive_attention_returns_the_weights(student, seed, sizes):
     """AdditiveAttention: the second result is the weights; rows sum to one.
 
@@ -186,10 +227,28 @@ def test_additive_attention_returns_the_weights(student, seed, sizes):
     """
     parameters, inputs = parameters_of(seed), sequences_of(*sizes, seed=seed)
     weights = check_results(module_of(student, parameters)(*inputs), 2)[1]
-    check_values(weights, additive(parameters, *inputs)[1], axes="batch, query, key")
+    check_softmax_values(weights, additive(parameters, *inputs)[1], axes="batch, query, key")
+
+
+@given(seeds())
+def test_additive_attention_is_stable_for_large_scores(student, seed):
+    """AdditiveAttention: large parameters do not overflow.
+
+    Hint: subtract the maximum before every exponential.
+    """
+    inputs = sequences_of(2, 3, 4, 5, seed=seed)
+    for sign in (1.0, -1.0):
+        parameters = parameters_of(seed)
+        # Every key has the same hidden features, up to signs, so the scores are large and equal.
+        parameters = {name: torch.zeros_like(tensor) for name, tensor in parameters.items()}
+        parameters["query_proj.weight"][:, 0], parameters["score.weight"][:] = 1e3, sign * 1e3
+        inputs[0][..., 0] = 1.0
+        check_softmax_values(check_results(module_of(student, parameters)(*inputs), 2), additive(parameters, *inputs))
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
+@example(1, (2, 5, LONG, 3))
+@example(2, (3, 3, 3, 3))
 def test_additive_attention_obeys_the_mask(student, seed, sizes):
     """AdditiveAttention: blocked keys get weight 0 under any mask that broadcasts.
 
@@ -198,12 +257,12 @@ def test_additive_attention_obeys_the_mask(student, seed, sizes):
     batch, query, key, _ = sizes
     parameters, inputs = parameters_of(seed), sequences_of(*sizes, seed=seed)
     module = module_of(student, parameters)
-    for mask_shape in ((query, key), (batch, 1, key), (batch, query, key)):
+    for mask_shape in ((query, key), (1, key), (batch, 1, key), (batch, query, key), (1, query, key)):
         mask = random_mask(*mask_shape, seed=seed + 20)
-        check_values(check_results(module(*inputs, mask), 2), additive(parameters, *inputs, mask))
+        check_softmax_values(check_results(module(*inputs, mask), 2), additive(parameters, *inputs, mask))
     longer = [inputs[0], torch.cat([inputs[1]] * 2, dim=1), torch.cat([inputs[2], 1e4 * inputs[2]], dim=1)]
     is_real = (torch.arange(2 * key) < key).expand(batch, 1, 2 * key)
-    check_values(check_results(module(*longer, mask=is_real), 2)[0], check_results(module(*inputs), 2)[0])
+    check_softmax_values(check_results(module(*longer, mask=is_real), 2)[0], additive(parameters, *inputs)[0])
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
@@ -217,8 +276,8 @@ def test_additive_attention_gives_zeros_where_everything_is_blocked(student, see
     mask = random_mask(query, key, seed=seed + 20)
     mask[1] = False
     output, weights = check_results(module_of(student, parameters_of(seed))(*inputs, mask), 2)
-    check_values(output[:, 1], torch.zeros(sizes[0], d_value, dtype=torch.float64))
-    check_values(weights[:, 1], torch.zeros(sizes[0], key, dtype=torch.float64))
+    check_softmax_values(output[:, 1], torch.zeros(sizes[0], d_value, dtype=torch.float64))
+    check_softmax_values(weights[:, 1], torch.zeros(sizes[0], key, dtype=torch.float64))
     check_that(float(weights[:, 0].sum()) > 0, "the other queries get zero weights as well")
 
 
@@ -235,7 +294,17 @@ def test_additive_attention_learns_all_its_parameters(student, seed):
     found = gradients(module)
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in parameters.items()}
     expected = torch.autograd.grad(additive(leaves, *inputs)[0], list(leaves.values()), grad_output)
-    check_values([found.get(name) for name in leaves], list(expected))
+    check_softmax_values([found.get(name) for name in leaves], list(expected))
+
+
+def test_additive_attention_has_the_accuracy_of_its_dtype(student):
+    """AdditiveAttention: computes in the dtype of its parameters.
+
+    Hint: `.float()` and `dtype=torch.float32` round the scores; the dtype of the inputs is enough.
+    """
+    inputs, module = sequences_of(1, 4, 4, 6, seed=72), module_of(student, parameters_of(79))
+    for mask in (random_mask(4, 4, seed=71), None):
+        check_full_accuracy(module, [*inputs, mask], [inputs[0], inputs[1], -inputs[2], mask])
 
 
 def test_additive_attention_keeps_the_dtype(student):
@@ -244,7 +313,7 @@ def test_additive_attention_keeps_the_dtype(student):
     Hint: a tensor that you create may widen the dtype of the result.
     """
     mask = random_mask(4, 4, seed=71)
-    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         module = student.AdditiveAttention(D_QUERY, D_KEY, D_HIDDEN).to(dtype)
         inputs = [tensor.to(dtype) for tensor in sequences_of(1, 4, 4, 6, seed=72)]
         check_computes(module, [*inputs, mask], [inputs[0], inputs[1], -inputs[2], mask])
