@@ -4,7 +4,7 @@ import functools
 
 import torch
 
-from autograder.judge.compare import check_values
+from autograder.judge.compare import check_close, check_values
 from autograder.judge.strategies import normal_tensor
 
 # Common libraries compute a softmax in float32. One check of each exercise pays for the full accuracy of float64.
@@ -12,6 +12,12 @@ check_softmax_values = functools.partial(check_values, accuracy=torch.float32)
 
 # A key axis longer than any that is drawn: some mistakes concern long axes only.
 LONG = 24
+
+
+def check_sole_weight(weights):
+    """Check that the weights of a single key are 1 to the last digits, which float32 holds as well."""
+    says = "the weight of a single key is not exactly 1: is a constant added to the sum?"
+    check_close(weights.double(), torch.ones_like(weights, dtype=torch.float64), rtol=0.0, atol=1e-13, says=says)
 
 
 def coarse_tensor(*shape, seed, scale=1.0):

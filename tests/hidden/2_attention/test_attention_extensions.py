@@ -4,7 +4,7 @@ Oracles: PyTorch's attention and autograd, finite differences, and the sizes of 
 """
 
 import torch
-from attention_oracles import LONG, check_softmax_values, coarse_inputs, inputs_of
+from attention_oracles import LONG, check_softmax_values, check_sole_weight, coarse_inputs, inputs_of
 from hypothesis import example, given
 from torch.nn import functional
 
@@ -212,6 +212,8 @@ def test_blockwise_attention_equals_attention(student, seed, sizes):
     expected = functional.scaled_dot_product_attention(*inputs)
     for block_size in (1, 2, key - 1, key, key + 3):
         check_softmax_values(student.blockwise_attention(*inputs, block_size), expected, axes="batch, query, d_value")
+    inputs = [inputs[0], inputs[1][:, :1], torch.ones_like(inputs[2][:, :1])]
+    check_sole_weight(student.blockwise_attention(*inputs, 1))
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))

@@ -5,15 +5,25 @@ do not affect the result, and weights sum to one.
 """
 
 import torch
-from attention_oracles import LONG, all_allowed, check_softmax_values, coarse_tensor, weights_by_definition
+from attention_oracles import (
+    LONG,
+    all_allowed,
+    check_softmax_values,
+    check_sole_weight,
+    coarse_tensor,
+    weights_by_definition,
+)
 from hypothesis import example, given
 
 from autograder.judge.compare import check_close, check_dtype, check_finite, check_that
 from autograder.judge.probes import check_computes, check_full_accuracy, check_inputs_unchanged, check_keeps_device
 from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
 
-# A dtype and a number near the middle of its negative range; float32 can hold each of them.
-LOWEST = ((torch.float16, -3e4), (torch.bfloat16, -1e38), (torch.float32, -1e38), (torch.float64, -1e38))
+# Half of the lowest number of each dtype, or of float32 where the dtype has a wider range.
+LOWEST = tuple(
+    (dtype, max(torch.finfo(dtype).min, torch.finfo(torch.float32).min) / 2)
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
@@ -42,6 +52,7 @@ def test_masked_softmax_shares_the_weight_among_allowed_keys(student, seed, shap
     check_softmax_values(weights, weights_by_definition(scores, mask))
     zeros = torch.zeros(int((~mask).sum()), dtype=weights.dtype)
     check_close(weights[~mask], zeros, atol=0.0, says="the weight of a blocked key is not exactly 0")
+    check_sole_weight(student.masked_softmax(scores, torch.arange(shape[-1]) == 1)[..., 1])
     square = normal_tensor(shape[0], shape[0], seed=seed + 2)
     causal = all_allowed(square).tril()
     check_softmax_values(student.masked_softmax(square, mask=causal), weights_by_definition(square, causal))

@@ -9,6 +9,7 @@ from attention_oracles import (
     LONG,
     all_allowed,
     check_softmax_values,
+    check_sole_weight,
     coarse_inputs,
     inputs_of,
     weights_by_definition,
@@ -49,6 +50,8 @@ def test_attention_returns_the_weights(student, seed, shape):
         scores = torch.einsum("bqd,bkd->bqk", inputs[0], inputs[1]) / d_head**0.5
         weights = check_results(student.scaled_dot_product_attention(*inputs), 2)[1]
         check_softmax_values(weights, weights_by_definition(scores, all_allowed(scores)), axes="batch, query, key")
+    inputs = inputs_of(query, 1, d_head, d_value, leading=(batch,), seed=seed)
+    check_sole_weight(check_results(student.scaled_dot_product_attention(*inputs), 2)[1])
 
 
 @given(seeds(), distinct_sizes(count=6, min_size=2, max_size=7))

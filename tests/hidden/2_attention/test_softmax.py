@@ -6,7 +6,7 @@ Oracles: the definition without subtracting a maximum, `1 / Σⱼ exp(xⱼ − x
 import math
 
 import torch
-from attention_oracles import LONG, check_softmax_values, coarse_tensor
+from attention_oracles import LONG, check_softmax_values, check_sole_weight, coarse_tensor
 from hypothesis import example, given
 
 from autograder.judge.compare import check_dtype, check_that
@@ -29,6 +29,8 @@ def test_softmax_matches_its_definition(student, seed, shape):
     for sizes_of_both in (shape, (rows, rows), (rows, LONG), (LONG, rows), (rows, 1), (1, length)):
         x = normal_tensor(*sizes_of_both, seed=seed, scale=2.0)
         check_softmax_values(student.softmax(x), by_definition(x))
+    for x in (normal_tensor(rows, 1, seed=seed), torch.tensor([[5.0, -1000.0], [0.0, -math.inf]]).double()):
+        check_sole_weight(student.softmax(x)[:, 0])
 
 
 @given(seeds())
