@@ -110,24 +110,30 @@ def check_computes(function: Callee, args: Sequence[Any], other_args: Sequence[A
 
 
 def check_full_accuracy(function: Callee, args: Sequence[Any], other_args: Sequence[Any]) -> None:
-    """Check that float64 arguments are computed in float64: a tiny change of them changes each result by as little.
+    """Check that float64 arguments are computed in float64: a tiny change of each one changes the results by as little.
 
-    A result that passed through float32 does not change at all. Whether the values are right does not matter,
+    What passes through float32 does not change at all. Whether the values are right does not matter,
     so a wrong formula loses only the checks of its values.
 
     Args:
         function: the function or module to call; its results should be about 0.1 to 10 in size.
-        args: the arguments of the first call; the second call multiplies each float64 tensor by ``1 + 1e-12``.
+        args: the arguments of the first call; each further call multiplies one float64 tensor by ``1 + 1e-12``.
         other_args: different arguments; see ``check_computes``.
 
     Raises:
         CheckFailure: with ``WRONG_VALUES``, or as ``check_computes`` does.
     """
     check_computes(function, args, other_args)
-    before, after = (_tensors(function(*chosen)) for chosen in (args, [_nudged(argument) for argument in args]))
-    for first, second in zip(before, after, strict=True):
-        change = float((first.double() - second.double()).detach().abs().max())
-        if not _SMALLEST_CHANGE < change < _LARGEST_CHANGE:
+    before = _tensors(function(*args))
+    for index, argument in enumerate(args):
+        if not (isinstance(argument, torch.Tensor) and argument.dtype is torch.float64):
+            continue
+        after = _tensors(function(*args[:index], argument * (1 + _NUDGE), *args[index + 1 :]))
+        changes = [
+            float((first.double() - second.double()).detach().abs().max())
+            for first, second in zip(before, after, strict=True)
+        ]
+        if not _SMALLEST_CHANGE < max(changes) < _LARGEST_CHANGE:
             raise CheckFailure(Symptom.WRONG_VALUES, "a step computes in a narrower dtype than that of the input")
 
 
@@ -152,13 +158,6 @@ def check_keeps_device(student: Student, function: Callee, *args: Any, **kwargs:
         raise CheckFailure(Symptom.WRONG_TYPE)
     if any(device != "meta" for device in devices):
         raise CheckFailure(Symptom.WRONG_DEVICE)
-
-
-def _nudged(argument: Any) -> Any:
-    """Change a float64 tensor by much less than float32 resolves."""
-    if isinstance(argument, torch.Tensor) and argument.dtype is torch.float64:
-        return argument * (1 + _NUDGE)
-    return argument
 
 
 def _tensors(arguments: Any) -> list[Any]:

@@ -194,12 +194,20 @@ def test_results_computed_in_float64_have_full_accuracy(body):
         "return x.float().exp()",
         "return x.float().exp().double()",
         "return x.exp().float().double() + 1",
-        "return 2 * x, x.half().double()",
+        "return x.float().double(), x.float()",
     ],
 )
 def test_a_step_in_a_narrower_dtype_is_detected(body):
     made = student(body)
     assert symptom(check_full_accuracy, made.f, [X.double() / 10], [-X.double()]) is Symptom.WRONG_VALUES
+
+
+def test_a_step_in_a_narrower_dtype_is_detected_although_another_argument_keeps_its_accuracy():
+    made = student("return x.float().double() * y", "x, y")
+    assert (
+        symptom(check_full_accuracy, made.f, [X.double() / 10, X.double()], [X.double(), X.double()])
+        is Symptom.WRONG_VALUES
+    )
 
 
 def test_full_accuracy_needs_a_result_that_depends_on_the_input():
