@@ -11,10 +11,10 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from autograder.authoring.verify import LARGEST_COST
 from autograder.base.results import CheckResult
 from autograder.course.alternatives import load_alternatives
 from autograder.course.lab import Lab, StageFolders
+from autograder.course.promises import promise_problems
 from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.lint import lint_hidden_tests
@@ -35,7 +35,7 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
     stage = lab.stage(stage_id)
     code = read_course_code(lab, stage)
     judge = functools.partial(_judge, stage, code, seed)
-    for problem in lint_hidden_tests(stage):
+    for problem in (*lint_hidden_tests(stage), *promise_problems(stage, code.mistakes)):
         console.print(f"[red]lint error[/] {escape(problem)}")
     if not only:
         _report(console, "reference", judge(code.modules[stage.spec.module]), frozenset())
@@ -76,8 +76,7 @@ def _report(console: Console, name: str, results: Iterable[CheckResult], expecte
     total = sum(result.points for result in results)
     seconds = sum(result.seconds for result in results)
     mark = "[green]ok[/]" if failed.keys() == expected else "[red]UNEXPECTED[/]"
-    share = f" [red]over {LARGEST_COST:.0%}[/]" if lost > LARGEST_COST * total and expected else ""
-    console.print(f"{mark} {name}: loses {lost} of {total}{share} ({seconds:.2f} s)")
+    console.print(f"{mark} {name}: loses {lost} of {total} ({seconds:.2f} s)")
     for check in sorted(failed.keys() - expected):
         result = failed[check]
         console.print(f"    loses check {check}: {result.outcome}, {result.what} ({result.where})", markup=False)

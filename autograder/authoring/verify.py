@@ -6,7 +6,8 @@
 - Every mistake loses exactly the checks that the lock file lists for it. The diagnosis names no other mistake, and it
   names at least 90 % of the mistakes that outputs can identify.
 - Every check that reads no attachment is lost by some mistake.
-- No mistake costs more than 60 % of the points of its stage.
+- A mistake loses checks of its own exercise only, or says why it loses others.
+- Every sentence of a docstring has a check that holds it and a mistake that breaks it, listed in ``promises.yml``.
 - The docstring of an exercise names what the exercise forbids.
 - The hidden tests follow their rules, and ``assignments`` equals a fresh release.
 """
@@ -19,9 +20,11 @@ from dataclasses import dataclass
 from autograder.base.parallel_map import parallel_map
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.alternatives import REFUSED, load_alternatives
+from autograder.course.config import Stage
 from autograder.course.forbidden import short_name
 from autograder.course.lab import Lab, LabError, StageFolders
 from autograder.course.mistakes import Mistake, lock_problems
+from autograder.course.promises import promise_problems
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Attached, Broken, Job
@@ -29,8 +32,6 @@ from autograder.pipeline.grade import Judges
 from autograder.pipeline.stand_ins import modules_for
 from autograder.release import differences, strip_solutions
 
-# The largest share of a stage's points, bonus points included, that one mistake may cost.
-LARGEST_COST = 0.6
 # The smallest share of the mistakes that outputs can identify that the diagnosis must name.
 NAMED_SHARE = 0.9
 _LINE = re.compile(r", line (\d+)")
@@ -197,19 +198,31 @@ def _docstring_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
 def _mistake_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
     """Yield the problems of the mistakes that can be detected without judging."""
     yield from lock_problems(stage, code.mistakes)
-    points = {check.id: check.points for check in stage.spec.checks}
-    total = sum(points.values())
+    yield from promise_problems(stage, code.mistakes)
     for mistake in code.mistakes:
         if problem := _application_problem(mistake, code.modules[stage.spec.module]):
             yield problem
-        cost = sum(points[check] for check in mistake.fails)
-        if cost > LARGEST_COST * total:
-            yield f"mistake {mistake.id} costs {cost} of {total} points, more than {LARGEST_COST:.0%}"
+        if problem := _elsewhere_problem(mistake, stage.spec):
+            yield f"mistake {mistake.id} {problem}"
         if not mistake.fails:
             yield f"mistake {mistake.id} loses no check: the hidden tests accept it, or the lock file is out of date"
         if not mistake.says or mistake.says.endswith("."):
             sentence = "“your output is what you get when …”"
             yield f"mistake {mistake.id}: `says` must complete {sentence}, without a full stop"
+
+
+def _elsewhere_problem(mistake: Mistake, stage: Stage) -> str:
+    outside = lost_elsewhere(mistake, stage)
+    if outside and not mistake.elsewhere:
+        return f"of {mistake.exercise} loses checks of other exercises: {', '.join(outside)}; `elsewhere` must say why"
+    if mistake.elsewhere and not outside:
+        return "loses checks of its own exercise only: delete its `elsewhere`"
+    return ""
+
+
+def lost_elsewhere(mistake: Mistake, stage: Stage) -> list[str]:
+    """Return the checks of other exercises that the mistake loses."""
+    return [check.id for check in stage.checks if check.id in mistake.fails and check.exercise != mistake.exercise]
 
 
 def _application_problem(mistake: Mistake, reference: str) -> str:

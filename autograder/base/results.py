@@ -48,6 +48,8 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     ``what`` is a symptom, ``where`` a location in the student's file, ``hint`` the author's advice;
     none of them contains an input, a value or exception text. ``mistake`` is the id of the named
     mistake that explains the failure; ``forbidden`` is the name of the forbidden function that was called.
+    ``stand_ins`` names the exercises of the same module for which the course's own stood in, because the
+    student's did not pass.
     """
 
     id: str
@@ -61,6 +63,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
     mistake: str | None = None
     forbidden: str = ""
+    stand_ins: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property

@@ -9,6 +9,7 @@ from autograder.base.atomic_files import write_atomically
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.course.config import schema as config_schema
 from autograder.course.exercise_texts import schema as texts_schema
+from autograder.course.promises import schema as promises_schema
 from autograder.integrations.nbgrader import register_release
 from autograder.release import release as make_release
 
@@ -32,9 +33,10 @@ def release(option: LabOption) -> None:
 @click.command()
 @pass_lab
 def schema(option: LabOption) -> None:
-    """Write the JSON Schemas of grading.yml and exercises.yml, which editors use, to docs/."""
+    """Write the JSON Schemas of grading.yml, exercises.yml and promises.yml, which editors use, to docs/."""
     console = Console(soft_wrap=True, highlight=False)
-    for name, content in (("grading", config_schema()), ("exercises", texts_schema())):
+    schemas = {"grading": config_schema(), "exercises": texts_schema(), "promises": promises_schema()}
+    for name, content in schemas.items():
         path = option.lab.root / "docs" / f"{name}.schema.json"
         write_atomically(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
         console.print(f"wrote {path}")

@@ -51,7 +51,7 @@ def verify(
     In each stage, the reference and every alternative earn all points; an alternative that calls a
     forbidden function is refused in the lines it marks. The stub earns none. Every named mistake loses
     exactly the checks in the lock file, and the diagnosis names it correctly or not at all. Every check
-    is lost by some mistake. No mistake costs more than 60 % of its stage. The hidden tests follow their
+    is lost by some mistake. A mistake costs its own exercise only. The hidden tests follow their
     rules, and `assignments` equals a fresh release.
     """
     if update and not mistakes:

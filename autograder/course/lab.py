@@ -59,9 +59,19 @@ class StageFolders:
         return self.folder / "mistakes.lock.json"
 
     @property
+    def promises(self) -> Path:
+        """The sentences of the docstrings, each with the check that holds it."""
+        return self.folder / "promises.yml"
+
+    @property
     def alternatives(self) -> list[Path]:
         """Correct solutions that differ from the reference."""
         return sorted((self.folder / "alternatives").glob("*.py"))
+
+    @property
+    def stand_in(self) -> Path:
+        """The alternative that stands in for a student's module, or for exercises of it, that did not pass."""
+        return self.folder / "alternatives" / "pytorch.py"
 
     @property
     def attachments(self) -> dict[str, Path]:
@@ -94,6 +104,19 @@ class StageFolders:
             LabError: the file does not exist.
         """
         return _read(self.reference)
+
+    def stand_in_source(self) -> str:
+        """Return the text of the stand-in.
+
+        Raises:
+            LabError: the file does not exist.
+        """
+        if not self.stand_in.is_file():
+            module = f"{self.spec.module}.py"
+            raise LabError(
+                f"{self.stand_in} is missing: it stands in for parts of a student's {module} that did not pass"
+            )
+        return _read(self.stand_in)
 
 
 @dataclass(frozen=True)

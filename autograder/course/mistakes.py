@@ -29,6 +29,8 @@ class Mistake:
         must_fail: checks that exist because of this mistake; ``verify`` refuses a lock file without them.
         named: False if outputs cannot identify the mistake: its result is random, never ends or
             equals that of another mistake. The diagnosis never names it.
+        elsewhere: why it also loses checks of other exercises, if it does; empty for a mistake that costs its own
+            exercise only.
         exercise: the exercise that the mistake belongs to; set by ``load_mistakes``.
         fails: the checks that this mistake loses, no more and no fewer; set by ``load_mistakes``.
     """
@@ -38,6 +40,7 @@ class Mistake:
     replace: tuple[tuple[str, str], ...]
     must_fail: frozenset[str] = frozenset()
     named: bool = True
+    elsewhere: str = ""
     exercise: str = ""
     fails: frozenset[str] = frozenset()
 
@@ -56,7 +59,14 @@ class Mistake:
         return text
 
 
-def mistake(mistake_id: str, says: str, *texts: str, must_fail: Iterable[str] = (), named: bool = True) -> Mistake:
+def mistake(
+    mistake_id: str,
+    says: str,
+    *texts: str,
+    must_fail: Iterable[str] = (),
+    named: bool = True,
+    elsewhere: str = "",
+) -> Mistake:
     """Write one entry of a catalogue.
 
     Args:
@@ -65,6 +75,7 @@ def mistake(mistake_id: str, says: str, *texts: str, must_fail: Iterable[str] = 
         texts: old text, new text, old text, new text and so on.
         must_fail: checks that exist because of this mistake.
         named: whether outputs can identify the mistake.
+        elsewhere: why it also loses checks of other exercises, if it does.
 
     Raises:
         ValueError: ``texts`` are not pairs.
@@ -72,7 +83,8 @@ def mistake(mistake_id: str, says: str, *texts: str, must_fail: Iterable[str] = 
     if not texts or len(texts) % 2:
         raise ValueError(f"mistake {mistake_id}: give pairs of old and new text, not {len(texts)} texts")
     pairs = tuple(zip(texts[::2], texts[1::2], strict=True))
-    return Mistake(id=mistake_id, says=says, replace=pairs, must_fail=frozenset(must_fail), named=named)
+    checks = frozenset(must_fail)
+    return Mistake(id=mistake_id, says=says, replace=pairs, must_fail=checks, named=named, elsewhere=elsewhere)
 
 
 def load_mistakes(stage: StageFolders) -> tuple[Mistake, ...]:

@@ -89,6 +89,8 @@ class YamlSource:
 
     def _check_keys(self, data: Any, expected: Any, keys: Keys) -> None:
         """Raise an error at an unknown key. It names the closest known key, so that an instructor sees the typo."""
+        for index, value in enumerate(data if isinstance(data, list) else ()):
+            self._check_keys(value, _type_inside(expected), (*keys, str(index)))
         if not isinstance(data, dict):
             return
         fields = _fields(expected)

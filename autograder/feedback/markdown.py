@@ -59,6 +59,10 @@ def _stage(view: StageView) -> Iterator[str]:
             name = code(exercise.name) + (" (bonus)" if exercise.bonus else "")
             yield _row(f"{check.mark} {check.label}", prose(check.title), name, check.score_text)
     yield ""
+    for exercise in view.exercises:
+        if exercise.remark:
+            yield f"> {code(exercise.name)}: {prose(exercise.remark)}"
+            yield ""
     for check in [view.common] if view.common else view.checks:
         if check.details:
             yield from _details(check)

@@ -35,6 +35,8 @@ def _parts(view: StageView) -> Iterator[RenderableType]:
     for exercise in view.exercises:
         yield Text("")
         yield _exercise_heading(exercise)
+        if exercise.remark:
+            yield Padding(Text(log_line(exercise.remark), style="dim"), (0, 0, 0, 2), expand=False)
         for check in exercise.checks:
             yield _line(view, check, check.score_text)
             if not view.common and check.details:

@@ -94,12 +94,16 @@ class CheckView:
 
 @dataclass(frozen=True)
 class ExerciseView:
-    """An exercise with its checks."""
+    """An exercise with its checks.
+
+    ``remark`` names the exercises for which the course's own stood in; empty if there were none.
+    """
 
     name: str
     title: str
     bonus: bool
     checks: tuple[CheckView, ...]
+    remark: str = ""
 
     @property
     def points(self) -> int:
@@ -180,7 +184,16 @@ def _exercises(checks: Iterable[CheckResult], titles: Mapping[str, str]) -> Iter
             title=one_line(titles.get(name, "")),
             bonus=members[0].bonus,
             checks=tuple(_check(check) for check in members),
+            remark=_exercise_remark(members),
         )
+
+
+def _exercise_remark(checks: Iterable[CheckResult]) -> str:
+    names = dict.fromkeys(name for check in checks for name in check.stand_ins)
+    if not names:
+        return ""
+    listed = ", ".join(f"`{one_line(name)}`" for name in names)
+    return f"checked with the course's own {listed}, so that errors there cost no points here"
 
 
 def _check(check: CheckResult) -> CheckView:

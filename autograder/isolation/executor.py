@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from autograder.isolation.guard import Guard
+from autograder.isolation.replacement import REPLACEMENT_FILE, Replacement
 from autograder.isolation.sources import RESERVED, Sources
 from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, Handle, Reference, is_sendable, tensors_in
 
@@ -62,8 +63,10 @@ class Executor:
         """Run one operation and return its value; parts that cannot be sent become handles.
 
         Operations:
-            load(modules, main, forbidden): compile and import ``main``; it can import the other modules. Seeds
-                all generators with 0. ``forbidden`` lists what ``main`` may not call, see ``Guard.install``.
+            load(modules, main, forbidden, replace, replacement): compile and import ``main``; it can import the
+                other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not call, see
+                ``Guard.install``. ``replace`` lists definitions of ``main`` that those of the source
+                ``replacement`` replace.
             definitions(): the first line of each function and class of ``main``; methods have dotted names.
             define(source): run helper code in a new namespace; returns its functions and
                 classes as handles.
@@ -84,17 +87,23 @@ class Executor:
         self._guard.remove()
 
     def _load(
-        self, modules: Mapping[str, str], main: str, forbidden: Mapping[str, Sequence[str]] | None = None
+        self,
+        modules: Mapping[str, str],
+        main: str,
+        forbidden: Mapping[str, Sequence[str]] | None = None,
+        replace: Sequence[str] = (),
+        replacement: str = "",
     ) -> None:
         for name in modules:
             if not name.isidentifier():
                 raise ValueError(f"a module cannot have the name {name!r}; use a Python identifier")
         if main in RESERVED or main not in modules:
             raise ValueError(f"{main!r} is not the name of a module in the request")
-        self._modules = Sources(modules)
+        replacements = {main: Replacement(tuple(replace), replacement)} if replace else {}
+        self._modules = Sources(modules, replacements)
         self._main_source = modules[main]
         self._guard.remove()
-        self._guard = Guard(f"{main}.py", self._modules.files - {f"{main}.py"})
+        self._guard = Guard(f"{main}.py", self._modules.files - {f"{main}.py"} | {REPLACEMENT_FILE})
         if forbidden:
             self._guard.install(forbidden)
         with self._modules.importable(), self._guard.watching():

@@ -11,6 +11,8 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from autograder.isolation.replacement import Replacement, run_replacing
+
 # Modules that a submission's file of the same name never replaces.
 RESERVED = sys.stdlib_module_names | {"torch", "numpy"}
 
@@ -19,10 +21,15 @@ class Sources(MetaPathFinder, Loader):
     """The loaded sources as importable modules, visible only while a request runs.
 
     This lets several executors in one process hold modules of the same name.
+
+    Args:
+        sources: Module name → source text.
+        replacements: Module name → the definitions in it that are replaced when it is imported.
     """
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
+    def __init__(self, sources: Mapping[str, str], replacements: Mapping[str, Replacement] = {}) -> None:
         self._sources = {name: source for name, source in sources.items() if name not in RESERVED}
+        self._replacements = replacements
         self._loaded: dict[str, ModuleType] = {}
         self.files = frozenset(f"{name}.py" for name in self._sources)
 
@@ -53,4 +60,7 @@ class Sources(MetaPathFinder, Loader):
         """Run a module's source; part of the import protocol."""
         name = module.__name__
         module.__file__ = f"{name}.py"
-        exec(compile(self._sources[name], f"{name}.py", "exec", dont_inherit=True), vars(module))
+        if name in self._replacements:
+            run_replacing(self._sources[name], f"{name}.py", vars(module), self._replacements[name])
+        else:
+            exec(compile(self._sources[name], f"{name}.py", "exec", dont_inherit=True), vars(module))

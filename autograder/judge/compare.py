@@ -72,12 +72,7 @@ def check_close(
 
 
 def check_values(
-    actual: Any,
-    expected: Any,
-    *,
-    says: str | None = None,
-    axes: str | None = None,
-    accuracy: torch.dtype | None = None,
+    actual: Any, expected: Any, *, says: str | None = None, axes: str | None = None, accuracy: torch.dtype | None = None
 ) -> None:
     """Check values like ``check_close``, but compare floats of different precisions at the coarser precision.
 

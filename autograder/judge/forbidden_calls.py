@@ -12,6 +12,7 @@ from autograder.course.config import Stage
 from autograder.course.forbidden import FORBIDDABLE, short_name
 from autograder.isolation.errors import SubmissionError, TracebackFrame, WorkerDied
 from autograder.isolation.proxy import Session
+from autograder.isolation.replacement import Replacement
 from autograder.isolation.worker import Worker
 from autograder.judge.outcomes import Ending, SourceMap
 from autograder.judge.sessions import close
@@ -39,15 +40,22 @@ class GuardedSessions:
         modules: the submission's source texts by module name.
         open_session: opens a fresh session with nothing loaded.
         forbid: whether to refuse forbidden calls at all.
+        replacements: check → the course's definitions that replace the submission's.
     """
 
     def __init__(
-        self, stage: Stage, modules: Mapping[str, str], open_session: Callable[[], Session], forbid: bool
+        self,
+        stage: Stage,
+        modules: Mapping[str, str],
+        open_session: Callable[[], Session],
+        forbid: bool,
+        replacements: Mapping[str, Replacement],
     ) -> None:
         self._main = stage.module
         self._modules = dict(modules)
         self._forbidden = {check.id: stage.exercises[check.exercise].forbid for check in stage.checks if forbid}
         self._open_session = open_session
+        self._replacements = replacements
         self._loading: dict[str, _LoadingSession] = {}
         self._calls: dict[str, list[ForbiddenCall]] = {}
 
@@ -85,11 +93,15 @@ class GuardedSessions:
         session = _GuardedSession(opened, self._calls.setdefault(check, [])) if forbidden else opened
         load = opened.post if isinstance(opened, Worker) else opened.request
         try:
-            load("load", modules=self._modules, main=self._main, forbidden=forbidden)
+            load("load", modules=self._modules, main=self._main, forbidden=forbidden, **self._replacing(check))
         except BaseException:
             close(session)
             raise
         return _LoadingSession(session, opened)
+
+    def _replacing(self, check: str) -> dict[str, Any]:
+        replacement = self._replacements.get(check)
+        return {"replace": replacement.names, "replacement": replacement.source} if replacement else {}
 
     def ending(self, check: str, source: SourceMap) -> Ending | None:
         """Return the ending of a check that made a forbidden call, whatever its result; None for any other check.

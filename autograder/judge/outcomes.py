@@ -88,6 +88,11 @@ class SourceMap:
         """Locate the beginning of the exercise's function or class."""
         return SourceLocation(self.file, self.functions.get(exercise), exercise)
 
+    def definition_at(self, line: int) -> str:
+        """Name the last top-level function or class that begins at or above this line; empty if there is none."""
+        above = {name: start for name, start in self.functions.items() if start <= line and "." not in name}
+        return max(above, key=above.__getitem__, default="")
+
     def of_error(self, error: SubmissionError) -> SourceLocation | None:
         """Locate the innermost line of the student's file that the error passed through."""
         return self.of_frames(error.frames)

@@ -6,6 +6,7 @@ expected failure or a run that did not happen is not a pass.
 """
 
 import functools
+import hashlib
 import inspect
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -70,7 +71,7 @@ class JudgePlugin:
     Args:
         open_session: opens a session in which the submission is loaded; called with the check and the check after it.
         open_reference: opens a session in which the reference is loaded, for the fixture ``reference``.
-        seed: the seed of Hypothesis.
+        seed: the seed of the course; each check draws its examples from this seed and its own id.
         only: ids of the checks to run; all when None.
         attachments: the files submitted beside the module, for the fixture ``attachments``.
 
@@ -186,7 +187,8 @@ class JudgePlugin:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Run one check; its first error counts."""
         assert isinstance(item, pytest.Function)
-        with self._noting_errors(item), _Examples(item.function, self._seed).watched():
+        seed = check_seed(self._seed, _name(item))
+        with self._noting_errors(item), _Examples(item.function, seed).watched():
             result = yield
         self.records[_name(item)].runs += 1
         return result
@@ -207,6 +209,11 @@ class JudgePlugin:
             if record.error is None:
                 record.error = error
             raise
+
+
+def check_seed(seed: int, check: str) -> int:
+    """Return the seed of one check's examples: independent of the other checks, and of the submission."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {check}".encode()).digest()[:8], "big")
 
 
 class _Examples:

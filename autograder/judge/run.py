@@ -1,6 +1,7 @@
 """Judge one submission of one stage: run its hidden checks, name mistakes, and fail closed."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import msgspec
 
@@ -25,6 +26,7 @@ from autograder.judge.outcomes import (
     error_word,
 )
 from autograder.judge.plugin import CheckRecord
+from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
 from autograder.judge.sessions import close
 from autograder.judge.unrun import check_title, unrun_stage
 
@@ -69,16 +71,23 @@ def judge_stage(
         what = f"{main}.py cannot be loaded: {ending.what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    sessions = GuardedSessions(stage.spec, modules, open_session, forbid)
-    try:
-        records = run_checks(stage, sessions.open, code, seed, only, attachments)
-    finally:
-        sessions.close()
-    endings = {check: sessions.ending(check, source) or _ending(record, source) for check, record in records.items()}
-    endings = _explain_our_errors(stage, endings, code, seed, attachments)
-    named = _name_mistakes(records, endings, stage, code)
+    def run(only: frozenset[str] | None, stand_ins: StandIns) -> dict[str, CheckRun]:
+        replacements = {check: code.replacement(exercises) for check, exercises in stand_ins.items()}
+        sessions = GuardedSessions(stage.spec, modules, open_session, forbid, replacements)
+        try:
+            records = run_checks(stage, sessions.open, code, seed, only, attachments)
+        finally:
+            sessions.close()
+        return {
+            check: CheckRun(record, sessions.ending(check, source) or _ending(record, source), stand_ins.get(check, ()))
+            for check, record in records.items()
+        }
+
+    runs = run_with_stand_ins(stage.spec, code.builds_on, run, only, source)
+    runs = _explain_our_errors(stage, runs, code, seed, attachments)
+    named = _name_mistakes(runs, stage, code)
     return tuple(
-        _result(stage, check, records.get(check.id), endings.get(check.id), source, named.get(check.id))
+        _result(stage, check, runs.get(check.id) or CheckRun(CheckRecord(), NO_RECORD), source, named.get(check.id))
         for check in expected
     )
 
@@ -107,38 +116,33 @@ def _ending(record: CheckRecord, source: SourceMap) -> Ending:
 
 def _explain_our_errors(
     stage: StageFolders,
-    endings: Mapping[str, Ending],
+    runs: Mapping[str, CheckRun],
     code: CourseCode,
     seed: int,
     attachments: Attachments | None,
-) -> dict[str, Ending]:
+) -> dict[str, CheckRun]:
     """Decide whether an exception in the judge's own code is the submission's fault or the grader's.
 
     The same checks run again on the reference. If the reference passes, the student's result caused the
     exception: it is unusable. If the reference fails too, it is an error of the grader.
     """
-    doubtful = frozenset(check for check, ending in endings.items() if ending.doubtful)
+    doubtful = frozenset(check for check, run in runs.items() if run.ending.doubtful)
     if not doubtful:
-        return dict(endings)
+        return dict(runs)
     again = run_checks(stage, lambda *_: open_reference(stage, code), code, seed, doubtful, attachments)
     unusable = {check for check in doubtful if again[check].complete and again[check].error is None}
-    return {check: UNUSABLE_RESULT if check in unusable else ending for check, ending in endings.items()}
+    return {check: replace(run, ending=UNUSABLE_RESULT) if check in unusable else run for check, run in runs.items()}
 
 
-def _name_mistakes(
-    records: Mapping[str, CheckRecord],
-    endings: Mapping[str, Ending],
-    stage: StageFolders,
-    code: CourseCode,
-) -> dict[str, Mistake]:
+def _name_mistakes(runs: Mapping[str, CheckRun], stage: StageFolders, code: CourseCode) -> dict[str, Mistake]:
     """Name the mistake behind each check that gave a wrong result or raised, where it can be determined."""
     failed = {
-        check: records[check].exchanges
-        for check, ending in endings.items()
-        if ending.outcome in (Outcome.FAILED, Outcome.ERROR) and not ending.forbidden
+        check: run.record.exchanges
+        for check, run in runs.items()
+        if run.ending.outcome in (Outcome.FAILED, Outcome.ERROR) and not run.ending.forbidden
         if check not in stage.spec.attached_checks  # a trained model depends on more than the code
     }
-    passed = {check for check, ending in endings.items() if ending.outcome is Outcome.PASSED}
+    passed = {check for check, run in runs.items() if run.ending.outcome is Outcome.PASSED}
     not_passed = frozenset(stage.spec.check_ids) - passed
     named = explain(failed, not_passed, code.mistakes, code.modules, stage.spec.module)
     by_id = {mistake.id: mistake for mistake in code.mistakes}
@@ -146,15 +150,10 @@ def _name_mistakes(
 
 
 def _result(
-    stage: StageFolders,
-    check: Check,
-    record: CheckRecord | None,
-    ending: Ending | None,
-    source: SourceMap,
-    mistake: Mistake | None,
+    stage: StageFolders, check: Check, run: CheckRun, source: SourceMap, mistake: Mistake | None
 ) -> CheckResult:
     exercise = stage.spec.exercises[check.exercise]
-    record, ending = record or CheckRecord(), ending or NO_RECORD
+    record, ending = run.record, run.ending
     result = CheckResult(
         id=check.id,
         title=record.title or check_title(check.id),
@@ -165,6 +164,7 @@ def _result(
         what=_what(ending, mistake),
         mistake=mistake.id if mistake else None,
         forbidden=ending.forbidden,
+        stand_ins=run.stand_ins,
         seconds=round(record.seconds, 4),
     )
     if ending.outcome in (Outcome.PASSED, Outcome.GRADER_ERROR):

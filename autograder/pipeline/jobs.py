@@ -44,7 +44,7 @@ def jobs_for(
     code = Job(
         stage=stage.id,
         modules=modules,
-        seed=example_seed(secret, stage.id, modules),
+        seed=example_seed(secret, stage.id),
         checks=stage.spec.code_checks if attached_checks else None,
     )
     if not attached_checks:

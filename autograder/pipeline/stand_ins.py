@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
+from autograder.course.lab import Lab, StageFolders, needed_stages
 
 
 def modules_for(
@@ -31,20 +31,6 @@ def modules_for(
         elif needed.id in passed:
             modules[name] = passed[needed.id]
         else:
-            modules[name] = stand_in_source(needed)
+            modules[name] = needed.stand_in_source()
             stand_ins.append(name)
     return modules, tuple(stand_ins)
-
-
-def stand_in_source(stage: StageFolders) -> str:
-    """Read the module that stands in for an earlier stage that did not pass; it builds on PyTorch's own functions.
-
-    Raises:
-        LabError: the stage has no ``alternatives/pytorch.py``.
-    """
-    path = stage.folder / "alternatives" / "pytorch.py"
-    if not path.is_file():
-        raise LabError(
-            f"{path} is missing: later stages run on it if a student's own {stage.spec.module}.py did not pass"
-        )
-    return path.read_text(encoding="utf-8")

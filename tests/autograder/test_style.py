@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FREE = ("lab.md", "docs/style.md", "tests/autograder/test_style.py")
 PYTHON = ("autograder", "solutions", "tests", "benchmarks", "tools", "data")
 PROSE = ("*.md", "docs/**/*.md", "data/*/README.md", "tests/**/*.md", "solutions/student_repository/**/*.md")
-SETTINGS = ("grading.yml", "solutions/*/exercises.yml", "Makefile", "pyproject.toml", ".github/**/*.yml", ".ci/*")
+SETTINGS = ("grading.yml", "solutions/*/*.yml", "Makefile", "pyproject.toml", ".github/**/*.yml", ".ci/*")
 TEMPLATES = ("autograder/**/*.html", "autograder/**/*.txt", "autograder/**/*.yml")
 # Names matter where the next engineer reads the product; a test may call its subject `one`.
 NAMES_TOO = ("autograder", "solutions", "benchmarks", "tools")

@@ -280,6 +280,36 @@ MISTAKES_LOCK = """\
 }
 """
 
+PROMISES = """\
+format_version: 1
+exercises:
+  double:
+    - says: Twice the input.
+      check: test_double_multiplies_by_two
+      mistake: double_adds_two
+    - says: any shape.
+      because: a result of another shape differs from twice the input
+    - says: the shape and dtype of `x`.
+      check: test_double_keeps_the_dtype
+      mistake: double_upcasts
+  total:
+    - says: The sum along one axis.
+      check: test_total_adds_along_the_axis
+      mistake: total_adds_everything
+    - says: any shape with at least one axis.
+      because: it limits the input
+    - says: the axis that vanishes; counted from the end when negative.
+      check: test_total_counts_axes_from_the_end
+      mistake: total_drops_the_sign
+    - says: the shape of `x` without `axis`.
+      check: test_total_adds_along_the_axis
+      mistake: total_adds_everything
+  halve:
+    - says: Half the input, of the same shape.
+      check: test_halve_divides_by_two
+      mistake: halve_forgets_to_divide
+"""
+
 FILES = {
     "grading.yml": GRADING,
     f"solutions/{STAGE}/{MODULE}.py": REFERENCE,
@@ -288,6 +318,7 @@ FILES = {
     f"solutions/{STAGE}/test_{MODULE}.py": PUBLIC_TESTS,
     f"solutions/{STAGE}/mistakes.py": MISTAKES,
     f"solutions/{STAGE}/mistakes.lock.json": MISTAKES_LOCK,
+    f"solutions/{STAGE}/promises.yml": PROMISES,
     f"solutions/{STAGE}/alternatives/loop.py": LOOP,
     f"solutions/{STAGE}/alternatives/pytorch.py": LOOP.replace("written with loops", "as a stand-in"),
     "solutions/student_repository/README.md": "# The tiny lab\n\nRun `pytest 1_tiny`.\n",
@@ -327,6 +358,7 @@ def forbid_a_softmax(lab: Lab, marked: str, other: str = "return x + x", says: s
     exercise = "      double:\n"
     replace_in(lab.root / "grading.yml", exercise, f"{exercise}        forbid: [torch.softmax]\n")
     replace_in(lab.stage(STAGE).reference, "Twice the input.\n", f"Twice the input. {says}\n")
+    replace_in(lab.stage(STAGE).promises, "says: Twice the input.\n", f"says: Twice the input. {says}\n")
     library = lab.stage(STAGE).folder / "alternatives" / "pytorch.py"
     replace_in(
         library, "    return x + x\n", f"    half = torch.softmax(torch.zeros(2), 0)[0]{marked}\n    return x / half\n"

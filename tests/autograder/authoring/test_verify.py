@@ -92,7 +92,7 @@ def test_a_mistake_that_the_hidden_tests_accept_is_reported(tiny_lab):
 
 def test_a_mistake_that_loses_an_unlisted_check_is_reported(tiny_lab):
     replace_in(lock(tiny_lab), '"test_total_adds_along_the_axis", ', "")
-    (found,) = problems(tiny_lab, truly=["total_adds_everything"])[1:]
+    found = problems(tiny_lab, truly=["total_adds_everything"])[-1]
     assert found.startswith(
         "1_tiny: mistake total_adds_everything: loses check test_total_adds_along_the_axis: FAILED, "
     )
@@ -103,13 +103,33 @@ def test_a_check_that_no_mistake_loses_is_reported(tiny_lab):
     start = text.index('    "halve"')
     mistakes(tiny_lab).write_text(text[:start] + "}\n", encoding="utf-8")
     replace_in(lock(tiny_lab), ',\n    "halve_forgets_to_divide": ["test_halve_divides_by_two"]', "")
+    no_mistake = "1_tiny: no mistake loses check test_halve_divides_by_two: the check may assert nothing"
+    assert no_mistake in problems(tiny_lab)
+
+
+def test_a_sentence_of_a_docstring_without_a_check_is_reported(tiny_lab):
+    replace_in(tiny_lab.stage(STAGE).reference, '"""Half the input', '"""Infinity stays. Half the input')
     (found,) = problems(tiny_lab)
-    assert found == "1_tiny: no mistake loses check test_halve_divides_by_two: the check may assert nothing"
+    assert found.endswith("no entry covers this text of the docstring of halve: “Infinity stays.”")
 
 
-def test_a_mistake_that_costs_too_much_is_reported(tiny_lab):
-    replace_in(tiny_lab.root / "grading.yml", "test_total_adds_along_the_axis: 3", "test_total_adds_along_the_axis: 9")
-    assert problems(tiny_lab) == ["1_tiny: mistake total_adds_everything costs 10 of 14 points, more than 60%"]
+def test_a_mistake_that_loses_checks_of_another_exercise_is_reported(tiny_lab):
+    replace_in(mistakes(tiny_lab), '    ),\n    "total": (\n', "")
+    outside = "test_total_adds_along_the_axis, test_total_counts_axes_from_the_end"
+    (first, second) = problems(tiny_lab)
+    says = "of double loses checks of other exercises"
+    assert first == f"1_tiny: mistake total_adds_everything {says}: {outside}; `elsewhere` must say why"
+    assert second.startswith(f"1_tiny: mistake total_drops_the_sign {says}: test_total_counts_axes_from_the_end; ")
+
+
+def test_a_mistake_may_say_why_it_loses_checks_of_another_exercise(tiny_lab):
+    why = 'elsewhere="both add",\n'
+    replace_in(mistakes(tiny_lab), '"torch.sum(x)",\n', f'"torch.sum(x)",\n            {why}')
+    says = "mistake total_adds_everything loses checks of its own exercise only: delete its `elsewhere`"
+    assert problems(tiny_lab) == [f"1_tiny: {says}"]
+    replace_in(mistakes(tiny_lab), '    ),\n    "total": (\n', "")
+    (found,) = problems(tiny_lab)
+    assert "total_drops_the_sign" in found
 
 
 def test_a_mistake_without_checks_is_reported(tiny_lab):

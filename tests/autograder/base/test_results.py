@@ -65,7 +65,7 @@ def test_the_json_has_the_documented_keys():
     assert {"student", "stage", "points", "score", "bonus", "graded", "stand_ins", "checks"} <= set(result)
     assert set(result["checks"][0]) == {
         *("id", "title", "exercise", "outcome", "points", "score", "bonus"),
-        *("what", "where", "hint", "mistake", "forbidden", "seconds", "test"),
+        *("what", "where", "hint", "mistake", "forbidden", "stand_ins", "seconds", "test"),
     }
 
 

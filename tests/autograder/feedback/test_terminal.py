@@ -12,6 +12,7 @@ from rich.console import Console
 from sample_reports import (
     ATTENTION,
     CONFIG,
+    EXERCISE_TITLES,
     KERNELS,
     LOCATIONS,
     SECRETS,
@@ -25,6 +26,8 @@ from sample_reports import (
 from autograder.base.results import IsolationLevel, Outcome, StageReport
 from autograder.feedback.class_statistics import class_statistics
 from autograder.feedback.class_terminal import print_class_report, print_class_table
+from autograder.feedback.markdown import report_markdown
+from autograder.feedback.student_page import student_page
 from autograder.feedback.terminal import print_report
 
 WIDTHS = (80, 120)
@@ -76,6 +79,18 @@ def test_remarks_name_stand_ins_and_missing_isolation():
     assert "run on the course's own kernels" in text
     assert "graded without isolation" in text
     assert "!" not in printed(print_report, make_report("ada"))
+
+
+def test_an_exercise_names_the_exercises_that_the_course_stood_in_for():
+    """Once for each exercise, whether its checks passed or not."""
+    fields = {"stand_ins": ("softmax",)}
+    wrong = {check: fields for check in CONFIG.stages[ATTENTION].exercises["scaled_dot_product_attention"].checks}
+    report = make_report("ada", ATTENTION, wrong)
+    says = "checked with the course's own `softmax`, so that errors there cost no points here"
+    for text in (" ".join(lines_of(printed(print_report, report))), report_markdown([report])):
+        assert text.count(says) == 1
+    page = student_page([report], {}, CONFIG, EXERCISE_TITLES)
+    assert page.count("own <code>softmax</code>, so that errors there cost no points here") == 1
 
 
 def test_an_ungraded_report_has_no_number():
