@@ -330,7 +330,12 @@ MISTAKES = {
             FILL,
             "scores = scores.clone()\n        scores[~mask] = -math.inf\n    return",
         ),
-        mistake("weights_sum_to_one_over_queries", "the softmax runs over the query axis", ", dim=-1)", ", dim=-2)"),
+        mistake(
+            "weights_sum_to_one_over_queries",
+            "the softmax runs over the query axis",
+            "softmax(scores, dim=-1)",
+            "softmax(scores, dim=-2)",
+        ),
         mistake(
             "masked_softmax_leaves_the_graph",
             "the scores are detached from the graph when a mask is given",
@@ -638,6 +643,30 @@ MISTAKES = {
             "nn.Linear(d_hidden, 1)",
         ),
         mistake(
+            "additive_exchanges_the_sizes",
+            "the sizes of queries and keys are swapped in the two projections",
+            "nn.Linear(d_query, d_hidden, bias=False)",
+            "nn.Linear(d_key, d_hidden, bias=False)",
+            "self.key_proj = nn.Linear(d_key, d_hidden, bias=False)",
+            "self.key_proj = nn.Linear(d_query, d_hidden, bias=False)",
+        ),
+        mistake(
+            "additive_hidden_layer_of_the_size_of_a_key",
+            "the hidden layer has d_key features instead of d_hidden",
+            "super().__init__()\n",
+            "super().__init__()\n        d_hidden = d_key\n",
+        ),
+        mistake(
+            "additive_is_causal_without_a_mask",
+            "additive attention with a mask of None blocks the keys after each query",
+            ADDITIVE_WEIGHTS,
+            (
+                "        if mask is None:\n"
+                "            mask = causal_mask(scores.shape[1], scores.shape[2], scores.device)\n"
+            )
+            + ADDITIVE_WEIGHTS,
+        ),
+        mistake(
             "additive_keeps_a_table",
             "the state dict holds a buffer besides the parameters",
             "self.query_proj = nn.Linear",
@@ -876,6 +905,13 @@ MISTAKES = {
             "blockwise attention ignores the mask",
             "            scores = scores.masked_fill(~allowed, -math.inf)\n",
             "",
+        ),
+        mistake(
+            "blockwise_is_causal_without_a_mask",
+            "blockwise attention with a mask of None blocks the keys after each query",
+            BLOCK_SCALE,
+            "mask = causal_mask(query.shape[-2], key.shape[-2], query.device) if mask is None else mask\n    "
+            + BLOCK_SCALE,
         ),
         mistake(
             "blockwise_first_part_of_the_mask",

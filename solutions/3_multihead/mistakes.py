@@ -166,6 +166,13 @@ MISTAKES = {
             'self.dropout = nn.Dropout(dropout)\n        self.register_buffer("scale", torch.ones(1))',
         ),
         mistake(
+            "parameters_of_another_width",
+            "the query projection has num_heads output features instead of d_model",
+            "self.query_proj = nn.Linear(d_model, d_model, bias=bias)",
+            "self.query_proj = nn.Linear(d_model, num_heads, bias=bias)",
+            named=False,  # every call raises the same error as with any other wrong shape
+        ),
+        mistake(
             "bias_always",
             "the query projection has a bias even with `bias=False`",
             "self.query_proj = nn.Linear(d_model, d_model, bias=bias)",
@@ -222,6 +229,12 @@ MISTAKES = {
         ),
         mistake("not_scaled", "the scores are not divided by √d_head", " / math.sqrt(self.d_head)", ""),
         mistake("scaled_without_root", "the scores are divided by d_head instead of √d_head", SCALE, "/ self.d_head"),
+        mistake(
+            "heads_counted_from_the_end",
+            "the query heads use the rows of their projection in reverse order",
+            "query = split_heads(self.query_proj(x), self.num_heads)",
+            "query = split_heads(self.query_proj(x), self.num_heads).flip(1)",
+        ),
         mistake(
             "values_by_the_key_projection",
             "the values are computed with the key projection",
