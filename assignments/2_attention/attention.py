@@ -6,7 +6,8 @@ Conventions for every function:
   and sum to one over **key**.
 - A mask is bool, **True = may attend**, broadcastable to `(…, query, key)`. A query that may attend to
   nothing gets zero weights and a zero output: never NaN, never equal weights.
-- Results have the dtype and the device of the inputs, and inputs are never changed in place.
+- Results have the dtype and the device of the inputs, and inputs are never changed in place. Gradients flow from
+  the results to the inputs.
 """
 
 import math
@@ -18,7 +19,8 @@ from torch import Tensor, nn
 def softmax(x: Tensor, dim: int = -1) -> Tensor:
     """Turn logits into positive weights that sum to one along `dim`.
 
-    The result is stable for logits of any size, and for neighbouring slices of very different size.
+    The result is stable for logits of any size, and for neighbouring slices of very different size. It has the
+    accuracy of the dtype of `x`: for float64, computing in float32 is not enough.
 
     Args:
         x: logits, any number of axes; entries may be `-inf`.
@@ -69,10 +71,12 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     """Take the softmax over the keys that each query may attend to.
 
     A blocked key has no influence, however large its score. The gradient is finite everywhere, even for
-    a query that may attend to nothing.
+    a query that may attend to nothing. The weights have the accuracy of the dtype of `scores`.
 
     Args:
-        scores: `(…, query, key)`.
+        scores: `(…, query, key)`, of any float dtype, float16 and bfloat16 included. Each score may be any finite
+            number up to half of the largest number of its dtype, positive or negative: ±3e4 in float16, ±1e38 in
+            bfloat16 and float32.
         mask: bool, broadcastable to `(…, query, key)`, True where a query may attend; None blocks nothing.
 
     Returns:
@@ -87,10 +91,11 @@ def scaled_dot_product_attention(
 ) -> tuple[Tensor, Tensor]:
     """Average the values, weighted by how well each query matches each key.
 
-    Write this yourself: `F.scaled_dot_product_attention` must not be used here.
+    Results are stable for scores of any size that their dtype can hold, and have the accuracy of that dtype. Write
+    this yourself: `F.scaled_dot_product_attention` must not be used here.
 
     Args:
-        query: `(…, query, d_head)`.
+        query: `(…, query, d_head)`, of any float dtype, float16 and bfloat16 included.
         key: `(…, key, d_head)`; the number of keys may differ from the number of queries.
         value: `(…, key, d_value)`.
         mask: bool, broadcastable to `(…, query, key)`, True where a query may attend; None blocks nothing.
@@ -115,7 +120,8 @@ def kernel_attention(query: Tensor, key: Tensor, value: Tensor, bandwidth: float
         query: `(…, query, d)`.
         key: `(…, key, d)`.
         value: `(…, key, d_value)`.
-        bandwidth: positive, possibly very small; in the limit, the result is the value of the nearest key.
+        bandwidth: positive, possibly very small; in the limit, the result is the value of the nearest key: in
+            float64 down to a bandwidth of 1e-100, in float32 down to 1e-15.
 
     Returns:
         the weighted averages, `(…, query, d_value)`.
@@ -128,7 +134,8 @@ def kernel_attention(query: Tensor, key: Tensor, value: Tensor, bandwidth: float
 class AdditiveAttention(nn.Module):
     """Attention with scores from a small network, so that queries and keys may differ in size.
 
-    The score of a query `q` and a key `k` is `score(tanh(query_proj(q) + key_proj(k)))`.
+    The score of a query `q` and a key `k` is `score(tanh(query_proj(q) + key_proj(k)))`. Results are stable for
+    parameters of any size, and have the accuracy of their dtype.
 
     Parameters: the linear layers `query_proj` (`d_query` → `d_hidden`), `key_proj` (`d_key` → `d_hidden`) and
     `score` (`d_hidden` → 1), all without bias.
@@ -189,9 +196,9 @@ def blockwise_attention(
 ) -> Tensor:
     """Attend without the whole matrix of scores in memory: an online softmax over blocks of keys.
 
-    The output is that of `scaled_dot_product_attention` with its default scale, `1/√d_head`. At no time
-    do scores or weights exist for more than `block_size` keys. PyTorch's own attention,
-    `F.scaled_dot_product_attention`, must not be used here.
+    The output is that of `scaled_dot_product_attention` with its default scale, `1/√d_head`: as stable for large
+    scores, and as accurate. At no time do scores or weights exist for more than `block_size` keys. PyTorch's own
+    attention, `F.scaled_dot_product_attention`, must not be used here.
 
     Args:
         query: `(…, query, d_head)`.

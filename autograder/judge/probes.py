@@ -17,6 +17,7 @@ from autograder.judge.symptoms import CheckFailure, Symptom
 # Hidden tests import `define`, `gradients` and `remote_value` from here as well.
 __all__ = [
     "check_computes",
+    "check_full_accuracy",
     "check_inputs_unchanged",
     "check_keeps_device",
     "define",
@@ -25,6 +26,11 @@ __all__ = [
 ]
 
 Callee = RemoteFunction | RemoteObject
+
+# A relative change of the arguments, and the bounds on the change of a result that is computed in float64. In
+# float32, numbers of about 1 are 1e-7 apart.
+_NUDGE = 1e-12
+_SMALLEST_CHANGE, _LARGEST_CHANGE = 1e-15, 1e-10
 
 _KEEP_INPUTS = """
 def call_and_keep_inputs(function, args, kwargs):
@@ -118,6 +124,34 @@ def check_computes(function: Callee, args: Sequence[Any], other_args: Sequence[A
         raise CheckFailure(Symptom.WRONG_VALUES, "the result does not depend on the input")
     if any(same_reply(first, [tensor]) for tensor in _tensors(list(args))):
         raise CheckFailure(Symptom.WRONG_VALUES, "the result is one of the inputs")
+
+
+def check_full_accuracy(function: Callee, args: Sequence[Any], other_args: Sequence[Any]) -> None:
+    """Check that float64 arguments are computed in float64: a tiny change of each one changes the results by as little.
+
+    What passes through float32 does not change at all. Whether the values are right does not matter,
+    so a wrong formula loses only the checks of its values.
+
+    Args:
+        function: the function or module to call; its results should be about 0.1 to 10 in size.
+        args: the arguments of the first call; each further call multiplies one float64 tensor by ``1 + 1e-12``.
+        other_args: different arguments; see ``check_computes``.
+
+    Raises:
+        CheckFailure: with ``WRONG_VALUES``, or as ``check_computes`` does.
+    """
+    check_computes(function, args, other_args)
+    before = _tensors(function(*args))
+    for index, argument in enumerate(args):
+        if not (isinstance(argument, torch.Tensor) and argument.dtype is torch.float64):
+            continue
+        after = _tensors(function(*args[:index], argument * (1 + _NUDGE), *args[index + 1 :]))
+        changes = [
+            float((first.double() - second.double()).detach().abs().max())
+            for first, second in zip(before, after, strict=True)
+        ]
+        if not _SMALLEST_CHANGE < max(changes) < _LARGEST_CHANGE:
+            raise CheckFailure(Symptom.WRONG_VALUES, "a step computes in a narrower dtype than that of the input")
 
 
 def check_keeps_device(student: Student, function: Callee, *args: Any, **kwargs: Any) -> None:

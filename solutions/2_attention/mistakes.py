@@ -3,6 +3,7 @@
 from autograder.course.mistakes import mistake
 
 # Texts that mistakes replace or insert.
+SOFTMAX_RESULT = "return exponentials / total.masked_fill(total == 0, 1.0)\n    ### END SOLUTION\n\n\ndef causal"
 FILL = "scores = scores.masked_fill(~mask, -math.inf)\n    return"
 SCALE = "        scale = 1 / math.sqrt(query.shape[-1])"
 WEIGHTS = (
@@ -10,7 +11,9 @@ WEIGHTS = (
 )
 RESULT = "return weights @ value, weights\n    ### END SOLUTION\n\n\ndef kernel"
 SCORES = "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n    weights"
-KERNEL_SCORES = "scores = -0.5 * difference.square().sum(dim=-1)"
+KERNEL_SCORES = "scores = -0.5 * ((distance - nearest) / bandwidth) * total"
+PLAIN_SCORES = "scores = -0.5 * (distance / bandwidth).square()"
+BANDWIDTH = "    bandwidth = max(bandwidth, torch.finfo(query.dtype).tiny)\n"
 KERNEL_RESULT = "return masked_softmax(scores) @ value"
 ADDITIVE_WEIGHTS = "        weights = masked_softmax(scores, mask)"
 ADDITIVE_RESULT = "return weights @ value, weights\n        ### END"
@@ -37,6 +40,37 @@ MISTAKES = {
         ),
         mistake("softmax_without_maximum", "the maximum is not subtracted before the exponential", "(x - top)", "(x)"),
         mistake(
+            "softmax_clamps_the_logits",
+            "the logits are limited to ±30 instead of shifted by the maximum",
+            "(x - top)",
+            "(x.clamp(-30, 30))",
+        ),
+        mistake(
+            "softmax_clamps_the_differences",
+            "the shifted logits are limited to -30, so -inf and small weights get too much",
+            "(x - top)",
+            "((x - top).clamp(min=-30))",
+        ),
+        mistake(
+            "softmax_in_float32",
+            "the softmax is computed in float32, whatever the dtype of the logits",
+            "    top = x.detach()",
+            "    dtype, x = x.dtype, x.float()\n    top = x.detach()",
+            SOFTMAX_RESULT,
+            SOFTMAX_RESULT.replace(
+                "return exponentials / total.masked_fill(total == 0, 1.0)",
+                "return (exponentials / total.masked_fill(total == 0, 1.0)).to(dtype)",
+            ),
+        ),
+        mistake(
+            "softmax_narrows",
+            "the softmax always returns float32",
+            SOFTMAX_RESULT,
+            SOFTMAX_RESULT.replace("return exponentials /", "return exponentials.float() / 1.0 /").replace(
+                "total.masked", "total.float().masked"
+            ),
+        ),
+        mistake(
             "softmax_global_maximum",
             "the global maximum is subtracted, not the maximum of each slice",
             "x.detach().amax(dim=dim, keepdim=True)",
@@ -57,8 +91,8 @@ MISTAKES = {
         mistake(
             "softmax_adds_to_the_sum",
             "a small constant in the divisor makes the weights sum to less than one",
-            "total.masked_fill(total == 0, 1.0)\n    ### END SOLUTION\n\n\ndef causal",
-            "(total + 1e-6)\n    ### END SOLUTION\n\n\ndef causal",
+            SOFTMAX_RESULT,
+            SOFTMAX_RESULT.replace("total.masked_fill(total == 0, 1.0)", "(total + 1e-6)"),
         ),
         mistake(
             "softmax_nan_for_an_empty_slice",
@@ -121,6 +155,12 @@ MISTAKES = {
             "return (key_position[",
         ),
         mistake(
+            "causal_mask_on_the_cpu_by_default",
+            "without `device`, the mask is created on the CPU, whatever the default device",
+            "    query_position = torch.arange",
+            '    device = "cpu" if device is None else device\n    query_position = torch.arange',
+        ),
+        mistake(
             "causal_mask_on_the_cpu",
             "the argument `device` is ignored",
             "torch.arange(query_length, device=device)",
@@ -139,6 +179,18 @@ MISTAKES = {
             "the padding is expected on the left instead of the right",
             "< lengths[:,",
             ">= max_length - lengths[:,",
+        ),
+        mistake(
+            "padding_mask_as_long_as_the_longest",
+            "the mask ends with the longest sequence, whatever `max_length` is",
+            "torch.arange(max_length, device",
+            "torch.arange(int(lengths.max()), device",
+        ),
+        mistake(
+            "padding_mask_changes_the_lengths",
+            "one is subtracted from the lengths in place",
+            "return torch.arange(max_length, device=lengths.device) <",
+            "lengths -= 1\n    return torch.arange(max_length, device=lengths.device) <=",
         ),
         mistake(
             "padding_mask_on_the_cpu",
@@ -178,6 +230,59 @@ MISTAKES = {
                 "        return weights / total.masked_fill(total == 0, 1.0)\n"
                 "    return"
             ),
+        ),
+        mistake(
+            "mask_of_none_is_causal",
+            "a mask of None blocks the keys after each query",
+            "    if mask is not None:\n        scores = scores.masked_fill(~mask, -math.inf)\n    return",
+            (
+                "    if mask is None:\n"
+                "        mask = causal_mask(scores.shape[-2], scores.shape[-1], scores.device)\n"
+                "    scores = scores.masked_fill(~mask, -math.inf)\n"
+                "    return"
+            ),
+        ),
+        mistake(
+            "mask_added",
+            "the boolean mask is added to the scores, so allowed keys gain 1 and no key is blocked",
+            FILL,
+            "scores = scores + mask\n    return",
+        ),
+        mistake(
+            "mask_fills_with_minus_a_billion",
+            "blocked scores become -1e9, which is finite and too large for float16",
+            FILL,
+            FILL.replace("-math.inf", "-1e9"),
+        ),
+        mistake(
+            "mask_fills_with_minus_a_billion_and_clears_rows",
+            "blocked scores become -1e9, too large for float16 and higher than very low allowed scores",
+            FILL,
+            FILL.replace("-math.inf", "-1e9").replace(
+                "\n    return", "\n        return softmax(scores, dim=-1) * mask\n    return"
+            ),
+        ),
+        mistake(
+            "mask_adds_the_lowest_number",
+            "the lowest number of the dtype is added to blocked scores instead of replacing them",
+            FILL,
+            (
+                "lowest = torch.zeros_like(scores).masked_fill(~mask, torch.finfo(scores.dtype).min)\n"
+                "        return softmax(scores + lowest, dim=-1) * mask\n"
+                "    return"
+            ),
+        ),
+        mistake(
+            "masked_softmax_in_float32",
+            "the masked softmax is computed in float32, whatever the dtype of the scores",
+            "return softmax(scores, dim=-1)",
+            "return softmax(scores.float(), dim=-1).to(scores.dtype)",
+        ),
+        mistake(
+            "mask_adds_to_the_sum",
+            "the weights are divided by their sum and a small constant, so they sum to less than one",
+            "return softmax(scores, dim=-1)",
+            "return softmax(scores, dim=-1) / (1 + 1e-8)",
         ),
         mistake(
             "mask_fills_with_minus_ten_thousand",
@@ -225,7 +330,12 @@ MISTAKES = {
             FILL,
             "scores = scores.clone()\n        scores[~mask] = -math.inf\n    return",
         ),
-        mistake("weights_sum_to_one_over_queries", "the softmax runs over the query axis", ", dim=-1)", ", dim=-2)"),
+        mistake(
+            "weights_sum_to_one_over_queries",
+            "the softmax runs over the query axis",
+            "softmax(scores, dim=-1)",
+            "softmax(scores, dim=-2)",
+        ),
         mistake(
             "masked_softmax_leaves_the_graph",
             "the scores are detached from the graph when a mask is given",
@@ -340,6 +450,51 @@ MISTAKES = {
             ),
         ),
         mistake(
+            "attention_adds_the_mask",
+            "the boolean mask is added to the scores, so allowed keys gain 1 and no key is blocked",
+            WEIGHTS,
+            WEIGHTS.replace("scores, mask", "scores if mask is None else scores + mask"),
+        ),
+        mistake(
+            "attention_is_causal_without_a_mask",
+            "dot-product attention with a mask of None blocks the keys after each query",
+            WEIGHTS,
+            WEIGHTS.replace(
+                "    weights",
+                "    if mask is None:\n"
+                "        mask = causal_mask(scores.shape[-2], scores.shape[-1], scores.device)\n"
+                "    weights",
+            ),
+        ),
+        mistake(
+            "attention_fills_with_minus_a_billion",
+            "attention sets blocked scores to -1e9, too large for float16 and higher than very low allowed scores",
+            WEIGHTS,
+            (
+                "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
+                "    filled = scores if mask is None else scores.masked_fill(~mask, -1e9)\n"
+                "    weights = masked_softmax(filled) * (1.0 if mask is None else mask)"
+            ),
+        ),
+        mistake(
+            "attention_in_float32",
+            "the softmax inside attention is computed in float32, whatever the dtype of the inputs",
+            WEIGHTS,
+            WEIGHTS.replace("masked_softmax(scores, mask)", "masked_softmax(scores.float(), mask).to(query.dtype)"),
+        ),
+        mistake(
+            "attention_adds_to_the_sum",
+            "a small constant in the divisor makes the weights of attention sum to less than one",
+            WEIGHTS,
+            WEIGHTS + " / (1 + 1e-8)",
+        ),
+        mistake(
+            "attention_scale_without_its_sign",
+            "the sign of a given `scale` is ignored",
+            "* scale  # (…, query, key)\n    weights",
+            "* abs(scale)  # (…, query, key)\n    weights",
+        ),
+        mistake(
             "attention_fills_with_minus_ten_thousand",
             "attention lowers blocked scores by 1e4, so they can still get weight",
             WEIGHTS,
@@ -382,40 +537,74 @@ MISTAKES = {
             "scores = query @ key.transpose(-2, -1) / bandwidth**2",
         ),
         mistake(
-            "kernel_without_the_half", "the factor ½ in the exponent is missing", "-0.5 * difference", "-difference"
+            "kernel_without_the_half", "the factor ½ in the exponent is missing", "scores = -0.5 *", "scores = -1.0 *"
         ),
         mistake(
             "kernel_bandwidth_not_squared",
             "the squared distance is divided by the bandwidth, not by the squared bandwidth",
             KERNEL_SCORES,
-            "scores = -0.5 * bandwidth * difference.square().sum(dim=-1)",
+            "scores = -0.5 * distance.square() / bandwidth",
         ),
         mistake(
             "kernel_multiplies_by_the_bandwidth",
             "the distances are multiplied by the bandwidth instead of divided",
-            "(-3)) /",
-            "(-3)) *",
+            KERNEL_SCORES,
+            "scores = -0.5 * (distance * bandwidth).square()",
         ),
         mistake(
-            "kernel_of_the_plain_distance", "the distance in the exponent is not squared", "(dim=-1)", "(dim=-1).sqrt()"
+            "kernel_of_the_plain_distance",
+            "the distance in the exponent is not squared",
+            KERNEL_SCORES,
+            "scores = -0.5 * distance / bandwidth",
         ),
         mistake(
             "kernel_scaled_by_root_d",
             "the scores are divided by √d in addition to the bandwidth",
-            "difference.square().sum(dim=-1)",
-            "difference.square().sum(dim=-1) / math.sqrt(query.shape[-1])",
+            KERNEL_SCORES,
+            KERNEL_SCORES + " / math.sqrt(query.shape[-1])",
         ),
         mistake(
             "kernel_grows_with_distance",
             "the minus sign in the exponent is missing, so distant keys get the most weight",
-            "= -0.5 *",
-            "= 0.5 *",
+            "scores = -0.5 *",
+            "scores = 0.5 *",
         ),
         mistake(
             "kernel_normalised_by_hand",
             "the kernel values are divided by their sum, which is 0 far from all keys",
+            KERNEL_SCORES,
+            PLAIN_SCORES,
             KERNEL_RESULT,
             "weights = torch.exp(scores)\n    return weights / weights.sum(dim=-1, keepdim=True) @ value",
+        ),
+        mistake(
+            "kernel_sum_kept_from_zero",
+            "a small constant is added to the sum of the kernel values, which vanish far from all keys",
+            KERNEL_SCORES,
+            PLAIN_SCORES,
+            KERNEL_RESULT,
+            "weights = torch.exp(scores)\n    return weights / (weights.sum(dim=-1, keepdim=True) + 1e-9) @ value",
+        ),
+        mistake(
+            "kernel_of_the_largest_difference",
+            "the distance is the largest difference of the features, not the Euclidean distance",
+            "torch.linalg.vector_norm(query.unsqueeze(-2) - key.unsqueeze(-3), dim=-1)",
+            "(query.unsqueeze(-2) - key.unsqueeze(-3)).abs().amax(dim=-1)",
+        ),
+        mistake(
+            "kernel_counts_equal_keys_as_a_single_key",
+            "of several keys in the same place, only the first counts",
+            KERNEL_RESULT,
+            (
+                "same = (key.unsqueeze(-2) == key.unsqueeze(-3)).all(dim=-1).tril(-1).any(dim=-1)\n"
+                "    return masked_softmax(scores, ~same.unsqueeze(-2)) @ value"
+            ),
+        ),
+        mistake(
+            "kernel_bandwidth_kept_from_zero",
+            "the bandwidth is never smaller than 1, so no small bandwidth singles out the nearest key",
+            BANDWIDTH,
+            "    bandwidth = max(bandwidth, 1.0)\n",
         ),
         mistake(
             "kernel_without_leading_axes",
@@ -432,14 +621,14 @@ MISTAKES = {
         mistake(
             "kernel_on_the_cpu",
             "the bandwidth becomes a tensor on the CPU, whatever the device of the query",
-            "key.unsqueeze(-3)) / bandwidth",
-            "key.unsqueeze(-3)) / torch.full((1,), bandwidth, dtype=query.dtype)",
+            BANDWIDTH,
+            "    bandwidth = torch.full((1,), max(bandwidth, torch.finfo(query.dtype).tiny), dtype=query.dtype)\n",
         ),
         mistake(
             "kernel_scales_in_place",
             "query and key are divided by the bandwidth in place",
-            "difference = (query.unsqueeze(-2) - key.unsqueeze(-3)) / bandwidth",
-            "query /= bandwidth\n    key /= bandwidth\n    difference = query.unsqueeze(-2) - key.unsqueeze(-3)",
+            BANDWIDTH,
+            BANDWIDTH + "    query /= bandwidth\n    key /= bandwidth\n    bandwidth = 1.0\n",
         ),
     ),
     "AdditiveAttention": (
@@ -454,6 +643,30 @@ MISTAKES = {
             "nn.Linear(d_hidden, 1)",
         ),
         mistake(
+            "additive_exchanges_the_sizes",
+            "the sizes of queries and keys are swapped in the two projections",
+            "nn.Linear(d_query, d_hidden, bias=False)",
+            "nn.Linear(d_key, d_hidden, bias=False)",
+            "self.key_proj = nn.Linear(d_key, d_hidden, bias=False)",
+            "self.key_proj = nn.Linear(d_query, d_hidden, bias=False)",
+        ),
+        mistake(
+            "additive_hidden_layer_of_the_size_of_a_key",
+            "the hidden layer has d_key features instead of d_hidden",
+            "super().__init__()\n",
+            "super().__init__()\n        d_hidden = d_key\n",
+        ),
+        mistake(
+            "additive_is_causal_without_a_mask",
+            "additive attention with a mask of None blocks the keys after each query",
+            ADDITIVE_WEIGHTS,
+            (
+                "        if mask is None:\n"
+                "            mask = causal_mask(scores.shape[1], scores.shape[2], scores.device)\n"
+            )
+            + ADDITIVE_WEIGHTS,
+        ),
+        mistake(
             "additive_keeps_a_table",
             "the state dict holds a buffer besides the parameters",
             "self.query_proj = nn.Linear",
@@ -465,6 +678,34 @@ MISTAKES = {
             "the projected query and key are multiplied instead of added",
             ".unsqueeze(2) + self.key_proj(key)",
             ".unsqueeze(2) * self.key_proj(key)",
+        ),
+        mistake(
+            "additive_with_a_softmax_of_its_own",
+            "the softmax inside additive attention does not subtract the maximum",
+            ADDITIVE_WEIGHTS,
+            (
+                "        exponentials = scores.exp() if mask is None else scores.exp() * mask\n"
+                "        total = exponentials.sum(dim=-1, keepdim=True)\n"
+                "        weights = exponentials / total.masked_fill(total == 0, 1.0)"
+            ),
+        ),
+        mistake(
+            "additive_in_float32",
+            "the softmax inside additive attention is computed in float32, whatever the dtype of the inputs",
+            ADDITIVE_WEIGHTS,
+            "        weights = masked_softmax(scores.float(), mask).to(scores.dtype)",
+        ),
+        mistake(
+            "additive_adds_the_mask",
+            "the boolean mask is added to the additive scores, so no key is blocked",
+            ADDITIVE_WEIGHTS,
+            "        weights = softmax(scores if mask is None else scores + mask)",
+        ),
+        mistake(
+            "additive_keys_first",
+            "the query and key axes of the additive scores are swapped when both have the same length",
+            ADDITIVE_WEIGHTS,
+            "        scores = scores.mT if scores.shape[1] == scores.shape[2] else scores\n" + ADDITIVE_WEIGHTS,
         ),
         mistake(
             "additive_over_queries",
@@ -551,6 +792,12 @@ MISTAKES = {
             "the gradients use 1/√d_head instead of the given scale",
             "(grad_weights - mean) * scale",
             "(grad_weights - mean) / math.sqrt(query.shape[-1])",
+        ),
+        mistake(
+            "backward_renormalises_the_weights",
+            "the weights are divided by their sum, which is 0 for a query that attends to nothing",
+            "grad_value = weights.transpose",
+            "weights = weights / weights.sum(dim=-1, keepdim=True)\n    grad_value = weights.transpose",
         ),
         mistake(
             "backward_key_not_transposed",
@@ -660,6 +907,13 @@ MISTAKES = {
             "",
         ),
         mistake(
+            "blockwise_is_causal_without_a_mask",
+            "blockwise attention with a mask of None blocks the keys after each query",
+            BLOCK_SCALE,
+            "mask = causal_mask(query.shape[-2], key.shape[-2], query.device) if mask is None else mask\n    "
+            + BLOCK_SCALE,
+        ),
+        mistake(
             "blockwise_first_part_of_the_mask",
             "every block uses the mask of the first block",
             "mask[..., block]",
@@ -690,6 +944,18 @@ MISTAKES = {
             "key[:, block]",
             "value[..., block, :]",
             "value[:, block]",
+        ),
+        mistake(
+            "blockwise_adds_to_the_sum",
+            "a small constant in the divisor of blockwise attention makes the weights sum to less than one",
+            "return output / total.masked_fill(total == 0, 1.0)",
+            "return output / (total + 1e-8)",
+        ),
+        mistake(
+            "blockwise_in_float32",
+            "blockwise attention computes its scores in float32, whatever the dtype of the inputs",
+            "* scale  # (…, query, block)\n",
+            "* scale  # (…, query, block)\n        scores = scores.float().to(query.dtype)\n",
         ),
         mistake(
             "blockwise_sums_in_float32",

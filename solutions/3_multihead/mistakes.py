@@ -35,6 +35,18 @@ MISTAKES = {
             SPLIT,
             "return x.reshape(batch, length, d_model // num_heads, num_heads).permute(0, 3, 1, 2)  #",
         ),
+        mistake(
+            "split_mixes_axes_of_equal_size",
+            "the heads are not moved when there are as many heads as positions",
+            SPLIT,
+            "return pieces if num_heads == length else pieces.transpose(1, 2)  #",
+        ),
+        mistake(
+            "split_changes_the_shape_of_x",
+            "x is reshaped in place",
+            SPLIT,
+            "x.unsqueeze_(2)\n    return pieces.transpose(1, 2)  #",
+        ),
         mistake("split_reverses_the_heads", "the heads are in reverse order", "(1, 2)  #", "(1, 2).flip(1)  #"),
         mistake(
             "split_drops_the_rest",
@@ -74,6 +86,12 @@ MISTAKES = {
             "x.reshape(x.shape[0], x.shape[2], -1)",
         ),
         mistake(
+            "merge_changes_the_shape_of_x",
+            "the axes of x are swapped in place",
+            MERGED,
+            "x.transpose_(1, 2).flatten(start_dim=2)",
+        ),
+        mistake(
             "merge_takes_turns",
             "the merged features alternate between the heads instead of staying together by head",
             MERGED,
@@ -100,6 +118,18 @@ MISTAKES = {
     "repeat_kv": (
         mistake(
             "repeat_in_turns", "the heads repeat as 0 1 0 1 instead of 0 0 1 1", REPEATED, "x.repeat(1, repeats, 1, 1)"
+        ),
+        mistake(
+            "repeat_leaves_a_single_head_alone",
+            "a single key/value head is not repeated",
+            REPEATED,
+            f"x if x.shape[1] == 1 else {REPEATED}",
+        ),
+        mistake(
+            "repeat_changes_the_shape_of_x",
+            "an axis is added to x in place",
+            REPEATED,
+            "x.unsqueeze_(2).expand(-1, -1, repeats, -1, -1).flatten(1, 2)",
         ),
         mistake("repeat_positions", "positions are repeated instead of heads", "(repeats, dim=1)", "(repeats, dim=2)"),
         mistake(
@@ -134,6 +164,13 @@ MISTAKES = {
             "the state dict holds a buffer besides the parameters",
             "self.dropout = nn.Dropout(dropout)",
             'self.dropout = nn.Dropout(dropout)\n        self.register_buffer("scale", torch.ones(1))',
+        ),
+        mistake(
+            "parameters_of_another_width",
+            "the query projection has num_heads output features instead of d_model",
+            "self.query_proj = nn.Linear(d_model, d_model, bias=bias)",
+            "self.query_proj = nn.Linear(d_model, num_heads, bias=bias)",
+            named=False,  # every call raises the same error as with any other wrong shape
         ),
         mistake(
             "bias_always",
@@ -192,6 +229,12 @@ MISTAKES = {
         ),
         mistake("not_scaled", "the scores are not divided by √d_head", " / math.sqrt(self.d_head)", ""),
         mistake("scaled_without_root", "the scores are divided by d_head instead of √d_head", SCALE, "/ self.d_head"),
+        mistake(
+            "heads_counted_from_the_end",
+            "the query heads use the rows of their projection in reverse order",
+            "query = split_heads(self.query_proj(x), self.num_heads)",
+            "query = split_heads(self.query_proj(x), self.num_heads).flip(1)",
+        ),
         mistake(
             "values_by_the_key_projection",
             "the values are computed with the key projection",
@@ -313,6 +356,43 @@ MISTAKES = {
             "masked_softmax(scores, mask if memory is None else None)",
         ),
         mistake(
+            "mask_transposed_for_a_memory",
+            "the query and key axes of a square mask are swapped when `memory` is given",
+            THREE_AXES,
+            (
+                "if mask is not None and memory is not None and mask.shape[-1] == mask.shape[-2]:\n"
+                "            mask = mask.mT\n"
+                "        "
+            )
+            + THREE_AXES,
+        ),
+        mistake(
+            "mask_added",
+            "the boolean mask is added to the scores, so allowed keys gain 1 and no key is blocked",
+            WEIGHTS,
+            "masked_softmax(scores if mask is None else scores + mask)",
+        ),
+        mistake(
+            "mask_of_none_is_causal",
+            "a mask of None blocks the keys after each query",
+            "scores = query @",
+            (
+                "if mask is None:\n"
+                "            mask = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=x.device)\n"
+                "            mask = mask.tril(key.shape[2] - query.shape[2])\n"
+                "        scores = query @"
+            ),
+        ),
+        mistake(
+            "mask_fill_of_minus_a_billion",
+            "blocked scores become -1e9, too large for float16 and higher than very low allowed scores",
+            WEIGHTS,
+            (
+                "masked_softmax(scores if mask is None else scores.masked_fill(~mask, -1e9))\n"
+                "        weights = weights if mask is None else weights * mask"
+            ),
+        ),
+        mistake(
             "mask_after_the_softmax",
             "the weights are masked after the softmax and no longer sum to one",
             WEIGHTS,
@@ -381,6 +461,20 @@ MISTAKES = {
             named=False,  # outputs with dropout are random
         ),
         mistake(
+            "dropout_of_whole_queries",
+            "dropout drops all weights of a query at once",
+            "self.dropout(weights) @",
+            "weights * self.dropout(torch.ones_like(weights[..., :1])) @",
+            named=False,  # outputs with dropout are random
+        ),
+        mistake(
+            "dropout_for_self_attention_only",
+            "dropout is not applied when `memory` is given",
+            "self.dropout(weights) @",
+            "(self.dropout(weights) if memory is None else weights) @",
+            named=False,  # outputs with dropout are random
+        ),
+        mistake(
             "dropout_in_eval_mode",
             "dropout stays active in eval mode",
             "self.dropout(weights)",
@@ -394,6 +488,46 @@ MISTAKES = {
             "weights = self.dropout(weights)\n        output = merge_heads(weights @ value)",
             named=False,  # outputs with dropout are random
         ),
+        # Caches
+        mistake(
+            "cache_skipped_while_empty",
+            "an empty cache is never filled, because its truth value is False",
+            "if cache is not None and memory is None:",
+            "if cache and memory is None:",
+        ),
+        mistake(
+            "cache_holds_memory", "the keys and values of `memory` are added to the cache", " and memory is None:", ":"
+        ),
+        mistake(
+            "cache_lined_up_with_the_oldest",
+            "the module adds a causal mask to a cached step, aligned with the oldest key",
+            "scores = query @",
+            (
+                "if cache is not None and memory is None:\n"
+                "            seen = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=x.device)\n"
+                "            seen = seen.tril()\n"
+                "            mask = seen if mask is None else mask & seen\n"
+                "        scores = query @"
+            ),
+        ),
+        mistake(
+            "cache_causal_of_its_own",
+            "the module adds a causal mask to the new tokens of a cached step",
+            "scores = query @",
+            (
+                "if cache is not None and memory is None:\n"
+                "            seen = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=x.device)\n"
+                "            seen = seen.tril(key.shape[2] - query.shape[2])\n"
+                "            mask = seen if mask is None else mask & seen\n"
+                "        scores = query @"
+            ),
+        ),
+        mistake(
+            "cache_not_used",
+            "the cache is ignored",
+            "if cache is not None and memory is None:",
+            "if False:",
+        ),
         # Gradients, dtype, device and inputs
         mistake(
             "parameters_through_data",
@@ -404,6 +538,30 @@ MISTAKES = {
         ),
         mistake(
             "input_detached", "the queries come from a detached x", "self.query_proj(x)", "self.query_proj(x.detach())"
+        ),
+        mistake(
+            "softmax_in_float32",
+            "the softmax in the module is computed in float32, whatever the dtype of the inputs",
+            WEIGHTS,
+            "masked_softmax(scores.float(), mask).to(scores.dtype)",
+        ),
+        mistake(
+            "softmax_adds_to_the_sum",
+            "a small constant in the divisor makes the weights of the module sum to less than one",
+            WEIGHTS,
+            WEIGHTS + " / (1 + 1e-8)",
+        ),
+        mistake(
+            "groups_in_self_attention_only",
+            "the key/value heads are repeated in turns when `memory` is given",
+            "        if mask is not None and mask.ndim == 3:",
+            (
+                "        if memory is not None:\n"
+                "            turns = torch.arange(self.num_heads, device=x.device) % self.num_kv_heads\n"
+                "            repeats = self.num_heads // self.num_kv_heads\n"
+                "            key, value = (heads[:, ::repeats][:, turns] for heads in (key, value))\n"
+                "        if mask is not None and mask.ndim == 3:"
+            ),
         ),
         mistake("weights_in_float32", "the returned weights are always float32", RESULT, RESULT + ".float()"),
         mistake(
@@ -484,6 +642,34 @@ MISTAKES = {
             ),
         ),
         mistake(
+            "cache_of_limited_length",
+            "the cache drops the oldest positions beyond 1024",
+            STORE,
+            STORE + "\n        key, value = key[:, :, -1024:], value[:, :, -1024:]",
+        ),
+        mistake(
+            "cache_changes_its_inputs",
+            "a later key is added to the stored keys in place",
+            "        if self.key is not None and self.value is not None:",
+            (
+                "        if self.key is not None and self.key.shape == key.shape:\n"
+                "            self.key.data.mul_(1.0 + 1e-3)\n"
+                "        if self.key is not None and self.value is not None:"
+            ),
+        ),
+        mistake(
+            "cache_writes_into_what_it_returned",
+            "the second `append` writes into a tensor that the first one returned",
+            STORE,
+            (
+                STORE
+                + "\n        if not hasattr(self, 'first'):\n"
+                + "            self.first = key = key.clone()\n"
+                + "        else:\n"
+                + "            self.first.data[:, :, 0] = key[:, :, -1]"
+            ),
+        ),
+        mistake(
             "cache_counts_calls",
             "the length of the cache is the number of calls to `append`",
             "        self.value: Tensor | None = None\n",
@@ -511,28 +697,6 @@ MISTAKES = {
                 "            batch, heads, _, d_head = key.shape\n"
                 "            self.key = self.value = torch.zeros(batch, heads, 0, d_head, dtype=key.dtype)\n"
                 "        if self.key is not None and self.value is not None:"
-            ),
-        ),
-        # Caches in MultiHeadAttention
-        mistake(
-            "cache_skipped_while_empty",
-            "an empty cache is never filled, because its truth value is False",
-            "if cache is not None and memory is None:",
-            "if cache and memory is None:",
-        ),
-        mistake(
-            "cache_holds_memory", "the keys and values of `memory` are added to the cache", " and memory is None:", ":"
-        ),
-        mistake(
-            "cache_lined_up_with_the_oldest",
-            "the module adds a causal mask to a cached step, aligned with the oldest key",
-            "scores = query @",
-            (
-                "if cache is not None and memory is None:\n"
-                "            seen = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=x.device)\n"
-                "            seen = seen.tril()\n"
-                "            mask = seen if mask is None else mask & seen\n"
-                "        scores = query @"
             ),
         ),
     ),

@@ -107,6 +107,27 @@ def test_kernel_attention_with_a_tiny_bandwidth_is_the_nearest_neighbour(attenti
     assert_close(attention.kernel_attention(query, key, value, 1e-100), value[nearest])
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bandwidth", [1e-15, 1e-19, 1e-25, 1e-45, 1e-200])
+def test_kernel_attention_in_any_dtype_never_vanishes(attention, dtype, bandwidth):
+    key = torch.tensor([[-3.0], [1.0], [6.0]], dtype=dtype)
+    query = torch.tensor([[9.0], [-30.0], [0.0]], dtype=dtype, requires_grad=True)
+    output = attention.kernel_attention(query, key, key, bandwidth)
+    assert_close(output, key[[2, 0, 1]])
+    output.sum().backward()
+    assert torch.isfinite(query.grad).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_masked_softmax_takes_half_of_the_range_of_every_dtype(attention, dtype):
+    half = torch.finfo(dtype).max / 2
+    scores = torch.tensor([[-half, half, -half], [half, half, -half], [1.0, half, 2.0]], dtype=dtype)
+    mask = torch.tensor([[True, False, True], [False, False, False], [True, False, True]])
+    e = torch.e
+    expected = torch.tensor([[0.5, 0, 0.5], [0, 0, 0], [1 / (1 + e), 0, e / (1 + e)]], dtype=dtype)
+    assert_close(attention.masked_softmax(scores, mask), expected)
+
+
 def test_additive_attention_agrees_with_loops(attention):
     module = attention.AdditiveAttention(2, 3, 4).double()
     query, key, value = normal(2, 5, 2, seed=1), normal(2, 6, 3, seed=2), normal(2, 6, 7, seed=3)

@@ -1,4 +1,7 @@
-"""Attention in the style of many tutorials: blocked scores are set to -1e9, and blocked rows are zeroed afterwards."""
+"""Attention in the style of many tutorials: blocked scores are set to a large negative number, rows zeroed afterwards.
+
+The number is the lowest of the dtype: -1e9 is too large for float16, and lower scores of float32 would lose to it.
+"""
 
 import math
 
@@ -32,7 +35,7 @@ def padding_mask(lengths, max_length):
 def masked_softmax(scores, mask=None):
     if mask is not None:
         mask = mask.expand_as(scores)
-        scores = scores.masked_fill(mask == 0, -1e9)
+        scores = scores.masked_fill(mask == 0, torch.finfo(scores.dtype).min)
     weights = softmax(scores, dim=-1)
     if mask is not None:
         weights = weights.masked_fill(mask.sum(-1, keepdim=True) == 0, 0)
@@ -81,7 +84,8 @@ def blockwise_attention(query, key, value, block_size, mask=None):
     m = key.shape[-2]
     query = query / math.sqrt(query.shape[-1])
     acc = torch.zeros(*query.shape[:-1], value.shape[-1], dtype=query.dtype, device=query.device)
-    running_max = torch.full(query.shape[:-1], -1e30, dtype=query.dtype, device=query.device)
+    lowest = torch.finfo(query.dtype).min
+    running_max = torch.full(query.shape[:-1], lowest, dtype=query.dtype, device=query.device)
     running_sum = torch.zeros(query.shape[:-1], dtype=query.dtype, device=query.device)
     for i in range(math.ceil(m / block_size)):
         lo, hi = i * block_size, min((i + 1) * block_size, m)

@@ -7,7 +7,14 @@ import torch
 from autograder.isolation.errors import SubmissionError
 from autograder.isolation.in_process import InProcessSession
 from autograder.isolation.proxy import Student
-from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, define, remote_value
+from autograder.judge.probes import (
+    check_computes,
+    check_full_accuracy,
+    check_inputs_unchanged,
+    check_keeps_device,
+    define,
+    remote_value,
+)
 from autograder.judge.symptoms import CheckFailure, Symptom
 
 X = torch.tensor([[1.0, -2.0], [3.0, 4.0]])
@@ -203,3 +210,35 @@ def test_helpers_run_beside_the_submission():
     layer = made.Layer()
     assert names.names(layer) == ["weight"]
     assert remote_value(layer, "training") is True
+
+
+@pytest.mark.parametrize("body", ["return x.exp()", "return 2 * x, -x", "return x.exp() * 1.01"])
+def test_results_computed_in_float64_have_full_accuracy(body):
+    check_full_accuracy(student(body).f, [X.double() / 10], [-X.double()])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return x.float().exp()",
+        "return x.float().exp().double()",
+        "return x.exp().float().double() + 1",
+        "return x.float().double(), x.float()",
+    ],
+)
+def test_a_step_in_a_narrower_dtype_is_detected(body):
+    made = student(body)
+    assert symptom(check_full_accuracy, made.f, [X.double() / 10], [-X.double()]) is Symptom.WRONG_VALUES
+
+
+def test_a_step_in_a_narrower_dtype_is_detected_although_another_argument_keeps_its_accuracy():
+    made = student("return x.float().double() * y", "x, y")
+    assert (
+        symptom(check_full_accuracy, made.f, [X.double() / 10, X.double()], [X.double(), X.double()])
+        is Symptom.WRONG_VALUES
+    )
+
+
+def test_full_accuracy_needs_a_result_that_depends_on_the_input():
+    made = student("return torch.ones(2, dtype=torch.float64)")
+    assert symptom(check_full_accuracy, made.f, [X.double() / 10], [-X.double()]) is Symptom.WRONG_VALUES

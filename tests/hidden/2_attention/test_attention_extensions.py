@@ -4,11 +4,18 @@ Oracles: PyTorch's attention and autograd, finite differences, and the sizes of 
 """
 
 import torch
-from hypothesis import given
+from attention_oracles import LONG, check_softmax_values, check_sole_weight, coarse_inputs, inputs_of
+from hypothesis import example, given
 from torch.nn import functional
 
 from autograder.judge.compare import check_dtype, check_results, check_that, check_values
-from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, define
+from autograder.judge.probes import (
+    check_computes,
+    check_full_accuracy,
+    check_inputs_unchanged,
+    check_keeps_device,
+    define,
+)
 from autograder.judge.strategies import distinct_sizes, normal_tensor, random_mask, seeds
 
 # Records every tensor that the call creates, except views and the inputs, which take no new memory.
@@ -49,15 +56,6 @@ def holdings(function, inputs, block_size):
 """
 
 
-def inputs_of(query, key, d_head, d_value, *, leading=(), seed=0, scale=1.0):
-    """Query, key and value, each with its own seed.
-
-    Checks that do not concern the scale use a `d_head` of 1: √1 is 1, so a wrong scale fails only the scale's checks.
-    """
-    shapes = ((query, d_head), (key, d_head), (key, d_value))
-    return [normal_tensor(*leading, *shape, seed=seed + number, scale=scale) for number, shape in enumerate(shapes)]
-
-
 def forward(query, key, value, mask, scale):
     """Output and weights, differentiable by autograd."""
     scores = torch.einsum("...qd,...kd->...qk", query, key) * scale
@@ -75,12 +73,23 @@ def backward_case(seed, query, key, d_head, d_value, *, leading=(), scale=0.7):
     return [grad_output, *(tensor.detach() for tensor in inputs), weights.detach(), scale], gradients
 
 
+def without_first_query(grad_output, query, key, value, weights, scale):
+    """The gradients where the first query attends to nothing: the others' gradients, and zeros for the first."""
+    leaves = [tensor.clone().requires_grad_() for tensor in (query[1:], key, value)]
+    scores = leaves[0] @ leaves[1].T * scale
+    output = torch.softmax(scores.masked_fill(weights[1:] == 0, float("-inf")), dim=-1) @ leaves[2]
+    others, *rest = torch.autograd.grad(output, leaves, grad_output[1:])
+    return [torch.cat([torch.zeros_like(query[:1]), others]), *rest]
+
+
 def gradient_of(reply, number):
     """Select the gradient of query, key or value from the reply."""
     return check_results(reply, 3)[number]
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
+@example(1, (3, LONG, 4, 5))
+@example(2, (4, 4, 4, 4))
 def test_backward_gives_the_gradient_of_the_query(student, seed, sizes):
     """attention_backward: the first result is the gradient of the query.
 
@@ -100,16 +109,21 @@ def test_backward_gives_the_gradient_of_the_query(student, seed, sizes):
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
+@example(1, (3, LONG, 4, 5))
+@example(2, (4, 4, 4, 4))
 def test_backward_gives_the_gradient_of_the_key(student, seed, sizes):
     """attention_backward: the second result is the gradient of the key.
 
     Hint: the scores are query · keyᵀ: the gradient of the key needs the transposed gradient of the scores.
     """
-    arguments, gradients = backward_case(seed, *sizes)
-    check_values(gradient_of(student.attention_backward(*arguments), 1), gradients[1], axes="key, d_head")
+    for scale in (0.7, 1.0, -0.3):
+        arguments, gradients = backward_case(seed, *sizes, scale=scale)
+        check_values(gradient_of(student.attention_backward(*arguments), 1), gradients[1], axes="key, d_head")
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
+@example(1, (3, LONG, 4, 5))
+@example(2, (4, 4, 4, 4))
 def test_backward_gives_the_gradient_of_the_value(student, seed, sizes):
     """attention_backward: the third result is the gradient of the value.
 
@@ -119,7 +133,26 @@ def test_backward_gives_the_gradient_of_the_value(student, seed, sizes):
     check_values(gradient_of(student.attention_backward(*arguments), 2), gradients[2], axes="key, d_value")
 
 
+@given(seeds(), distinct_sizes(count=4, min_size=2))
+@example(1, (3, LONG, 4, 5))
+@example(2, (4, 4, 4, 4))
+def test_backward_ignores_queries_that_attend_to_nothing(student, seed, sizes):
+    """attention_backward: a query whose weights are all 0 gets no gradient and gives none.
+
+    Hint: do not recompute or renormalise the weights: 0 / 0 is NaN.
+    """
+    (grad_output, query, key, value, weights, scale), _ = backward_case(seed, *sizes)
+    weights[0] = 0.0
+    (_, *without), _ = backward_case(seed, *sizes)
+    expected = without_first_query(grad_output, *without)
+    for number, gradient in enumerate(expected):
+        reply = student.attention_backward(grad_output, query, key, value, weights, scale)
+        check_values(gradient_of(reply, number), gradient)
+
+
 @given(seeds(), distinct_sizes(count=6, min_size=2, max_size=7))
+@example(1, (2, 3, 2, 3, LONG, 4))
+@example(2, (3, 3, 3, 3, 3, 3))
 def test_backward_takes_any_leading_axes(student, seed, shape):
     """attention_backward: any number of leading axes is accepted.
 
@@ -167,6 +200,8 @@ def test_backward_leaves_its_inputs_alone(student):
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2))
+@example(1, (3, LONG, 4, 5))
+@example(2, (4, 4, 4, 4))
 def test_blockwise_attention_equals_attention(student, seed, sizes):
     """blockwise_attention: the output equals that of attention over all keys at once.
 
@@ -175,8 +210,10 @@ def test_blockwise_attention_equals_attention(student, seed, sizes):
     key = sizes[1]
     inputs = inputs_of(*sizes, leading=(2,), seed=seed, scale=2.0)
     expected = functional.scaled_dot_product_attention(*inputs)
-    for block_size in (1, key, key + 3):
-        check_values(student.blockwise_attention(*inputs, block_size), expected, axes="batch, query, d_value")
+    for block_size in (1, 2, key - 1, key, key + 3):
+        check_softmax_values(student.blockwise_attention(*inputs, block_size), expected, axes="batch, query, d_value")
+    inputs = [inputs[0], inputs[1][:, :1], torch.ones_like(inputs[2][:, :1])]
+    check_sole_weight(student.blockwise_attention(*inputs, 1))
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
@@ -186,10 +223,10 @@ def test_blockwise_attention_takes_blocks_that_do_not_divide(student, seed, size
     Hint: a slice past the end is cut short automatically; count no key twice, and leave none out.
     """
     query, d_value = sizes
-    for key, block_size in ((7, 3), (5, 2), (9, 5)):
+    for key, block_size in ((7, 3), (5, 2), (9, 5), (40, 17), (3, 40)):
         inputs = inputs_of(query, key, 1, d_value, leading=(2,), seed=seed)
         expected = functional.scaled_dot_product_attention(*inputs)
-        check_values(student.blockwise_attention(*inputs, block_size), expected)
+        check_softmax_values(student.blockwise_attention(*inputs, block_size), expected)
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
@@ -199,14 +236,20 @@ def test_blockwise_attention_is_stable_for_large_scores(student, seed, sizes):
     Hint: subtract the largest score so far in every block.
     """
     query, d_value = sizes
-    for scale in (30.0, 1000.0):
-        inputs = inputs_of(query, 6, 1, d_value, leading=(2,), seed=seed, scale=scale)
-        check_values(student.blockwise_attention(*inputs, 2), functional.scaled_dot_product_attention(*inputs))
-    negative = [inputs[0].abs(), -inputs[1].abs(), inputs[2]]
-    check_values(student.blockwise_attention(*negative, 2), functional.scaled_dot_product_attention(*negative))
+    for key, scale in ((6, 30.0), (6, 1000.0), (LONG, 1000.0)):
+        inputs = coarse_inputs(query, key, d_value, leading=(2,), seed=seed, scale=scale)
+        far = 8.0 * scale
+        for queries, keys in (
+            (inputs[0], inputs[1]),
+            (inputs[0] + far, inputs[1] - far),
+            (inputs[0] + far, inputs[1] + far),
+        ):
+            expected = functional.scaled_dot_product_attention(queries, keys, inputs[2])
+            check_softmax_values(student.blockwise_attention(queries, keys, inputs[2], 2), expected)
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=7))
+@example(1, (3, 3, 3, 3))
 def test_blockwise_attention_takes_any_leading_axes(student, seed, shape):
     """blockwise_attention: any number of leading axes is accepted.
 
@@ -214,8 +257,10 @@ def test_blockwise_attention_takes_any_leading_axes(student, seed, shape):
     """
     *axes, query, d_value = shape
     for leading in ((), axes[:1], axes):
-        inputs = inputs_of(query, 5, 1, d_value, leading=leading, seed=seed)
-        check_values(student.blockwise_attention(*inputs, 2), functional.scaled_dot_product_attention(*inputs))
+        for key in (5, LONG):
+            inputs = inputs_of(query, key, 1, d_value, leading=leading, seed=seed)
+            expected = functional.scaled_dot_product_attention(*inputs)
+            check_softmax_values(student.blockwise_attention(*inputs, 2), expected)
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=6))
@@ -225,13 +270,13 @@ def test_blockwise_attention_obeys_the_mask(student, seed, shape):
     Hint: slice the mask's key axis as you slice the keys; the mask is broadcast over the axes it lacks.
     """
     batch, query, d_value = shape
-    key = 7
-    inputs = inputs_of(query, key, 1, d_value, leading=(batch,), seed=seed)
-    for mask_shape in ((query, key), (batch, 1, key), (batch, query, key)):
-        mask = random_mask(*mask_shape, seed=seed + 9)
-        mask[..., [0, 4]] = True  # a key in each block
-        expected = functional.scaled_dot_product_attention(*inputs, mask)
-        check_values(student.blockwise_attention(*inputs, 4, mask), expected)
+    for length, key in ((query, 7), (7, 7), (query, LONG)):
+        inputs = inputs_of(length, key, 1, d_value, leading=(batch,), seed=seed)
+        for mask_shape in ((length, key), (1, key), (batch, 1, key), (batch, length, key)):
+            mask = random_mask(*mask_shape, seed=seed + 9)
+            mask[..., ::4] = True  # a key in each block
+            expected = functional.scaled_dot_product_attention(*inputs, mask)
+            check_softmax_values(student.blockwise_attention(*inputs, 4, mask), expected)
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
@@ -247,7 +292,7 @@ def test_blockwise_attention_passes_over_blocks_without_allowed_keys(student, se
         mask = torch.ones(query, 8, dtype=torch.bool)
         mask[:, blocked] = False
         expected = functional.scaled_dot_product_attention(*inputs, mask)
-        check_values(student.blockwise_attention(*inputs, 2, mask), expected)
+        check_softmax_values(student.blockwise_attention(*inputs, 2, mask), expected)
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
@@ -261,9 +306,9 @@ def test_blockwise_attention_takes_masks_with_a_key_axis_of_one(student, seed, s
     expected = functional.scaled_dot_product_attention(*inputs)
     for mask_shape in ((query, 1), (2, 1, 1)):
         mask = torch.ones(mask_shape, dtype=torch.bool)
-        check_values(student.blockwise_attention(*inputs, 2, mask), expected)
+        check_softmax_values(student.blockwise_attention(*inputs, 2, mask), expected)
     mask = torch.arange(query).unsqueeze(-1) < 2
-    check_values(student.blockwise_attention(*inputs, 2, mask)[:, :2], expected[:, :2])
+    check_softmax_values(student.blockwise_attention(*inputs, 2, mask)[:, :2], expected[:, :2])
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=3))
@@ -277,7 +322,7 @@ def test_blockwise_attention_gives_zeros_where_everything_is_blocked(student, se
     mask = torch.ones(query, 5, dtype=torch.bool)
     mask[1] = False
     output = student.blockwise_attention(*inputs, 2, mask)
-    check_values(output[:, 1], torch.zeros(2, d_value, dtype=torch.float64))
+    check_softmax_values(output[:, 1], torch.zeros(2, d_value, dtype=torch.float64))
     check_that(float(output[:, 0].square().sum()) > 0, "the output of the other queries is zero as well")
 
 
@@ -302,13 +347,22 @@ def test_blockwise_attention_never_holds_more_than_a_block(student):
     )
 
 
+def test_blockwise_attention_has_the_accuracy_of_its_dtype(student):
+    """blockwise_attention: computes in the dtype of its inputs.
+
+    Hint: `.float()` and `dtype=torch.float32` round the sums; the dtype of the inputs is enough.
+    """
+    inputs = inputs_of(3, 5, 4, 2, leading=(2,), seed=102)
+    check_full_accuracy(student.blockwise_attention, [*inputs, 2], [inputs[0], inputs[1], -inputs[2], 2])
+
+
 def test_blockwise_attention_keeps_the_dtype(student):
     """blockwise_attention: the output has the dtype of the inputs.
 
     Hint: the tensors that hold your sums need the dtype of the query.
     """
     mask = random_mask(3, 5, seed=101)
-    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         inputs = [tensor.to(dtype) for tensor in inputs_of(3, 5, 4, 2, leading=(2,), seed=102)]
         check_computes(student.blockwise_attention, [*inputs, 2], [inputs[0], inputs[1], -inputs[2], 2])
         check_dtype(student.blockwise_attention(*inputs, 2), dtype)

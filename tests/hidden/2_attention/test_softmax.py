@@ -1,15 +1,16 @@
-"""Hidden tests of softmax, causal_mask and padding_mask.
+"""Hidden tests of softmax.
 
-Oracles: the definition without subtracting a maximum, `1 / Σⱼ exp(xⱼ − xᵢ)`; PyTorch's softmax; masks built in loops.
+Oracles: the definition without subtracting a maximum, `1 / Σⱼ exp(xⱼ − xᵢ)`; PyTorch's softmax.
 """
 
 import math
 
 import torch
-from hypothesis import given
+from attention_oracles import LONG, check_softmax_values, check_sole_weight, coarse_tensor
+from hypothesis import example, given
 
-from autograder.judge.compare import check_close, check_dtype, check_that, check_values
-from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
+from autograder.judge.compare import check_dtype, check_that
+from autograder.judge.probes import check_computes, check_full_accuracy, check_inputs_unchanged, check_keeps_device
 from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds, sizes
 
 
@@ -24,21 +25,35 @@ def test_softmax_matches_its_definition(student, seed, shape):
 
     Hint: each slice sums to one on its own; keep the summed axis so that the division broadcasts correctly.
     """
-    x = normal_tensor(*shape, seed=seed, scale=2.0)
-    check_values(student.softmax(x), by_definition(x))
-    square = normal_tensor(shape[0], shape[0], seed=seed + 1)
-    check_values(student.softmax(square), torch.softmax(square, dim=-1))
+    rows, length = shape
+    for sizes_of_both in (shape, (rows, rows), (rows, LONG), (LONG, rows), (rows, 1), (1, length)):
+        x = normal_tensor(*sizes_of_both, seed=seed, scale=2.0)
+        check_softmax_values(student.softmax(x), by_definition(x))
+    for x in (normal_tensor(rows, 1, seed=seed), torch.tensor([[5.0, -1000.0], [0.0, -math.inf]]).double()):
+        check_sole_weight(student.softmax(x)[:, 0])
 
 
-@given(seeds(), distinct_sizes(count=5, min_size=1, max_size=5))
+@given(seeds())
+def test_softmax_keeps_the_proportions_of_small_weights(student, seed):
+    """softmax: small weights are positive and keep their proportions.
+
+    Hint: do not limit the logits or the exponentials, and add nothing to the sum.
+    """
+    x = coarse_tensor(3, LONG, seed=seed) - 3.0 * torch.arange(LONG)
+    weights = student.softmax(x)
+    check_softmax_values(weights, by_definition(x))
+    check_softmax_values(torch.log(weights), torch.log_softmax(x, dim=-1))
+
+
+@given(seeds(), distinct_sizes(count=4, min_size=1, max_size=5))
 def test_softmax_takes_any_number_of_axes(student, seed, shape):
     """softmax: the input may have any number of axes.
 
     Hint: select the axis with `dim`, never with a fixed number.
     """
-    for rank in (1, 3, 4, 5):
-        x = normal_tensor(*shape[:rank], seed=seed + rank)
-        check_values(student.softmax(x), by_definition(x))
+    for rank in (1, 2, 3, 4, 5):
+        x = normal_tensor(*shape[: rank - 1], LONG, seed=seed + rank)
+        check_softmax_values(student.softmax(x), by_definition(x))
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=6))
@@ -47,25 +62,27 @@ def test_softmax_works_along_any_axis(student, seed, shape):
 
     Hint: take both the sum and the number that you subtract along `dim`.
     """
-    for rank in (2, 4):
-        x = normal_tensor(*shape[:rank], seed=seed + rank, scale=3.0)
+    for axes in (shape[:2], (shape[0], shape[0]), shape[:3], shape):
+        rank = len(axes)
         for dim in range(-rank, rank):
+            x = normal_tensor(*axes[: dim % rank], LONG, *axes[dim % rank + 1 :], seed=seed + rank, scale=3.0)
             expected = by_definition(x.movedim(dim, -1)).movedim(-1, dim)
-            check_values(student.softmax(x, dim=dim), expected)
-    check_values(student.softmax(x, 0), torch.softmax(x, 0))
+            check_softmax_values(student.softmax(x, dim=dim), expected)
+    check_softmax_values(student.softmax(x, 0), torch.softmax(x, 0))
 
 
 @given(seeds(), sizes(min_size=2))
 def test_softmax_is_stable_for_large_logits(student, seed, length):
-    """softmax: logits of 1000 and more do not overflow.
+    """softmax: logits of any size do not overflow.
 
     Hint: what happens to softmax when the same number is subtracted from every logit?
     """
-    x = normal_tensor(1, length, seed=seed)
-    for scale in (30.0, 1000.0, 1e6):
-        for shift in (0.0, 3.0, -3.0):
-            logits = (x + shift) * scale
-            check_values(student.softmax(logits), torch.softmax(logits, dim=-1))
+    for count in (length, LONG):
+        x = coarse_tensor(1, count, seed=seed)
+        for scale in (30.0, 1000.0, 1e6, 1e30):
+            for shift in (0.0, 30.0, -30.0):
+                logits = (x + shift) * scale
+                check_softmax_values(student.softmax(logits), torch.softmax(logits, dim=-1))
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
@@ -74,11 +91,13 @@ def test_softmax_is_stable_for_rows_of_very_different_size(student, seed, shape)
 
     Hint: subtract each row's own number, not one number for the whole tensor.
     """
-    x = normal_tensor(*shape, seed=seed)
-    for distance in (1e3, 1e5):
-        offset = distance * torch.arange(shape[0], dtype=x.dtype).unsqueeze(-1)
-        check_values(student.softmax(x + offset), torch.softmax(x, dim=-1))
-        check_values(student.softmax(x - offset), torch.softmax(x, dim=-1))
+    rows, length = shape
+    for count in (length, rows, LONG):
+        x = coarse_tensor(rows, count, seed=seed)
+        for distance in (1e3, 1e5):
+            offset = distance * torch.arange(rows, dtype=x.dtype).unsqueeze(-1)
+            check_softmax_values(student.softmax(x + offset), torch.softmax(x, dim=-1))
+            check_softmax_values(student.softmax(x - offset), torch.softmax(x, dim=-1))
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=3))
@@ -87,11 +106,14 @@ def test_softmax_gives_minus_infinity_no_weight(student, seed, shape):
 
     Hint: exp(-inf) is 0; make sure that no earlier step turns -inf into NaN.
     """
-    rows, length = shape
-    x = normal_tensor(rows, length, seed=seed)
-    for row in range(rows):
-        x[row, [(row + step) % length for step in range(1 + row % (length - 1))]] = -math.inf
-    check_values(student.softmax(x), torch.softmax(x, dim=-1))
+    for rows, length in (shape, (LONG, LONG)):
+        x = normal_tensor(rows, length, seed=seed)
+        for row in range(rows):
+            x[row, [(row + step) % length for step in range(1 + row % (length - 1))]] = -math.inf
+        weights = student.softmax(x)
+        check_softmax_values(weights, torch.softmax(x, dim=-1))
+        blocked = weights[x == -math.inf]
+        check_softmax_values(blocked != 0, torch.zeros_like(blocked, dtype=torch.bool))
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2, max_size=5))
@@ -102,23 +124,37 @@ def test_softmax_of_only_minus_infinity_is_zero(student, seed, shape):
     """
     x = normal_tensor(*shape, seed=seed)
     x[-1, 0] = -math.inf
+    zeros = torch.zeros(shape[-1], dtype=x.dtype)
     weights = student.softmax(x)
-    check_values(weights[-1, 0], torch.zeros(shape[-1], dtype=x.dtype))
+    check_softmax_values(weights[-1, 0], zeros)
     check_that(float(weights[-1, 1].sum()) > 0, "a slice next to the slice of only -inf is zero as well")
-    check_values(student.softmax(x[-1, 0]), torch.zeros(shape[-1], dtype=x.dtype))
+    check_softmax_values(student.softmax(x[-1, 0]), zeros)
+    check_softmax_values(student.softmax(x.movedim(-1, 0), dim=0)[:, -1, 0], zeros)
 
 
 @given(seeds(), distinct_sizes(count=2, min_size=2))
+@example(1, (3, LONG))
+@example(2, (3, 3))
 def test_softmax_has_the_right_gradient(student, seed, shape):
     """softmax: the gradient with respect to the logits is correct.
 
     Hint: use tensor operations throughout; `.data`, `.item()` and NumPy leave the autograd graph.
     """
-    x = normal_tensor(*shape, seed=seed, requires_grad=True)
-    grad_output = normal_tensor(*shape, seed=seed + 1)
-    (found,) = torch.autograd.grad(student.softmax(x), x, grad_output)
-    (expected,) = torch.autograd.grad(torch.softmax(x, dim=-1), x, grad_output)
-    check_values(found, expected)
+    for dim, scale in ((-1, 1.0), (0, 1.0), (-1, 30.0)):
+        x = coarse_tensor(*shape, seed=seed, scale=scale).requires_grad_()
+        grad_output = normal_tensor(*shape, seed=seed + 1)
+        (found,) = torch.autograd.grad(student.softmax(x, dim), x, grad_output)
+        (expected,) = torch.autograd.grad(torch.softmax(x, dim=dim), x, grad_output)
+        check_softmax_values(found, expected)
+
+
+def test_softmax_has_the_accuracy_of_its_dtype(student):
+    """softmax: computes in the dtype of its input.
+
+    Hint: `.float()` and `dtype=torch.float32` round the logits; the dtype of the input is enough.
+    """
+    x, other = normal_tensor(4, 4, seed=27), normal_tensor(4, 4, seed=28)
+    check_full_accuracy(student.softmax, [x], [other])
 
 
 def test_softmax_keeps_the_dtype(student):
@@ -126,7 +162,7 @@ def test_softmax_keeps_the_dtype(student):
 
     Hint: a result has the widest dtype among the operands.
     """
-    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         x, other = (normal_tensor(4, 4, seed=seed, dtype=dtype) for seed in (21, 22))
         check_computes(student.softmax, [x], [other])
         check_dtype(student.softmax(x), dtype)
@@ -155,72 +191,3 @@ def test_softmax_leaves_its_input_alone(student):
     empty = x.clone()
     empty[1], empty[2, 0] = -math.inf, -math.inf
     check_inputs_unchanged(student, student.softmax, empty, dim=-1)
-
-
-def aligned_at_the_end(query_length, key_length):
-    """Causal mask, built in loops: True where the key is at least as far from the end as the query."""
-    rows = [
-        [key_length - 1 - key >= query_length - 1 - query for key in range(key_length)] for query in range(query_length)
-    ]
-    return torch.tensor(rows, dtype=torch.bool).reshape(query_length, key_length)
-
-
-def test_causal_mask_hides_the_future(student):
-    """causal_mask: each position may attend to itself and earlier positions only.
-
-    Hint: True means "may attend"; the diagonal is True.
-    """
-    for length in (4, 2, 1):
-        expected = aligned_at_the_end(length, length)
-        check_close(student.causal_mask(length), expected, axes="query, key")
-        check_close(student.causal_mask(length, length), expected, axes="query, key")
-
-
-def test_causal_mask_lines_up_the_last_query_with_the_last_key(student):
-    """causal_mask: with more keys than queries, the last query lines up with the last key.
-
-    Hint: with a cache, the queries are the last positions. By how much does a query's index differ from the index of
-    its own key?
-    """
-    for query_length, key_length in ((3, 7), (2, 3), (1, 6)):
-        expected = aligned_at_the_end(query_length, key_length)
-        check_close(student.causal_mask(query_length, key_length), expected, axes="query, key")
-
-
-def test_causal_mask_with_fewer_keys_than_queries(student):
-    """causal_mask: with fewer keys than queries, the first queries may attend to nothing.
-
-    Hint: the rule is the same as with more keys; the difference in length is negative here.
-    """
-    for query_length, key_length in ((5, 3), (4, 1)):
-        check_close(student.causal_mask(query_length, key_length), aligned_at_the_end(query_length, key_length))
-
-
-def test_causal_mask_is_made_on_the_device_asked_for(student):
-    """causal_mask: the mask is created on `device`.
-
-    Hint: pass `device` on to every function that creates a tensor.
-    """
-    check_that(0 < int(student.causal_mask(4, 4, device="cpu").sum()) < 16, "the mask has the same value everywhere")
-    check_keeps_device(student, student.causal_mask, 3, 5, device="cpu")
-    check_keeps_device(student, student.causal_mask, 4, device="cpu")
-
-
-def test_padding_mask_marks_real_tokens(student):
-    """padding_mask: True at the first `lengths` positions of each row, False on padding.
-
-    Hint: a sequence of length 1 has a single real token, at position 0.
-    """
-    for lengths, max_length in (([3, 0, 5, 1], 5), ([2, 4], 7), ([1, 2, 3], 3)):
-        expected = torch.tensor([[position < length for position in range(max_length)] for length in lengths])
-        check_close(student.padding_mask(torch.tensor(lengths), max_length), expected, axes="batch, max_length")
-
-
-def test_padding_mask_keeps_the_device(student):
-    """padding_mask: the mask is on the device of `lengths`.
-
-    Hint: `torch.arange` creates its tensor on the CPU unless you pass `device`.
-    """
-    lengths = torch.tensor([2, 3])
-    check_computes(student.padding_mask, [lengths, 4], [torch.tensor([4, 1]), 4])
-    check_keeps_device(student, student.padding_mask, lengths, 4)
