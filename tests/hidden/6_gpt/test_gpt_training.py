@@ -89,7 +89,8 @@ def norm_of(tensors):
 
 def number_of(norm):
     """Return a norm as a float; another check covers that it is a 0-d tensor."""
-    check_that(type(norm) is float or (type(norm) is torch.Tensor and norm.numel() == 1), "the norm is not a number")
+    is_number = isinstance(norm, float) or (isinstance(norm, torch.Tensor) and norm.numel() == 1)
+    check_that(is_number, "the norm is not a number")
     return float(norm)
 
 
