@@ -108,10 +108,10 @@ def test_multi_head_attention_groups_its_queries(student, seed, sizes):
         mask = random_mask(batch, heads, length, length, seed=seed + 22)
         grouped = module_of(student, state, heads, num_kv_heads=kv_heads)
         # Grouping equals a module without groups whose key/value heads are equal within each group.
-        equal = module_of(student, ungrouped(state, heads, kv_heads), heads)
+        apart = module_of(student, ungrouped(state, heads, kv_heads), heads)
         check_computes(grouped, [x], [memory])
         for more in ([], [memory, mask]):
-            check_attention_values(grouped(x, *more), equal(x, *more))
+            check_attention_values(grouped(x, *more), apart(x, *more))
 
 
 @given(seeds(), distinct_sizes(count=4, min_size=2, max_size=5))

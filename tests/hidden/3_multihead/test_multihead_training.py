@@ -60,16 +60,19 @@ def test_multi_head_attention_drops_attention_weights(student, seed):
 
     Hint: in training, apply dropout to the weights, just before they average the values.
     """
-    # All weights are 1/4, and the values are chosen such that the output holds the weights after dropout.
-    eye, x = torch.eye(4, dtype=torch.float64), torch.eye(4, 8, dtype=torch.float64).expand(500, 4, 8)
+    # All weights are 1/4. Orthogonal matrices mix the features, so only weights dropped before the values are averaged
+    # are found again when the mixing is undone.
+    pair = torch.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=torch.float64) / 2**0.5
+    four, x = torch.kron(pair, pair), torch.eye(4, 8, dtype=torch.float64).expand(500, 4, 8)
+    mixed = torch.kron(pair, four)
     state = {f"{name}.weight": torch.zeros(8, 8, dtype=torch.float64) for name in LINEARS}
-    state["value_proj.weight"][:4, :4] = state["value_proj.weight"][4:, :4] = eye
-    state["output_proj.weight"] = torch.eye(8, dtype=torch.float64)
+    state["value_proj.weight"][:4, :4] = state["value_proj.weight"][4:, :4] = four
+    state["output_proj.weight"] = mixed
     module = module_of(student, state, 2, dropout=0.2)
     for memory in (None, x):
-        kept = output_of(module, x, memory=memory).unflatten(-1, (2, 4))  # (batch, query, heads, key)
-        check_attention_values(kept, torch.where(kept == 0, 0.0, torch.full_like(kept, 0.25 / 0.8)))
-        dropped = kept == 0
+        kept = (output_of(module, x, memory=memory) @ mixed).unflatten(-1, (2, 4)) @ four  # (batch, query, heads, key)
+        dropped = kept.abs() < 1e-3
+        check_attention_values(kept, torch.where(dropped, 0.0, torch.full_like(kept, 0.25 / 0.8)))
         # The mean is 3200 of 16000; a difference of 350 is 6.9 standard deviations.
         says = "the share of dropped attention weights does not match the dropout rate"
         check_that(2850 < int(dropped.sum()) < 3550, says)
