@@ -72,8 +72,6 @@ def promise_problems(stage: StageFolders, mistakes: Iterable[Mistake]) -> list[s
     Raises:
         LabError: the stage has no reference.
     """
-    if not stage.promises.is_file():
-        return []
     try:
         promises, source = load_promises(stage.promises)
     except ConfigError as error:
