@@ -13,12 +13,12 @@ from datetime import datetime
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
 from autograder.course.forbidden import FORBIDDABLE, full_name
 from autograder.course.model_limits import ModelLimits, check_model_limits
+from autograder.course.policy import LatePolicy, Policies, check_policies
 from autograder.course.speedrun import Speedrun, accept_underscores, check_speedrun
 from autograder.course.yaml_source import ConfigError, YamlSource, nearest
 
@@ -67,29 +67,6 @@ class ResourceLimits(_Section, frozen=True, kw_only=True):
     check_cpu_seconds: PositiveFloat = 30.0
     memory_mb: PositiveInt = 1024
     reply_mb: PositiveInt = 64
-
-
-class LatePolicy(_Section, frozen=True, kw_only=True):
-    """Share of a stage's score lost per started day after the due date, and the days after which all is lost."""
-
-    per_day: Share = 0.0
-    max_days: NonNegativeInt = 7
-    grace_minutes: NonNegativeInt = 10
-
-
-class Policies(_Section, frozen=True, kw_only=True):
-    """Rules that turn points into grades."""
-
-    late: LatePolicy = LatePolicy()
-    extensions: dict[str, dict[str, NonNegativeInt]] = {}  # student → stage → days
-    attempts: PositiveInt | None = None  # graded submissions that count per stage; None: no limit
-    count_bonus: bool = True
-    time_zone: Text | None = None  # of times without a zone, such as those in zip archives: Europe/Berlin
-
-    @property
-    def zone(self) -> ZoneInfo | None:
-        """The time zone."""
-        return ZoneInfo(self.time_zone) if self.time_zone is not None else None
 
 
 class Exercise(_Section, frozen=True, kw_only=True):
@@ -198,8 +175,7 @@ def load_config(path: Path) -> Config:
         problem = f"{config.format_version} is unknown; this program reads {FORMAT_VERSION}"
         raise source.error(("format_version",), problem)
     _check_stages(config, source)
-    _check_extensions(config, source)
-    _check_time_zone(config, source)
+    check_policies(config.policies, config.stages, ("policies",), source)
     return config
 
 
@@ -270,20 +246,3 @@ def _check_names(stage: Stage, keys: tuple[str, ...], source: YamlSource) -> Non
         if not _FOLDER_NAME.fullmatch(question):
             where = (*keys, "questions", question)
             raise source.error(where, f"`{question}` must be a cell id of letters, digits, _ and -")
-
-
-def _check_time_zone(config: Config, source: YamlSource) -> None:
-    try:
-        _ = config.policies.zone
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        close = nearest(str(config.policies.time_zone), sorted(available_timezones()))
-        problem = f"`{config.policies.time_zone}` is not a time zone such as Europe/Berlin{close}"
-        raise source.error(("policies", "time_zone"), problem) from None
-
-
-def _check_extensions(config: Config, source: YamlSource) -> None:
-    for student, stages in config.policies.extensions.items():
-        for stage_id in stages:
-            if stage_id not in config.stages:
-                where = ("policies", "extensions", student, stage_id)
-                raise source.error(where, f"no stage named `{stage_id}`{nearest(stage_id, config.stages)}")

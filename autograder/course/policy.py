@@ -1,12 +1,65 @@
-"""The cost of lateness: pure functions from times and policy to days and points."""
+"""The rules that turn points into grades, in ``grading.yml``, and the cost of lateness that follows from them."""
 
 import math
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from autograder.course.config import LatePolicy
+import msgspec
+
+from autograder.course.yaml_source import Keys, YamlSource, nearest
 
 _DAY = timedelta(days=1)
+
+Days = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class LatePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Share of a stage's score lost per started day after the due date, and the days after which all is lost."""
+
+    per_day: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    max_days: Days = 7
+    grace_minutes: Annotated[int, msgspec.Meta(ge=0)] = 10
+
+
+class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rules that turn points into grades."""
+
+    late: LatePolicy = LatePolicy()
+    extensions: dict[str, dict[str, Days]] = {}  # student → stage → days
+    attempts: Annotated[int, msgspec.Meta(ge=1)] | None = (
+        None  # graded submissions that count per stage; None: no limit
+    )
+    count_bonus: bool = True
+    # of times without a zone, such as those in zip archives: Europe/Berlin
+    time_zone: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone."""
+        return ZoneInfo(self.time_zone) if self.time_zone is not None else None
+
+
+def check_policies(policies: Policies, stages: Iterable[str], keys: Keys, source: YamlSource) -> None:
+    """Check the stages of the extensions, and the time zone.
+
+    Raises:
+        ConfigError: a stage or the time zone is unknown.
+    """
+    known = tuple(stages)
+    for student, extended in policies.extensions.items():
+        for stage_id in extended:
+            if stage_id not in known:
+                problem = f"no stage named `{stage_id}`{nearest(stage_id, known)}"
+                raise source.error((*keys, "extensions", student, stage_id), problem)
+    try:
+        _ = policies.zone
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        close = nearest(str(policies.time_zone), sorted(available_timezones()))
+        problem = f"`{policies.time_zone}` is not a time zone such as Europe/Berlin{close}"
+        raise source.error((*keys, "time_zone"), problem) from None
 
 
 def points_lost(points: int, policy: LatePolicy, days: int) -> int:

@@ -219,10 +219,13 @@ def test_a_name_that_stands_in_the_line_is_shown(name, message, function, what):
 
 
 def test_a_module_that_is_not_installed_is_named():
-    error = SubmissionError.of("ImportError", "No module named 'einops.layers'", AT["apend"])
-    assert ending_of(error, MISSING).what == "`einops` is not installed where grading happens"
-    error = SubmissionError.of("ImportError", "No module named 'secret'", AT["apend"])
-    assert ending_of(error, MISSING).what == "your code raised ImportError"
+    """Its name counts only if the file imports it: the text of the error is untrusted."""
+    source = SourceMap.believing("made.py", "def softmax(x):\n    import einops.layers\n", {"softmax": 1})
+    frames = [TracebackFrame("made.py", 2, "softmax")]
+    for named, what in (("einops.layers", "`einops.layers` is"), ("secret", "a library is")):
+        ending = ending_of(SubmissionError.of("ImportError", f"No module named '{named}'", frames), source)
+        assert ending.what == f"{what} not installed where grading happens"
+        assert str(ending.location) == "made.py, line 2, softmax"
 
 
 def test_only_what_was_not_attempted_is_called_so():
