@@ -48,6 +48,13 @@ def shares_fault(reply: Any, faulty: Any, right: Any) -> bool:
     return same_reply(reply, faulty) or _same_kind(reply, faulty, right)
 
 
+def is_missing_in(reply: Any, other: Any, right: Any) -> bool:
+    """Whether a reply, or a part of it, is None where both other replies have a result."""
+    if children := _children(reply, other, right):
+        return any(is_missing_in(*replies) for replies in children.values())
+    return reply is None and other is not None and right is not None
+
+
 def mixed(reply: Any, other: Any, right: Any) -> Any:
     """Return the right reply, except in the elements in which the first two differ: there, the first reply."""
     if same_reply(reply, other) or _same_kind(reply, other, right):

@@ -14,7 +14,7 @@ from autograder.judge.course_code import CourseCode
 from autograder.judge.hidden_tests import open_reference, run_checks
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.replay import ChangedReplies, Transcript
-from autograder.judge.replies import mixed, same_reply, shares_fault
+from autograder.judge.replies import is_missing_in, mixed, same_reply, shares_fault
 from autograder.judge.sessions import RecordingSession, close
 
 # Requests replayed and runs of checks for one submission, all mistakes together. Counted, not timed: the same
@@ -143,6 +143,8 @@ class Suspects:
                 is_faulty = not same_reply(faulty, right)
                 if is_faulty and not shares_fault(reply, faulty, right):
                     return False
+                if transcript.exchanges[number].op == "call" and is_missing_in(reply, faulty, right):
+                    return False  # another fault, also where the check does not look at the result
                 shared = shared or is_faulty
                 if not same_reply(reply, faulty):
                     students[number] = mixed(reply, faulty, right)

@@ -163,6 +163,21 @@ def test_outputs_that_the_check_does_not_compare_are_free(tiny_lab, free):
     assert judged_with(tiny_lab, infinite, adds, tests=FREE, checks=("test_made",)) == {}
 
 
+@pytest.mark.parametrize(("result", "found"), [("2 * x", {"test_made": "forgets"}), ("None", {})])
+def test_a_missing_result_is_another_fault_where_the_check_looks_at_the_effect_only(tiny_lab, result, found):
+    tests = f"""
+def test_made(student):
+{DOC}    student.double(torch.ones(2))
+    check_close(student.total(torch.ones(2, 2), 0), torch.tensor([2.0, 2.0]))
+"""
+    reference = "def double(x):\n    seen.append(x)\n    return 2 * x\n\n\nseen = []\n\n\n"
+    reference += "def total(x, axis):\n    return x.sum(axis) * len(seen)\n"
+    forgets = mistake("forgets", "    seen.append(x)\n", "", "test_made")
+    write_checks(tiny_lab, tests, "test_made")
+    code = CourseCode({MODULE: reference}, (forgets,))
+    assert names(judge(tiny_lab, forgets.apply(reference).replace("2 * x", result), code=code)) == found
+
+
 def test_initial_numbers_that_a_check_replaces_are_free(tiny_lab):
     tests = f"""
 def test_made(student):

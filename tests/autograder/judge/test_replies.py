@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from autograder.isolation.wire import Handle
-from autograder.judge.replies import Raised, mixed, same_reply, shares_fault
+from autograder.judge.replies import Raised, is_missing_in, mixed, same_reply, shares_fault
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,12 @@ def test_a_mixed_reply_is_right_except_where_the_two_differ():
     assert list(mixed({"b": 1, "a": 2}, {"a": 2, "b": 3}, {"a": 4, "b": 5})) == ["b", "a"]
     assert mixed({"b": 1, "a": 2}, {"a": 2, "b": 3}, {"a": 4, "b": 5}) == {"b": 1, "a": 4}
     assert mixed(Handle(3, "A"), Handle(4, "B"), Handle(5, "C")) == Handle(5, "C")
+
+
+def test_a_part_is_missing_where_both_other_replies_have_it():
+    assert is_missing_in(None, 1.0, 2.0)
+    assert is_missing_in([RIGHT, (None, 1)], [RIGHT, (3.0, 1)], [FAULTY, (2.0, 1)])
+    assert is_missing_in({"loss": None}, {"loss": 1.0}, {"loss": 1.0})
+    assert not is_missing_in([None, RIGHT], [None, RIGHT], [1.0, RIGHT]), "the mistake lacks it too"
+    assert not is_missing_in([None], [1.0], [None]), "nothing is required"
+    assert not is_missing_in(RIGHT, FAULTY, RIGHT)

@@ -229,6 +229,12 @@ def test_blockwise_attention_takes_blocks_that_do_not_divide(student, seed, size
         check_softmax_values(student.blockwise_attention(*inputs, block_size), expected)
 
 
+def sorted_for_the_first(queries, keys, values):
+    """Sort the keys by their scores for the first query, so that it attends to the last key."""
+    order = (keys @ queries[..., :1, :].mT).argsort(dim=-2)
+    return queries, keys.take_along_dim(order, -2), values.take_along_dim(order, -2)
+
+
 @given(seeds(), distinct_sizes(count=2, min_size=2))
 def test_blockwise_attention_is_stable_for_large_scores(student, seed, sizes):
     """blockwise_attention: large queries and keys do not overflow in any block.
@@ -237,7 +243,7 @@ def test_blockwise_attention_is_stable_for_large_scores(student, seed, sizes):
     """
     query, d_value = sizes
     for key, scale in ((6, 30.0), (6, 1000.0), (LONG, 1000.0)):
-        inputs = coarse_inputs(query, key, d_value, leading=(2,), seed=seed, scale=scale)
+        inputs = sorted_for_the_first(*coarse_inputs(query, key, d_value, leading=(2,), seed=seed, scale=scale))
         far = 8.0 * scale
         for queries, keys in (
             (inputs[0], inputs[1]),
