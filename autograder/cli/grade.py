@@ -27,6 +27,7 @@ from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
 from autograder.feedback.terminal import print_report
+from autograder.feedback.views import counted
 from autograder.intake import KnownTimes, StageSubmission, read_roster, read_times, take_in
 from autograder.integrations.nbgrader import file_results, register_release
 from autograder.judge.pool import JudgePool
@@ -182,7 +183,8 @@ def print_notes(console: Console, reports: Sequence[StageReport], *, details: bo
         for note in notes:
             console.print(f"note: {note}", markup=False, soft_wrap=True)
     elif notes:
-        console.print(f"{len(notes)} notes about these submissions: --details prints them, --json includes them")
+        count = counted(len(notes), "note")
+        console.print(f"{count} about these submissions: --details prints them, --json includes them")
 
 
 def grade_class(
