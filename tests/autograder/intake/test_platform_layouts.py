@@ -202,7 +202,7 @@ def test_a_class_has_exactly_its_students(tmp_path, files, students, packed):
 # The hand-in of one student, as a folder in a class, as a zip in a class, and as a zip of its own.
 HAND_INS = {
     "an archive in an archive": {"ada.zip": ADA_ZIP},
-    "a folder in a folder": {"my/own/work/kernels.py": ADA},
+    "a folder in a folder": {"my/own/folder/kernels.py": ADA},
     "the hand-in folder, zipped whole": {"handin/20260301-120000/ada.zip": ADA_ZIP, "handin/receipt.json": "{}"},
     "several hand-ins, the newest counts": {
         "handin/20260301-120000-2/ada.zip": ADA_ZIP,
