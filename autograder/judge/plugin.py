@@ -11,7 +11,7 @@ import inspect
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +23,7 @@ from autograder.course.check_titles import title_and_hint
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Session, Student
 from autograder.judge.attachments import Attachments
-from autograder.judge.sessions import Exchange, RecordingSession, SessionFault, close
+from autograder.judge.sessions import CheckedSession, SessionFault, close
 
 OpenSession = Callable[[], Session]
 OpenForCheck = Callable[[str, str | None], Session]
@@ -48,7 +48,6 @@ class CheckRecord:
         runs: number of runs that finished without an error.
         error: the first error of any run.
         seconds: time spent, set-up and teardown included.
-        exchanges: the exchanges of the run that failed first, or of the last run.
     """
 
     title: str = ""
@@ -57,7 +56,6 @@ class CheckRecord:
     runs: int = 0
     error: BaseException | None = None
     seconds: float = 0.0
-    exchanges: list[Exchange] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -104,16 +102,10 @@ class JudgePlugin:
     def student(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
         """The submission under test."""
         name = check_of(request.node)
-        record = self.records[name]
         session = _opened(lambda: self._open_session(name, self._following.get(request.node.nodeid)))
-        recording = RecordingSession(session)
-        undecided = record.error is None
         try:
-            yield Student(recording)
+            yield Student(CheckedSession(session))
         finally:
-            # Of several parameter sets, the first that failed is the one to diagnose.
-            if undecided:
-                record.exchanges = recording.exchanges
             close(session)
 
     @pytest.fixture
@@ -122,7 +114,7 @@ class JudgePlugin:
         name = check_of(request.node)
         session = _opened(lambda: self._open_session(name, None))
         try:
-            yield Student(session)
+            yield Student(CheckedSession(session))
         finally:
             close(session)
 

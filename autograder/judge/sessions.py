@@ -28,6 +28,27 @@ class Exchange:
     error: tuple[str, str] | None = None
 
 
+class CheckedSession:
+    """A session of a check, in which a failure of the operating system is not an error of the submission."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def request(self, op: str, **arguments: Any) -> Any:
+        """Pass the request on.
+
+        Raises:
+            SubmissionError, WorkerDied: as the session does.
+            SessionFault: the operating system failed.
+        """
+        try:
+            return self._session.request(op, **arguments)
+        except SubmissionError:  # it may be an OSError of the student's code
+            raise
+        except OSError as error:
+            raise SessionFault(f"the session failed: {error}") from error
+
+
 class RecordingSession:
     """A session that keeps copies of its exchanges, as they were at the time.
 
@@ -51,7 +72,6 @@ class RecordingSession:
 
         Raises:
             SubmissionError, WorkerDied: as the session does.
-            SessionFault: the operating system failed, not the submission.
         """
         # The check may change a tensor in place later, so the arguments are copied now.
         sent = self._copy(arguments)
@@ -63,8 +83,6 @@ class RecordingSession:
         except WorkerDied:
             self._give_up()
             raise
-        except OSError as error:
-            raise SessionFault(f"the session failed: {error}") from error
         self._keep(Exchange(op, sent, self._copy(reply)))
         return reply
 
