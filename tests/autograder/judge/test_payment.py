@@ -1,12 +1,18 @@
 """The form of a result earns points only where a check of values of the same exercise passes."""
 
+from pathlib import Path
+
 import pytest
 from judging import judge
 from tiny_lab import STAGE, solution
 
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.check_kinds import CheckKind
+from autograder.course.lab import Lab
+from autograder.isolation.in_process import InProcessSession
+from autograder.judge.course_code import read_course_code
 from autograder.judge.payment import UNPAID, withhold_points
+from autograder.judge.run import judge_stage
 from autograder.judge.source_map import SourceMap
 
 SOURCE = SourceMap("attention.py", functions={"softmax": 3})
@@ -58,3 +64,16 @@ def test_the_judge_withholds_points(tiny_lab):
     assert results["test_double_multiplies_by_two"].outcome is Outcome.FAILED
     tiny_lab.stage(STAGE).checks_lock.unlink()
     assert judge(tiny_lab, solution(double="return 3 * x"))["test_double_keeps_the_dtype"].passed
+
+
+@pytest.mark.parametrize("body", ["2 * x", "x / x.sum(dim, keepdim=True)"])
+def test_a_softmax_with_wrong_values_earns_nothing(body):
+    lab = Lab.find(Path(__file__).parent)
+    stage = lab.stage("2_attention")
+    code = read_course_code(lab, stage)
+    source = f"{code.modules['attention']}\n\ndef softmax(x, dim=-1):\n    return {body}\n"
+    checks = frozenset(stage.spec.exercises["softmax"].checks)
+    modules = {**code.modules, "attention": source}
+    results = judge_stage(stage, modules, InProcessSession, code, 0, only=checks)
+    assert sum(result.score for result in results) == 0
+    assert any(result.outcome is Outcome.UNPAID for result in results)
