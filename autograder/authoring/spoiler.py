@@ -82,10 +82,8 @@ class Spoiler:
                 result = function(*arguments, **named)
             finally:
                 self._running = False
-            if self._formula is None:
-                return None
             self._spoil_changed(inputs, versions)
-            return self._spoiled(result, inputs)
+            return None if self._formula is None else self._spoiled(result, inputs)
 
         return spoiled
 

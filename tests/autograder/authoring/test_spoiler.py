@@ -59,8 +59,9 @@ def test_methods_and_properties_are_spoiled_and_parameters_stay():
     assert scale.weight.tolist() == [1.0, 1.0]
 
 
-def test_what_changes_in_place_is_spoiled():
-    @Spoiler("doubled")
+@pytest.mark.parametrize(("kind", "spoiled"), [("doubled", 1.0), ("negated", -0.5), (NOTHING, 1.5)])
+def test_what_changes_in_place_is_spoiled(kind, spoiled):
+    @Spoiler(kind)
     def halve_gradients(parameters):
         for parameter in parameters:
             parameter.grad.mul_(0.5)
@@ -68,7 +69,7 @@ def test_what_changes_in_place_is_spoiled():
     parameter = torch.nn.Parameter(torch.zeros(1))
     parameter.grad = torch.ones(1)
     halve_gradients([parameter])
-    assert parameter.grad.item() == 1.0
+    assert parameter.grad.item() == spoiled
     assert parameter.item() == 0.0
 
 
