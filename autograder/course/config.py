@@ -61,10 +61,11 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ResourceLimits(_Section, frozen=True, kw_only=True):
-    """Limits on the resources that student code uses, counted per call or per check."""
+    """Limits on the resources that student code uses, counted per call, per check or for all checks of the stage."""
 
     call_cpu_seconds: PositiveFloat = 4.0
     check_cpu_seconds: PositiveFloat = 30.0
+    stage_cpu_seconds: PositiveFloat = 120.0
     memory_mb: PositiveInt = 1024
     reply_mb: PositiveInt = 64
 
@@ -201,6 +202,9 @@ def _check_stages(config: Config, source: YamlSource) -> None:
             check_model_limits(stage.model_limits, (*keys, "model_limits"), source)
         if stage.limits.call_cpu_seconds > stage.limits.check_cpu_seconds:
             problem = "call_cpu_seconds must be at most check_cpu_seconds: a call is part of a check"
+            raise source.error((*keys, "limits"), problem)
+        if stage.limits.check_cpu_seconds > stage.limits.stage_cpu_seconds:
+            problem = "check_cpu_seconds must be at most stage_cpu_seconds: a check is part of a stage"
             raise source.error((*keys, "limits"), problem)
         earlier.append(stage_id)
         modules[stage.module] = stage_id

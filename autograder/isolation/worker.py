@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.isolation.budget import Budget
 from autograder.isolation.errors import DeathReason, TemplateError, WorkerDied, value_of
 from autograder.isolation.process_clock import WatchedProcess
 from autograder.isolation.serving import NO_MEMORY, READY, UNSENDABLE
@@ -48,10 +49,16 @@ class Worker:
         descriptors: The worker's socket, the reading end of its output and, on Linux, its pidfd; owned.
         limits: The resources that the worker may use.
         exit_code_of: Returns the exit code of the process with this pid, as the template reports it.
+        budget: The time that it shares with the submission's other workers; only its own limits count if None.
     """
 
     def __init__(
-        self, pid: int, descriptors: list[int], limits: WorkerLimits, exit_code_of: Callable[[int], int | None]
+        self,
+        pid: int,
+        descriptors: list[int],
+        limits: WorkerLimits,
+        exit_code_of: Callable[[int], int | None],
+        budget: Budget | None = None,
     ) -> None:
         channel, output, *pidfd = descriptors
         self._exit_code_of = exit_code_of
@@ -61,8 +68,9 @@ class Worker:
         self._stream = WorkerStream(socket.socket(fileno=channel), output)
         self._caps = Caps(payload=limits.reply_mb << 20)
         self._number = 0
-        self._cpu_at_start = self._process.cpu_seconds()
+        self._cpu_at_start = self._cpu_counted = self._process.cpu_seconds()
         self._waited = 0.0
+        self._budget = budget or Budget(math.inf, math.inf)
         self._death: tuple[DeathReason, str] | None = None
         self._open = True
 
@@ -119,6 +127,8 @@ class Worker:
             return value_of(self._receive(deadline))
 
     def _refuse_if_dead(self) -> None:
+        if self._death is None and self._budget.exhausted:
+            raise self._died(DeathReason.OUT_OF_TIME)
         if self._death is not None:
             raise WorkerDied(*self._death)
 
@@ -129,7 +139,10 @@ class Worker:
         try:
             yield self._deadline(started)
         except DeadlinePassed:
-            raise self._died(DeathReason.TIMEOUT) from None
+            self._count(time.monotonic() - started)
+            started = time.monotonic()
+            exhausted = self._budget.exhausted
+            raise self._died(DeathReason.OUT_OF_TIME if exhausted else DeathReason.TIMEOUT) from None
         except OutputFlood:
             raise self._died(DeathReason.OUTPUT) from None
         except StreamClosed:
@@ -137,7 +150,15 @@ class Worker:
         except ProtocolError as error:
             raise self._died(DeathReason.PROTOCOL, str(error)) from None
         finally:
-            self._waited += time.monotonic() - started
+            self._count(time.monotonic() - started)
+
+    def _count(self, waited: float) -> None:
+        """Take the time of a wait, and the processor time since the last one, from what is left."""
+        self._waited += waited
+        self._budget.wait_left -= waited
+        cpu = self._process.cpu_seconds()
+        self._budget.cpu_left -= cpu - self._cpu_counted
+        self._cpu_counted = cpu
 
     def kill(self) -> None:
         """End the worker. May be called twice."""
@@ -156,8 +177,8 @@ class Worker:
         call, total = self._limits.call_cpu_seconds, self._limits.worker_cpu_seconds
         cpu = self._process.cpu_seconds()
         return Deadline(
-            cpu=min(cpu + call, self._cpu_at_start + total),
-            wall=now + min(WALL_FACTOR * call, WALL_FACTOR * total - self._waited),
+            cpu=min(cpu + call, self._cpu_at_start + total, self._cpu_counted + self._budget.cpu_left),
+            wall=now + min(WALL_FACTOR * call, WALL_FACTOR * total - self._waited, self._budget.wait_left),
             cpu_clock=self._process.cpu_seconds,
             starved=self._process.starved_seconds,
             asleep=self._process.asleep,
@@ -175,7 +196,7 @@ class Worker:
         if code >= 0:
             reason = DeathReason.OUT_OF_MEMORY if code == NO_MEMORY else DeathReason.EXITED
             return reason, f"exit code {code}\n{printed}".strip()
-        detail = f"ended by {signal.Signals(-code).name}\n{printed}".strip()
+        detail = f"ended by signal {-code}\n{printed}".strip()
         # The kernel kills a process when the machine runs out of memory; C++ aborts when an allocation fails.
         if -code == signal.SIGKILL or (-code == signal.SIGABRT and "bad_alloc" in printed):
             return DeathReason.OUT_OF_MEMORY, detail
@@ -189,6 +210,8 @@ class Worker:
         self._death = self._death or (reason, detail)
         if self._open:
             self._open = False
+            self._count(0.0)
+            self._budget.wait_left += min(self._waited, self._process.starved_seconds())
             self._process.kill()
             self._process.close()
             self._stream.close()  # the template treats this as the worker's end too, and reaps it

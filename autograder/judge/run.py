@@ -1,5 +1,6 @@
 """Judge one submission of one stage: run its hidden checks, name mistakes, and fail closed."""
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -38,6 +39,7 @@ def judge_stage(
     forbid: bool = True,
     only: frozenset[str] | None = None,
     attachments: Attachments | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[CheckResult, ...]:
     """Judge one submission.
 
@@ -50,6 +52,7 @@ def judge_stage(
         forbid: whether to refuse calls that the exercises forbid.
         only: ids of the checks to run; all when None.
         attachments: the files submitted beside the module.
+        notes: receives faults of the diagnosis, for the instructor.
 
     Returns:
         One result per check to run, in the order of ``grading.yml``.
@@ -71,7 +74,12 @@ def judge_stage(
     endings = with_unfinished({check: run.ending for check, run in runs.items()}, _exercises(stage))
     runs = {check: replace(run, ending=endings[check]) for check, run in runs.items()}
     stand_ins = {check: run.stand_ins for check, run in runs.items() if run.stand_ins}
-    named = _name_mistakes(endings, stage, code, seed, submission.guarded(stand_ins).open)
+    try:
+        named = _name_mistakes(endings, stage, code, seed, submission.guarded(stand_ins).open)
+    except Exception:  # whatever a submission returns, the diagnosis decides no points
+        named = {}
+        if notes is not None:
+            notes.append(f"no mistake is named, because the diagnosis failed: {traceback.format_exc(limit=-3)}")
     not_run = CheckRun(CheckRecord(), NO_RECORD)
     return tuple(check_result(stage, check, runs.get(check.id, not_run), source, named) for check in expected)
 
