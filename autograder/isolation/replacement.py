@@ -6,6 +6,7 @@ So an error in one exercise is not an error in the exercises that build on it.
 import __future__
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
@@ -36,11 +37,17 @@ class Replacement:
         return {name: namespace[name] for name in self.names}
 
 
-def run_replacing(source: str, file: str, namespace: dict[str, Any], replacement: Replacement) -> None:
+def run_replacing(
+    source: str,
+    file: str,
+    namespace: dict[str, Any],
+    replacement: Replacement,
+    run: Callable[[CodeType, dict[str, Any]], None],
+) -> None:
     """Run a module's source in ``namespace``, and bind each name to its replacement right after its definition.
 
     So later statements use the replacement: base classes, default values and tables included. A name that no
-    top-level ``def`` or ``class`` defines is bound at the end.
+    top-level ``def`` or ``class`` defines is bound at the end. ``run`` executes each part of the source.
 
     Raises:
         SyntaxError: As for ``compile``; nothing has run then.
@@ -51,10 +58,10 @@ def run_replacing(source: str, file: str, namespace: dict[str, Any], replacement
     start = 0
     for end, node in enumerate(body, start=1):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name in definitions:
-            exec(_compiled(body[start:end], file, flags), namespace)
+            run(_compiled(body[start:end], file, flags), namespace)
             namespace[node.name] = definitions[node.name]
             start = end
-    exec(_compiled(body[start:], file, flags), namespace)
+    run(_compiled(body[start:], file, flags), namespace)
     namespace.update(definitions)
 
 

@@ -88,7 +88,7 @@ def _of_submission(error: SubmissionError, source: SourceMap, exercise: str) -> 
         if exercise and needed != exercise and needed in source.contract:
             return Ending(Outcome.BLOCKED, f"needs `{needed}`, which is not attempted yet", location)
         return Ending(Outcome.NOT_ATTEMPTED, NOT_ATTEMPTED, location)
-    if (problem := environment_problem(error, source.text)) is not None:
+    if (problem := environment_problem(error, source.outline.imports)) is not None:
         return Ending(Outcome.ERROR, problem.what, location, hint=problem.hint)
     if missing := missing_name(error, source):
         return Ending(Outcome.ERROR, *missing)
