@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import torch
 
-from autograder.isolation.guard import Guard
+from autograder.isolation.guard import Guard, Report
 from autograder.isolation.outline import outline
 from autograder.isolation.replacement import REPLACEMENT_FILE, Replacement
 from autograder.isolation.sources import RESERVED, Sources
@@ -33,12 +33,18 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.
 class Executor:
     """Loaded sources, with the objects and autograd graphs that calls on them create."""
 
-    def __init__(self) -> None:
+    def __init__(self, report: Report = lambda *call: None) -> None:
+        """Make an executor.
+
+        Args:
+            report: receives each forbidden call, see ``Guard``; the file is its name in replies.
+        """
+        self._report = report
         self._modules = Sources({})
         self._folders: Mapping[str, str] = {}
         self._placeholders: Sequence[str] = ()
         self._main: ModuleType | None = None
-        self._guard = Guard("", ())
+        self._guard = Guard()
         self._objects: dict[int, object] = {}
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
         self._handles = 0
@@ -53,7 +59,6 @@ class Executor:
             "value": self._value,
             "gradients": self._gradients,
             "seed": seed_all,
-            "refusals": self._refusals,
         }
 
     def answer(self, op: str, arguments: Mapping[str, Any]) -> list[Any]:
@@ -82,7 +87,6 @@ class Executor:
             value(target): an attribute or a kept object; parts that cannot be sent become handles.
             gradients(target): a dict from parameter names to gradients or None.
             seed(number): seed Python's, NumPy's and PyTorch's global generators.
-            refusals(): the forbidden calls so far, see ``Guard.refusals``.
         """
         with self._modules.importable(), self._guard.watching(), _keeping_default_dtype():
             return self._portable(self._operations[op](**arguments))
@@ -111,7 +115,8 @@ class Executor:
         self._modules = Sources(modules, replacements, self._folders, self._placeholders)
         self._guard.remove()
         path = self._modules.path(main)
-        self._guard = Guard(path, self._modules.files.keys() - {path} | {REPLACEMENT_FILE})
+        others = self._modules.files.keys() - {path} | {REPLACEMENT_FILE}
+        self._guard = Guard(path, others, self._modules.holds, self._refused)
         if forbidden:
             self._guard.install(forbidden)
         with self._modules.importable(), self._guard.watching():
@@ -170,9 +175,8 @@ class Executor:
     def _gradients(self, target: Handle | Reference) -> dict[str, torch.Tensor | None]:
         return {name: parameter.grad for name, parameter in self._resolve(target).named_parameters()}
 
-    def _refusals(self) -> list[tuple[str, str, int, str]]:
-        files = self._modules.files
-        return [(name, files.get(file, ""), line, function) for name, file, line, function in self._guard.refusals]
+    def _refused(self, name: str, file: str, line: int, function: str) -> None:
+        self._report(name, self._modules.files.get(file, ""), line, function[:100])
 
     def _resolve(self, value: Any) -> Any:
         """Replace handles and references by their targets, at any depth."""

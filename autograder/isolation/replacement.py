@@ -14,6 +14,8 @@ from typing import Any
 # The file name of the course's definitions in tracebacks; no module of a submission can have it.
 REPLACEMENT_FILE = "<replacement>"
 
+Run = Callable[[CodeType, dict[str, Any]], None]  # executes code in a namespace
+
 _FUTURE_FLAGS = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 
 
@@ -30,10 +32,10 @@ class Replacement:
     names: tuple[str, ...]
     source: str
 
-    def definitions(self) -> dict[str, Any]:
+    def definitions(self, run: Run) -> dict[str, Any]:
         """Run the course's module in a namespace of its own, and return name → definition."""
         namespace: dict[str, Any] = {"__name__": "replacement"}
-        exec(compile(self.source, REPLACEMENT_FILE, "exec", dont_inherit=True), namespace)
+        run(compile(self.source, REPLACEMENT_FILE, "exec", dont_inherit=True), namespace)
         return {name: namespace[name] for name in self.names}
 
 
@@ -42,7 +44,7 @@ def run_replacing(
     file: str,
     namespace: dict[str, Any],
     replacement: Replacement,
-    run: Callable[[CodeType, dict[str, Any]], None],
+    run: Run,
 ) -> None:
     """Run a module's source in ``namespace``, and bind each name to its replacement right after its definition.
 
@@ -53,7 +55,7 @@ def run_replacing(
         SyntaxError: As for ``compile``; nothing has run then.
     """
     flags = compile(source, file, "exec", dont_inherit=True).co_flags & _FUTURE_FLAGS
-    definitions = replacement.definitions()
+    definitions = replacement.definitions(run)
     body = ast.parse(source, file).body
     start = 0
     for end, node in enumerate(body, start=1):

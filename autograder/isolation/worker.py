@@ -12,7 +12,7 @@ from typing import Any
 from autograder.isolation.budget import Budget
 from autograder.isolation.errors import DeathReason, TemplateError, WorkerDied, value_of
 from autograder.isolation.process_clock import WatchedProcess
-from autograder.isolation.serving import NO_MEMORY, READY, UNSENDABLE
+from autograder.isolation.serving import NO_MEMORY, NOTICE, READY, REFUSED, UNSENDABLE
 from autograder.isolation.stream import Deadline, DeadlinePassed, OutputFlood, StreamClosed, WorkerStream
 from autograder.isolation.wire import REQUESTS, Caps, ProtocolError, decode, encode
 
@@ -22,6 +22,7 @@ WALL_FACTOR = 4
 LAST_FACTOR = 40
 # How long a fork may take to lock itself; generous, for a machine that swaps.
 LOCK_SECONDS = 60.0
+_MOST_REFUSALS = 20
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ class Worker:
         limits: The resources that the worker may use.
         exit_code_of: Returns the exit code of the process with this pid, as the template reports it.
         budget: The time that it shares with the submission's other workers; only its own limits count if None.
+
+    Attributes:
+        refusals: Name, file, line and function of the forbidden calls that it has reported, the first few.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Worker:
         self._budget = budget or Budget(math.inf, math.inf)
         self._death: tuple[DeathReason, str] | None = None
         self._open = True
+        self.refusals: list[tuple[str, str, int, str]] = []
 
     def wait_until_locked(self) -> None:
         """Wait until the worker reports that it is locked and ready; no student code has run by then.
@@ -165,13 +170,26 @@ class Worker:
         self._end(DeathReason.EXITED, "the judge ended the worker")
 
     def _receive(self, deadline: Deadline) -> Any:
-        number, answer = decode(lambda view: self._stream.read(view, deadline), self._caps)
+        number, answer = NOTICE, None
+        while number == NOTICE:
+            number, answer = decode(lambda view: self._stream.read(view, deadline), self._caps)
+            if number == NOTICE:
+                self._note(answer)
         if number != self._number or self._stream.leftover:
             raise ProtocolError("a reply without a request")
         match answer:
             case [kind, str(problem)] if kind == UNSENDABLE:
                 raise ProtocolError(f"the result cannot be sent: {problem}")
         return answer
+
+    def _note(self, notice: Any) -> None:
+        """Keep a notice about a forbidden call."""
+        match notice:
+            case [kind, str(name), str(file), int(line), str(function)] if kind == REFUSED:
+                if len(self.refusals) < _MOST_REFUSALS:
+                    self.refusals.append((name, file, line, function))
+            case _:
+                raise ProtocolError("a notice that is not about a forbidden call")
 
     def _deadline(self, now: float) -> Deadline:
         call, total = self._limits.call_cpu_seconds, self._limits.worker_cpu_seconds
@@ -196,7 +214,7 @@ class Worker:
         if code >= 0:
             reason = DeathReason.OUT_OF_MEMORY if code == NO_MEMORY else DeathReason.EXITED
             return reason, f"exit code {code}\n{printed}".strip()
-        detail = f"ended by signal {-code}\n{printed}".strip()
+        detail = f"ended by {_signal_name(-code)}\n{printed}".strip()
         # The kernel kills a process when the machine runs out of memory; C++ aborts when an allocation fails.
         if -code == signal.SIGKILL or (-code == signal.SIGABRT and "bad_alloc" in printed):
             return DeathReason.OUT_OF_MEMORY, detail
@@ -215,3 +233,8 @@ class Worker:
             self._process.kill()
             self._process.close()
             self._stream.close()  # the template treats this as the worker's end too, and reaps it
+
+
+def _signal_name(number: int) -> str:
+    """The name of a signal; real-time signals have none."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"

@@ -96,7 +96,7 @@ def student(sessions):
 
 
 def refusals(student: Student) -> list[tuple[str, str, int, str]]:
-    return student._session.request("refusals")
+    return student._session.refusals
 
 
 def x() -> torch.Tensor:
@@ -171,7 +171,7 @@ def test_a_helper_around_the_call_makes_no_difference(student):
 def test_a_call_while_loading_is_refused(student, sessions):
     with pytest.raises(SubmissionError):
         student("torch.nn.LayerNorm", main="import torch\nnorm = torch.nn.LayerNorm(2)\n")
-    assert sessions[0].request("refusals") == [("torch.nn.LayerNorm", "main.py", 2, "<module>")]
+    assert sessions[0].refusals == [("torch.nn.LayerNorm", "main.py", 2, "<module>")]
 
 
 def test_a_class_is_refused_where_it_is_instantiated(student):
