@@ -23,6 +23,7 @@ from torch._C import DispatchKey
 CallSite = tuple[str, int, str]  # file, line, function
 Report = Callable[[str, str, int, str], None]  # name of the forbidden function, call site
 
+_NOWHERE: CallSite = ("", 0, "")
 _MOST_KEPT = 20
 # Saved here because the submission may replace the original.
 _frame_at = sys._getframe
@@ -108,16 +109,16 @@ class Guard:
         """Where the guarded file made this call; None if another file of the submission made it.
 
         If no file of the submission is on the stack, the submission has bound the function to a name of its own, as
-        in ``softmax = torch.softmax``.
+        in ``softmax = torch.softmax``. Code that the submission compiled or renamed itself is the guarded file's, too.
         """
         while frame is not None:
             code = frame.f_code
-            if code.co_filename == self._file:
-                return self._file, frame.f_lineno, code.co_name
-            if code.co_filename in self._others:
-                return None if self._holds(code) else ("", 0, "")
+            if code.co_filename == self._file or code.co_filename in self._others:
+                if not self._holds(code):
+                    return _NOWHERE
+                return (self._file, frame.f_lineno, code.co_name) if code.co_filename == self._file else None
             frame = frame.f_back
-        return "", 0, ""
+        return _NOWHERE
 
     def _refuse(self, name: str, site: CallSite) -> NoReturn:
         if len(self._reported) < _MOST_KEPT and (name, site) not in self._reported:

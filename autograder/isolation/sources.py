@@ -54,7 +54,7 @@ class Sources(MetaPathFinder, InspectLoader):
         self._swapped = set(self._sources)  # the names whose modules belong to this executor
         self._loaded: dict[str, ModuleType] = {}
         self.files = {path: f"{name}.py" for name, path in self._paths.items()}
-        self._code: list[CodeType] = []  # of the modules run so far
+        self._code: dict[int, CodeType] = {}  # of the modules run so far, by id
         self._lines = {path: _cached_lines(self._sources[name], path) for name, path in self._paths.items()}
 
     def path(self, name: str) -> str:
@@ -119,18 +119,16 @@ class Sources(MetaPathFinder, InspectLoader):
             self._run(compile(source, path, "exec", dont_inherit=True), vars(module))
 
     def _run(self, code: CodeType, namespace: dict[str, Any]) -> None:
-        self._code.append(code)
+        waiting = [code]
+        while waiting:
+            part = waiting.pop()
+            self._code[id(part)] = part
+            waiting += [constant for constant in part.co_consts if isinstance(constant, CodeType)]
         exec(code, namespace)
 
     def holds(self, code: CodeType) -> bool:
         """Whether a code object was compiled from the text of a source here, and not by the submission."""
-        waiting = [top for top in self._code if top.co_filename == code.co_filename]
-        while waiting:
-            top = waiting.pop()
-            if top is code:
-                return True
-            waiting += [constant for constant in top.co_consts if isinstance(constant, CodeType)]
-        return False
+        return self._code.get(id(code)) is code
 
 
 def _cached_lines(source: str, path: str) -> tuple[int, None, list[str], str]:

@@ -137,18 +137,8 @@ def test_a_caught_error_is_recorded_once(student):
 
 
 def test_the_record_has_a_maximum_length(student):
-    every_line = """
-import torch
-
-
-def everywhere(x):
-    for line in range(100):
-        try:
-            exec(compile("\\n" * line + "torch.softmax(x, -1)", __file__, "exec"))
-        except Exception:
-            pass
-    return x
-"""
+    call = "    try: torch.softmax(x, -1)\n    except Exception: pass\n"
+    every_line = f"import torch\ndef everywhere(x):\n{call * 100}    return x\n"
     loaded = student("torch.softmax", main=every_line)
     loaded.everywhere(x())
     assert len(refusals(loaded)) == 20
