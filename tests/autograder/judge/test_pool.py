@@ -228,6 +228,8 @@ def test_without_isolation_the_level_says_so(lab):
         assert {check.outcome for check in checks.values()} == {Outcome.PASSED}
         assert outcomes_of_double(pool, "while True: pass") == {Outcome.TIMEOUT}
         assert outcomes_of_double(pool, "import os; os._exit(0)") == {Outcome.ERROR}
+        by_signal = checks_of(pool.judge(job("import os\nos.kill(os.getpid(), 40)\n")))  # a signal without a name
+        assert {check.outcome for check in by_signal.values()} == {Outcome.BLOCKED}
 
 
 def channel_with(message: Ready | Broken) -> Channel:
