@@ -73,7 +73,7 @@ class Worker:
         self._caps = Caps(payload=limits.reply_mb << 20)
         self._number = 0
         self._cpu_at_start = self._cpu_counted = self._process.cpu_seconds()
-        self._waited = 0.0
+        self._waited = self._starved_counted = 0.0
         self._budget = budget or Budget(math.inf, math.inf)
         self._death: tuple[DeathReason, str] | None = None
         self._open = True
@@ -160,7 +160,9 @@ class Worker:
     def _count(self, waited: float) -> None:
         """Take the time of a wait, and the processor time since the last one, from what is left."""
         self._waited += waited
-        self._budget.wait_left -= waited
+        starved = max(self._starved_counted, self._process.starved_seconds())
+        self._budget.wait_left -= max(0.0, waited - (starved - self._starved_counted))
+        self._starved_counted = starved
         cpu = self._process.cpu_seconds()
         self._budget.cpu_left -= cpu - self._cpu_counted
         self._cpu_counted = cpu
@@ -229,7 +231,6 @@ class Worker:
         if self._open:
             self._open = False
             self._count(0.0)
-            self._budget.wait_left += min(self._waited, self._process.starved_seconds())
             self._process.kill()
             self._process.close()
             self._stream.close()  # the template treats this as the worker's end too, and reaps it
