@@ -19,6 +19,7 @@ from autograder.judge.forbidden_calls import GuardedSessions
 from autograder.judge.hidden_tests import open_reference, run_checks
 from autograder.judge.newer_python import needs_newer_python, python_needed
 from autograder.judge.outcomes import NO_RECORD, UNUSABLE_RESULT, Ending, ending_of, with_unfinished
+from autograder.judge.payment import withhold_points
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
 from autograder.judge.sessions import close
@@ -79,7 +80,8 @@ def judge_stage(
         if notes is not None:
             notes.append(f"no mistake is named, because the diagnosis failed: {traceback.format_exc(limit=-3)}")
     not_run = CheckRun(CheckRecord(), NO_RECORD)
-    return tuple(check_result(stage, check, runs.get(check.id, not_run), source, named) for check in expected)
+    results = [check_result(stage, check, runs.get(check.id, not_run), source, named) for check in expected]
+    return tuple(withhold_points(results, code.check_kinds, source))
 
 
 @dataclass(frozen=True)
