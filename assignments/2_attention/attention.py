@@ -92,7 +92,7 @@ def scaled_dot_product_attention(
     """Average the values, weighted by how well each query matches each key.
 
     Results are stable for scores of any size that their dtype can hold, and have the accuracy of that dtype. Write
-    this yourself: `F.scaled_dot_product_attention` must not be used here.
+    this yourself: no ready-made attention, such as `F.scaled_dot_product_attention`, may be used here.
 
     Args:
         query: `(…, query, d_head)`, of any float dtype, float16 and bfloat16 included.
@@ -197,8 +197,8 @@ def blockwise_attention(
     """Attend without the whole matrix of scores in memory: an online softmax over blocks of keys.
 
     The output is that of `scaled_dot_product_attention` with its default scale, `1/√d_head`: as stable for large
-    scores, and as accurate. At no time do scores or weights exist for more than `block_size` keys. PyTorch's own
-    attention, `F.scaled_dot_product_attention`, must not be used here.
+    scores, and as accurate. At no time do scores or weights exist for more than `block_size` keys. No
+    ready-made attention, such as `F.scaled_dot_product_attention`, may be used here.
 
     Args:
         query: `(…, query, d_head)`.

@@ -97,8 +97,8 @@ class MultiHeadAttention(nn.Module):
     `h·d_head … (h+1)·d_head` of `query_proj`'s weight and the key/value head `h // repeats`, where
     `repeats = num_heads / num_kv_heads`; key/value heads use the rows of their projections in the same way.
 
-    Write this yourself: `nn.MultiheadAttention`, `F.multi_head_attention_forward` and
-    `F.scaled_dot_product_attention` must not be used here. You may use your functions of stage 2.
+    Write this yourself: no ready-made attention, such as `nn.MultiheadAttention` or
+    `F.scaled_dot_product_attention`, may be used here. You may use your functions of stage 2.
 
     Source: Vaswani et al. 2017, section 3.2.2; grouped queries: Ainslie et al. 2023.
     """

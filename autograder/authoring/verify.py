@@ -23,7 +23,7 @@ from autograder.base.parallel_map import parallel_map
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.alternatives import REFUSED, load_alternatives
 from autograder.course.config import Stage
-from autograder.course.forbidden import short_name
+from autograder.course.forbidden import in_docstring
 from autograder.course.lab import Lab, LabError, StageFolders
 from autograder.course.mistakes import Mistake, lock_problems
 from autograder.course.promises import promise_problems
@@ -170,7 +170,7 @@ def _judge(stage: StageFolders, judges: Judges, variant: Variant, seed: int) -> 
     if isinstance(reply, Broken):
         return Verdict(stage.id, variant, (f"the judge failed: {reply.reason.strip()}",))
     named = {check.mistake for check in reply.checks if check.mistake}
-    problems = () if is_wrong else tuple(_problems(variant, reply.checks, named))
+    problems = reply.notes if is_wrong else (*reply.notes, *_problems(variant, reply.checks, named))
     kept = frozenset(check.id for check in reply.checks if check.holds)
     identified = is_mistake and named == {variant.name}
     return Verdict(stage.id, variant, problems, identified, kept, sum(check.score for check in reply.checks))
@@ -210,8 +210,8 @@ def _docstring_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
     }
     for exercise_name, exercise in stage.spec.exercises.items():
         for name in exercise.forbid:
-            if f"`{short_name(name)}`" not in docstrings.get(exercise_name, ""):
-                yield f"the docstring of {exercise_name} does not name `{short_name(name)}`, which the exercise forbids"
+            if (words := in_docstring(name)) not in " ".join(docstrings.get(exercise_name, "").split()):
+                yield f"the docstring of {exercise_name} does not name {words}, which the exercise forbids"
 
 
 def _mistake_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:

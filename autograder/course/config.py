@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from autograder.course.forbidden import FORBIDDABLE, full_name
+from autograder.course.forbidden import FORBIDDEN_BY, forbidden_functions, full_name
 from autograder.course.model_limits import ModelLimits, check_model_limits
 from autograder.course.policy import LatePolicy, Policies, check_policies
 from autograder.course.speedrun import Speedrun, accept_underscores, check_speedrun
@@ -46,7 +46,7 @@ PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Forbidden = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(FORBIDDABLE)})]
+Forbidden = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(FORBIDDEN_BY)})]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # Names that nbgrader and every file system accept.
@@ -61,10 +61,11 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ResourceLimits(_Section, frozen=True, kw_only=True):
-    """Limits on the resources that student code uses, counted per call or per check."""
+    """Limits on the resources that student code uses, counted per call, per check or for all checks of the stage."""
 
     call_cpu_seconds: PositiveFloat = 4.0
     check_cpu_seconds: PositiveFloat = 30.0
+    stage_cpu_seconds: PositiveFloat = 120.0
     memory_mb: PositiveInt = 1024
     reply_mb: PositiveInt = 64
 
@@ -74,13 +75,18 @@ class Exercise(_Section, frozen=True, kw_only=True):
 
     checks: Annotated[dict[str, Points], msgspec.Meta(min_length=1)]
     attachments: tuple[Text, ...] = ()  # files submitted beside the module that its checks read
-    forbid: tuple[Forbidden, ...] = ()  # what the student's module must not call, e.g. torch.softmax
+    forbid: tuple[Forbidden, ...] = ()  # what the student's module must not call: normalisation, torch.softmax
     bonus: bool = False
 
     @property
     def points(self) -> int:
         """Total points of its checks."""
         return sum(self.checks.values())
+
+    @property
+    def forbidden(self) -> tuple[str, ...]:
+        """Full names of the functions and classes that the student's module must not call."""
+        return forbidden_functions(self.forbid)
 
 
 @dataclass(frozen=True)
@@ -202,6 +208,9 @@ def _check_stages(config: Config, source: YamlSource) -> None:
         if stage.limits.call_cpu_seconds > stage.limits.check_cpu_seconds:
             problem = "call_cpu_seconds must be at most check_cpu_seconds: a call is part of a check"
             raise source.error((*keys, "limits"), problem)
+        if stage.limits.check_cpu_seconds > stage.limits.stage_cpu_seconds:
+            problem = "check_cpu_seconds must be at most stage_cpu_seconds: a check is part of a stage"
+            raise source.error((*keys, "limits"), problem)
         earlier.append(stage_id)
         modules[stage.module] = stage_id
 
@@ -228,8 +237,8 @@ def _check_names(stage: Stage, keys: tuple[str, ...], source: YamlSource) -> Non
         if not name.isidentifier():
             raise source.error(here, f"`{name}` must be the name of a function or class")
         for index, forbidden in enumerate(exercise.forbid):
-            if forbidden not in FORBIDDABLE:
-                close = nearest(full_name(forbidden), FORBIDDABLE)
+            if forbidden not in FORBIDDEN_BY:
+                close = nearest(full_name(forbidden), FORBIDDEN_BY)
                 problem = f"`{forbidden}` cannot be forbidden: autograder/course/forbidden.py does not list it{close}"
                 raise source.error((*here, "forbid", str(index)), problem)
         for index, attachment in enumerate(exercise.attachments):

@@ -78,6 +78,7 @@ class DeathReason(StrEnum):
     """Why a worker died."""
 
     TIMEOUT = "timeout"
+    OUT_OF_TIME = "out of time"  # the workers of a submission used up the time that they share
     OUT_OF_MEMORY = "out of memory"
     EXITED = "exited"
     PROTOCOL = "protocol"

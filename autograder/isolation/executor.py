@@ -4,19 +4,20 @@ An ``Executor`` is independent of processes. A worker runs an executor for the s
 ``InProcessSession`` runs an executor in the judge's own process for the course's own code.
 """
 
-import ast
 import builtins
 import importlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 
-from autograder.isolation.guard import Guard
+from autograder.isolation.guard import Guard, Report
+from autograder.isolation.outline import outline
 from autograder.isolation.replacement import REPLACEMENT_FILE, Replacement
 from autograder.isolation.sources import RESERVED, Sources
 from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, Handle, Reference, is_sendable, tensors_in
@@ -32,13 +33,18 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.
 class Executor:
     """Loaded sources, with the objects and autograd graphs that calls on them create."""
 
-    def __init__(self) -> None:
+    def __init__(self, report: Report = lambda *call: None) -> None:
+        """Make an executor.
+
+        Args:
+            report: receives each forbidden call, see ``Guard``; the file is its name in replies.
+        """
+        self._report = report
         self._modules = Sources({})
         self._folders: Mapping[str, str] = {}
         self._placeholders: Sequence[str] = ()
         self._main: ModuleType | None = None
-        self._main_source = ""
-        self._guard = Guard("", ())
+        self._guard = Guard()
         self._objects: dict[int, object] = {}
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
         self._handles = 0
@@ -46,14 +52,13 @@ class Executor:
         self._operations: dict[str, Callable[..., object]] = {
             "surround": self._surround,
             "load": self._load,
-            "definitions": self._definitions,
+            "outline": self._outline,
             "define": self._define,
             "call": self._call,
             "vjp": self._vjp,
             "value": self._value,
             "gradients": self._gradients,
             "seed": seed_all,
-            "refusals": self._refusals,
         }
 
     def answer(self, op: str, arguments: Mapping[str, Any]) -> list[Any]:
@@ -61,7 +66,7 @@ class Executor:
         try:
             return ["value", self.handle(op, arguments)]
         except BaseException as error:  # SystemExit and KeyboardInterrupt count as the submission's errors
-            return ["error", *describe(error, self._modules.files)]
+            return ["error", *describe(error, self._modules)]
 
     def handle(self, op: str, arguments: Mapping[str, Any]) -> Any:
         """Run one operation and return its value; parts that cannot be sent become handles.
@@ -72,7 +77,7 @@ class Executor:
                 other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not call, see
                 ``Guard.install``. ``replace`` lists definitions of ``main`` that those of the source
                 ``replacement`` replace.
-            definitions(): the first line of each function and class of ``main``; methods have dotted names.
+            outline(source): what the text of a module says, see ``outline``; nothing of it runs.
             define(source): run helper code in a new namespace; returns its functions and
                 classes as handles.
             call(target, args, kwargs, grad): returns (value, graph, flags): ``flags`` says for each tensor
@@ -82,7 +87,6 @@ class Executor:
             value(target): an attribute or a kept object; parts that cannot be sent become handles.
             gradients(target): a dict from parameter names to gradients or None.
             seed(number): seed Python's, NumPy's and PyTorch's global generators.
-            refusals(): the forbidden calls so far, see ``Guard.refusals``.
         """
         with self._modules.importable(), self._guard.watching(), _keeping_default_dtype():
             return self._portable(self._operations[op](**arguments))
@@ -109,18 +113,18 @@ class Executor:
             raise ValueError(f"{main!r} is not the name of a module in the request")
         replacements = {main: Replacement(tuple(replace), replacement)} if replace else {}
         self._modules = Sources(modules, replacements, self._folders, self._placeholders)
-        self._main_source = modules[main]
         self._guard.remove()
         path = self._modules.path(main)
-        self._guard = Guard(path, self._modules.files.keys() - {path} | {REPLACEMENT_FILE})
+        others = self._modules.files.keys() - {path} | {REPLACEMENT_FILE}
+        self._guard = Guard(path, others, self._modules.holds, self._refused)
         if forbidden:
             self._guard.install(forbidden)
         with self._modules.importable(), self._guard.watching():
             self._main = importlib.import_module(main)
         seed_all(0)
 
-    def _definitions(self) -> dict[str, int]:
-        return _definition_lines(self._main_source)
+    def _outline(self, source: str) -> Any:
+        return msgspec.to_builtins(outline(source))
 
     def _define(self, source: str) -> dict[str, Handle]:
         namespace: dict[str, Any] = {"__name__": "helper"}
@@ -171,9 +175,8 @@ class Executor:
     def _gradients(self, target: Handle | Reference) -> dict[str, torch.Tensor | None]:
         return {name: parameter.grad for name, parameter in self._resolve(target).named_parameters()}
 
-    def _refusals(self) -> list[tuple[str, str, int, str]]:
-        files = self._modules.files
-        return [(name, files.get(file, ""), line, function) for name, file, line, function in self._guard.refusals]
+    def _refused(self, name: str, file: str, line: int, function: str) -> None:
+        self._report(name, self._modules.files.get(file, ""), line, function[:100])
 
     def _resolve(self, value: Any) -> Any:
         """Replace handles and references by their targets, at any depth."""
@@ -227,9 +230,10 @@ def _keeping_default_dtype() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def describe(error: BaseException, files: Mapping[str, str]) -> tuple[str, str, list[tuple[str, int, str]]]:
-    """Describe an error by its class name, its text and its traceback frames in ``files`` (path → name).
+def describe(error: BaseException, sources: Sources) -> tuple[str, str, list[tuple[str, int, str]]]:
+    """Describe an error by its class name, its text and its traceback frames in the sources.
 
+    Frames of code that the submission compiled or changed itself are left out: it chose their file, line and name.
     The class name is the error's nearest ancestor in ``ERROR_NAMES``, else its own.
     """
     try:
@@ -239,16 +243,17 @@ def describe(error: BaseException, files: Mapping[str, str]) -> tuple[str, str, 
     out_of_memory = isinstance(error, RuntimeError) and any(words in text.lower() for words in _NO_MEMORY)
     known = (_ERROR_CLASSES[ancestor] for ancestor in type(error).__mro__ if ancestor in _ERROR_CLASSES)
     name = "MemoryError" if out_of_memory else next(known, type(error).__name__)
-    frames = [(files[file], line, function) for file, line, function in _frames(error.__traceback__) if file in files]
-    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and error.filename in files:
-        frames.append((files[error.filename], error.lineno or 1, ""))
+    frames = [
+        (sources.files[code.co_filename], line, code.co_name[:100])
+        for code, line in _frames(error.__traceback__)
+        if sources.holds(code)
+    ]
     return name[:100], text[:MESSAGE_LENGTH], frames[-_MOST_FRAMES:]
 
 
-def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int, str]]:
+def _frames(trace: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
     while trace is not None:
-        code = trace.tb_frame.f_code
-        yield code.co_filename, trace.tb_lineno, code.co_name[:100]
+        yield trace.tb_frame.f_code, trace.tb_lineno
         trace = trace.tb_next
 
 
@@ -258,18 +263,3 @@ def _in_order(items: Iterable[Any]) -> tuple[Any, ...]:
         return tuple(sorted(items))
     except TypeError:
         return tuple(items)
-
-
-def _definition_lines(source: str) -> dict[str, int]:
-    """The first line of each top-level function and class, and of methods as ``Class.method``."""
-    lines: dict[str, int] = {}
-
-    def visit(body: Sequence[ast.stmt], prefix: str) -> None:
-        for node in body:
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                lines[prefix + node.name] = node.lineno
-            if isinstance(node, ast.ClassDef):
-                visit(node.body, f"{prefix}{node.name}.")
-
-    visit(ast.parse(source).body, "")
-    return lines

@@ -2,25 +2,28 @@
 
 A call belongs to the file if that file is the submission's innermost file on the stack. This includes calls through
 torch, and excludes calls that another module makes for the file. Calls are detected at two levels. Functions and
-classes are replaced by wrappers that inspect the stack. Kernels get a wrapper in torch's dispatcher, where every
-alias, method and compiled call ends. All other calls behave as without the guard, gradients included.
+classes of these names are replaced by wrappers that inspect the stack, in every module of torch. Kernels get a wrapper
+in torch's dispatcher, where every alias, method and compiled call ends. All other calls behave as without the guard,
+gradients included.
 
-The guard runs in the submission's process, whose code could disable it or empty the record. So a recorded refusal is
-evidence, and the absence of one is not.
+A refusal is reported before the submission learns of it, and cannot be taken back. The guard runs in the submission's
+process, whose code could disable it before it calls. So a refusal is evidence, and the absence of one is not.
 """
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import BuiltinFunctionType, FrameType, FunctionType
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NoReturn
 
 import torch
 from torch._C import DispatchKey
 
 CallSite = tuple[str, int, str]  # file, line, function
+Report = Callable[[str, str, int, str], None]  # name of the forbidden function, call site
 
+_NOWHERE: CallSite = ("", 0, "")
 _MOST_KEPT = 20
 # Saved here because the submission may replace the original.
 _frame_at = sys._getframe
@@ -29,7 +32,11 @@ _BELOW_AUTOGRAD = DispatchKey.BackendSelect
 _REST = torch._C._dispatch_keyset_full_after(_BELOW_AUTOGRAD)
 # A composite kernel is decomposed above that key.
 _COMPOSITE = DispatchKey.CompositeImplicitAutograd
+_CPU = DispatchKey.CPU
 _ABOVE_COMPOSITE = ("AutogradCPU", "AutogradMeta", "CPU")
+_CALLABLE = (type, FunctionType, BuiltinFunctionType)
+# The methods of a class that do its work: an object made without ``__init__`` is refused when it is used.
+_METHODS = ("__init__", "forward", "step")
 
 
 class ForbiddenCallError(Exception):
@@ -42,19 +49,25 @@ class Guard:
     Args:
         file: The file that may not call them.
         others: The submission's other files.
+        holds: Whether a code object was compiled from one of these files, and not made by the submission.
+        report: Receives the first refused calls; the file is empty if the stack has none of the submission's files.
     """
 
-    def __init__(self, file: str, others: Iterable[str]) -> None:
+    def __init__(
+        self,
+        file: str = "",
+        others: Iterable[str] = (),
+        holds: Callable[[CodeType], bool] = lambda code: True,
+        report: Report = lambda *call: None,
+    ) -> None:
         self._file = file
         self._others = frozenset(others)
+        self._holds = holds
+        self._report = report
         self._watching = False
         self._undo: list[Callable[[], None]] = []
-        self._refusals: dict[tuple[str, CallSite], None] = {}
-
-    @property
-    def refusals(self) -> list[tuple[str, str, int, str]]:
-        """Name, file, line and function of the first refused calls; an empty file if the stack held none of them."""
-        return [(name, *site) for name, site in self._refusals]
+        self._reported: set[tuple[str, CallSite]] = set()
+        self._wrapped: set[tuple[int, str]] = set()
 
     def install(self, names: Mapping[str, Iterable[str]]) -> None:
         """Start refusing calls.
@@ -67,7 +80,8 @@ class Guard:
         self._undo.append(library._destroy)
         guarded: set[str] = set()
         for name, kernels in names.items():
-            self._replace(name)
+            for last in (name.rpartition(".")[2], *kernels):
+                self._replace_all(name, last)
             for kernel in kernels:
                 if kernel not in guarded and hasattr(torch.ops.aten, kernel):
                     guarded.add(kernel)
@@ -95,34 +109,38 @@ class Guard:
         """Where the guarded file made this call; None if another file of the submission made it.
 
         If no file of the submission is on the stack, the submission has bound the function to a name of its own, as
-        in ``softmax = torch.softmax``.
+        in ``softmax = torch.softmax``. Code that the submission compiled or renamed itself is the guarded file's, too.
         """
         while frame is not None:
             code = frame.f_code
-            if code.co_filename == self._file:
-                return self._file, frame.f_lineno, code.co_name
-            if code.co_filename in self._others:
-                return None
+            if code.co_filename == self._file or code.co_filename in self._others:
+                if not self._holds(code):
+                    return _NOWHERE
+                return (self._file, frame.f_lineno, code.co_name) if code.co_filename == self._file else None
             frame = frame.f_back
-        return "", 0, ""
+        return _NOWHERE
 
     def _refuse(self, name: str, site: CallSite) -> NoReturn:
-        if len(self._refusals) < _MOST_KEPT:
-            self._refusals[name, site] = None
+        if len(self._reported) < _MOST_KEPT and (name, site) not in self._reported:
+            self._reported.add((name, site))
+            self._report(name, *site)
         raise ForbiddenCallError(f"{name} may not be used in this exercise")
 
-    def _replace(self, name: str) -> None:
-        """Replace a function, or a class's ``__init__``, by a wrapper that checks the stack."""
-        path, _, last = name.rpartition(".")
-        target = getattr(sys.modules.get(path), last, None)
-        if isinstance(target, type):
-            self._replace_in(target, "__init__", name)
-        elif isinstance(target, FunctionType | BuiltinFunctionType):
-            for module, attribute in {(path, last), (target.__module__, target.__name__)}:
-                if getattr(sys.modules.get(module), attribute, None) is target:
-                    self._replace_in(sys.modules[module], attribute, name)
+    def _replace_all(self, name: str, last: str) -> None:
+        """Replace each function of torch with this last name, and the methods of each such class, by wrappers."""
+        for module in _modules_by_content().get(last, ()):
+            target = getattr(module, last, None)
+            if isinstance(target, type):
+                for method in _METHODS:
+                    if method in vars(target):
+                        self._replace_in(target, method, name)
+            elif isinstance(target, FunctionType | BuiltinFunctionType):
+                self._replace_in(module, last, name)
 
     def _replace_in(self, owner: object, attribute: str, name: str) -> None:
+        if (id(owner), attribute) in self._wrapped:
+            return
+        self._wrapped.add((id(owner), attribute))
         original = getattr(owner, attribute)
         self._undo.append(functools.partial(setattr, owner, attribute, original))
         setattr(owner, attribute, self._checking(name, original))
@@ -133,18 +151,28 @@ class Guard:
             self._check(name)
             return function(*args, **kwargs)
 
+        vars(checking).pop("__wrapped__", None)  # the function itself
         return checking
 
     def _wrap_kernel(self, library: torch.library.Library, name: str, kernel: str) -> None:
         packet = getattr(torch.ops.aten, kernel)
         for overload in packet.overloads():
             operator = getattr(packet, overload)
+            self._wrap_decomposition(name, operator)
             own_name = operator.name().removeprefix("aten::")
-            if operator.has_kernel_for_dispatch_key(_COMPOSITE):
+            if operator.has_kernel_for_dispatch_key(_COMPOSITE) and not operator.has_kernel_for_dispatch_key(_CPU):
                 for key in _ABOVE_COMPOSITE:
                     library.impl(own_name, self._decomposing(name, operator), key)
             elif not operator.has_kernel_for_dispatch_key(_BELOW_AUTOGRAD):
                 library.impl(own_name, self._redispatching(name, operator), _BELOW_AUTOGRAD.name, with_keyset=True)
+
+    def _wrap_decomposition(self, name: str, operator: Any) -> None:
+        """Wrap the kernel's version in Python, if torch has loaded it."""
+        table = getattr(sys.modules.get("torch._decomp"), "decomposition_table", {})
+        if operator in table:
+            original = table[operator]
+            self._undo.append(functools.partial(table.__setitem__, operator, original))
+            table[operator] = self._checking(name, original)
 
     def _decomposing(self, name: str, operator: Any) -> Callable[..., Any]:
         def kernel(*args: Any, **kwargs: Any) -> Any:
@@ -159,3 +187,15 @@ class Guard:
             return operator.redispatch(keys & _REST, *args, **kwargs)
 
         return kernel
+
+
+@functools.cache
+def _modules_by_content() -> Mapping[str, Sequence[ModuleType]]:
+    """The modules of torch by the names of the functions and classes in them; the template computes it once."""
+    found: dict[str, list[ModuleType]] = {}
+    for path, module in list(sys.modules.items()):
+        if path.partition(".")[0] == "torch":
+            for name, value in list(getattr(module, "__dict__", {}).items()):
+                if issubclass(type(value), _CALLABLE):  # not `isinstance`, which some values answer with a warning
+                    found.setdefault(name, []).append(module)
+    return found

@@ -22,7 +22,8 @@ class InProcessSession:
     """
 
     def __init__(self) -> None:
-        self._executor = Executor()
+        self.refusals: list[tuple[str, str, int, str]] = []  # the forbidden calls so far
+        self._executor = Executor(lambda *call: self.refusals.append(call))
         self._generators: _Generators | None = None
 
     def request(self, op: str, **arguments: Any) -> Any:

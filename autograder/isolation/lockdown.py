@@ -71,13 +71,27 @@ def limit_resources(memory_mb: int, cpu_seconds: int) -> None:
         "NICE": 0,
         "RTPRIO": 0,
     }
-    if sys.platform == "linux":
-        limits["AS"] = _mapped_bytes() + (memory_mb << 20)
     for name, value in limits.items():
-        if (number := getattr(resource, f"RLIMIT_{name}", None)) is not None:
-            _, hard = resource.getrlimit(number)
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(number, (value, value))
+        _limit(name, value)
+    limit_memory(memory_mb)
+
+
+def limit_memory(memory_mb: int) -> None:
+    """Limit the memory of this process to this much beyond what is mapped now; Linux only."""
+    if sys.platform == "linux":
+        _limit("AS", _mapped_bytes() + (memory_mb << 20))
+
+
+def limit_cpu_seconds(seconds: int) -> None:
+    """Limit the processor time of this process; the kernel ends it at the limit."""
+    _limit("CPU", seconds)
+
+
+def _limit(name: str, value: int) -> None:
+    if (number := getattr(resource, f"RLIMIT_{name}", None)) is not None:
+        _, hard = resource.getrlimit(number)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(number, (value, value))
 
 
 def _mapped_bytes() -> int:

@@ -45,8 +45,8 @@ def preload() -> None:
     # back to slower code that rounds differently.
     torch.backends.cpu.get_cpu_capability()
     import_rest_of_torch()
-    # Wrapping the first kernel is slower than wrapping later kernels.
-    guard = Guard("", ())
+    # The first guard lists the functions of torch, and wraps its first kernel slowly.
+    guard = Guard()
     guard.install({"torch.softmax": ["_softmax"]})
     guard.remove()
 

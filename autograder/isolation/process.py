@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from autograder.base.results import IsolationLevel
+from autograder.isolation.budget import Budget
 from autograder.isolation.control import Control, End, Ended, Failed, Fork, Forked, Reply, Request, Started
-from autograder.isolation.errors import IsolationUnavailable, TemplateError
+from autograder.isolation.errors import DeathReason, IsolationUnavailable, TemplateError, WorkerDied
 from autograder.isolation.launch import available_levels, layers_of, start_program
 from autograder.isolation.lockdown import Layer
 from autograder.isolation.worker import Worker, WorkerLimits
@@ -91,12 +92,19 @@ class Template:
         """Start a template whose workers have resource limits but are not locked."""
         return cls(IsolationLevel.NONE, layers_of(IsolationLevel.NONE))
 
-    def spawn(self, limits: WorkerLimits = _USUAL_LIMITS) -> Worker:
+    def spawn(self, limits: WorkerLimits = _USUAL_LIMITS, budget: Budget | None = None) -> Worker:
         """Start a worker with nothing loaded.
 
+        Args:
+            limits: The resources that the worker may use.
+            budget: The time that it shares with other workers, if any.
+
         Raises:
+            WorkerDied: Nothing is left of the budget.
             TemplateError: The template ended, or could not fork or lock a worker.
         """
+        if budget is not None and budget.exhausted:
+            raise WorkerDied(DeathReason.OUT_OF_TIME)
         request = Fork(
             number=_fresh_number(),
             memory_mb=limits.memory_mb,
@@ -106,7 +114,7 @@ class Template:
         )
         forked, descriptors = self._send(request)
         assert isinstance(forked, Forked)
-        worker = Worker(forked.pid, descriptors, limits, self._exit_code_of)
+        worker = Worker(forked.pid, descriptors, limits, self._exit_code_of, budget)
         worker.wait_until_locked()
         return worker
 

@@ -14,6 +14,9 @@ NO_MEMORY = 121
 
 READY = "ready"
 UNSENDABLE = "unsendable"
+# Messages that a worker sends while it runs a request have this number; it reports a forbidden call.
+NOTICE = 0
+REFUSED = "refused"
 
 _READ_AHEAD = 1 << 16
 
@@ -41,8 +44,12 @@ class _Input:
 
 def serve(reply_bytes: int) -> NoReturn:
     """Serve requests until the judge's side closes."""
-    executor, source = Executor(), _Input()
     caps = Caps(payload=reply_bytes)
+
+    def report(*call: str | int) -> None:
+        _write(encode(NOTICE, [REFUSED, *call], caps))
+
+    executor, source = Executor(report), _Input()
     _write(encode(0, READY, caps))
     try:
         while True:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import CodeType, ModuleType
+from typing import Any
 
 from autograder.isolation.placeholders import PlaceholderLoader, PlaceholderModule, library_of
 from autograder.isolation.replacement import Replacement, run_replacing
@@ -53,6 +54,7 @@ class Sources(MetaPathFinder, InspectLoader):
         self._swapped = set(self._sources)  # the names whose modules belong to this executor
         self._loaded: dict[str, ModuleType] = {}
         self.files = {path: f"{name}.py" for name, path in self._paths.items()}
+        self._code: dict[int, CodeType] = {}  # of the modules run so far, by id
         self._lines = {path: _cached_lines(self._sources[name], path) for name, path in self._paths.items()}
 
     def path(self, name: str) -> str:
@@ -112,9 +114,21 @@ class Sources(MetaPathFinder, InspectLoader):
         name = module.__name__
         source, path = self._sources[name], self._paths[name]
         if name in self._replacements:
-            run_replacing(source, path, vars(module), self._replacements[name])
+            run_replacing(source, path, vars(module), self._replacements[name], self._run)
         else:
-            exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+            self._run(compile(source, path, "exec", dont_inherit=True), vars(module))
+
+    def _run(self, code: CodeType, namespace: dict[str, Any]) -> None:
+        waiting = [code]
+        while waiting:
+            part = waiting.pop()
+            self._code[id(part)] = part
+            waiting += [constant for constant in part.co_consts if isinstance(constant, CodeType)]
+        exec(code, namespace)
+
+    def holds(self, code: CodeType) -> bool:
+        """Whether a code object was compiled from the text of a source here, and not by the submission."""
+        return self._code.get(id(code)) is code
 
 
 def _cached_lines(source: str, path: str) -> tuple[int, None, list[str], str]:

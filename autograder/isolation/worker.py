@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.isolation.budget import Budget
 from autograder.isolation.errors import DeathReason, TemplateError, WorkerDied, value_of
 from autograder.isolation.process_clock import WatchedProcess
-from autograder.isolation.serving import NO_MEMORY, READY, UNSENDABLE
+from autograder.isolation.serving import NO_MEMORY, NOTICE, READY, REFUSED, UNSENDABLE
 from autograder.isolation.stream import Deadline, DeadlinePassed, OutputFlood, StreamClosed, WorkerStream
 from autograder.isolation.wire import REQUESTS, Caps, ProtocolError, decode, encode
 
@@ -21,6 +22,7 @@ WALL_FACTOR = 4
 LAST_FACTOR = 40
 # How long a fork may take to lock itself; generous, for a machine that swaps.
 LOCK_SECONDS = 60.0
+_MOST_REFUSALS = 20
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,19 @@ class Worker:
         descriptors: The worker's socket, the reading end of its output and, on Linux, its pidfd; owned.
         limits: The resources that the worker may use.
         exit_code_of: Returns the exit code of the process with this pid, as the template reports it.
+        budget: The time that it shares with the submission's other workers; only its own limits count if None.
+
+    Attributes:
+        refusals: Name, file, line and function of the forbidden calls that it has reported, the first few.
     """
 
     def __init__(
-        self, pid: int, descriptors: list[int], limits: WorkerLimits, exit_code_of: Callable[[int], int | None]
+        self,
+        pid: int,
+        descriptors: list[int],
+        limits: WorkerLimits,
+        exit_code_of: Callable[[int], int | None],
+        budget: Budget | None = None,
     ) -> None:
         channel, output, *pidfd = descriptors
         self._exit_code_of = exit_code_of
@@ -61,10 +72,12 @@ class Worker:
         self._stream = WorkerStream(socket.socket(fileno=channel), output)
         self._caps = Caps(payload=limits.reply_mb << 20)
         self._number = 0
-        self._cpu_at_start = self._process.cpu_seconds()
-        self._waited = 0.0
+        self._cpu_at_start = self._cpu_counted = self._process.cpu_seconds()
+        self._waited = self._starved_counted = 0.0
+        self._budget = budget or Budget(math.inf, math.inf)
         self._death: tuple[DeathReason, str] | None = None
         self._open = True
+        self.refusals: list[tuple[str, str, int, str]] = []
 
     def wait_until_locked(self) -> None:
         """Wait until the worker reports that it is locked and ready; no student code has run by then.
@@ -119,6 +132,8 @@ class Worker:
             return value_of(self._receive(deadline))
 
     def _refuse_if_dead(self) -> None:
+        if self._death is None and self._budget.exhausted:
+            raise self._died(DeathReason.OUT_OF_TIME)
         if self._death is not None:
             raise WorkerDied(*self._death)
 
@@ -129,7 +144,10 @@ class Worker:
         try:
             yield self._deadline(started)
         except DeadlinePassed:
-            raise self._died(DeathReason.TIMEOUT) from None
+            self._count(time.monotonic() - started)
+            started = time.monotonic()
+            exhausted = self._budget.exhausted
+            raise self._died(DeathReason.OUT_OF_TIME if exhausted else DeathReason.TIMEOUT) from None
         except OutputFlood:
             raise self._died(DeathReason.OUTPUT) from None
         except StreamClosed:
@@ -137,14 +155,28 @@ class Worker:
         except ProtocolError as error:
             raise self._died(DeathReason.PROTOCOL, str(error)) from None
         finally:
-            self._waited += time.monotonic() - started
+            self._count(time.monotonic() - started)
+
+    def _count(self, waited: float) -> None:
+        """Take the time of a wait, and the processor time since the last one, from what is left."""
+        self._waited += waited
+        starved = max(self._starved_counted, self._process.starved_seconds())
+        self._budget.wait_left -= max(0.0, waited - (starved - self._starved_counted))
+        self._starved_counted = starved
+        cpu = self._process.cpu_seconds()
+        self._budget.cpu_left -= cpu - self._cpu_counted
+        self._cpu_counted = cpu
 
     def kill(self) -> None:
         """End the worker. May be called twice."""
         self._end(DeathReason.EXITED, "the judge ended the worker")
 
     def _receive(self, deadline: Deadline) -> Any:
-        number, answer = decode(lambda view: self._stream.read(view, deadline), self._caps)
+        number, answer = NOTICE, None
+        while number == NOTICE:
+            number, answer = decode(lambda view: self._stream.read(view, deadline), self._caps)
+            if number == NOTICE:
+                self._note(answer)
         if number != self._number or self._stream.leftover:
             raise ProtocolError("a reply without a request")
         match answer:
@@ -152,12 +184,21 @@ class Worker:
                 raise ProtocolError(f"the result cannot be sent: {problem}")
         return answer
 
+    def _note(self, notice: Any) -> None:
+        """Keep a notice about a forbidden call."""
+        match notice:
+            case [kind, str(name), str(file), int(line), str(function)] if kind == REFUSED:
+                if len(self.refusals) < _MOST_REFUSALS:
+                    self.refusals.append((name, file, line, function))
+            case _:
+                raise ProtocolError("a notice that is not about a forbidden call")
+
     def _deadline(self, now: float) -> Deadline:
         call, total = self._limits.call_cpu_seconds, self._limits.worker_cpu_seconds
         cpu = self._process.cpu_seconds()
         return Deadline(
-            cpu=min(cpu + call, self._cpu_at_start + total),
-            wall=now + min(WALL_FACTOR * call, WALL_FACTOR * total - self._waited),
+            cpu=min(cpu + call, self._cpu_at_start + total, self._cpu_counted + self._budget.cpu_left),
+            wall=now + min(WALL_FACTOR * call, WALL_FACTOR * total - self._waited, self._budget.wait_left),
             cpu_clock=self._process.cpu_seconds,
             starved=self._process.starved_seconds,
             asleep=self._process.asleep,
@@ -175,7 +216,7 @@ class Worker:
         if code >= 0:
             reason = DeathReason.OUT_OF_MEMORY if code == NO_MEMORY else DeathReason.EXITED
             return reason, f"exit code {code}\n{printed}".strip()
-        detail = f"ended by {signal.Signals(-code).name}\n{printed}".strip()
+        detail = f"ended by {_signal_name(-code)}\n{printed}".strip()
         # The kernel kills a process when the machine runs out of memory; C++ aborts when an allocation fails.
         if -code == signal.SIGKILL or (-code == signal.SIGABRT and "bad_alloc" in printed):
             return DeathReason.OUT_OF_MEMORY, detail
@@ -189,6 +230,12 @@ class Worker:
         self._death = self._death or (reason, detail)
         if self._open:
             self._open = False
+            self._count(0.0)
             self._process.kill()
             self._process.close()
             self._stream.close()  # the template treats this as the worker's end too, and reaps it
+
+
+def _signal_name(number: int) -> str:
+    """The name of a signal; real-time signals have none."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"

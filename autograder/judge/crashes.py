@@ -40,11 +40,11 @@ def missing_name(error: SubmissionError, source: SourceMap) -> tuple[str, Source
 def error_sentence(error: SubmissionError, source: SourceMap) -> str:
     """Say which error was raised, and which name was missing if the line that raised it contains that name."""
     location = source.of_error(error)
-    line = source.line(location.line) if location else ""
+    words = source.words_at(location.line) if location else frozenset[str]()
     sentence = f"your code raised {error_word(error)}"
     for type_name, pattern, says in _IN_A_LINE:
         match = pattern.search(error.message)
-        if error.type_name == type_name and match and match["name"] in line:
+        if error.type_name == type_name and match and match["name"] in words:
             return f"{sentence}: {says.format(name=match['name'])}"
     return sentence
 

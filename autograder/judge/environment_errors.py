@@ -7,20 +7,20 @@ student's process.
 import difflib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autograder.course.surroundings import USABLE
 from autograder.isolation.errors import SubmissionError
 from autograder.isolation.placeholders import UNAVAILABLE
 
+Imports = Sequence[Sequence[str]]
+
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 _PLACEHOLDER = re.compile(rf"(\w+) {re.escape(UNAVAILABLE)}")
 _MISSING_NAME = re.compile(r"cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'")
 _SYSTEM_ERROR = "[Errno "
 _FILE_ERROR = re.compile(r"\[Errno -?\d+\] [^:]*: ")
-# An import statement, over several lines if its names stand in parentheses.
-_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]*(?:\([^)]{0,5000}\)|.*)", re.MULTILINE)
 _THREAD_ERROR = "can't start new thread"
 
 _MAY_IMPORT = "a graded module imports Python's standard library, torch, numpy and the modules of earlier stages"
@@ -36,18 +36,18 @@ class EnvironmentProblem:
 
 
 def environment_problem(
-    error: SubmissionError, source: str, modules: Iterable[str] = (), subject: str = "your code"
+    error: SubmissionError, imports: Imports, modules: Iterable[str] = (), subject: str = "your code"
 ) -> EnvironmentProblem | None:
     """Return the words for an error; None for an error of another kind.
 
     Args:
         error: the error.
-        source: the student's module.
+        imports: the names in each import statement of the student's module.
         modules: the modules of the course that it may import.
         subject: the subject of the symptom.
     """
     if isinstance(error, ImportError):
-        return _import_problem(error.message, _import_lines(source), modules, subject)
+        return _import_problem(error.message, imports, modules, subject)
     if isinstance(error, OSError) and _SYSTEM_ERROR in error.message:
         what = "opened a file: a graded module has no files"
         if not _FILE_ERROR.match(error.message):
@@ -58,16 +58,16 @@ def environment_problem(
     return None
 
 
-def _import_problem(message: str, lines: str, modules: Iterable[str], subject: str) -> EnvironmentProblem | None:
+def _import_problem(message: str, imports: Imports, modules: Iterable[str], subject: str) -> EnvironmentProblem | None:
     if message.startswith("attempted relative import"):
         hint = "write `from module import name` without the leading dot: the folder of a stage is not a package"
         return EnvironmentProblem(f"{subject} uses a relative import", hint)
     if match := _PLACEHOLDER.match(message):
-        library = f"`{match[1]}`" if _named(match[1], lines) else "a library that it imports"
+        library = f"`{match[1]}`" if _named(imports, match[1]) else "a library that it imports"
         return EnvironmentProblem(f"{library} {UNAVAILABLE}, but {subject} uses it", _NOTEBOOK)
     if match := _MISSING_MODULE.match(message):
-        return _missing_module(match[1], lines, modules)
-    if (match := _MISSING_NAME.match(message)) and _named(match[1], lines) and _named(match[2], lines):
+        return _missing_module(match[1], imports, modules)
+    if (match := _MISSING_NAME.match(message)) and _named(imports, match[1], match[2]):
         hint = "import only what the stub of that stage defines: a working module may stand in for yours"
         if match[2] not in modules:
             hint = f"check the name against the documentation of `{match[2]}`"
@@ -75,9 +75,9 @@ def _import_problem(message: str, lines: str, modules: Iterable[str], subject: s
     return None
 
 
-def _missing_module(name: str, lines: str, modules: Iterable[str]) -> EnvironmentProblem:
+def _missing_module(name: str, imports: Imports, modules: Iterable[str]) -> EnvironmentProblem:
     library = name.partition(".")[0]
-    if not _named(name.rpartition(".")[2], lines):
+    if not _named(imports, name.rpartition(".")[2]):
         return EnvironmentProblem("a library is not installed where grading happens", _MAY_IMPORT)
     known = [*modules, *USABLE, *(module for module in sys.stdlib_module_names if not module.startswith("_"))]
     if library in known:
@@ -87,9 +87,6 @@ def _missing_module(name: str, lines: str, modules: Iterable[str]) -> Environmen
     return EnvironmentProblem(f"`{name}` is not installed where grading happens", hint)
 
 
-def _import_lines(source: str) -> str:
-    return "\n".join(_IMPORT.findall(source))
-
-
-def _named(name: str, lines: str) -> bool:
-    return re.search(rf"\b{re.escape(name)}\b", lines) is not None
+def _named(imports: Imports, *names: str) -> bool:
+    """Whether one import statement has all of these names."""
+    return any(set(names) <= set(statement) for statement in imports)

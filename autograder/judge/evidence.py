@@ -3,25 +3,12 @@
 The pipeline imports this module, so it needs neither torch nor pytest.
 """
 
-import io
-import re
-import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from autograder.base.results import CheckResult
 from autograder.course.config import Stage
 from autograder.course.forbidden import short_name
-
-_MOST_NOTES = 10
-# The ways around the guard that tests/attacks/ways_around.py tries, as they look in code. Many have honest uses.
-_HIDING = re.compile(
-    r"(?<!\. )\b(?P<builtin>exec|eval|__import__) \("
-    r"|(?<!\. )\b(?P<module>importlib|ctypes|gc)\b"
-    r"|\b(?P<inside>_C|_getframe|__code__|__closure__|__globals__|__dict__|flex_attention)\b"
-    r"|\btorch (?:\. |import .*\b)(?P<part>ops|jit|library)\b"
-    r"|\b(?P<lookup>getattr|vars|setattr) \( [\w. ]*\b(?:torch|nn|functional|F|Tensor)\b"
-)
-_LEFT_OUT = {tokenize.COMMENT, tokenize.STRING, tokenize.NL, tokenize.INDENT, tokenize.DEDENT}
+from autograder.judge.hiding_words import hiding_words
 
 
 def forbidden_call_notes(stage: Stage, source: str, checks: Iterable[CheckResult]) -> tuple[str, ...]:
@@ -40,27 +27,6 @@ def forbidden_call_notes(stage: Stage, source: str, checks: Iterable[CheckResult
             exercises = calls.setdefault(f"{check.where}: calls {short_name(check.forbidden)}", [])
             exercises += [check.exercise] * (check.exercise not in exercises)
     refused = (f"{call}, which {' and '.join(exercises)} must not" for call, exercises in calls.items())
-    hiding = (f"{stage.module}.py, line {line}: {word} could hide a forbidden call" for line, word in _hiding(source))
-    return (*refused, *list(hiding)[:_MOST_NOTES])
-
-
-def _hiding(source: str) -> Iterator[tuple[int, str]]:
-    """Line and word of code that could hide a call. The source is tokenized, because parsers can be crashed."""
-    for line, code in _logical_lines(source):
-        for match in _HIDING.finditer(code):
-            yield line, match[match.lastgroup or 0]
-
-
-def _logical_lines(source: str) -> Iterator[tuple[int, str]]:
-    """First line and tokens of each statement, without comments and strings, up to the first error in the source."""
-    start, words = 0, list[str]()
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type == tokenize.NEWLINE:
-                yield start, " ".join(words)
-                words.clear()
-            elif token.type not in _LEFT_OUT:
-                start = start if words else token.start[0]
-                words.append(token.string)
-    except (tokenize.TokenError, SyntaxError):
-        return
+    file = f"{stage.module}.py"
+    hiding = (f"{file}, line {line}: {word} could hide a forbidden call" for line, word in hiding_words(source))
+    return (*refused, *hiding)

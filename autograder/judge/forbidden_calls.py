@@ -5,12 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from autograder.base.results import Outcome
 from autograder.course.config import Stage
 from autograder.course.forbidden import FORBIDDABLE, short_name
-from autograder.isolation.errors import SubmissionError, TracebackFrame, WorkerDied
+from autograder.isolation.errors import TracebackFrame
 from autograder.isolation.proxy import Session
 from autograder.isolation.replacement import Replacement
 from autograder.isolation.worker import Worker
@@ -54,7 +52,7 @@ class GuardedSessions:
     ) -> None:
         self._main = stage.module
         self._modules = dict(modules)
-        self._forbidden = {check.id: stage.exercises[check.exercise].forbid for check in stage.checks if forbid}
+        self._forbidden = {check.id: stage.exercises[check.exercise].forbidden for check in stage.checks if forbid}
         self._open_session = open_session
         self._replacements = replacements
         self._loading: dict[str, _LoadingSession] = {}
@@ -125,7 +123,7 @@ class _LoadingSession:
 
 
 class _GuardedSession:
-    """A session that reports its refused calls before it ends."""
+    """A session that hands over its refused calls when it ends."""
 
     def __init__(self, session: Session, calls: list[ForbiddenCall]) -> None:
         self._session = session
@@ -135,12 +133,8 @@ class _GuardedSession:
         return self._session.request(op, **arguments)
 
     def kill(self) -> None:
-        try:
-            reported = msgspec.convert(self._session.request("refusals"), list[tuple[str, str, int, str]])
-        except (SubmissionError, WorkerDied, msgspec.ValidationError):
-            reported = []  # a process that has died, or sends nonsense, has failed the check already
-        finally:
-            close(self._session)
+        close(self._session)
         self._calls += [
-            ForbiddenCall(name, TracebackFrame(file, line, function)) for name, file, line, function in reported
+            ForbiddenCall(name, TracebackFrame(file, line, function))
+            for name, file, line, function in getattr(self._session, "refusals", ())
         ]

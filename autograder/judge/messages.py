@@ -48,9 +48,10 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Judged(msgspec.Struct, frozen=True, tag=True):
-    """The results of a job."""
+    """The results of a job, and notes for the instructor about faults of the judge that changed no point."""
 
     checks: tuple[CheckResult, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):

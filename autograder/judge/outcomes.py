@@ -18,6 +18,7 @@ from autograder.judge.unrun import GRADER_FAILED
 
 _DEATHS = {
     DeathReason.TIMEOUT: (Outcome.TIMEOUT, "your code exceeded its time limit"),
+    DeathReason.OUT_OF_TIME: (Outcome.TIMEOUT, "ran out of time: your code used up the time limit of the whole stage"),
     DeathReason.OUT_OF_MEMORY: (Outcome.OUT_OF_MEMORY, "your code exceeded its memory limit"),
     DeathReason.EXITED: (Outcome.ERROR, "the process that ran your code ended unexpectedly"),
     DeathReason.OUTPUT: (Outcome.ERROR, "your code printed too much"),
@@ -49,6 +50,7 @@ class Ending:
 
 NOT_ATTEMPTED = "not attempted yet"
 _RAISED = "NotImplementedError"
+OUT_OF_TIME = Ending(*_DEATHS[DeathReason.OUT_OF_TIME])
 NO_RECORD = Ending(Outcome.GRADER_ERROR, GRADER_FAILED)
 UNUSABLE_RESULT = Ending(Outcome.FAILED, "the result cannot be checked: its type, shape or values are wrong")
 
@@ -86,7 +88,7 @@ def _of_submission(error: SubmissionError, source: SourceMap, exercise: str) -> 
         if exercise and needed != exercise and needed in source.contract:
             return Ending(Outcome.BLOCKED, f"needs `{needed}`, which is not attempted yet", location)
         return Ending(Outcome.NOT_ATTEMPTED, NOT_ATTEMPTED, location)
-    if (problem := environment_problem(error, source.text)) is not None:
+    if (problem := environment_problem(error, source.outline.imports)) is not None:
         return Ending(Outcome.ERROR, problem.what, location, hint=problem.hint)
     if missing := missing_name(error, source):
         return Ending(Outcome.ERROR, *missing)

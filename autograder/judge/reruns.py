@@ -11,7 +11,7 @@ from typing import Protocol
 from autograder.base.results import Outcome
 from autograder.course.config import Stage
 from autograder.course.dependencies import in_dependency_order
-from autograder.judge.outcomes import Ending
+from autograder.judge.outcomes import OUT_OF_TIME, Ending
 from autograder.judge.plugin import CheckRecord
 from autograder.judge.source_map import SourceMap
 
@@ -65,7 +65,8 @@ def run_with_stand_ins(
     for level in in_dependency_order(builds_on):
         again = dict(_stand_ins(stage, level, builds_on, runs, source))
         if again:
-            runs |= run(frozenset(again), again)
+            repeated = run(frozenset(again), again)
+            runs |= {check: result for check, result in repeated.items() if result.ending != OUT_OF_TIME}
     return runs
 
 
@@ -94,4 +95,4 @@ def _may_pass(exercise: str, ending: Ending, source: SourceMap) -> bool:
     """Whether a check may pass on other code: it failed, and not because its exercise is a stub."""
     if ending.outcome is Outcome.NOT_ATTEMPTED and ending.location is not None and ending.location.line is not None:
         return source.definition_at(ending.location.line) != exercise
-    return ending.doubtful or ending.outcome not in (Outcome.PASSED, Outcome.GRADER_ERROR)
+    return ending.doubtful or (ending.outcome not in (Outcome.PASSED, Outcome.GRADER_ERROR) and ending != OUT_OF_TIME)

@@ -1,5 +1,6 @@
 """Judge one submission of one stage: run its hidden checks, name mistakes, and fail closed."""
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,7 @@ from autograder.judge.payment import withhold_points
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
 from autograder.judge.sessions import close
-from autograder.judge.source_map import SourceMap, contract_names
+from autograder.judge.source_map import SourceMap, contract_names, read_outline
 from autograder.judge.suspects import Suspects
 from autograder.judge.unrun import unrun_stage
 
@@ -39,6 +40,7 @@ def judge_stage(
     forbid: bool = True,
     only: frozenset[str] | None = None,
     attachments: Attachments | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[CheckResult, ...]:
     """Judge one submission.
 
@@ -51,19 +53,18 @@ def judge_stage(
         forbid: whether to refuse calls that the exercises forbid.
         only: ids of the checks to run; all when None.
         attachments: the files submitted beside the module.
+        notes: receives faults of the diagnosis, for the instructor.
 
     Returns:
         One result per check to run, in the order of ``grading.yml``.
     """
     main = stage.spec.module
     expected = [check for check in stage.spec.checks if only is None or check.id in only]
-    try:
-        source = _load_once(open_session, modules, main, code)
-    except SubmissionError as error:
-        return _not_loaded(stage, error, modules, open_session, code, only)
-    except WorkerDied as error:
-        ending = ending_of(error, SourceMap(f"{main}.py"))
-        what = f"{main}.py cannot be loaded: {ending.what}"
+    source, error = _load_once(open_session, modules, main, code)
+    if isinstance(error, SubmissionError):
+        return _not_loaded(stage, error, source, modules, open_session, code, only)
+    if error is not None:
+        what = f"{main}.py cannot be loaded: {ending_of(error, source).what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
     submission = _Submission(stage, modules, open_session, code, seed, forbid, attachments, source)
@@ -72,7 +73,12 @@ def judge_stage(
     endings = with_unfinished({check: run.ending for check, run in runs.items()}, _exercises(stage))
     runs = {check: replace(run, ending=endings[check]) for check, run in runs.items()}
     stand_ins = {check: run.stand_ins for check, run in runs.items() if run.stand_ins}
-    named = _name_mistakes(endings, stage, code, seed, submission.guarded(stand_ins).open)
+    try:
+        named = _name_mistakes(endings, stage, code, seed, submission.guarded(stand_ins).open)
+    except Exception:  # whatever a submission returns, the diagnosis decides no points
+        named = {}
+        if notes is not None:
+            notes.append(f"no mistake is named, because the diagnosis failed: {traceback.format_exc(limit=-3)}")
     not_run = CheckRun(CheckRecord(), NO_RECORD)
     results = [check_result(stage, check, runs.get(check.id, not_run), source, named) for check in expected]
     return tuple(withhold_points(results, code.check_kinds, source))
@@ -117,20 +123,27 @@ def _exercises(stage: StageFolders) -> dict[str, str]:
 
 def _load_once(
     open_session: Callable[[], Session], modules: Mapping[str, str], main: str, code: CourseCode
-) -> SourceMap:
-    """Load the submission once, to learn whether it loads and where its functions are."""
-    session = open_session()
+) -> tuple[SourceMap, SubmissionError | WorkerDied | None]:
+    """Load the submission once; return what its text says, read before any of its code runs, and the error, if any."""
+    file, contract = f"{main}.py", contract_names(code.modules[main])
+    source, session = SourceMap(file, modules[main], contract=contract), None
     try:
+        session = open_session()
+        outline = read_outline(session.request("outline", source=modules[main]))
+        source = SourceMap(file, modules[main], outline, contract)
         session.request("load", modules=dict(modules), main=main)
-        functions = session.request("definitions")
+    except (SubmissionError, WorkerDied) as error:
+        return source, error
     finally:
-        close(session)
-    return SourceMap.believing(f"{main}.py", modules[main], functions, contract_names(code.modules[main]))
+        if session is not None:
+            close(session)
+    return source, None
 
 
 def _not_loaded(
     stage: StageFolders,
     error: SubmissionError,
+    source: SourceMap,
     modules: Mapping[str, str],
     open_session: Callable[[], Session],
     code: CourseCode,
@@ -139,25 +152,16 @@ def _not_loaded(
     """Return the results of a submission whose module raised an error when it was loaded."""
     main = stage.spec.module
 
-    def loads(source: str) -> bool:
-        try:
-            _load_once(open_session, {**modules, main: source}, main, code)
-        except (SubmissionError, WorkerDied):
-            return False
-        return True
+    def loads(text: str) -> bool:
+        return _load_once(open_session, {**modules, main: text}, main, code)[1] is None
 
-    where = _location(error, modules, main)
+    where = str(source.of_error(error) or source.file)
     if (version := python_needed(error, modules[main], loads)) is not None:
         return unrun_stage(stage, f"{main}.py: {needs_newer_python(version)}", where, Outcome.NOT_GRADED, only=only)
-    problem = environment_problem(error, modules[main], modules.keys() - {main}, subject="it")
+    problem = environment_problem(error, source.outline.imports, modules.keys() - {main}, subject="it")
     what = problem.what if problem else f"it raised {error_word(error)}"
     hint = f"{problem.hint}; {_LOAD_FIRST}" if problem else _LOAD_FIRST
     return unrun_stage(stage, f"{main}.py cannot be loaded: {what}", where, hint=hint, only=only)
-
-
-def _location(error: SubmissionError, modules: Mapping[str, str], main: str) -> str:
-    source = SourceMap(f"{main}.py", modules[main])
-    return str(source.of_error(error) or f"{main}.py")
 
 
 def _ending(record: CheckRecord, source: SourceMap, exercise: str) -> Ending:

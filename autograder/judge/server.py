@@ -18,10 +18,11 @@ from pathlib import Path
 import hypothesis
 import msgspec
 
-from autograder.base.results import IsolationLevel
+from autograder.base.results import IsolationLevel, Outcome
 from autograder.course.lab import Lab
 from autograder.course.surroundings import surroundings
-from autograder.isolation.lockdown import die_with_parent
+from autograder.isolation.budget import Budget
+from autograder.isolation.lockdown import die_with_parent, limit_cpu_seconds, limit_memory
 from autograder.isolation.preload import import_rest_of_torch
 from autograder.isolation.process import IsolationUnavailable, Template, Worker, WorkerLimits
 from autograder.isolation.selfcheck import self_check
@@ -30,9 +31,14 @@ from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.messages import Broken, Channel, Job, Judged, Ready, Reply
 from autograder.judge.run import judge_stage
+from autograder.judge.unrun import UNREADABLE, unrun_stage
 
-# More than any honest job takes, even when every check of a stage uses its time limits in full.
-JOB_SECONDS = 1800
+# The judge's own processor time and memory for one job: a hundred times what an honest job takes, and more than the
+# checks of any stage hold. The student's code has limits of its own, in grading.yml.
+_JUDGE_CPU_SECONDS = 300
+_JUDGE_MEMORY_MB = 4096
+# Both time limits end a job much earlier, unless the machine itself stands still.
+_JOB_SECONDS = 1800
 
 
 class Server:
@@ -61,10 +67,27 @@ class Server:
         if not self._template.alive:
             self._restart_template()
         reply = self._in_fork(job, code)
-        if isinstance(reply, Broken):
-            # No worker outlives its judge, but the template itself may have failed: start a new template.
+        if not isinstance(reply, Broken):
+            return reply
+        # No worker outlives its judge, but the template itself may have failed: start a new template.
+        self._restart_template()
+        return self._judge_again(job, code)
+
+    def _judge_again(self, job: Job, code: CourseCode) -> Reply:
+        """Judge a job again on which the judge failed; decide whether the submission is the reason.
+
+        A judge that fails twice on a submission, and not on the reference, fails on what the submission returns.
+        """
+        reply = self._in_fork(job, code)
+        if not isinstance(reply, Broken):
+            return reply
+        self._restart_template()
+        if isinstance(self._in_fork(msgspec.structs.replace(job, modules=dict(code.modules)), code), Broken):
             self._restart_template()
-        return reply
+            return reply
+        stage = self._lab.stage(job.stage)
+        checks = unrun_stage(stage, UNREADABLE, f"{stage.spec.module}.py", Outcome.FAILED, only=job.checks)
+        return Judged(checks, (f"it failed twice on this submission, and not on the reference: {reply.reason}",))
 
     def close(self) -> None:
         """End the template."""
@@ -97,13 +120,13 @@ class Server:
             self._judge_and_exit(job, code, writing)
         os.close(writing)
         try:
-            raw = _read_all(reading, JOB_SECONDS)
+            raw = _read_all(reading, _JOB_SECONDS)
         finally:
             os.close(reading)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
         if raw is None:
-            return Broken(f"the judge did not finish within {JOB_SECONDS} s")
+            return Broken(f"the judge did not finish within {_JOB_SECONDS} s")
         if not raw:
             return Broken("the judge process died")
         reply: Reply = msgspec.msgpack.decode(raw, type=Reply)
@@ -111,7 +134,10 @@ class Server:
 
     def _judge_and_exit(self, job: Job, code: CourseCode, writing: int) -> None:
         reply: Reply
+        notes: list[str] = []
         try:
+            limit_memory(_JUDGE_MEMORY_MB)
+            limit_cpu_seconds(_JUDGE_CPU_SECONDS)
             stage = self._lab.stage(job.stage)
             limits = stage.spec.limits
             allowed = WorkerLimits(
@@ -120,26 +146,28 @@ class Server:
                 memory_mb=limits.memory_mb,
                 reply_mb=limits.reply_mb,
             )
+            budget = Budget.of(limits.stage_cpu_seconds)
             checks = judge_stage(
                 stage,
                 job.modules,
-                lambda: self._open(allowed),
+                lambda: self._open(allowed, budget),
                 code,
                 job.seed,
                 forbid=job.forbid,
                 only=job.checks,
                 attachments=Attachments(job.attachments, job.class_secret),
+                notes=notes,
             )
-            reply = Judged(checks)
+            reply = Judged(checks, tuple(notes))
         except BaseException:
             reply = Broken(traceback.format_exc())
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(msgspec.msgpack.encode(reply))
         os._exit(0)
 
-    def _open(self, limits: WorkerLimits) -> Worker:
+    def _open(self, limits: WorkerLimits, budget: Budget) -> Worker:
         """Start a worker with nothing loaded."""
-        worker = self._template.spawn(limits)
+        worker = self._template.spawn(limits, budget)
         worker.request("surround", **self._surroundings)
         return worker
 

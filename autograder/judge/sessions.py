@@ -1,6 +1,6 @@
 """Sessions that record their exchanges, kept for the diagnosis of a failure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,23 @@ class RecordingSession:
             return None
         self._bytes_left -= sum(array.nbytes for array in _arrays_in(value))
         return copied(value) if self._bytes_left >= 0 else None
+
+
+class TooLarge(Exception):
+    """Replies exceed the limit on memory."""
+
+
+def limited(replies: Iterable[Any], most_bytes: int = MOST_BYTES) -> Iterator[Any]:
+    """Yield replies.
+
+    Raises:
+        TooLarge: they have more bytes together than the judge keeps.
+    """
+    for reply in replies:
+        most_bytes -= sum(array.nbytes for array in _arrays_in(reply))
+        if most_bytes < 0:
+            raise TooLarge
+        yield reply
 
 
 def close(session: Session) -> None:

@@ -2,11 +2,18 @@
 
 import ast
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from autograder.isolation.errors import SubmissionError, TracebackFrame
+from autograder.isolation.outline import Outline
+
+# An error's sentence may name a word of its line. A longer line, from which a program could choose, names none.
+_MOST_WORDS = 40
 
 
 @dataclass(frozen=True)
@@ -29,30 +36,19 @@ class SourceMap:
     Attributes:
         file: its name.
         text: its text; empty if it was not read.
-        functions: the line where each function, class and method begins; methods have dotted names.
+        outline: its definitions, the lines of its statements and the names that it imports.
         contract: the names that the exercises require: functions, classes, methods and attributes.
     """
 
     file: str
     text: str = ""
-    functions: Mapping[str, int] = field(default_factory=dict)
+    outline: Outline = field(default_factory=Outline)
     contract: frozenset[str] = frozenset()
 
-    @classmethod
-    def believing(cls, file: str, text: str, definitions: Any, contract: frozenset[str] = frozenset()) -> "SourceMap":
-        """Make the map of ``text`` from the function definitions that the student's process reports.
-
-        ``definitions`` is untrusted and may be any object. A definition counts only if the line that it
-        names contains the function's name.
-        """
-        lines = text.split("\n")
-        functions = {
-            name: line
-            for name, line in (definitions.items() if isinstance(definitions, dict) else ())
-            if isinstance(name, str) and type(line) is int and 1 <= line <= len(lines)
-            if name.rpartition(".")[2] in lines[line - 1]
-        }
-        return cls(file, text, functions, contract)
+    @property
+    def functions(self) -> Mapping[str, int]:
+        """The line where each function, class and method begins; methods have dotted names."""
+        return self.outline.definitions
 
     def of_exercise(self, exercise: str) -> SourceLocation:
         """Locate the beginning of the exercise's function or class."""
@@ -60,19 +56,35 @@ class SourceMap:
 
     def of_error(self, error: SubmissionError) -> SourceLocation | None:
         """Locate the innermost line of the student's file that the error passed through."""
+        if isinstance(error, SyntaxError) and self.outline.syntax_error is not None:
+            return SourceLocation(self.file, self.outline.syntax_error)
         return self.of_frames(error.frames)
 
     def of_frames(self, frames: Sequence[TracebackFrame]) -> SourceLocation | None:
         """Locate the innermost of these frames that lies in the student's file.
 
-        Frames come from the student's process. A line counts only if the file has it, a function's name
-        only if the file defines it.
+        Frames come from the student's process, which could report an input as a line. A line counts only if the
+        text has a statement of the frame's function there.
         """
         for frame in reversed(frames):
-            if frame.file == self.file and self.line(frame.line):
-                known = {name.rpartition(".")[2] for name in self.functions}
-                return SourceLocation(self.file, frame.line, frame.function if frame.function in known else "")
+            if frame.file == self.file and (function := self._function_at(frame.line, frame.function)) is not None:
+                return SourceLocation(self.file, frame.line, function.removeprefix("<module>"))
         return None
+
+    def _function_at(self, line: int, name: str) -> str | None:
+        """Return the function of the statement at a line if it has this name; a lambda may be in any statement."""
+        inside = name.startswith("<") and name != "<module>"
+        matching = [
+            function
+            for first, last, function in self.outline.statements
+            if first <= line <= last and (inside or function == name)
+        ]
+        return matching[-1] if matching else None
+
+    def words_at(self, number: int | None) -> frozenset[str]:
+        """Return the words of a line; empty if there are so many that a program could choose among them."""
+        words = frozenset(re.findall(r"\w+", self.line(number).partition(": ")[2]))
+        return words if len(words) <= _MOST_WORDS else frozenset()
 
     def line(self, number: int | None) -> str:
         """Return a line with its number of the file, as in ``"12: return x"``; empty if the file has no such line."""
@@ -96,6 +108,14 @@ class SourceMap:
         for letters in difflib.get_close_matches(name.replace("_", "").lower(), by_letters, n=1, cutoff=0.7):
             return SourceLocation(self.file, defined[by_letters[letters]], by_letters[letters])
         return None
+
+
+def read_outline(reply: Any) -> Outline:
+    """Convert the reply of a session to an outline; it is empty if the reply is something else."""
+    try:
+        return msgspec.convert(reply, Outline)
+    except msgspec.ValidationError:
+        return Outline()
 
 
 def contract_names(reference: str) -> frozenset[str]:

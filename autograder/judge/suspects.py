@@ -15,7 +15,7 @@ from autograder.judge.hidden_tests import open_reference, run_checks
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.replay import ChangedReplies, Transcript
 from autograder.judge.replies import is_missing_in, mixed, same_reply, shares_fault
-from autograder.judge.sessions import RecordingSession, close
+from autograder.judge.sessions import RecordingSession, TooLarge, close, limited
 
 # Requests replayed and runs of checks for one submission, all mistakes together. Counted, not timed: the same
 # submission gets the same report on every machine.
@@ -103,7 +103,7 @@ class Suspects:
             return None
         try:
             return _Evidence(transcripts, [self._students_replies(check, transcript) for transcript in transcripts])
-        except (SubmissionError, WorkerDied):
+        except (SubmissionError, WorkerDied, TooLarge):
             return None
 
     @cached_property
@@ -127,7 +127,7 @@ class Suspects:
     def _students_replies(self, check: str, transcript: Transcript) -> list[Any]:
         session = self._open_student(check, None)
         try:
-            return list(transcript.replayed(session))
+            return list(limited(transcript.replayed(session)))
         finally:
             close(session)
 

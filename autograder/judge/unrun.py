@@ -7,6 +7,7 @@ from autograder.base.results import CheckResult, Outcome
 from autograder.course.check_titles import check_titles
 from autograder.course.lab import StageFolders
 
+UNREADABLE = "nothing can be checked: the process that reads what your code returns ended, twice"
 GRADER_FAILED = "the grader failed, not your code; no points were deducted"
 
 

@@ -19,7 +19,7 @@ from autograder.leaderboard.evaluation import evaluate_entry
 from autograder.leaderboard.events import event_of
 from autograder.leaderboard.hand_in import LONGEST_PROBLEM, loaded_twice
 from autograder.leaderboard.record import EntryRecord, read_entry_record
-from autograder.models import TrainedModelError
+from autograder.models import MODEL_FAILED, TrainedModelError
 from autograder.models.corpora.plays import plays_of
 from autograder.pipeline.fingerprint import class_secret, course_secret, stage_fingerprint
 from autograder.pipeline.stand_ins import modules_for
@@ -84,10 +84,7 @@ class EntryEvaluator:
         key = self._key(files)
         entry = None if self._fresh else self._store.get(key)
         if entry is None:
-            try:
-                entry = self._run(student, files)
-            except WorkerDied as death:  # a busy machine can be the reason: not kept
-                return Entry(student, files.record, problem=f"the model was stopped: {death.reason}")
+            entry = self._run(student, files)
             self._store.put(entry, key)
         return replace(entry, student=student)  # the kept entry may be another student's, of the same content
 
@@ -130,10 +127,8 @@ class EntryEvaluator:
                 )
         except TrainedModelError as error:
             return Entry(student, files.record, problem=printable(str(error), LONGEST_PROBLEM))
-        except SubmissionError as error:
-            # The model has read held-out text: its own message is not shown.
-            problem = f"the model stopped with an error ({_kind(error)}); run it on other text"
-            return Entry(student, files.record, problem=problem)
+        except (SubmissionError, WorkerDied):
+            return Entry(student, files.record, problem=MODEL_FAILED)
         return Entry(student, files.record, evaluation)
 
     def _key(self, files: _Files) -> str:
@@ -147,11 +142,6 @@ def _public(refusal: Refusal) -> str:
     if refusal.reason in (RefusalReason.AMBIGUOUS, RefusalReason.ARCHIVE):
         return f"a file was refused ({refusal.reason}); `autograder grade` names it"
     return refusal.message
-
-
-def _kind(error: SubmissionError) -> str:
-    """The name of a built-in error; the name of a student's own class could hold text that it read."""
-    return error.type_name if type(error) is not SubmissionError else "an error class of its own"
 
 
 def _sha256(raw: bytes) -> str:

@@ -13,7 +13,7 @@ from autograder.isolation.process import Template, WorkerLimits
 from autograder.isolation.proxy import Student
 from autograder.isolation.worker import Worker
 from autograder.leaderboard.entry import Entry
-from autograder.models import RECORD_FILE, WEIGHTS_FILE, Evaluation, TrainedModelError, evaluate_gpt
+from autograder.models import MODEL_FAILED, RECORD_FILE, WEIGHTS_FILE, Evaluation, TrainedModelError, evaluate_gpt
 from autograder.models.corpora.plays import plays_of
 from autograder.models.record import read_record
 from autograder.pipeline.fingerprint import class_secret, course_secret
@@ -55,7 +55,9 @@ def evaluate_hand_in(
         declared = read_record(record, model_limits(stage))
         evaluation = evaluate_on_modules(lab, stage, modules, record, weights, secret, template)
         return Entry(student, declared, evaluation)
-    except (RefusedError, SubmissionError, WorkerDied, TrainedModelError) as error:
+    except (SubmissionError, WorkerDied):
+        return Entry(student, problem=MODEL_FAILED)
+    except (RefusedError, TrainedModelError) as error:
         return Entry(student, problem=printable(str(error), LONGEST_PROBLEM))
 
 

@@ -14,14 +14,15 @@ look better than the model is gain nothing:
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from random import Random
 
 import torch
 from torch import Tensor
 
-from autograder.isolation.errors import SubmissionError
+from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import RemoteObject, Student, gradients
-from autograder.models.errors import TrainedModelError
+from autograder.models.errors import MODEL_FAILED, TrainedModelError
 from autograder.models.held_out_text import HeldOutText
 from autograder.models.model import Model
 
@@ -48,12 +49,17 @@ def held_out_losses(
         seed: determines where the ends of passages are replaced.
 
     Raises:
-        TrainedModelError: the weights do not fit the model, or the model returns no logits or looks ahead.
-        SubmissionError, WorkerDied: the model fails. It has read held-out text by then: its message must not be shown.
+        TrainedModelError: the model fails, returns no logits or looks ahead.
     """
     inputs, targets = _encode(text, model)
-    scores = _log_probabilities(built, inputs, model)
-    _refuse_look_ahead(scores, build_model(twin, model, weights), inputs, model, Random(seed))
+    with _failing_in_one_word():
+        scores = _log_probabilities(built, inputs, model)
+        looks_ahead = _looks_ahead(scores, build_model(twin, model, weights), inputs, model, Random(seed))
+    if looks_ahead:
+        raise TrainedModelError(
+            f"the predictions of {model.called} change when later characters change: "
+            "it looks ahead or keeps state between calls"
+        )
     losses: list[float] = _losses(scores, targets, text.counted).tolist()
     return losses
 
@@ -76,16 +82,29 @@ def untrained_loss(
         seed: determines how the weights are shuffled.
 
     Raises:
-        TrainedModelError: the model returns no logits.
-        SubmissionError, WorkerDied: the model fails.
+        TrainedModelError: the model fails or returns no logits.
     """
     inputs, targets = _encode(text, model)
     few = slice(-(-UNTRAINED_CHARACTERS // inputs.shape[1]))
     losses = []
-    for untrained in (None, shuffled(weights, learnt, seed)):
-        scores = _log_probabilities(build_model(twin, model, untrained), inputs[few], model)
-        losses.append(float(_losses(scores, targets[few], text.counted).mean()))
+    with _failing_in_one_word():
+        for untrained in (None, shuffled(weights, learnt, seed)):
+            scores = _log_probabilities(build_model(twin, model, untrained), inputs[few], model)
+            losses.append(float(_losses(scores, targets[few], text.counted).mean()))
     return min(losses)
+
+
+@contextmanager
+def _failing_in_one_word() -> Iterator[None]:
+    """Turn each failure of a model that has read held-out text into the same error.
+
+    Raises:
+        TrainedModelError: the model failed, or returned no logits.
+    """
+    try:
+        yield
+    except (SubmissionError, WorkerDied, TrainedModelError):
+        raise TrainedModelError(MODEL_FAILED) from None
 
 
 def shuffled(weights: Mapping[str, Tensor], learnt: Collection[str], seed: int) -> dict[str, Tensor]:
@@ -106,9 +125,9 @@ def _losses(scores: Tensor, targets: Tensor, counted: int) -> Tensor:
 def _encode(text: HeldOutText, model: Model) -> tuple[Tensor, Tensor]:
     """Token ids of inputs and targets, each `(passages, length)`."""
     ids = {character: number for number, character in enumerate(model.alphabet)}
-    if unknown := set("".join(text.passages)) - set(ids):
+    if not set("".join(text.passages)) <= set(ids):
         raise TrainedModelError(
-            f"the model's alphabet lacks {min(unknown)!r}; train on a text that contains all characters"
+            "the model's alphabet lacks a character of the held-out text; train on a text that contains all characters"
         )
     longest = max(len(passage) for passage in text.passages) - 1
     if longest > model.context_length:
@@ -156,28 +175,19 @@ def _pieces(inputs: Tensor) -> Iterator[Tensor]:
 def _checked(logits: object, inputs: Tensor, model: Model) -> Tensor:
     expected = (*inputs.shape, model.vocab_size)
     if not isinstance(logits, Tensor) or tuple(logits.shape) != expected or not logits.is_floating_point():
-        raise TrainedModelError(
-            f"{model.called} did not return floating-point logits of shape {expected} "
-            f"for tokens of shape {tuple(inputs.shape)}"
-        )
+        raise TrainedModelError(MODEL_FAILED)
     logits = logits.detach().double()
     if not logits.isfinite().all():
-        raise TrainedModelError(f"{model.called} returned logits that are not finite")
+        raise TrainedModelError(MODEL_FAILED)
     return logits.log_softmax(dim=-1)
 
 
-def _refuse_look_ahead(scores: Tensor, twin: RemoteObject, inputs: Tensor, model: Model, random: Random) -> None:
+def _looks_ahead(scores: Tensor, twin: RemoteObject, inputs: Tensor, model: Model, random: Random) -> bool:
     """Let the twin read each passage without its end, which starts after a position drawn for each passage."""
     positions = [int(random.random() * (inputs.shape[1] - 1)) for _ in inputs]
     replaced = _replace_ends(inputs, positions, model.vocab_size, random)
     # Beginnings alone take half the time. A model that computes in half precision may round differently there.
-    if _agrees(scores, twin, replaced, positions, model, whole=False):
-        return
-    if not _agrees(scores, twin, replaced, positions, model, whole=True):
-        raise TrainedModelError(
-            f"the predictions of {model.called} change when later characters change: "
-            "it looks ahead or keeps state between calls"
-        )
+    return not any(_agrees(scores, twin, replaced, positions, model, whole=whole) for whole in (False, True))
 
 
 def _replace_ends(inputs: Tensor, positions: Sequence[int], vocab_size: int, random: Random) -> Tensor:

@@ -221,6 +221,7 @@ class Grader:
         """Judge one job, and add a note for the instructor to ``notes`` if the judge failed."""
         reply = self._judges.judge(job)
         if isinstance(reply, Judged):
+            notes += [f"the judge: {printable(note.strip(), _LONGEST_REASON)}" for note in reply.notes]
             return reply.checks
         notes.append(f"the judge failed: {printable(reply.reason.strip(), _LONGEST_REASON)}")
         return unrun_stage(stage, GRADER_FAILED, "", Outcome.GRADER_ERROR, only=job.checks)

@@ -7,11 +7,25 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from ways_around import ATTENTION, ATTENTION_WAYS, CIRCUMVENTIONS, HONEST, SOFTMAX, SOFTMAX_WAYS, UNUSABLE, with_imports
+from ways_around import (
+    ATTENTION,
+    ATTENTION_WAYS,
+    CIRCUMVENTIONS,
+    CLOSED_WAYS,
+    HONEST,
+    NORMALISATION,
+    NORMALISATION_WAYS,
+    OPTIMIZER,
+    OPTIMIZER_WAYS,
+    SOFTMAX,
+    SOFTMAX_WAYS,
+    UNUSABLE,
+    with_imports,
+)
 
 from autograder.course.config import Exercise, Stage
-from autograder.course.forbidden import FORBIDDABLE
-from autograder.isolation.errors import SubmissionError
+from autograder.course.forbidden import FORBIDDABLE, forbidden_functions
+from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.process import Template, WorkerLimits
 from autograder.isolation.proxy import Student
 from autograder.judge.evidence import forbidden_call_notes
@@ -32,18 +46,17 @@ def template() -> Iterator[Template]:
 def refusals(template: Template, source: str, names: tuple[str, ...]) -> tuple[list[tuple[str, str, int, str]], str]:
     """The calls that were refused when ``f`` was called, and the text of the error, if any."""
     worker = template.spawn(LIMITS)
-    forbidden = {name: FORBIDDABLE[name] for name in names}
+    forbidden = {name: FORBIDDABLE[name] for name in forbidden_functions(names)}
     message = ""
     try:
         modules = {"submission": with_imports(source), "earlier": EARLIER}
         worker.request("load", modules=modules, main="submission", forbidden=forbidden)
         Student(worker).f(torch.ones(1, 2, 4, 8))
-    except SubmissionError as error:
+    except (SubmissionError, WorkerDied) as error:
         message = str(error)
     finally:
-        refused = worker.request("refusals")
         worker.kill()
-    return refused, message
+    return worker.refusals, message
 
 
 @pytest.mark.parametrize("way", ATTENTION_WAYS)
@@ -56,11 +69,26 @@ def test_softmax_is_refused(template, way):
     assert_refused(template, SOFTMAX_WAYS[way], SOFTMAX)
 
 
+@pytest.mark.parametrize("way", NORMALISATION_WAYS)
+def test_normalisation_is_refused(template, way):
+    assert_refused(template, NORMALISATION_WAYS[way], NORMALISATION)
+
+
+@pytest.mark.parametrize("way", OPTIMIZER_WAYS)
+def test_an_optimizer_is_refused(template, way):
+    assert_refused(template, OPTIMIZER_WAYS[way], OPTIMIZER)
+
+
+@pytest.mark.parametrize("way", CLOSED_WAYS)
+def test_a_call_is_reported_before_the_submission_can_hide_it(template, way):
+    assert_refused(template, CLOSED_WAYS[way], ATTENTION)
+
+
 def assert_refused(template: Template, source: str, names: tuple[str, ...]) -> None:
     refused, message = refusals(template, source, names)
     assert refused, message
     name, file, line, _ = refused[0]
-    assert name in names
+    assert name in forbidden_functions(names)
     assert (file, line >= 4) == ("submission.py", True) or (file, line) == ("", 0)
 
 

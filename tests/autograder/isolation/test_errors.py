@@ -60,11 +60,27 @@ def test_frames_are_lines_of_the_submission_only():
     assert error.frames == (TracebackFrame("submission.py", 5, "f"), TracebackFrame("submission.py", 3, "g"))
 
 
-def test_a_syntax_error_has_a_frame():
+def test_code_that_a_submission_makes_itself_has_no_frame():
+    """It would choose its own file, line and name."""
+    source = """
+def f():
+    exec(compile("\\n" * 41 + "raise ValueError", __file__, "exec"))
+
+def g():
+    def h(): raise ValueError
+    h.__code__ = h.__code__.replace(co_firstlineno=42)
+    h()
+
+def s(): raise SyntaxError("x", (__file__, 42, 1, ""))
+"""
     executor = Executor()
-    with pytest.raises(SyntaxError) as caught:
-        value_of(executor.answer("load", {"modules": {"m": "x = 1\ny = = 2\n"}, "main": "m"}))
-    assert caught.value.frames[-1] == TracebackFrame("m.py", 2, "")
+    value_of(executor.answer("load", {"modules": {"m": source}, "main": "m"}))
+    lines = {}
+    for name in "fgs":
+        with pytest.raises(SubmissionError) as caught:
+            value_of(executor.answer("call", {"target": Reference(name), "args": [], "kwargs": {}, "grad": False}))
+        lines[name] = [frame.line for frame in caught.value.frames]
+    assert lines == {"f": [3], "g": [8], "s": [10]}
 
 
 def test_a_long_text_is_truncated():

@@ -30,11 +30,6 @@ class Loaded:
         return self.call(path, *args, **kwargs)[0]
 
 
-def test_definitions_gives_the_first_lines_of_functions_and_methods():
-    source = "import math\n\ndef f():\n    def inner(): pass\n\nclass A:\n    x = 1\n    async def g(self): pass\n"
-    assert Loaded(m=source).request("definitions") == {"f": 3, "A": 6, "A.g": 8}
-
-
 def test_modules_import_each_other():
     loaded = Loaded("b", a="def f(): return 1", b="from a import f\nimport a\ndef g(): return f() + a.f()")
     assert loaded.value("g") == 2

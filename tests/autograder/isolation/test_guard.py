@@ -96,7 +96,7 @@ def student(sessions):
 
 
 def refusals(student: Student) -> list[tuple[str, str, int, str]]:
-    return student._session.request("refusals")
+    return student._session.refusals
 
 
 def x() -> torch.Tensor:
@@ -137,18 +137,8 @@ def test_a_caught_error_is_recorded_once(student):
 
 
 def test_the_record_has_a_maximum_length(student):
-    every_line = """
-import torch
-
-
-def everywhere(x):
-    for line in range(100):
-        try:
-            exec(compile("\\n" * line + "torch.softmax(x, -1)", __file__, "exec"))
-        except Exception:
-            pass
-    return x
-"""
+    call = "    try: torch.softmax(x, -1)\n    except Exception: pass\n"
+    every_line = f"import torch\ndef everywhere(x):\n{call * 100}    return x\n"
     loaded = student("torch.softmax", main=every_line)
     loaded.everywhere(x())
     assert len(refusals(loaded)) == 20
@@ -171,7 +161,7 @@ def test_a_helper_around_the_call_makes_no_difference(student):
 def test_a_call_while_loading_is_refused(student, sessions):
     with pytest.raises(SubmissionError):
         student("torch.nn.LayerNorm", main="import torch\nnorm = torch.nn.LayerNorm(2)\n")
-    assert sessions[0].request("refusals") == [("torch.nn.LayerNorm", "main.py", 2, "<module>")]
+    assert sessions[0].refusals == [("torch.nn.LayerNorm", "main.py", 2, "<module>")]
 
 
 def test_a_class_is_refused_where_it_is_instantiated(student):

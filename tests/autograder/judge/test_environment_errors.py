@@ -8,13 +8,14 @@ from tiny_lab import MODULE, solution
 
 from autograder.base.results import Outcome
 from autograder.isolation.errors import SubmissionError
+from autograder.isolation.outline import outline
 from autograder.judge.environment_errors import environment_problem
 
 RIGHT = solution(double="return 2 * x", total="return x.sum(axis)", halve="return x / 2")
 
 
 def problem(kind: str, message: str, source: str):
-    found = environment_problem(SubmissionError.of(kind, message), source, ("attention", "multihead"))
+    found = environment_problem(SubmissionError.of(kind, message), outline(source).imports, ("attention", "multihead"))
     return (found.what, found.hint) if found else None
 
 

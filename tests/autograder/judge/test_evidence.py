@@ -49,6 +49,22 @@ def test_a_call_is_noted_once_with_its_line_and_every_exercise_it_failed(stage):
         ("f = vars(F)['so' + 'ftmax']", "vars"),
         ("f = torch.__dict__['softmax']", "__dict__"),
         ("g = torch.jit.script(f)", "jit"),
+        ("s = inspect.stack()", "inspect"),
+        ("x = error.__traceback__", "__traceback__"),
+        ("x = frame.f_locals['self']", "f_locals"),
+        ("g = F.layer_norm.__wrapped__", "__wrapped__"),
+        ("g = torch._refs.native_layer_norm", "_refs"),
+        ("from torch._decomp import decompositions as d", "_decomp"),
+        ("o = AdamW.__new__(AdamW)", "__new__"),
+        ("g = operator.attrgetter('a')", "attrgetter"),
+        ("g = torch.importlib", "importlib"),
+        ("m = sys.modules['torch']", "modules"),
+        ("from sys import modules as m", "modules"),
+        ("g = getattr(f, '__co' + 'de__')", "getattr"),
+        ("g = getattr(f, '__code__')", "__code__"),
+        ("g = getattr", "getattr"),
+        ("import ｇｃ", "gc"),
+        ("e = eval", "eval"),
     ],
 )
 def test_code_that_could_hide_a_call_is_noted(stage, line, word):
@@ -62,7 +78,11 @@ def test_code_that_could_hide_a_call_is_noted(stage, line, word):
         "model.eval()",
         "# exec(x)",
         "y = 'torch.ops'",
-        "f = getattr(self, name)",
+        "f = getattr(self, 'name')",
+        "f = getattr(self, 'name', None)",
+        "y = re.compile('a')",
+        "def eval(self): return super().__init__()",
+        "y = self.modules()",
         "from torch import Tensor, nn",
         "execute(x)",
         "y = x.library",
@@ -78,8 +98,16 @@ def test_text_that_is_not_python_is_read_up_to_the_first_error(stage):
     assert forbidden_call_notes(stage, "x = " + "(" * 100_000, []) == ()
 
 
-def test_the_number_of_notes_is_limited(stage):
-    assert len(forbidden_call_notes(stage, "exec('x')\n" * 1000, [])) == 10
+def test_each_word_is_noted_once_so_that_others_do_not_bury_it(stage):
+    notes = forbidden_call_notes(stage, "exec('x')\n" * 1000 + "import gc\n", [])
+    assert notes == (
+        "tiny.py, line 1: exec could hide a forbidden call",
+        "tiny.py, line 1001: gc could hide a forbidden call",
+    )
+
+
+def test_a_long_statement_is_searched_to_its_end(stage):
+    assert len(forbidden_call_notes(stage, "x = [" + "1, " * 50_000 + "gc]\n", [])) == 1
 
 
 def test_a_stage_that_forbids_nothing_has_no_notes(tmp_path):

@@ -87,33 +87,30 @@ def test_a_stage_can_be_judged_without_refusing_anything(lab):
     assert all(result.passed for result in results)
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        "nonsense",
-        [("torch.softmax", 5)],
-        [("torch.exp", "tiny.py", 5, "double")],
-        [("torch.nn.LayerNorm\x1b[2J", "tiny.py", 5, "double")],
-    ],
-)
-def test_an_impossible_report_is_ignored(lab, reply):
-    """A false report by a submission causes neither an error of the grader nor a message."""
+class Forging(InProcessSession):
+    """A session whose process reports this call."""
 
-    class Forging(InProcessSession):
-        def request(self, op, **arguments):
-            return reply if op == "refusals" else super().request(op, **arguments)
+    call: tuple[str, str, int, str]
+
+    def __init__(self):
+        super().__init__()
+        self.refusals.append(self.call)
+
+
+@pytest.mark.parametrize("name", ["torch.exp", "torch.nn.LayerNorm\x1b[2J"])
+def test_a_report_of_another_call_is_ignored(lab, name):
+    class Other(Forging):
+        call = (name, "tiny.py", 5, "double")
 
     stage = lab.stage(STAGE)
-    results = judge_stage(stage, {"tiny": rest_right()}, Forging, read_course_code(lab, stage), seed=0)
+    results = judge_stage(stage, {"tiny": rest_right()}, Other, read_course_code(lab, stage), seed=0)
     assert all(result.passed for result in results)
 
 
 def test_invented_locations_are_ignored(lab):
-    class Forging(InProcessSession):
-        def request(self, op, **arguments):
-            forged = [("torch.softmax", "/etc/passwd", 99, "\x1b[2J")]
-            return forged if op == "refusals" else super().request(op, **arguments)
+    class Elsewhere(Forging):
+        call = ("torch.softmax", "/etc/passwd", 99, "\x1b[2J")
 
     stage = lab.stage(STAGE)
-    results = judge_stage(stage, {"tiny": rest_right()}, Forging, read_course_code(lab, stage), seed=0)
+    results = judge_stage(stage, {"tiny": rest_right()}, Elsewhere, read_course_code(lab, stage), seed=0)
     assert {result.where for result in results if not result.passed} == {"tiny.py, line 4, double"}

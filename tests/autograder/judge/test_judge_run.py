@@ -293,12 +293,12 @@ def test_a_module_that_loads_only_once_loses_its_checks(tiny_lab):
     assert outcomes_with(tiny_lab, Fickle) == {Outcome.TIMEOUT}
 
 
-@pytest.mark.parametrize("reply", [None, 3, {"double": "six"}, {7: 7}, ["double"], {"double": 10**9}])
+@pytest.mark.parametrize("reply", [None, 3, {7: 7}, ["double"], {"definitions": {"double": 10**9}}])
 def test_a_false_report_of_definitions_is_harmless(tiny_lab, reply):
     class Liar(InProcessSession):
         def request(self, op, **arguments):
             answer = super().request(op, **arguments)
-            return reply if op == "definitions" else answer
+            return reply if op == "outline" else answer
 
     assert outcomes_with(tiny_lab, Liar) == {Outcome.PASSED}
 

@@ -10,12 +10,13 @@ from autograder.base.results import CheckResult, Outcome
 from autograder.course.check_kinds import CheckKind
 from autograder.course.lab import Lab
 from autograder.isolation.in_process import InProcessSession
+from autograder.isolation.outline import Outline
 from autograder.judge.course_code import read_course_code
 from autograder.judge.payment import UNPAID, withhold_points
 from autograder.judge.run import judge_stage
 from autograder.judge.source_map import SourceMap
 
-SOURCE = SourceMap("attention.py", functions={"softmax": 3})
+SOURCE = SourceMap("attention.py", outline=Outline(definitions={"softmax": 3}))
 KINDS = {
     "softmax_adds_up": CheckKind.VALUES,
     "softmax_is_stable": CheckKind.VALUES,

@@ -186,8 +186,10 @@ class TestFailuresOfTheJudge:
 
     def test_a_fork_of_the_judge_that_is_killed(self, pool):
         self.still_judges(pool)
+        """The job is judged again: another program may have killed the fork."""
         reply = self.judge_meanwhile(pool, lambda server, fork: os.kill(fork, signal.SIGKILL))
-        assert isinstance(reply, Broken)
+        checks = checks_of(reply)
+        assert {checks[name].outcome for name in DOUBLE_CHECKS} == {Outcome.TIMEOUT}
         assert self.still_judges(pool)
 
     def test_a_template_that_is_killed(self, pool):
@@ -226,6 +228,8 @@ def test_without_isolation_the_level_says_so(lab):
         assert {check.outcome for check in checks.values()} == {Outcome.PASSED}
         assert outcomes_of_double(pool, "while True: pass") == {Outcome.TIMEOUT}
         assert outcomes_of_double(pool, "import os; os._exit(0)") == {Outcome.ERROR}
+        by_signal = checks_of(pool.judge(job("import os\nos.kill(os.getpid(), 40)\n")))  # a signal without a name
+        assert {check.outcome for check in by_signal.values()} == {Outcome.BLOCKED}
 
 
 def channel_with(message: Ready | Broken) -> Channel:

@@ -9,7 +9,7 @@ from tiny_models import ALPHABET
 from autograder.isolation.in_process import InProcessSession
 from autograder.leaderboard.evaluation import count_parameters, evaluate_entry
 from autograder.leaderboard.record import read_entry_record
-from autograder.models import TrainedModelError
+from autograder.models import MODEL_FAILED, TrainedModelError
 from autograder.models.corpora.known_language import KnownLanguage
 from autograder.models.corpora.plays import plays_of
 from autograder.models.held_out_text import draw_blocks
@@ -109,12 +109,12 @@ CHEATS = {
         "hardly better than untrained weights",
     ),
     "returns constant logits": ("return torch.zeros_like(logits)", "hardly better than untrained weights"),
-    "returns NaN": ("return logits * float('nan')", "not finite"),
-    "returns infinity": ("return logits + float('inf')", "not finite"),
-    "returns too few axes": ("return logits[0]", "logits of shape"),
-    "returns integers": ("return logits.long()", "logits of shape"),
-    "returns more classes": ("return torch.cat([logits, logits], -1)", "logits of shape"),
-    "returns no tensor": ("return 'logits'", "logits of shape"),
+    "returns NaN": ("return logits * float('nan')", MODEL_FAILED),
+    "returns infinity": ("return logits + float('inf')", MODEL_FAILED),
+    "returns too few axes": ("return logits[0]", MODEL_FAILED),
+    "returns integers": ("return logits.long()", MODEL_FAILED),
+    "returns more classes": ("return torch.cat([logits, logits], -1)", MODEL_FAILED),
+    "returns no tensor": ("return 'logits'", MODEL_FAILED),
 }
 
 
