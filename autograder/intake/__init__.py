@@ -6,18 +6,9 @@ This package does not run, parse or extract any file of a student, and follows n
 from autograder.intake.collect import take_in
 from autograder.intake.grafting import Grafted, graft, graft_answers
 from autograder.intake.notebooks import Answers, read_answers
+from autograder.intake.refusals import IntakeError, Refusal, RefusalReason, RefusedError
 from autograder.intake.roster import read_roster
-from autograder.intake.submission import (
-    Attachment,
-    IntakeError,
-    Owed,
-    Refusal,
-    RefusalReason,
-    RefusedError,
-    StageFiles,
-    StageSubmission,
-    TimeSource,
-)
+from autograder.intake.submission import Attachment, Owed, StageFiles, StageSubmission, TimeSource
 from autograder.intake.time_table import KnownTimes, read_times
 
 __all__ = [

@@ -8,8 +8,9 @@ from pathlib import Path
 from autograder.intake.exports import is_of_lab
 from autograder.intake.hand_ins import Found, HandIn
 from autograder.intake.layout import class_in, expected, find_hand_ins, refuse_unknown
+from autograder.intake.refusals import IntakeError, RefusedError, shown
 from autograder.intake.students import safe_id, student_ids
-from autograder.intake.submission import IntakeError, Owed, RefusedError, StageFiles, StageSubmission, shown
+from autograder.intake.submission import Owed, StageFiles, StageSubmission
 from autograder.intake.time_table import NO_TIMES, KnownTimes
 from autograder.intake.tree import Tree
 from autograder.intake.works import Work, merge, read_work, refused_work

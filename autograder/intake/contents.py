@@ -8,7 +8,8 @@ from pathlib import Path
 
 from autograder.intake.archives import HAND_IN, archive_name, read_archive
 from autograder.intake.locate import locate
-from autograder.intake.submission import ABSENT, RefusalReason, RefusedError, StageFiles, shown, too_many_files
+from autograder.intake.refusals import ABSENT, RefusalReason, RefusedError, shown, too_many_files
+from autograder.intake.submission import StageFiles
 from autograder.intake.tree import MOST_ENTRIES, Tree, TreeEntry
 
 # How deep archives in a hand-in may lie in each other; deeper archives are refused by name.

@@ -10,7 +10,8 @@ from pathlib import Path
 from autograder.intake.archives import HAND_IN, archive_name, read_archive
 from autograder.intake.exports import Member, is_of_lab, members, repository_name
 from autograder.intake.levels import Level
-from autograder.intake.submission import RefusedError, StageFiles, link, shown
+from autograder.intake.refusals import RefusedError, link, shown
+from autograder.intake.submission import StageFiles
 from autograder.intake.tree import Tree, folder_entry, mounted
 
 Stages = Sequence[StageFiles]

@@ -23,7 +23,7 @@ from autograder.intake.levels import (
     stage_first,
     staged,
 )
-from autograder.intake.submission import IntakeError, RefusedError, shown
+from autograder.intake.refusals import IntakeError, RefusedError, shown
 from autograder.intake.tree import Tree, folder_entry, mounted, read_folder
 
 # The number of single wrapping folders to descend into.

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from autograder.intake.archives import archive_name
 from autograder.intake.exports import members, repository_name
-from autograder.intake.submission import IntakeError, RefusedError, StageFiles
+from autograder.intake.refusals import IntakeError, RefusedError
+from autograder.intake.submission import StageFiles
 from autograder.intake.tree import Tree, below, read_folder, top_level
 
 SUBMITTED = "submitted"  # nbgrader's folder of submissions

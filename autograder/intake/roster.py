@@ -4,8 +4,8 @@ import csv
 import io
 from pathlib import Path
 
+from autograder.intake.refusals import IntakeError
 from autograder.intake.students import safe_id
-from autograder.intake.submission import IntakeError
 
 _HEADINGS = frozenset({"student", "student_id", "id", "username", "user", "name", "login"})
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 
+from autograder.intake.refusals import IntakeError, shown
 from autograder.intake.students import safe_id
-from autograder.intake.submission import IntakeError, StageSubmission, TimeSource, shown
+from autograder.intake.submission import StageSubmission, TimeSource
 
 _COLUMNS = ("student", "stage", "time")
 

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from autograder.intake.git_objects import commit_time
+from autograder.intake.git import commit_time
 from autograder.intake.locate import locate
 from autograder.intake.notebooks import LARGEST_NOTEBOOK
-from autograder.intake.submission import RefusedError, StageFiles, TimeSource
+from autograder.intake.refusals import RefusedError
+from autograder.intake.submission import StageFiles, TimeSource
 from autograder.intake.tree import Tree
 
 # nbgrader writes this file beside the notebook when it collects submissions: `2026-03-01 11:58:03.120000 UTC`.

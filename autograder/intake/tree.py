@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from autograder.intake.submission import RefusalReason, RefusedError, link, not_a_file, too_large, too_many_files
+from autograder.intake.refusals import RefusalReason, RefusedError, link, not_a_file, too_large, too_many_files
 
 MOST_ENTRIES = 5000
 DEEPEST = 10  # levels; deeper files are ignored

@@ -10,18 +10,10 @@ from autograder.intake.contents import Contents, Part, contents_of
 from autograder.intake.git import commit_of
 from autograder.intake.hand_ins import HandIn
 from autograder.intake.notebooks import unread
+from autograder.intake.refusals import ABSENT, RefusalReason, RefusedError, shown
 from autograder.intake.sources import LARGEST_FILE, check_source
 from autograder.intake.special_files import refuse_damaged
-from autograder.intake.submission import (
-    ABSENT,
-    Attachment,
-    RefusalReason,
-    RefusedError,
-    StageFiles,
-    StageSubmission,
-    TimeSource,
-    shown,
-)
+from autograder.intake.submission import Attachment, StageFiles, StageSubmission, TimeSource
 from autograder.intake.timestamps import Time, time_of
 from autograder.intake.tree import Tree
 

@@ -8,8 +8,8 @@ from hand_ins import ATTENTION, lay_out, refusal, sources, taken
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.intake.refusals import RefusedError
 from autograder.intake.sources import LARGEST_FILE, LONGEST_LINE, check_source
-from autograder.intake.submission import RefusedError
 from autograder.intake.tree import read_plain_file
 
 FILE = "attention.py"
