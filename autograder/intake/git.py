@@ -121,5 +121,5 @@ def _blob(objects: DiskObjectStore, commit: Commit, path: bytes) -> ObjectID | N
         tree = objects[name]
         if not isinstance(tree, Tree) or part not in tree:
             return None
-        name = tree[part][1]
+        name = ObjectID(tree[part][1])
     return name

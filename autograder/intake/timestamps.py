@@ -1,6 +1,7 @@
 """The time of a hand-in. The file system's time is never used: it is the time of a copy or of a download."""
 
 import hashlib
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from autograder.intake.git import commit_time
+from autograder.intake.limited import limited
 from autograder.intake.locate import locate
 from autograder.intake.notebooks import LARGEST_NOTEBOOK
 from autograder.intake.refusals import RefusedError
@@ -79,16 +81,25 @@ def _receipt_time(tree: Tree, path: str, content: bytes) -> datetime | None:
         entry = tree.get((parent / RECEIPT).as_posix())
         if entry is None:
             continue
+        name = os.fsencode(PurePosixPath(path).relative_to(parent))
         try:
-            receipt = msgspec.json.decode(entry.read(_LARGEST_RECEIPT), type=_Receipt)
-        except (RefusedError, msgspec.MsgspecError, RecursionError):
+            packed = limited(RECEIPT, time_in_receipt, entry.read(_LARGEST_RECEIPT), name, digest)
+        except RefusedError:
             continue
-        name = PurePosixPath(path).relative_to(parent).as_posix()
-        if receipt.packed.utcoffset() is not None and any(
-            (file.file, file.sha256) == (name, digest) for file in receipt.files
-        ):
-            return receipt.packed
+        if packed is not None:
+            return packed
     return None
+
+
+def time_in_receipt(raw: bytes, name: bytes, digest: str) -> datetime | None:
+    """The time in a receipt that lists a file with this content; runs in the limited process.
+
+    Raises:
+        MsgspecError: The receipt is not the companion's.
+    """
+    receipt = msgspec.json.decode(raw, type=_Receipt)
+    listed = any((os.fsencode(file.file), file.sha256) == (name, digest) for file in receipt.files)
+    return receipt.packed if listed and receipt.packed.utcoffset() is not None else None
 
 
 def _clone_around(folder: Path, path: str) -> PurePosixPath | None:

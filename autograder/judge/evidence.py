@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from autograder.base.results import CheckResult
 from autograder.course.config import Stage
 from autograder.course.forbidden import short_name
+from autograder.intake import RefusedError
+from autograder.intake.limited import limited
 
 _MOST_NOTES = 10
 # The ways around the guard that tests/attacks/ways_around.py tries, as they look in code. Many have honest uses.
@@ -18,9 +20,11 @@ _HIDING = re.compile(
     r"(?<!\. )\b(?P<builtin>exec|eval|__import__) \("
     r"|(?<!\. )\b(?P<module>importlib|ctypes|gc)\b"
     r"|\b(?P<inside>_C|_getframe|__code__|__closure__|__globals__|__dict__|flex_attention)\b"
-    r"|\btorch (?:\. |import .*\b)(?P<part>ops|jit|library)\b"
+    r"|\btorch \. (?P<part>ops|jit|library)\b"
     r"|\b(?P<lookup>getattr|vars|setattr) \( [\w. ]*\b(?:torch|nn|functional|F|Tensor)\b"
 )
+_IMPORTED = re.compile(r"\btorch import (.*)")
+_HIDING_PARTS = re.compile(r"\b(?:ops|jit|library)\b")
 _LEFT_OUT = {tokenize.COMMENT, tokenize.STRING, tokenize.NL, tokenize.INDENT, tokenize.DEDENT}
 
 
@@ -40,15 +44,28 @@ def forbidden_call_notes(stage: Stage, source: str, checks: Iterable[CheckResult
             exercises = calls.setdefault(f"{check.where}: calls {short_name(check.forbidden)}", [])
             exercises += [check.exercise] * (check.exercise not in exercises)
     refused = (f"{call}, which {' and '.join(exercises)} must not" for call, exercises in calls.items())
-    hiding = (f"{stage.module}.py, line {line}: {word} could hide a forbidden call" for line, word in _hiding(source))
-    return (*refused, *list(hiding)[:_MOST_NOTES])
+    return (*refused, *_hiding_notes(f"{stage.module}.py", source))
 
 
-def _hiding(source: str) -> Iterator[tuple[int, str]]:
-    """Line and word of code that could hide a call. The source is tokenized, because parsers can be crashed."""
+def _hiding_notes(file: str, source: str) -> list[str]:
+    try:
+        words = limited(file, hiding_words, source)
+    except RefusedError as error:
+        return [f"not searched for hidden forbidden calls: {error}"]
+    return [f"{file}, line {line}: {word} could hide a forbidden call" for line, word in words[:_MOST_NOTES]]
+
+
+def hiding_words(source: str) -> list[tuple[int, str]]:
+    """Line and word of code that could hide a call, in time that is linear in the source.
+
+    Runs in the limited process. The source is tokenized, because parsers can be crashed.
+    """
+    found = []
     for line, code in _logical_lines(source):
-        for match in _HIDING.finditer(code):
-            yield line, match[match.lastgroup or 0]
+        found += [(line, match[match.lastgroup or 0]) for match in _HIDING.finditer(code)]
+        if (imported := _IMPORTED.search(code)) is not None:
+            found += [(line, match[0]) for match in _HIDING_PARTS.finditer(imported[1])]
+    return found
 
 
 def _logical_lines(source: str) -> Iterator[tuple[int, str]]:
