@@ -13,13 +13,14 @@ from pathlib import Path
 from dulwich.object_store import DiskObjectStore
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 
-from autograder.intake.limited import limited
+from autograder.intake.limited import limited_to
 from autograder.intake.refusals import RefusedError
 from autograder.intake.tree import read_plain_file
 
 _LARGEST_REFS = 4 * 1024 * 1024
 _LARGEST_OBJECT = 16 * 1024 * 1024
 _MOST_COMMITS = 5_000
+_SECONDS = 3  # of CPU time for one stage
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH = re.compile(r"ref: (refs/heads/[\w./-]+)")
 
@@ -65,7 +66,7 @@ def commit_time(folder: Path, path: str, content: bytes) -> datetime | None:
     if head is None or len(head) != 40:
         return None
     try:
-        return limited(path, last_change, os.fsencode(folder), head.encode(), os.fsencode(path), content)
+        return limited_to(_SECONDS, path, last_change, os.fsencode(folder), head.encode(), os.fsencode(path), content)
     except RefusedError:
         return None
 
@@ -116,10 +117,10 @@ def _commit(objects: DiskObjectStore, name: ObjectID) -> Commit:
 
 def _blob(objects: DiskObjectStore, commit: Commit, path: bytes) -> ObjectID | None:
     """The id of the file at a path in a commit; None if the commit has no such file."""
-    name = commit.tree
+    name: ObjectID = commit.tree
     for part in path.split(b"/"):
         tree = objects[name]
         if not isinstance(tree, Tree) or part not in tree:
             return None
-        name = ObjectID(tree[part][1])
+        name = tree[part][1]
     return name

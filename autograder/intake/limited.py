@@ -56,7 +56,8 @@ def limited(
         more: None; the function takes positional arguments only.
 
     Raises:
-        RefusedError: The function refused what it read, or exceeded the limits.
+        RefusedError: The function refused what it read.
+        ExhaustedError: The function exceeded the limits, or failed.
         IntakeError: The process cannot be started.
     """
     assert not more
@@ -69,7 +70,7 @@ def limited_to(seconds: int, file: str, function: Callable[..., Result], *argume
     if reply.refusal is not None:
         raise RefusedError.of(reply.refusal)
     if reply.failure:
-        raise RefusedError(RefusalReason.UNREADABLE, file, f"{reply.failure}; create it again from your files")
+        raise ExhaustedError(RefusalReason.UNREADABLE, file, f"{reply.failure}; create it again from your files")
     result: Result = msgspec.msgpack.decode(reply.result, type=get_type_hints(function)["return"])
     return result
 
@@ -82,6 +83,10 @@ def spooled(raw: bytes) -> Spooled:
 @functools.cache
 def _reader() -> "_Reader":
     return _Reader()
+
+
+class ExhaustedError(RefusedError):
+    """Reading a file exhausted the limits, or the file cannot be read at all."""
 
 
 class _Reader:
