@@ -37,6 +37,7 @@ _LARGEST_RATIO = 200
 _RATIO_MATTERS_FROM = 10 * _MB
 # No file system has longer names, in bytes.
 _LONGEST_NAME = 255
+_STUDENT_LEVELS = 2
 # Members of a tar per member that is kept: leftovers of tools are not kept.
 _READ_PER_KEPT = 20
 
@@ -278,10 +279,8 @@ def _path(archive: Packed, name: str) -> str | None:
             return None
         what = f"contains the path {shown(name)}, which leads out of the archive; create it again"
         raise refused_archive(archive.name, what)
-    if not 0 < len(path.parts) <= DEEPEST or any(map(_is_ignored, path.parts)):
+    if not 0 < len(path.parts) <= DEEPEST or any(len(part.encode()) > _LONGEST_NAME for part in path.parts):
         return None
-    return path.as_posix()
-
-
-def _is_ignored(part: str) -> bool:
-    return is_leftover(part) or len(part.encode()) > _LONGEST_NAME
+    # A folder at the top, or in a single folder there, may be a student's, whatever its name.
+    student = max(0, min(_STUDENT_LEVELS, len(path.parts) - 1))
+    return None if any(map(is_leftover, path.parts[student:])) or path.parts[0] == ".git" else path.as_posix()

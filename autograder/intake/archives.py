@@ -15,7 +15,7 @@ from autograder.intake.archive_members import (
 )
 from autograder.intake.limited import limited_to, spooled
 from autograder.intake.refusals import RefusalReason, RefusedError, too_many_files
-from autograder.intake.tree import MOST_ENTRIES, Tree, TreeEntry, folder_entry
+from autograder.intake.tree import MOST_ENTRIES, Tree, TreeEntry, folder_entry, visible
 
 _MB = 1024 * 1024
 _UNKNOWN = (".rar", ".7z", ".tar.bz2", ".tar.xz", ".gz")
@@ -38,7 +38,7 @@ def archive_name(name: str) -> str | None:
 
 
 def read_archive(name: str, raw: bytes, limits: ArchiveLimits = HAND_IN) -> Tree:
-    """Read an archive as a tree.
+    """Read an archive as a tree; that of a class keeps the folders of students whose names begin with a dot.
 
     Raises:
         RefusedError: The format is not supported, or the archive is damaged or exceeds the limits.
@@ -51,7 +51,8 @@ def read_archive(name: str, raw: bytes, limits: ArchiveLimits = HAND_IN) -> Tree
         raise refused_archive(name, "consists of too many compressed parts; create it again")
     archive = Packed(spooled(raw), name, limits)
     members = limited_to(limits.seconds, name, list_members, archive)
-    return _with_folders({member.path: _entry(archive, member) for member in members})
+    tree = _with_folders({member.path: _entry(archive, member) for member in members})
+    return visible(tree) if limits.strict else tree
 
 
 def _entry(archive: Packed, member: Member) -> TreeEntry:

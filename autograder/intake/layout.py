@@ -4,7 +4,7 @@
 no student is invented, and none is left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,16 +19,21 @@ from autograder.intake.levels import (
     holds_stage,
     holds_work,
     is_class,
+    is_course,
     is_of_stage,
     stage_first,
     staged,
+    student_like,
 )
-from autograder.intake.refusals import IntakeError, RefusedError, shown
+from autograder.intake.refusals import IntakeError, RefusalReason, RefusedError, shown
+from autograder.intake.students import student_id
 from autograder.intake.tree import Tree, folder_entry, mounted, read_folder
 
 # The number of single wrapping folders to descend into.
 _MOST_WRAPPERS = 2
 _MOST_LISTED = 20
+# One student's work with fewer folders of copies beside it is as likely as a class with a stray file.
+_SURELY_A_CLASS = 3
 _LOOSE_FILES = (
     "there is work beside these too. If these are students, move the other files away; if this is one student's work, "
     "move the copies away"
@@ -37,8 +42,13 @@ _CLASS_IN_ARCHIVE = "if these are students, give the archive as a path of its ow
 _CLASS_IN_FOLDER = "if these are students, unpack it and give this folder as the path; if not, remove the copies"
 
 
-def find_hand_ins(path: Path, stages: Stages) -> Found:
+def find_hand_ins(path: Path, stages: Stages, roster: Collection[str] = ()) -> Found:
     """Find the hand-ins in a path: a folder or archive of one student or of a whole class.
+
+    Args:
+        path: The folder or archive.
+        stages: All stages.
+        roster: The names and ids of the students, as far as they are known.
 
     Raises:
         IntakeError: The path does not exist, is not a folder or an archive, or cannot be read.
@@ -48,10 +58,13 @@ def find_hand_ins(path: Path, stages: Stages) -> Found:
         raise IntakeError(f"{path} does not exist")
     if path.is_dir():
         level = Level.on_disk(path)
+        if any(repository_name(name) in roster for name in (*level.folders(), *level.archives())):
+            return from_entries(level, stages, taken=[])
         if any(path.name == stage.stage for stage in stages) or path.name == HAND_IN_FOLDER:
             above = Level(str(path.parent), {path.name: folder_entry()}, path.parent, {})
-            return _first_match(above, stages, HandIn(path.parent.name, partial(_inner_folder, path), path))
-        return _first_match(level, stages, HandIn(path.name, partial(read_folder, path), path))
+            name = path.parent.name
+            return _first_match(above, stages, HandIn(name, student_id(name), partial(_inner_folder, path), path))
+        return _first_match(level, stages, HandIn(path.name, student_id(path.name), partial(read_folder, path), path))
     if archive_name(path.name) is None:
         raise IntakeError(f"{path} is neither a folder nor an archive; {expected(stages)}")
     return _in_archive(path, stages)
@@ -65,15 +78,21 @@ def expected(stages: Stages) -> str:
 
 
 def class_in(path: Path, hand_in: HandIn, tree: Tree, stages: Stages) -> Found | None:
-    """The students in what looked like one student's folder or archive; None if it is one student's."""
+    """The students in what looked like one student's folder or archive; None if it is one student's.
+
+    Raises:
+        RefusedError: An archive may hold several students, or copies of one student's work.
+    """
     level = Level.in_archive(f"{path}/{hand_in.name}", tree)
     if holds_work(level, stages):
         return None
     if any(member.is_download for member in members(level.top, stages)):
         return from_export(level, stages)
     inner = _inside_wrappers(level, stages)
-    is_unclear = hand_in.is_archive and is_class(inner, stages)
-    return _unclear(inner, inner.folders(), _CLASS_IN_ARCHIVE) if is_unclear else None
+    if hand_in.is_archive and is_class(inner, stages):
+        what = f"holds work in {', '.join(map(shown, inner.folders()[:3]))}; {_CLASS_IN_ARCHIVE}"
+        raise RefusedError(RefusalReason.AMBIGUOUS, hand_in.name, what)
+    return None
 
 
 def _inside_wrappers(level: Level, stages: Stages) -> Level:
@@ -101,9 +120,9 @@ def _in_archive(path: Path, stages: Stages) -> Found:
     try:
         level = Level.in_archive(str(path), read_archive(path.name, raw, EXPORT))
     except RefusedError as error:
-        return Found([HandIn(name, partial(refuse, error))])
+        return Found([HandIn(name, student_id(name), partial(refuse, error))])
     # An archive of one student is read again when it is opened, under the limits for one hand-in.
-    return _first_match(level, stages, HandIn(name, lambda: read_archive(path.name, raw)))
+    return _first_match(level, stages, HandIn(name, student_id(name), lambda: read_archive(path.name, raw)))
 
 
 def _first_match(level: Level, stages: Stages, single: HandIn) -> Found:
@@ -114,17 +133,18 @@ def _first_match(level: Level, stages: Stages, single: HandIn) -> Found:
 
 
 def _course(level: Level, stages: Stages, single: HandIn) -> Found | None:
-    if SUBMITTED not in level.folders() or holds_work(level, stages):
-        return None
-    return _class(level.enter(SUBMITTED), stages, single)
+    return _class(level.enter(SUBMITTED), stages, single) if is_course(level, stages) else None
 
 
 def _stage_first(level: Level, stages: Stages, single: HandIn) -> Found | None:
     found = Found()
+    if student_like(level, stages):
+        return None
     for stage, folder in stage_first(level, stages):
         for name in folder.folders():
             # Two steps, so that a student's stages are merged as from several paths.
-            found.hand_ins.append(HandIn(name, partial(_mounted_level, folder, name, stage.stage), is_student=False))
+            mounted_folder = partial(_mounted_level, folder, name, stage.stage)
+            found.hand_ins.append(HandIn(name, student_id(name), mounted_folder, is_student=False))
         found.add(from_loose_files(folder, stages, []))
     return found if found.hand_ins else None
 
@@ -142,8 +162,12 @@ def _one_student(level: Level, stages: Stages, single: HandIn) -> Found | None:
         return Found([single])
     if any(member.is_download for member in members(level.top, stages)):
         return _unclear(level, [], _LOOSE_FILES) if holds_stage(level, stages) else None
+    if holds_work(level, stages) and len(student_like(level, stages)) >= _SURELY_A_CLASS:
+        return None
     if holds_stage(level, stages):
-        return Found([single]) if len(children) < 2 else _unclear(level, _names(children), _LOOSE_FILES)
+        if len(children) < 2 and not stage_first(level, stages, with_loose=True):
+            return Found([single])
+        return _unclear(level, _names(children), _LOOSE_FILES)
     if not holds_module(level, stages):
         return None
     if len(children) > 1:

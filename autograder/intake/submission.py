@@ -56,7 +56,7 @@ class Attachment:
 
 
 class TimeSource(StrEnum):
-    """Where the time of a hand-in comes from; the first known source counts."""
+    """Where the time of a hand-in comes from: the instructor's table, else the latest of what the others state."""
 
     RECEIPT = "receipt of lab submit"
     COMMIT = "commit"  # written by the student's machine; the time of the push is unknown

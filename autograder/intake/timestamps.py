@@ -1,4 +1,8 @@
-"""The time of a hand-in. The file system's time is never used: it is the time of a copy or of a download."""
+"""The time of a hand-in. The file system's time is never used: it is the time of a copy or of a download.
+
+A student can write each source that is read here. The latest time counts, so that no further source makes work earlier;
+the instructor's table (``time_table``) counts before all of them.
+"""
 
 import hashlib
 import os
@@ -46,7 +50,8 @@ def time_of(tree: Tree, folder: Path | None, stage: StageFiles) -> Time:
         stage: the stage.
 
     Returns:
-        The time from the first source that knows it, and that source. A time without a zone is returned without one.
+        The latest time that a source states, and that source. A time without a zone, which cannot be compared, is
+        returned if there is no other.
     """
     for suffix in (".py", ".ipynb"):
         try:
@@ -59,19 +64,20 @@ def time_of(tree: Tree, folder: Path | None, stage: StageFiles) -> Time:
 
 
 def _time_of_file(tree: Tree, folder: Path | None, path: str, content: bytes) -> Time:
-    if (packed := _receipt_time(tree, path, content)) is not None:
-        return packed, TimeSource.RECEIPT
-    # A time stamp in an archive or a clone was written by the student.
-    if folder is None:
-        return _known(tree[path].modified, TimeSource.ARCHIVE)
-    if (clone := _clone_around(folder, path)) is not None:
-        committed = commit_time(folder / clone, PurePosixPath(path).relative_to(clone).as_posix(), content)
-        return _known(committed, TimeSource.COMMIT)
-    return _known(stamped(tree, path.rpartition("/")[0]), TimeSource.STAMP)
-
-
-def _known(moment: datetime | None, source: TimeSource) -> Time:
-    return moment, source if moment is not None else TimeSource.UNKNOWN
+    stated = [(_receipt_time(tree, path, content), TimeSource.RECEIPT)]
+    in_archive = tree[path].modified if folder is None else None
+    if in_archive is not None and in_archive.utcoffset() is not None:
+        stated.append((in_archive, TimeSource.ARCHIVE))
+    # In an archive, the time stamp of nbgrader is one that the student packed.
+    if folder is not None:
+        stated.append((stamped(tree, path.rpartition("/")[0]), TimeSource.STAMP))
+        if (clone := _clone_around(folder, path)) is not None:
+            committed = commit_time(folder / clone, PurePosixPath(path).relative_to(clone).as_posix(), content)
+            stated.append((committed, TimeSource.COMMIT))
+    known = [(moment, source) for moment, source in stated if moment is not None]
+    if known:
+        return max(known, key=lambda time: time[0])
+    return in_archive, TimeSource.ARCHIVE if in_archive is not None else TimeSource.UNKNOWN
 
 
 def _receipt_time(tree: Tree, path: str, content: bytes) -> datetime | None:
