@@ -7,7 +7,9 @@ the instructor's table (``time_table``) counts before all of them.
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,7 +21,7 @@ from autograder.intake.locate import locate
 from autograder.intake.notebooks import LARGEST_NOTEBOOK
 from autograder.intake.refusals import RefusedError
 from autograder.intake.submission import StageFiles, TimeSource
-from autograder.intake.tree import Tree
+from autograder.intake.tree import Tree, read_plain_file
 
 # nbgrader writes this file beside the notebook when it collects submissions: `2026-03-01 11:58:03.120000 UTC`.
 STAMP = "timestamp.txt"
@@ -116,10 +118,17 @@ def _clone_around(folder: Path, path: str) -> PurePosixPath | None:
 def stamped(tree: Tree, folder: str) -> datetime | None:
     """The time in nbgrader's ``timestamp.txt`` in a folder of the tree; None if it is missing or unreadable."""
     entry = tree.get(f"{folder}/{STAMP}" if folder else STAMP)
-    if entry is None:
-        return None
+    return _stamp(entry.read) if entry is not None else None
+
+
+def read_stamp(folder: Path) -> datetime | None:
+    """The time in nbgrader's ``timestamp.txt`` in a folder on disk; None if it is missing or unreadable."""
+    return _stamp(partial(read_plain_file, folder, STAMP))
+
+
+def _stamp(read: Callable[[int], bytes]) -> datetime | None:
     try:
-        return parse_stamp(entry.read(_LONGEST_STAMP).decode("ascii"))
+        return parse_stamp(read(_LONGEST_STAMP).decode("ascii"))
     except (RefusedError, UnicodeDecodeError):
         return None
 
