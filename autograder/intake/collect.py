@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograder.intake.exports import is_of_lab
+from autograder.intake.find import class_in, expected, find_hand_ins, refuse_unknown
 from autograder.intake.hand_ins import Found, HandIn
-from autograder.intake.layout import class_in, expected, find_hand_ins, refuse_unknown
 from autograder.intake.refusals import IntakeError, RefusalReason, RefusedError, shown
 from autograder.intake.students import student_id
 from autograder.intake.submission import Owed, StageFiles, StageSubmission

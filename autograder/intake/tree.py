@@ -79,7 +79,7 @@ class HardLinks:
         self._folder = folder
 
     def hold_all(self, status: os.stat_result) -> bool:
-        """Whether all names of a file lie in the folder, so that it is no file from elsewhere."""
+        """Whether all names of a file lie in the folder, so that it is not a file from elsewhere."""
         return self._names[status.st_dev, status.st_ino] >= status.st_nlink
 
     @functools.cached_property

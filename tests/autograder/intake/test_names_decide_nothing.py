@@ -1,4 +1,4 @@
-"""The names that students choose decide nothing: nobody's result depends on who else is there."""
+"""The names that students choose decide nothing: no student's result depends on the other students."""
 
 import os
 from pathlib import Path
