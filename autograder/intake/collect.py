@@ -89,12 +89,12 @@ class _Opened:
 
 @dataclass
 class _Class:
-    """The works that were found so far, by student, and what is to be reported."""
+    """The works that were found so far, by student and path, and what is to be reported."""
 
     stages: Sequence[StageFiles]
     roster: frozenset[str] | None
     times: KnownTimes
-    works: dict[str, list[tuple[HandIn, Work]]] = field(default_factory=lambda: defaultdict(list))
+    works: dict[tuple[str, Path], list[tuple[HandIn, Work]]] = field(default_factory=lambda: defaultdict(list))
     notices: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
@@ -136,22 +136,22 @@ class _Class:
             what = "holds an export of a learning platform; if it is a class, give it as a path of its own"
             error = RefusedError(RefusalReason.AMBIGUOUS, hand_in.name, what)
         if error is not None:
-            self._keep(hand_in, refused_work(hand_in, error, self.stages))
+            self._keep(path, hand_in, refused_work(hand_in, error, self.stages))
             return True
         has_work = any(is_of_lab(entry, self.stages) for entry in opened.tree)
         is_known = hand_in.is_student or self._is_in_roster(hand_in)
         if is_known or self._is_student(path, hand_in, opened.tree, has_work=has_work):
-            self._keep(hand_in, read_work(hand_in, opened.tree, self.stages))
+            self._keep(path, hand_in, read_work(hand_in, opened.tree, self.stages))
         return has_work
 
-    def _keep(self, hand_in: HandIn, work: Work) -> None:
+    def _keep(self, path: Path, hand_in: HandIn, work: Work) -> None:
         named = work.named(hand_in.id, hand_in.name).at(self.times, hand_in.name)
-        self.works[hand_in.id].append((hand_in, named))
+        self.works[hand_in.id, path].append((hand_in, named))
 
     def settled(self) -> Mapping[str, list[Work]]:
-        """The works by student. A whole name counts before a name that is only a part of an entry's name."""
+        """The works by student. In one path, a whole name counts before a name that is a part of an entry's name."""
         result: dict[str, list[Work]] = defaultdict(list)
-        for student, found in self.works.items():
+        for (student, _), found in self.works.items():
             exact = [work for hand_in, work in found if not hand_in.derived_from]
             result[student] += exact or [work for _, work in found]
             for hand_in, work in found if exact else ():

@@ -33,7 +33,7 @@ class HandIn:
         is_student: Whether the name is known to be a student's, whatever the hand-in contains.
         is_archive: Whether the hand-in is an archive among other students' folders and archives.
         is_download: Whether a learning platform named the entry, so that the student did not.
-        derived_from: The entry's name, if the student's name is only a part that no platform wrote.
+        derived_from: The entry's name, if the student's name is only a part of it.
         notes: For the instructor.
     """
 
@@ -107,7 +107,7 @@ def _from_members(level: Level, entries: Sequence[Member]) -> HandIn:
         partial(_assembled, level, ordered),
         folder,
         is_download=last.is_download,
-        derived_from="" if last.is_download else last.entry,
+        derived_from=last.entry,
         notes=tuple(notes),
     )
 
