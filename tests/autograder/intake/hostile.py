@@ -99,43 +99,43 @@ def notebooks() -> Mapping[str, bytes]:
     }
 
 
-def mutated(raw: bytes, chance: random.Random) -> bytes:
+def mutated(raw: bytes, rng: random.Random) -> bytes:
     """Honest bytes with some random changes: other bytes, lost, doubled and inserted pieces."""
     changed = bytearray(raw)
-    for _ in range(chance.randint(1, 6)):
+    for _ in range(rng.randint(1, 6)):
         if not changed:
             break
-        start = chance.randrange(len(changed))
-        end = min(len(changed), start + chance.choice((1, 2, 4, 8, 64, 512)))
-        match chance.randrange(5):
+        start = rng.randrange(len(changed))
+        end = min(len(changed), start + rng.choice((1, 2, 4, 8, 64, 512)))
+        match rng.randrange(5):
             case 0:
-                changed[start] = chance.randrange(256)
+                changed[start] = rng.randrange(256)
             case 1:
                 del changed[start:end]
             case 2:
-                changed[start:start] = changed[start:end] * chance.choice((1, 2, 50))
+                changed[start:start] = changed[start:end] * rng.choice((1, 2, 50))
             case 3:
-                changed[start:end] = chance.choice((b"\xff" * 8, bytes(8), b"\x7f\xff\xff\xff", b"-1", b"9" * 12))
+                changed[start:end] = rng.choice((b"\xff" * 8, bytes(8), b"\x7f\xff\xff\xff", b"-1", b"9" * 12))
             case 4:
-                changed[start:end] = chance.randbytes(end - start)
+                changed[start:end] = rng.randbytes(end - start)
     return bytes(changed)
 
 
-def random_tar(chance: random.Random) -> bytes:
+def random_tar(rng: random.Random) -> bytes:
     """A tar of random headers, whose extended headers state random values."""
     keys = ("size", "path", "mtime", "linkpath", "hdrcharset", "uid", "GNU.sparse.map", "GNU.sparse.size",
             "GNU.sparse.major", "GNU.sparse.minor", "GNU.sparse.realsize", "GNU.sparse.numblocks")  # fmt: skip
     values = ("-1536", "0", "1", "9" * 20, "nan", "inf", "../x", "/x", "BINARY", "\u00e4", "1,2,3", "", "1e400", MODULE)
     parts = []
-    for _ in range(chance.randint(1, 8)):
-        kind = chance.choice((b"0", b"0", b"5", b"1", b"2", b"x", b"g", b"X", b"L", b"K", b"S", b"V", b"\0"))
-        records = b"".join(record(chance.choice(keys), chance.choice(values)) for _ in range(chance.randint(0, 3)))
-        size = chance.choice((None, None, None, 0, 7, 2**30))
-        parts.append(tar_header(chance.choice((MODULE, "a", "x/../y", "d/")), kind, records, size))
+    for _ in range(rng.randint(1, 8)):
+        kind = rng.choice((b"0", b"0", b"5", b"1", b"2", b"x", b"g", b"X", b"L", b"K", b"S", b"V", b"\0"))
+        records = b"".join(record(rng.choice(keys), rng.choice(values)) for _ in range(rng.randint(0, 3)))
+        size = rng.choice((None, None, None, 0, 7, 2**30))
+        parts.append(tar_header(rng.choice((MODULE, "a", "x/../y", "d/")), kind, records, size))
     return b"".join(parts) + END
 
 
-def random_json(chance: random.Random, depth: int = 0) -> str:
+def random_json(rng: random.Random, depth: int = 0) -> str:
     """Text like that of a notebook, which need not be JSON."""
     names = (
         "cells",
@@ -149,33 +149,33 @@ def random_json(chance: random.Random, depth: int = 0) -> str:
         "input",
         "nbformat",
     )
-    match chance.randrange(9 if depth < 6 else 5):
+    match rng.randrange(9 if depth < 6 else 5):
         case 0:
-            return chance.choice(("NaN", "-Infinity", "1e999", "9" * 400, "null", "true", "-0", "1.5"))
+            return rng.choice(("NaN", "-Infinity", "1e999", "9" * 400, "null", "true", "-0", "1.5"))
         case 1 | 2:
-            return json.dumps(chance.choice(("why", "because", "\u202e", "", "\ud800", "<script>", "# x\n")))
+            return json.dumps(rng.choice(("why", "because", "\u202e", "", "\ud800", "<script>", "# x\n")))
         case 3:
             return '"\\ud800\\udfff\\u0000"'
         case 4:
-            return chance.choice(("", "[", "}", '"', "\ufeff", "'a'", "//"))
+            return rng.choice(("", "[", "}", '"', "\ufeff", "'a'", "//"))
         case 5 | 6:
-            return f"[{', '.join(random_json(chance, depth + 1) for _ in range(chance.randint(0, 4)))}]"
-    items = (f'"{chance.choice(names)}": {random_json(chance, depth + 1)}' for _ in range(chance.randint(0, 5)))
+            return f"[{', '.join(random_json(rng, depth + 1) for _ in range(rng.randint(0, 4)))}]"
+    items = (f'"{rng.choice(names)}": {random_json(rng, depth + 1)}' for _ in range(rng.randint(0, 5)))
     return f"{{{', '.join(items)}}}"
 
 
-def random_archive(chance: random.Random) -> tuple[str, bytes]:
+def random_archive(rng: random.Random) -> tuple[str, bytes]:
     """A name and the bytes of an archive that is almost an honest one."""
-    files = {MODULE: "a = 1\n" * chance.randint(0, 50), "README.md": "# lab\n", "data/x": chance.randbytes(200)}
+    files = {MODULE: "a = 1\n" * rng.randint(0, 50), "README.md": "# lab\n", "data/x": rng.randbytes(200)}
     makers: dict[str, Callable[[], bytes]] = {
-        "ada.zip": lambda: mutated(zipped(files), chance),
-        "ada.tar.gz": lambda: mutated(tarred(files), chance),
-        "ada.tgz": lambda: gzip.compress(random_tar(chance)),
-        "ada.tar": lambda: mutated(gzip.decompress(tarred(files)), chance),
-        "bob.tar": lambda: random_tar(chance),
-        "bob.zip": lambda: mutated(_stored(files), chance),
+        "ada.zip": lambda: mutated(zipped(files), rng),
+        "ada.tar.gz": lambda: mutated(tarred(files), rng),
+        "ada.tgz": lambda: gzip.compress(random_tar(rng)),
+        "ada.tar": lambda: mutated(gzip.decompress(tarred(files)), rng),
+        "bob.tar": lambda: random_tar(rng),
+        "bob.zip": lambda: mutated(_stored(files), rng),
     }
-    name = chance.choice(sorted(makers))
+    name = rng.choice(sorted(makers))
     return name, makers[name]()
 
 

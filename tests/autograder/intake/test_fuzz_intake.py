@@ -39,8 +39,8 @@ RELEASED = json.dumps(
 )
 
 
-def fuzz_archive(chance: random.Random, folder: Path) -> None:
-    name, raw = random_archive(chance)
+def fuzz_archive(rng: random.Random, folder: Path) -> None:
+    name, raw = random_archive(rng)
     for limits in (HAND_IN, EXPORT):
         try:
             tree = read_archive(name, raw, limits)
@@ -56,20 +56,20 @@ def fuzz_archive(chance: random.Random, folder: Path) -> None:
                 assert_words(error)
 
 
-def fuzz_notebook(chance: random.Random, folder: Path) -> None:
+def fuzz_notebook(rng: random.Random, folder: Path) -> None:
     honest = json.dumps({**json.loads(RELEASED), "worksheets": []})
-    raw = mutated(honest.encode(), chance) if chance.random() < 0.5 else random_json(chance).encode("utf-8", "replace")
+    raw = mutated(honest.encode(), rng) if rng.random() < 0.5 else random_json(rng).encode("utf-8", "replace")
     answers = read_answers(raw, "x.ipynb")
     assert answers.sheets or answers.unread
     assert len(json.loads(graft(RELEASED, raw).notebook)["cells"]) == 1
 
 
-def fuzz_git(chance: random.Random, folder: Path) -> None:
+def fuzz_git(rng: random.Random, folder: Path) -> None:
     clone = shutil.copytree(_repository(folder.parent), folder / "ada")
     files = sorted(path for path in (clone / ".git").rglob("*") if path.is_file() and path.name != "config")
-    for path in chance.sample(files, k=chance.randint(1, 4)):
+    for path in rng.sample(files, k=rng.randint(1, 4)):
         path.chmod(0o600)
-        path.write_bytes(mutated(path.read_bytes(), chance))
+        path.write_bytes(mutated(path.read_bytes(), rng))
     commit_of(clone)
     moment = commit_time(clone, "attention.py", b"a = 1\n")
     assert moment is None or moment.utcoffset() is not None
@@ -99,16 +99,16 @@ NAMES = (
 CLASS = {name: f"x = {name!r}\n" for name in ("ada", "bob", "cy")}
 
 
-def fuzz_layout(chance: random.Random, folder: Path) -> None:
+def fuzz_layout(rng: random.Random, folder: Path) -> None:
     files: dict[str, str | bytes] = {f"{name}/{KERNELS.file}": text for name, text in CLASS.items()}
-    for _ in range(chance.randint(1, 4)):
-        name = chance.choice(NAMES)
-        inner = {chance.choice((KERNELS.file, MODULE, "kernels.py", f"v1/{MODULE}")): "x = 0\n", "a.txt": "x"}
-        if chance.random() < 0.5:
+    for _ in range(rng.randint(1, 4)):
+        name = rng.choice(NAMES)
+        inner = {rng.choice((KERNELS.file, MODULE, "kernels.py", f"v1/{MODULE}")): "x = 0\n", "a.txt": "x"}
+        if rng.random() < 0.5:
             files |= {f"{name}/{path}": text for path, text in inner.items()}
         else:
-            suffix, pack = chance.choice(((".zip", zipped), (".tar.gz", tarred)))
-            files[f"{name}{suffix}"] = pack({f"{chance.choice(NAMES)}/{path}": text for path, text in inner.items()})
+            suffix, pack = rng.choice(((".zip", zipped), (".tar.gz", tarred)))
+            files[f"{name}{suffix}"] = pack({f"{rng.choice(NAMES)}/{path}": text for path, text in inner.items()})
     with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
         lay_out(folder / "class", files)
     if not all((folder / "class" / name / KERNELS.file).exists() for name in CLASS):
