@@ -3,7 +3,7 @@
 This package does not run, parse or extract any file of a student, and follows no link.
 """
 
-from autograder.intake.collect import take_in
+from autograder.intake.collect import take_in, take_in_student
 from autograder.intake.grafting import Grafted, graft, graft_answers
 from autograder.intake.notebooks import Answers, read_answers
 from autograder.intake.refusals import IntakeError, Refusal, RefusalReason, RefusedError
@@ -30,4 +30,5 @@ __all__ = [
     "read_roster",
     "read_times",
     "take_in",
+    "take_in_student",
 ]

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from autograder.intake.exports import is_of_lab
@@ -12,7 +13,7 @@ from autograder.intake.refusals import IntakeError, RefusalReason, RefusedError,
 from autograder.intake.students import student_id
 from autograder.intake.submission import Owed, StageFiles, StageSubmission
 from autograder.intake.time_table import NO_TIMES, KnownTimes
-from autograder.intake.tree import Tree
+from autograder.intake.tree import HardLinks, Tree, read_folder
 from autograder.intake.works import Work, merge, read_work, refused_work
 
 
@@ -47,7 +48,27 @@ def take_in(
     refuse_unknown(class_.unknown, stages)
     for line in class_.notices:
         notice(line)
-    works = {student: merge(works, stages) for student, works in class_.settled().items()}
+    return _listed({student: merge(works, stages) for student, works in class_.settled().items()}, stages)
+
+
+def take_in_student(folder: Path, student: str, stages: Sequence[StageFiles]) -> list[StageSubmission]:
+    """Read the folder of a student who is known, such as one of nbgrader's, whatever its name and layout.
+
+    Args:
+        folder: The folder, among those of the class.
+        student: The student's id.
+        stages: All stages of the course.
+    """
+    read = partial(read_folder, folder, links=HardLinks(folder.parent))
+    hand_in = HandIn(student, student, read, folder)
+    try:
+        work = read_work(hand_in, hand_in.open(), stages)
+    except RefusedError as error:
+        work = refused_work(hand_in, error, stages)
+    return _listed({student: work.at(NO_TIMES, student)}, stages)
+
+
+def _listed(works: Mapping[str, Work], stages: Sequence[StageFiles]) -> list[StageSubmission]:
     students = sorted(works)
     begun = frozenset[str]().union(*(work.handed_in for work in works.values()))
     submissions = [

@@ -8,7 +8,7 @@ from autograder.intake.archives import EXPORT, archive_name, read_archive
 from autograder.intake.exports import members, repository_name
 from autograder.intake.hand_ins import Found, HandIn, Stages, from_entries, from_export, refuse
 from autograder.intake.layout import CLASS_IN_ARCHIVE, first_match, inside_wrappers
-from autograder.intake.levels import HAND_IN_FOLDER, Level, holds_work, is_class
+from autograder.intake.levels import Level, holds_work, is_class, is_part_of_work
 from autograder.intake.refusals import IntakeError, RefusalReason, RefusedError, shown
 from autograder.intake.students import student_id
 from autograder.intake.tree import Tree, folder_entry, mounted, read_folder
@@ -34,8 +34,8 @@ def find_hand_ins(path: Path, stages: Stages, roster: Collection[str] = ()) -> F
         level = Level.on_disk(path)
         if any(repository_name(name) in roster for name in (*level.folders(), *level.archives())):
             return from_entries(level, stages, taken=[])
-        if any(path.name == stage.stage for stage in stages) or path.name == HAND_IN_FOLDER:
-            above = Level(str(path.parent), {path.name: folder_entry()}, path.parent, {})
+        above = Level(str(path.parent), {path.name: folder_entry()}, path.parent, {})
+        if is_part_of_work(path.name, above, stages):
             name = path.parent.name
             return first_match(above, stages, HandIn(name, student_id(name), partial(_inner_folder, path), path))
         return first_match(level, stages, HandIn(path.name, student_id(path.name), partial(read_folder, path), path))

@@ -8,7 +8,6 @@ notebook of a student and copies no other file of theirs: a link can lead to ``/
 
 import functools
 import weakref
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from nbgrader.utils import parse_utc
 from traitlets import Instance, Unicode, default
 
 from autograder.course.lab import Lab
-from autograder.intake import StageSubmission, take_in
+from autograder.intake import StageSubmission, take_in_student
 from autograder.intake.timestamps import read_stamp
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
@@ -130,8 +129,7 @@ class JudgedNotebookExporter(NotebookExporter):
     def _student(self, names: dict[str, str]) -> list[StageSubmission]:
         """The student's submissions for this stage and the stages it builds on."""
         folder = step_folder(self._lab, "submitted") / names["student"]
-        wanted = stage_files(self._lab, [names["assignment"]])
-        return [replace(submission, student=names["student"]) for submission in take_in([folder], wanted)]
+        return take_in_student(folder, names["student"], stage_files(self._lab, [names["assignment"]]))
 
     def _take_back(self, names: dict[str, str]) -> None:
         """Remove the automatic scores of a submission that could not be graded again."""
