@@ -1,6 +1,8 @@
 """One level of a class before it is known whose files it holds: a folder on disk, or a folder in an archive."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from autograder.intake.archives import archive_name
 from autograder.intake.exports import members, repository_name
 from autograder.intake.refusals import IntakeError, RefusedError
 from autograder.intake.submission import StageFiles
-from autograder.intake.tree import HardLinks, Tree, below, is_leftover, list_folder, read_folder, top_level, visible
+from autograder.intake.tree import HardLinks, Tree, is_leftover, list_folder, read_folder, top_level, visible
 
 SUBMITTED = "submitted"  # nbgrader's folder of submissions
 _MARKS_OF_COURSE = frozenset({"source", "release", "nbgrader_config.py", "gradebook.db"})
@@ -61,7 +63,7 @@ class Level:
     def enter(self, name: str) -> "Level":
         """The level of one of the folders."""
         if self.folder is None:
-            return Level.in_archive(f"{self.place}/{name}", below(self.archived, name))
+            return Level.in_archive(f"{self.place}/{name}", self._inside.get(name, {}))
         return Level.on_disk(self.folder / name, self.links)
 
     def tree(self, name: str = "") -> Tree:
@@ -71,8 +73,18 @@ class Level:
             RefusedError: The folder cannot be read, or contains too many files.
         """
         if self.folder is None:
-            return visible(below(self.archived, name) if name else self.archived)
+            return visible(self._inside.get(name, {}) if name else self.archived)
         return read_folder(self.folder / name, links=self.links)
+
+    @functools.cached_property
+    def _inside(self) -> Mapping[str, Tree]:
+        """Everything below each folder of an archive."""
+        found: dict[str, Tree] = defaultdict(dict)
+        for path, entry in self.archived.items():
+            folder, _, rest = path.partition("/")
+            if rest:
+                found[folder][rest] = entry
+        return found
 
     def folders(self) -> list[str]:
         """The names of the folders, without those of tools and systems."""

@@ -137,6 +137,10 @@ class _Reader:
         except (EOFError, OSError):
             status = self._process.end()
             self._process = None
+        except BaseException:  # an interrupt: the reply would be taken for that of the next request
+            self._process.end()
+            self._process = None
+            raise
         if status in (-signal.SIGXCPU, -signal.SIGKILL):
             return Reply(failure=f"takes more than {seconds} seconds to read")
         return Reply(failure="cannot be read: it exhausts the memory")

@@ -49,12 +49,6 @@ def top_level(tree: Tree) -> Tree:
     return {path: entry for path, entry in tree.items() if "/" not in path}
 
 
-def below(tree: Tree, folder: str) -> Tree:
-    """The subtree below a folder."""
-    start = f"{folder}/"
-    return {path.removeprefix(start): entry for path, entry in tree.items() if path.startswith(start)}
-
-
 def mounted(tree: Tree, folder: str) -> Tree:
     """The tree with a folder around it; the same tree if ``folder`` is empty."""
     if not folder:
