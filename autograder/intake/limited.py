@@ -28,7 +28,7 @@ SECONDS = 10  # of CPU time
 # A busy machine gives a process far less than one CPU.
 _WALL_SECONDS_PER_CPU_SECOND = 30
 _START_SECONDS = 120
-_LARGEST_KEPT = 1024 * 1024
+_LARGEST_KEPT = 64 * 1024
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 # The package need not be installed. Nothing is imported from the current folder, which may be a student's.
