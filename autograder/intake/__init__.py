@@ -1,6 +1,7 @@
 """Students' folders, clones and archives → checked sources, or a clear reason why a file is not graded.
 
-This package does not run, parse or extract any file of a student, and follows no link.
+This package does not run or extract any file of a student, and follows no link. Students' bytes are parsed in a process
+with limits on time and memory (``limited``).
 """
 
 from autograder.intake.collect import take_in, take_in_student
