@@ -66,14 +66,14 @@ class GradeOptions:
     "times_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Read hand-in times from this CSV file (student,stage,time) where no receipt, commit or time stamp has one.",
+    help="Read hand-in times from this CSV file (student,stage,time); they count before all other times.",
 )
 @click.option(
     "--roster",
     "roster_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Read the students' ids from this file, one a line; it settles which folders are students.",
+    help="Read the students' names or ids from this file, one a line; it settles which folders are students.",
 )
 @click.option("--only-changed", is_flag=True, help="Reuse results of unchanged submissions even if the tests changed.")
 @click.option("--fresh", is_flag=True, help="Judge every submission again, whatever is stored.")

@@ -1,23 +1,15 @@
 """Students' folders, clones and archives → checked sources, or a clear reason why a file is not graded.
 
-This package does not run, parse or extract any file of a student, and follows no link.
+This package does not run or extract any file of a student, and follows no link. Students' bytes are parsed in a process
+with limits on time and memory (``limited``).
 """
 
-from autograder.intake.collect import take_in
+from autograder.intake.collect import take_in, take_in_student
 from autograder.intake.grafting import Grafted, graft, graft_answers
 from autograder.intake.notebooks import Answers, read_answers
+from autograder.intake.refusals import IntakeError, Refusal, RefusalReason, RefusedError
 from autograder.intake.roster import read_roster
-from autograder.intake.submission import (
-    Attachment,
-    IntakeError,
-    Owed,
-    Refusal,
-    RefusalReason,
-    RefusedError,
-    StageFiles,
-    StageSubmission,
-    TimeSource,
-)
+from autograder.intake.submission import Attachment, Owed, StageFiles, StageSubmission, TimeSource
 from autograder.intake.time_table import KnownTimes, read_times
 
 __all__ = [
@@ -39,4 +31,5 @@ __all__ = [
     "read_roster",
     "read_times",
     "take_in",
+    "take_in_student",
 ]

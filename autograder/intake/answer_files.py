@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from autograder.intake.contents import Contents, Part, is_absent
 from autograder.intake.locate import is_copy
 from autograder.intake.notebooks import LARGEST_NOTEBOOK, NO_ANSWERS, Answers, read_answers, unread
+from autograder.intake.refusals import RefusedError
 from autograder.intake.special_files import is_exported_sheet, is_notebook, refuse_damaged
-from autograder.intake.submission import RefusedError, StageFiles
+from autograder.intake.submission import StageFiles
 
 _MOST_SHEETS = 5
 _NOTEBOOK = re.compile(r"\.ipynb(\b|_)", re.IGNORECASE)

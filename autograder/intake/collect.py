@@ -1,17 +1,19 @@
 """Collects one checked submission per student and stage from paths."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from autograder.intake.exports import is_of_lab
+from autograder.intake.find import class_in, expected, find_hand_ins, refuse_unknown
 from autograder.intake.hand_ins import Found, HandIn
-from autograder.intake.layout import class_in, expected, find_hand_ins, refuse_unknown
-from autograder.intake.students import safe_id, student_ids
-from autograder.intake.submission import IntakeError, Owed, RefusedError, StageFiles, StageSubmission, shown
+from autograder.intake.refusals import IntakeError, RefusalReason, RefusedError, shown
+from autograder.intake.students import student_id
+from autograder.intake.submission import Owed, StageFiles, StageSubmission
 from autograder.intake.time_table import NO_TIMES, KnownTimes
-from autograder.intake.tree import Tree
+from autograder.intake.tree import HardLinks, Tree, read_folder
 from autograder.intake.works import Work, merge, read_work, refused_work
 
 
@@ -40,24 +42,42 @@ def take_in(
         IntakeError: A path does not exist, contains nothing that looks like a hand-in, or contains entries that
             were not understood; the message lists them all.
     """
-    class_ = _Class(stages, roster)
+    class_ = _Class(stages, roster, times)
     for path in paths:
         class_.add(path)
     refuse_unknown(class_.unknown, stages)
     for line in class_.notices:
         notice(line)
-    ids = student_ids(class_.works)
-    works = {name: merge(works, stages).named(ids[name], name) for name, works in class_.works.items()}
-    students = sorted(works, key=ids.__getitem__)
+    return _listed({student: merge(works, stages) for student, works in class_.settled().items()}, stages)
+
+
+def take_in_student(folder: Path, student: str, stages: Sequence[StageFiles]) -> list[StageSubmission]:
+    """Read the folder of a student who is known, such as one of nbgrader's, whatever its name and layout.
+
+    Args:
+        folder: The folder, among those of the class.
+        student: The student's id.
+        stages: All stages of the course.
+    """
+    read = partial(read_folder, folder, links=HardLinks(folder.parent))
+    hand_in = HandIn(student, student, read, folder)
+    try:
+        work = read_work(hand_in, hand_in.open(), stages)
+    except RefusedError as error:
+        work = refused_work(hand_in, error, stages)
+    return _listed({student: work.at(NO_TIMES, student)}, stages)
+
+
+def _listed(works: Mapping[str, Work], stages: Sequence[StageFiles]) -> list[StageSubmission]:
+    students = sorted(works)
     begun = frozenset[str]().union(*(work.handed_in for work in works.values()))
     submissions = [
-        replace(works[name].submissions[stage.stage], owed=stage.owed is Owed.ALWAYS)
-        for name in students
+        replace(works[student].submissions[stage.stage], owed=stage.owed is Owed.ALWAYS)
+        for student in students
         for stage in stages
-        if _is_listed(stage, works[name].handed_in, begun)
+        if _is_listed(stage, works[student].handed_in, begun)
     ]
-    submissions = submissions or [works[name].submissions[stage.stage] for name in students for stage in stages]
-    return [times.settled(submission) for submission in submissions]
+    return submissions or [works[student].submissions[stage.stage] for student in students for stage in stages]
 
 
 def _is_listed(stage: StageFiles, own: frozenset[str], begun: frozenset[str]) -> bool:
@@ -73,13 +93,29 @@ def _is_listed(stage: StageFiles, own: frozenset[str], begun: frozenset[str]) ->
             return True
 
 
+def _second(hand_in: HandIn, student: str) -> RefusedError:
+    what = f"may be a second hand-in of {shown(student)}, whose own counts; give it the name of its student"
+    return RefusedError(RefusalReason.AMBIGUOUS, hand_in.name, what)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A hand-in: its files, the students in it if it is a class itself, or the reason why it is refused."""
+
+    hand_in: HandIn
+    tree: Tree
+    inner: Found | None = None
+    error: RefusedError | None = None
+
+
 @dataclass
 class _Class:
-    """The works that were found so far, by name, and what is to be reported."""
+    """The works that were found so far, by student and path, and what is to be reported."""
 
     stages: Sequence[StageFiles]
     roster: frozenset[str] | None
-    works: dict[str, list[Work]] = field(default_factory=lambda: defaultdict(list))
+    times: KnownTimes
+    works: dict[tuple[str, Path], list[tuple[HandIn, Work]]] = field(default_factory=lambda: defaultdict(list))
     notices: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
@@ -89,7 +125,7 @@ class _Class:
         Raises:
             IntakeError: The path cannot be read, or contains no work.
         """
-        found = find_hand_ins(path, self.stages)
+        found = find_hand_ins(path, self.stages, self.roster or ())
         before = len(self.unknown)
         has_work = self._add_all(path, found)
         if not has_work and not found.unknown:
@@ -100,24 +136,55 @@ class _Class:
         """Add hand-ins; whether at least one of them has work, or may have."""
         self.notices += found.unclaimed
         self.unknown += found.unknown
-        return any([self._add(path, hand_in) for hand_in in found.hand_ins])
+        opened = [self._opened(path, hand_in) for hand_in in found.hand_ins]
+        # A student must not hand in under the names of others: an export inside an export, or alone, is the class's.
+        names_decide = not any(item.inner is None and not item.hand_in.is_download for item in opened)
+        return any([self._add(path, item, names_decide=names_decide) for item in opened])
 
-    def _add(self, path: Path, hand_in: HandIn) -> bool:
+    def _opened(self, path: Path, hand_in: HandIn) -> "_Opened":
+        is_known = hand_in.is_student or self._is_in_roster(hand_in)
         try:
             tree = hand_in.open()
+            return _Opened(hand_in, tree, None if is_known else class_in(path, hand_in, tree, self.stages))
         except RefusedError as error:
-            self.works[hand_in.name].append(refused_work(hand_in, error, self.stages))
+            return _Opened(hand_in, {}, error=error)
+
+    def _add(self, path: Path, opened: "_Opened", *, names_decide: bool) -> bool:
+        hand_in, error = opened.hand_in, opened.error
+        if opened.inner is not None:
+            if names_decide:
+                return self._add_all(path, opened.inner)
+            what = "holds an export of a learning platform; if it is a class, give it as a path of its own"
+            error = RefusedError(RefusalReason.AMBIGUOUS, hand_in.name, what)
+        if error is not None:
+            self._keep(path, hand_in, refused_work(hand_in, error, self.stages))
             return True
+        has_work = any(is_of_lab(entry, self.stages) for entry in opened.tree)
         is_known = hand_in.is_student or self._is_in_roster(hand_in)
-        if not is_known and (inner := class_in(path, hand_in, tree, self.stages)) is not None:
-            return self._add_all(path, inner)
-        has_work = any(is_of_lab(entry, self.stages) for entry in tree)
-        if is_known or self._is_student(path, hand_in, tree, has_work=has_work):
-            self.works[hand_in.name].append(read_work(hand_in, tree, self.stages))
+        if is_known or self._is_student(path, hand_in, opened.tree, has_work=has_work):
+            self._keep(path, hand_in, read_work(hand_in, opened.tree, self.stages))
         return has_work
 
+    def _keep(self, path: Path, hand_in: HandIn, work: Work) -> None:
+        named = work.named(hand_in.id, hand_in.name).at(self.times, hand_in.name)
+        self.works[hand_in.id, path].append((hand_in, named))
+
+    def settled(self) -> Mapping[str, list[Work]]:
+        """The works by student. In one path, a whole name counts before a name that is a part of an entry's name."""
+        result: dict[str, list[Work]] = defaultdict(list)
+        for (student, _), found in self.works.items():
+            exact = [work for hand_in, work in found if not hand_in.derived_from]
+            result[student] += exact or [work for _, work in found]
+            for hand_in, work in found if exact else ():
+                if hand_in.derived_from and not any(work.equals(other) for other in exact):
+                    whole = hand_in.derived_from
+                    second = HandIn(whole, student_id(whole), hand_in.open, notes=hand_in.notes)
+                    refused = refused_work(second, _second(second, student), self.stages)
+                    result[second.id].append(refused.named(second.id, whole))
+        return result
+
     def _is_in_roster(self, hand_in: HandIn) -> bool:
-        return self.roster is not None and not self.roster.isdisjoint({hand_in.name, safe_id(hand_in.name)})
+        return self.roster is not None and not self.roster.isdisjoint({hand_in.name, hand_in.id})
 
     def _is_student(self, path: Path, hand_in: HandIn, tree: Tree, *, has_work: bool) -> bool:
         """Whether a folder or archive of a class is a student's; if not, or if it is unclear, it is reported."""

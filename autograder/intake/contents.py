@@ -7,8 +7,10 @@ from itertools import groupby
 from pathlib import Path
 
 from autograder.intake.archives import HAND_IN, archive_name, read_archive
+from autograder.intake.limited import ExhaustedError
 from autograder.intake.locate import locate
-from autograder.intake.submission import ABSENT, RefusalReason, RefusedError, StageFiles, shown, too_many_files
+from autograder.intake.refusals import ABSENT, RefusalReason, RefusedError, shown, too_many_files
+from autograder.intake.submission import StageFiles
 from autograder.intake.tree import MOST_ENTRIES, Tree, TreeEntry
 
 # How deep archives in a hand-in may lie in each other; deeper archives are refused by name.
@@ -129,6 +131,7 @@ class _Opener:
     unopened: list[RefusedError] = field(default_factory=list)
     bytes_left: int = HAND_IN.packed
     entries_left: int = MOST_ENTRIES
+    exhausted: bool = False
 
     def open_all(self, part: Part, depth: int) -> None:
         """Add the archives in a part, and those in them."""
@@ -140,6 +143,7 @@ class _Opener:
                 tree = self._opened(path, place, entry.read, depth)
             except RefusedError as error:
                 self.unopened.append(_named(error, path, place))
+                self.exhausted |= isinstance(error, ExhaustedError)
                 continue
             inner = Part(tree, None, place, _order(path, part))
             self.parts.append(inner)
@@ -148,6 +152,9 @@ class _Opener:
     def _opened(self, path: str, place: str, read: Callable[[int], bytes], depth: int) -> Tree:
         if depth == 0:
             what = "is an archive inside an archive and was not opened; unpack the outer one"
+            raise RefusedError(RefusalReason.UNREADABLE, place, what)
+        if self.exhausted:
+            what = "was not opened, because another archive of this hand-in takes too long to read"
             raise RefusedError(RefusalReason.UNREADABLE, place, what)
         if len(self.parts) >= _MOST_ARCHIVES:
             raise too_many_files(place, _MOST_ARCHIVES)

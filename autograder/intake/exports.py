@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autograder.intake.archives import archive_name
+from autograder.intake.students import readable, student_id
 from autograder.intake.submission import StageFiles
 from autograder.intake.tree import Tree
 
@@ -23,6 +24,7 @@ class Member:
         entry: The name of the file or folder.
         user: Identifies the student within the export.
         student: The student's name.
+        id: The student's id.
         file: The path that the entry gets among the student's files; empty for a folder that holds them.
         order: Of two entries with the same path, the greater one was handed in later.
         note: For the instructor.
@@ -32,6 +34,7 @@ class Member:
     entry: str
     user: str
     student: str
+    id: str
     file: str
     order: tuple[int, str] = (0, "")
     note: str = ""
@@ -74,18 +77,18 @@ SHAPES = (
     ),
     _shape(
         "Moodle",
-        rf"(?P<name>.+)_(?P<user>\d+)_assignsubmission_file(?:_(?P<file>.*)|{_ARCHIVE_OF_PLATFORM})",
+        rf"(?P<name>.+?)_(?P<user>\d+)_assignsubmission_file(?:_(?P<file>.*)|{_ARCHIVE_OF_PLATFORM})",
         "{name}_{user}",
     ),
     _shape(
         "Moodle, text",
-        r"(?P<name>.+)_(?P<user>\d+)_assignsubmission_(?P<online>[a-z]+)(?:_?(?P<file>.*))",
+        r"(?P<name>.+?)_(?P<user>\d+)_assignsubmission_(?P<online>[a-z]+)(?:_?(?P<file>.*))",
         "{name}_{user}",
         online=_TEXT_ONLY,
     ),
     _shape(
         "Blackboard",
-        r"(?P<name>.+)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)",
+        r"(?P<name>.+?)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)",
         "{name}",
     ),
     _shape("Gradescope", r"(?P<name>submission_\d+)", "{name}"),
@@ -114,12 +117,15 @@ def repository_name(entry: str) -> str:
 
 
 def _member(entry: str, stages: Sequence[StageFiles]) -> Member | None:
-    for shape in SHAPES:
-        if (match := shape.pattern.fullmatch(entry)) is not None:
-            return _from_platform(entry, shape, match, stages)
+    matches = [(shape, match) for shape in SHAPES if (match := shape.pattern.fullmatch(entry)) is not None]
+    if matches:
+        # The platform's part comes first. The rest is the student's, who can write anything there.
+        shape, match = min(matches, key=lambda pair: pair[1].end("name"))
+        return _from_platform(entry, shape, match, stages)
     drive = _DRIVE.fullmatch(entry)
     if drive is not None and any(drive["file"] in stage.own_names for stage in stages):
-        return Member(entry, f"Drive {drive['name']}", drive["name"], drive["file"], is_download=False)
+        name = drive["name"]
+        return Member(entry, f"Drive {name}", name, student_id(name), drive["file"], is_download=False)
     return _clone_of_stage(entry, stages)
 
 
@@ -136,7 +142,12 @@ def _from_platform(entry: str, shape: _Shape, match: re.Match[str], stages: Sequ
         file = f"files{entry[len(archive_name(entry) or '') :]}"
     elif not file and platform == "Blackboard":
         file = "attempt.txt"
-    return Member(entry, user, shape.student.format(**groups), _plain(file, stages), order, "; ".join(notes))
+    student = shape.student.format(**groups)
+    # What the platform writes makes the id unique, however the name is written: a number, or a login.
+    own_id = f"{readable(groups['name'])}_{groups['user']}" if "user" in groups else student_id(student)
+    if platform == "Blackboard":
+        own_id = readable(student)
+    return Member(entry, user, student, own_id, _plain(file, stages), order, "; ".join(notes))
 
 
 def _plain(file: str, stages: Sequence[StageFiles]) -> str:
@@ -152,6 +163,6 @@ def _clone_of_stage(entry: str, stages: Sequence[StageFiles]) -> Member | None:
     for stage in stages:
         for start in (stage.stage, stage.stage.replace("_", "-")):
             if name.lower().startswith(f"{start.lower()}-") and (user := name[len(start) + 1 :]):
-                is_archive = archive_name(entry) is not None
-                return Member(entry, f"GitHub {user}", user, entry if is_archive else stage.stage, is_download=False)
+                file = entry if archive_name(entry) is not None else stage.stage
+                return Member(entry, f"GitHub {user}", user, student_id(user), file, is_download=False)
     return None

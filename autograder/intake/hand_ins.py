@@ -1,5 +1,6 @@
 """Hand-ins from the entries of a class or of an export: whose each file, folder and archive is."""
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from autograder.intake.archives import HAND_IN, archive_name, read_archive
 from autograder.intake.exports import Member, is_of_lab, members, repository_name
-from autograder.intake.levels import Level
-from autograder.intake.submission import RefusedError, StageFiles, link, shown
+from autograder.intake.levels import Level, is_part_of_work
+from autograder.intake.refusals import RefusalReason, RefusedError, link, shown
+from autograder.intake.students import student_id
+from autograder.intake.submission import StageFiles
 from autograder.intake.tree import Tree, folder_entry, mounted
 
 Stages = Sequence[StageFiles]
@@ -24,18 +27,24 @@ class HandIn:
 
     Attributes:
         name: The student's name, from the folder, the archive or the platform.
+        id: The student's id.
         open: Returns the tree or raises ``RefusedError``.
         folder: The folder, if the hand-in is one on disk.
         is_student: Whether the name is known to be a student's, whatever the hand-in contains.
         is_archive: Whether the hand-in is an archive among other students' folders and archives.
+        is_download: Whether a learning platform named the entry, so that the student did not.
+        derived_from: The entry's name, if the student's name is only a part of it.
         notes: For the instructor.
     """
 
     name: str
+    id: str
     open: Callable[[], Tree]
     folder: Path | None = None
     is_student: bool = True
     is_archive: bool = False
+    is_download: bool = False
+    derived_from: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -91,7 +100,16 @@ def _from_members(level: Level, entries: Sequence[Member]) -> HandIn:
     only = ordered[0]
     is_folder = len(ordered) == 1 and level.top[only.entry].is_folder
     folder = level.folder / only.entry if level.folder is not None and is_folder else None
-    return HandIn(ordered[-1].student, partial(_assembled, level, ordered), folder, notes=tuple(notes))
+    last = ordered[-1]
+    return HandIn(
+        last.student,
+        last.id,
+        partial(_assembled, level, ordered),
+        folder,
+        is_download=last.is_download,
+        derived_from=last.entry,
+        notes=tuple(notes),
+    )
 
 
 def _assembled(level: Level, ordered: Iterable[Member]) -> Tree:
@@ -115,18 +133,45 @@ def _assembled(level: Level, ordered: Iterable[Member]) -> Tree:
 def from_entries(level: Level, stages: Stages, taken: Sequence[str]) -> Found:
     """A hand-in per folder, archive and link that is not taken yet; loose files are sorted out."""
     found = Found()
-    for name in level.folders():
-        if name not in taken:
+    for name in [*level.folders(), *_unusual_students(level, stages)]:
+        if name not in taken and is_part_of_work(name, level, stages):
+            what = "has the name of a part of a student's work; if it is a student's, give the folder another name"
+            error = RefusedError(RefusalReason.AMBIGUOUS, name, what)
+            found.hand_ins.append(HandIn(name, student_id(name), partial(refuse, error)))
+        elif name not in taken:
             folder = level.folder / name if level.folder is not None else None
             is_clone = folder is not None and (folder / ".git").exists()
-            found.hand_ins.append(HandIn(name, partial(level.tree, name), folder, is_student=is_clone))
+            found.hand_ins.append(
+                HandIn(name, student_id(name), partial(level.tree, name), folder, is_student=is_clone)
+            )
     for name in level.archives():
         if name not in taken:
-            read = level.top[name].read
-            open_archive = partial(_opened_archive, name, read)
-            found.hand_ins.append(HandIn(repository_name(name), open_archive, is_student=False, is_archive=True))
+            found.hand_ins.append(_archive_of_class(name, level.top[name].read))
     found.add(from_loose_files(level, stages, taken))
     return found
+
+
+def _unusual_students(level: Level, stages: Stages) -> list[str]:
+    """The folders with the name of a tool's that hold a module of the lab all the same."""
+    modules = {f"{stage.module}.py" for stage in stages}
+    found = []
+    for name in level.unusual_folders():
+        with contextlib.suppress(RefusedError):
+            if any(path.rpartition("/")[2] in modules for path in level.tree(name)):
+                found.append(name)
+    return found
+
+
+def _archive_of_class(name: str, read: Callable[[int], bytes]) -> HandIn:
+    student, whole = repository_name(name), archive_name(name) or name
+    return HandIn(
+        student,
+        student_id(student),
+        partial(_opened_archive, name, read),
+        is_student=False,
+        is_archive=True,
+        derived_from=whole if whole != student else "",
+    )
 
 
 def _opened_archive(name: str, read: Callable[[int], bytes]) -> Tree:
@@ -141,7 +186,7 @@ def from_loose_files(level: Level, stages: Stages, taken: Sequence[str]) -> Foun
         if name in taken or entry.is_folder or archive_name(name) is not None:
             continue
         if entry.is_link:
-            found.hand_ins.append(HandIn(name, partial(refuse, link(name))))
+            found.hand_ins.append(HandIn(name, student_id(name), partial(refuse, link(name))))
         elif name in own:
             found.unclaimed.append(f"{level.place}: {shown(name)} is in no student's folder and is not graded")
         elif _CODE.search(name) and is_of_lab(name, stages):

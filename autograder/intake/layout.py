@@ -6,77 +6,40 @@ no student is invented, and none is left out.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
-from autograder.intake.archives import EXPORT, archive_name, read_archive
-from autograder.intake.exports import members, repository_name
-from autograder.intake.hand_ins import Found, HandIn, Stages, from_entries, from_export, from_loose_files, refuse
+from autograder.intake.archives import EXPORT, read_archive
+from autograder.intake.exports import members
+from autograder.intake.hand_ins import Found, HandIn, Stages, from_entries, from_export, from_loose_files
 from autograder.intake.levels import (
-    HAND_IN_FOLDER,
     SUBMITTED,
     Level,
     holds_module,
     holds_stage,
     holds_work,
     is_class,
+    is_course,
     is_of_stage,
     stage_first,
     staged,
+    student_like,
 )
-from autograder.intake.submission import IntakeError, RefusedError, shown
-from autograder.intake.tree import Tree, folder_entry, mounted, read_folder
+from autograder.intake.refusals import RefusedError, shown
+from autograder.intake.students import student_id
+from autograder.intake.tree import Tree, mounted
 
 # The number of single wrapping folders to descend into.
 _MOST_WRAPPERS = 2
-_MOST_LISTED = 20
+# One student's work with fewer folders of copies beside it is as likely as a class with a stray file.
+_SURELY_A_CLASS = 3
 _LOOSE_FILES = (
     "there is work beside these too. If these are students, move the other files away; if this is one student's work, "
     "move the copies away"
 )
-_CLASS_IN_ARCHIVE = "if these are students, give the archive as a path of its own; if not, remove the copies"
+CLASS_IN_ARCHIVE = "if these are students, give the archive as a path of its own; if not, remove the copies"
 _CLASS_IN_FOLDER = "if these are students, unpack it and give this folder as the path; if not, remove the copies"
 
 
-def find_hand_ins(path: Path, stages: Stages) -> Found:
-    """Find the hand-ins in a path: a folder or archive of one student or of a whole class.
-
-    Raises:
-        IntakeError: The path does not exist, is not a folder or an archive, or cannot be read.
-    """
-    path = path.resolve()
-    if not path.exists():
-        raise IntakeError(f"{path} does not exist")
-    if path.is_dir():
-        level = Level.on_disk(path)
-        if any(path.name == stage.stage for stage in stages) or path.name == HAND_IN_FOLDER:
-            above = Level(str(path.parent), {path.name: folder_entry()}, path.parent, {})
-            return _first_match(above, stages, HandIn(path.parent.name, partial(_inner_folder, path), path))
-        return _first_match(level, stages, HandIn(path.name, partial(read_folder, path), path))
-    if archive_name(path.name) is None:
-        raise IntakeError(f"{path} is neither a folder nor an archive; {expected(stages)}")
-    return _in_archive(path, stages)
-
-
-def expected(stages: Stages) -> str:
-    """The layouts that are expected, for messages."""
-    return (
-        f"expected {stages[0].file}, STUDENT/{stages[0].file}, an export of a learning platform, or archives of these"
-    )
-
-
-def class_in(path: Path, hand_in: HandIn, tree: Tree, stages: Stages) -> Found | None:
-    """The students in what looked like one student's folder or archive; None if it is one student's."""
-    level = Level.in_archive(f"{path}/{hand_in.name}", tree)
-    if holds_work(level, stages):
-        return None
-    if any(member.is_download for member in members(level.top, stages)):
-        return from_export(level, stages)
-    inner = _inside_wrappers(level, stages)
-    is_unclear = hand_in.is_archive and is_class(inner, stages)
-    return _unclear(inner, inner.folders(), _CLASS_IN_ARCHIVE) if is_unclear else None
-
-
-def _inside_wrappers(level: Level, stages: Stages) -> Level:
+def inside_wrappers(level: Level, stages: Stages) -> Level:
     """The level inside single folders that hold nothing else."""
     for _ in range(_MOST_WRAPPERS):
         if len(level.folders()) != 1 or level.archives() or is_class(level, stages) or holds_work(level, stages):
@@ -85,28 +48,8 @@ def _inside_wrappers(level: Level, stages: Stages) -> Level:
     return level
 
 
-def _inner_folder(path: Path) -> Tree:
-    """The tree of STUDENT/STAGE or STUDENT/handin, with STAGE as its root; the student is one level up."""
-    return mounted(read_folder(path), path.name)
-
-
-def _in_archive(path: Path, stages: Stages) -> Found:
-    name = repository_name(path.name)
-    try:
-        if path.stat().st_size > EXPORT.packed:
-            raise IntakeError(f"{path} is larger than 1 GB; unpack it and pass the folder")
-        raw = path.read_bytes()
-    except OSError as error:
-        raise IntakeError(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        level = Level.in_archive(str(path), read_archive(path.name, raw, EXPORT))
-    except RefusedError as error:
-        return Found([HandIn(name, partial(refuse, error))])
-    # An archive of one student is read again when it is opened, under the limits for one hand-in.
-    return _first_match(level, stages, HandIn(name, lambda: read_archive(path.name, raw)))
-
-
-def _first_match(level: Level, stages: Stages, single: HandIn) -> Found:
+def first_match(level: Level, stages: Stages, single: HandIn) -> Found:
+    """The hand-ins by the first layout that matches."""
     for _, recognise in SHAPES:
         if (found := recognise(level, stages, single)) is not None:
             return found
@@ -114,17 +57,18 @@ def _first_match(level: Level, stages: Stages, single: HandIn) -> Found:
 
 
 def _course(level: Level, stages: Stages, single: HandIn) -> Found | None:
-    if SUBMITTED not in level.folders() or holds_work(level, stages):
-        return None
-    return _class(level.enter(SUBMITTED), stages, single)
+    return _class(level.enter(SUBMITTED), stages, single) if is_course(level, stages) else None
 
 
 def _stage_first(level: Level, stages: Stages, single: HandIn) -> Found | None:
     found = Found()
+    if student_like(level, stages):
+        return None
     for stage, folder in stage_first(level, stages):
         for name in folder.folders():
             # Two steps, so that a student's stages are merged as from several paths.
-            found.hand_ins.append(HandIn(name, partial(_mounted_level, folder, name, stage.stage), is_student=False))
+            mounted_folder = partial(_mounted_level, folder, name, stage.stage)
+            found.hand_ins.append(HandIn(name, student_id(name), mounted_folder, is_student=False))
         found.add(from_loose_files(folder, stages, []))
     return found if found.hand_ins else None
 
@@ -142,8 +86,12 @@ def _one_student(level: Level, stages: Stages, single: HandIn) -> Found | None:
         return Found([single])
     if any(member.is_download for member in members(level.top, stages)):
         return _unclear(level, [], _LOOSE_FILES) if holds_stage(level, stages) else None
+    if holds_work(level, stages) and len(student_like(level, stages)) >= _SURELY_A_CLASS:
+        return None
     if holds_stage(level, stages):
-        return Found([single]) if len(children) < 2 else _unclear(level, _names(children), _LOOSE_FILES)
+        if len(children) < 2 and not stage_first(level, stages, with_loose=True):
+            return Found([single])
+        return _unclear(level, _names(children), _LOOSE_FILES)
     if not holds_module(level, stages):
         return None
     if len(children) > 1:
@@ -191,16 +139,16 @@ def _archived_class(level: Level, stages: Stages, single: HandIn) -> Found | Non
     classes = []
     for name in by_stage or level.archives():
         if (inner := _archive_level(level, name)) is not None and _holds_students(inner, stages):
-            classes.append(_inside_wrappers(inner, stages))
+            classes.append(inside_wrappers(inner, stages))
     if not classes:
         return None
     if len(level.archives()) > 1:
-        return _unclear(level, _names(classes), _CLASS_IN_ARCHIVE)
-    return _first_match(classes[0], stages, single)
+        return _unclear(level, _names(classes), CLASS_IN_ARCHIVE)
+    return first_match(classes[0], stages, single)
 
 
 def _holds_students(level: Level, stages: Stages) -> bool:
-    inner = _inside_wrappers(level, stages)
+    inner = inside_wrappers(level, stages)
     if holds_work(inner, stages):
         return False
     return is_class(inner, stages) or sum(holds_module(child, stages) for child in inner.entered()) > 1
@@ -219,7 +167,7 @@ def _wrapped(level: Level, stages: Stages, single: HandIn) -> Found | None:
             break
         inner = inner.enter(folders[0])
         if is_class(inner, stages):
-            return _first_match(inner, stages, single)
+            return first_match(inner, stages, single)
         if holds_work(inner, stages):
             return None
         several = [name for name in inner.folders() if _has_module(inner, name, stages)] + inner.archives()
@@ -256,19 +204,3 @@ SHAPES: tuple[tuple[str, Callable[[Level, Stages, HandIn], Found | None]], ...] 
     ("an archive of one student with further folders around the work", _single_archive),
     ("STUDENT/… or STUDENT.zip: a class", _class),
 )
-
-
-def refuse_unknown(unknown: Sequence[str], stages: Stages) -> None:
-    """Refuse paths with entries that were not understood: the one place that reports them all.
-
-    Raises:
-        IntakeError: Lists the entries.
-    """
-    if not unknown:
-        return
-    lines = "\n".join(f"  {line}" for line in unknown[:_MOST_LISTED])
-    more = f"\n  and {len(unknown) - _MOST_LISTED} more" if len(unknown) > _MOST_LISTED else ""
-    raise IntakeError(
-        f"nothing was graded, because these entries were not understood:\n{lines}{more}\n"
-        f"Move away what no student handed in, or name the students with --roster; {expected(stages)}"
-    )

@@ -4,7 +4,8 @@ import difflib
 import re
 import unicodedata
 
-from autograder.intake.submission import RefusalReason, RefusedError, StageFiles, shown
+from autograder.intake.refusals import RefusalReason, RefusedError, shown
+from autograder.intake.submission import StageFiles
 from autograder.intake.tree import Tree
 
 _CLOSE = 0.75

@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 from autograder.base.text import printable
+from autograder.intake.limited import limited
+from autograder.intake.refusals import RefusedError
 
 LARGEST_NOTEBOOK = 20 * 1024 * 1024  # it includes outputs with images
 LARGEST_ANSWER = 50_000  # characters
@@ -116,6 +118,14 @@ def read_answers(raw: bytes | None, name: str = "the notebook") -> Answers:
         return NO_ANSWERS
     if len(raw) > LARGEST_NOTEBOOK:
         return unread(f"{name} is larger than {LARGEST_NOTEBOOK // 1024**2} MB and was not read")
+    try:
+        return limited(name, parse_notebook, raw, name)
+    except RefusedError as error:
+        return unread(error.refusal.message)
+
+
+def parse_notebook(raw: bytes, name: str) -> Answers:
+    """Read the cells of a notebook; runs in the limited process."""
     try:
         raw_cells = _cells(raw)
     except (ValueError, RecursionError) as error:

@@ -4,14 +4,13 @@ import csv
 import io
 from pathlib import Path
 
-from autograder.intake.students import safe_id
-from autograder.intake.submission import IntakeError
+from autograder.intake.refusals import IntakeError
 
 _HEADINGS = frozenset({"student", "student_id", "id", "username", "user", "name", "login"})
 
 
 def read_roster(path: Path) -> frozenset[str]:
-    """Read a roster: one id a line, or a CSV file with the ids in its first column.
+    """Read a roster: one id or name a line, or a CSV file with them in its first column.
 
     Raises:
         IntakeError: The file cannot be read or lists no student.
@@ -25,4 +24,4 @@ def read_roster(path: Path) -> frozenset[str]:
         names = names[1:]
     if not names:
         raise IntakeError(f"{path} lists no student; write one id a line, or in the first column of a CSV file")
-    return frozenset(names) | frozenset(map(safe_id, names))
+    return frozenset(names)

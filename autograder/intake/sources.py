@@ -1,7 +1,6 @@
 """Checks the bytes of a source file before any other step uses them.
 
-A file with a syntax error is accepted: the judge reports the error with its line. The text is not parsed
-here, because hostile input can make Python's parser run out of time or memory.
+A file with a syntax error is accepted: the judge reports the error with its line. The text is not parsed here.
 """
 
 import codecs
@@ -9,8 +8,9 @@ import re
 import unicodedata
 from itertools import groupby
 
+from autograder.intake.limited import limited
+from autograder.intake.refusals import RefusalReason, RefusedError, shown, too_large
 from autograder.intake.special_files import refuse_documents, refuse_unusable_text
-from autograder.intake.submission import RefusalReason, RefusedError, shown, too_large
 
 LARGEST_FILE = 256 * 1024
 LONGEST_LINE = 5000
@@ -35,9 +35,16 @@ def check_source(raw: bytes, file: str) -> tuple[str, tuple[str, ...]]:
     Raises:
         RefusedError: The file is too large, is not UTF-8, has a line that is too long, or is not a module at all.
     """
-    refuse_documents(raw, file)
     if len(raw) > LARGEST_FILE:
+        refuse_documents(raw, file)
         raise too_large(file, LARGEST_FILE)
+    file = shown(file)
+    return limited(file, checked_text, raw, file)
+
+
+def checked_text(raw: bytes, file: str) -> tuple[str, tuple[str, ...]]:
+    """Check the bytes of a source file; runs in the limited process."""
+    refuse_documents(raw, file)
     text = _decode(raw, file).replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):

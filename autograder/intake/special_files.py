@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from autograder.intake.submission import RefusalReason, RefusedError
+from autograder.intake.refusals import RefusalReason, RefusedError
 
 _DAMAGED = RefusalReason.UNREADABLE
 _NOT_A_MODULE = RefusalReason.NOT_A_MODULE

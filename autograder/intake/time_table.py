@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from autograder.intake.students import safe_id
-from autograder.intake.submission import IntakeError, StageSubmission, TimeSource, shown
+from autograder.intake.refusals import IntakeError, shown
+from autograder.intake.submission import StageSubmission, TimeSource
 
 _COLUMNS = ("student", "stage", "time")
 
@@ -18,18 +18,21 @@ class KnownTimes:
     """What the instructor knows about times.
 
     Attributes:
-        table: student and stage → time of the hand-in; "" stands for every stage.
+        table: student's id or name, and stage → time of the hand-in; "" stands for every stage.
         zone: the course's time zone, for times without one; None if it is not stated.
     """
 
     table: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     zone: tzinfo | None = None
 
-    def settled(self, submission: StageSubmission) -> StageSubmission:
-        """The submission with a time that has a zone, or with an unknown time."""
-        if submission.time_source in (TimeSource.ARCHIVE, TimeSource.UNKNOWN):
-            for stage in (submission.stage, ""):
-                if (listed := self.table.get((submission.student, stage))) is not None:
+    def settled(self, submission: StageSubmission, name: str) -> StageSubmission:
+        """The submission with a time that has a zone, or with an unknown time.
+
+        The table counts before each source that a student can write.
+        """
+        for stage in (submission.stage, ""):
+            for student in (submission.student, name):
+                if (listed := self.table.get((student, stage))) is not None:
                     return replace(submission, handed_in=listed, time_source=TimeSource.TABLE)
         moment = submission.handed_in
         if moment is None or moment.utcoffset() is not None:
@@ -59,7 +62,7 @@ def read_times(path: Path, stages: Collection[str], zone: tzinfo | None) -> Know
         raise IntakeError(f"{path} cannot be read as UTF-8 text: {error}") from None
     table: dict[tuple[str, str], datetime] = {}
     for place, row in _rows(path, text):
-        student, stage = safe_id(row["student"]), row.get("stage", "")
+        student, stage = row["student"], row.get("stage", "")
         if not row["student"]:
             raise IntakeError(f"{place}: the student is missing")
         if stage and stage not in stages:

@@ -1,18 +1,27 @@
-"""The time of a hand-in. The file system's time is never used: it is the time of a copy or of a download."""
+"""The time of a hand-in. The file system's time is never used: it is the time of a copy or of a download.
+
+A student can write each source that is read here. The latest time counts, so that no further source makes work earlier;
+the instructor's table (``time_table``) counts before all of them.
+"""
 
 import hashlib
+import os
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from autograder.intake.git_objects import commit_time
+from autograder.intake.git import commit_time
+from autograder.intake.limited import limited
 from autograder.intake.locate import locate
 from autograder.intake.notebooks import LARGEST_NOTEBOOK
-from autograder.intake.submission import RefusedError, StageFiles, TimeSource
-from autograder.intake.tree import Tree
+from autograder.intake.refusals import RefusedError
+from autograder.intake.submission import StageFiles, TimeSource
+from autograder.intake.tree import Tree, read_plain_file
 
 # nbgrader writes this file beside the notebook when it collects submissions: `2026-03-01 11:58:03.120000 UTC`.
 STAMP = "timestamp.txt"
@@ -43,7 +52,8 @@ def time_of(tree: Tree, folder: Path | None, stage: StageFiles) -> Time:
         stage: the stage.
 
     Returns:
-        The time from the first source that knows it, and that source. A time without a zone is returned without one.
+        The latest time that a source states, and that source. A time without a zone, which cannot be compared, is
+        returned if there is no other.
     """
     for suffix in (".py", ".ipynb"):
         try:
@@ -56,19 +66,20 @@ def time_of(tree: Tree, folder: Path | None, stage: StageFiles) -> Time:
 
 
 def _time_of_file(tree: Tree, folder: Path | None, path: str, content: bytes) -> Time:
-    if (packed := _receipt_time(tree, path, content)) is not None:
-        return packed, TimeSource.RECEIPT
-    # A time stamp in an archive or a clone was written by the student.
-    if folder is None:
-        return _known(tree[path].modified, TimeSource.ARCHIVE)
-    if (clone := _clone_around(folder, path)) is not None:
-        committed = commit_time(folder / clone, PurePosixPath(path).relative_to(clone).as_posix(), content)
-        return _known(committed, TimeSource.COMMIT)
-    return _known(stamped(tree, path.rpartition("/")[0]), TimeSource.STAMP)
-
-
-def _known(moment: datetime | None, source: TimeSource) -> Time:
-    return moment, source if moment is not None else TimeSource.UNKNOWN
+    stated = [(_receipt_time(tree, path, content), TimeSource.RECEIPT)]
+    in_archive = tree[path].modified if folder is None else None
+    if in_archive is not None and in_archive.utcoffset() is not None:
+        stated.append((in_archive, TimeSource.ARCHIVE))
+    # In an archive, the time stamp of nbgrader is one that the student packed.
+    if folder is not None:
+        stated.append((stamped(tree, path.rpartition("/")[0]), TimeSource.STAMP))
+        if (clone := _clone_around(folder, path)) is not None:
+            committed = commit_time(folder / clone, PurePosixPath(path).relative_to(clone).as_posix(), content)
+            stated.append((committed, TimeSource.COMMIT))
+    known = [(moment, source) for moment, source in stated if moment is not None]
+    if known:
+        return max(known, key=lambda time: time[0])
+    return in_archive, TimeSource.ARCHIVE if in_archive is not None else TimeSource.UNKNOWN
 
 
 def _receipt_time(tree: Tree, path: str, content: bytes) -> datetime | None:
@@ -78,16 +89,25 @@ def _receipt_time(tree: Tree, path: str, content: bytes) -> datetime | None:
         entry = tree.get((parent / RECEIPT).as_posix())
         if entry is None:
             continue
+        name = os.fsencode(PurePosixPath(path).relative_to(parent))
         try:
-            receipt = msgspec.json.decode(entry.read(_LARGEST_RECEIPT), type=_Receipt)
-        except (RefusedError, msgspec.MsgspecError, RecursionError):
+            packed = limited(RECEIPT, time_in_receipt, entry.read(_LARGEST_RECEIPT), name, digest)
+        except RefusedError:
             continue
-        name = PurePosixPath(path).relative_to(parent).as_posix()
-        if receipt.packed.utcoffset() is not None and any(
-            (file.file, file.sha256) == (name, digest) for file in receipt.files
-        ):
-            return receipt.packed
+        if packed is not None:
+            return packed
     return None
+
+
+def time_in_receipt(raw: bytes, name: bytes, digest: str) -> datetime | None:
+    """The time in a receipt that lists a file with this content; runs in the limited process.
+
+    Raises:
+        MsgspecError: The receipt is not the companion's.
+    """
+    receipt = msgspec.json.decode(raw, type=_Receipt)
+    listed = any((os.fsencode(file.file), file.sha256) == (name, digest) for file in receipt.files)
+    return receipt.packed if listed and receipt.packed.utcoffset() is not None else None
 
 
 def _clone_around(folder: Path, path: str) -> PurePosixPath | None:
@@ -98,10 +118,17 @@ def _clone_around(folder: Path, path: str) -> PurePosixPath | None:
 def stamped(tree: Tree, folder: str) -> datetime | None:
     """The time in nbgrader's ``timestamp.txt`` in a folder of the tree; None if it is missing or unreadable."""
     entry = tree.get(f"{folder}/{STAMP}" if folder else STAMP)
-    if entry is None:
-        return None
+    return _stamp(entry.read) if entry is not None else None
+
+
+def read_stamp(folder: Path) -> datetime | None:
+    """The time in nbgrader's ``timestamp.txt`` in a folder on disk; None if it is missing or unreadable."""
+    return _stamp(partial(read_plain_file, folder, STAMP))
+
+
+def _stamp(read: Callable[[int], bytes]) -> datetime | None:
     try:
-        return parse_stamp(entry.read(_LONGEST_STAMP).decode("ascii"))
+        return parse_stamp(read(_LONGEST_STAMP).decode("ascii"))
     except (RefusedError, UnicodeDecodeError):
         return None
 

@@ -1,14 +1,18 @@
 """A hand-in as a tree of entries: files are read on demand, and no link is followed."""
 
+import contextlib
+import functools
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from autograder.intake.submission import RefusalReason, RefusedError, link, not_a_file, too_large, too_many_files
+from autograder.intake.refusals import RefusalReason, RefusedError, link, not_a_file, too_large, too_many_files
 
 MOST_ENTRIES = 5000
 DEEPEST = 10  # levels; deeper files are ignored
@@ -45,12 +49,6 @@ def top_level(tree: Tree) -> Tree:
     return {path: entry for path, entry in tree.items() if "/" not in path}
 
 
-def below(tree: Tree, folder: str) -> Tree:
-    """The subtree below a folder."""
-    start = f"{folder}/"
-    return {path.removeprefix(start): entry for path, entry in tree.items() if path.startswith(start)}
-
-
 def mounted(tree: Tree, folder: str) -> Tree:
     """The tree with a folder around it; the same tree if ``folder`` is empty."""
     if not folder:
@@ -58,52 +56,92 @@ def mounted(tree: Tree, folder: str) -> Tree:
     return {folder: folder_entry(), **{f"{folder}/{path}": entry for path, entry in tree.items()}}
 
 
+def visible(tree: Tree) -> Tree:
+    """The tree without what tools and systems created."""
+    return {path: entry for path, entry in tree.items() if not any(map(is_leftover, path.split("/")))}
+
+
 def folder_entry() -> TreeEntry:
     """A folder that is implied by the paths of its files."""
     return TreeEntry(True, None, lambda limit: b"")
 
 
-def read_folder(root: Path, *, depth: int = DEEPEST) -> Tree:
-    """Read a folder on disk as a tree, down to ``depth`` levels.
+class HardLinks:
+    """The hard links in a folder: a file in it may have several names, as in a class that was deduplicated."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def hold_all(self, status: os.stat_result) -> bool:
+        """Whether all names of a file lie in the folder, so that it is not a file from elsewhere."""
+        return self._names[status.st_dev, status.st_ino] >= status.st_nlink
+
+    @functools.cached_property
+    def _names(self) -> Counter[tuple[int, int]]:
+        found: Counter[tuple[int, int]] = Counter()
+        for folder, _, files in os.walk(self._folder):
+            for file in files:
+                with contextlib.suppress(OSError):
+                    status = (Path(folder) / file).lstat()
+                    found[status.st_dev, status.st_ino] += 1
+        return found
+
+
+def read_folder(root: Path, *, links: HardLinks | None = None) -> Tree:
+    """Read a folder on disk as a tree.
+
+    Args:
+        root: The folder.
+        links: The hard links of the class; None if the folder is the class.
 
     Raises:
         RefusedError: The folder cannot be listed, or contains too many files.
     """
     tree: Tree = {}
-    for path, entry in _walk(root, "", depth):
+    for path, entry in _walk(root, "", DEEPEST, links or HardLinks(root)):
         tree[path] = entry
-        if len(tree) > MOST_ENTRIES and depth > 1:
+        if len(tree) > MOST_ENTRIES:
             raise too_many_files(root.name, MOST_ENTRIES)
-    return tree
+    return visible(tree)
 
 
-def _walk(root: Path, folder: str, depth: int) -> Iterator[tuple[str, TreeEntry]]:
+def list_folder(root: Path, links: HardLinks) -> Tree:
+    """The entries of a folder on disk, folders of tools and systems included.
+
+    Raises:
+        RefusedError: The folder cannot be listed.
+    """
+    return {name: entry for name, entry in _walk(root, "", 1, links) if entry.is_folder or not is_leftover(name)}
+
+
+def _walk(root: Path, folder: str, depth: int, links: HardLinks) -> Iterator[tuple[str, TreeEntry]]:
     try:
         with os.scandir(root / folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
     except OSError as error:
         raise RefusedError(RefusalReason.UNREADABLE, folder or root.name, f"cannot be read: {error.strerror}") from None
     for entry in entries:
-        if is_leftover(entry.name):
-            continue
         path = f"{folder}/{entry.name}" if folder else entry.name
         is_folder = entry.is_dir(follow_symlinks=False)
-        yield path, TreeEntry(is_folder, None, _reader(root, path), entry.is_symlink())
-        if is_folder and depth > 1:
-            yield from _walk(root, path, depth - 1)
+        yield path, TreeEntry(is_folder, None, partial(read_plain_file, root, path, links=links), entry.is_symlink())
+        if is_folder and depth > 1 and not is_leftover(entry.name):
+            yield from _walk(root, path, depth - 1, links)
 
 
-def _reader(root: Path, path: str) -> Callable[[int], bytes]:
-    return lambda limit: read_plain_file(root, path, limit)
-
-
-def read_plain_file(root: Path, path: str, limit: int, *, hard_links: bool = False) -> bytes:
+def read_plain_file(root: Path, path: str, limit: int, *, links: HardLinks | None = None) -> bytes:
     """Read a file below ``root`` without following links and without blocking on a pipe.
 
+    Args:
+        root: The folder.
+        path: The file, relative to ``root``.
+        limit: The largest size in bytes.
+        links: The hard links of the class; None refuses every hard link.
+
     Raises:
-        RefusedError: The file is a link or a hard link, is not a regular file, or is larger than ``limit`` bytes.
+        RefusedError: The file is a link, a hard link to a file elsewhere, is not a regular file, or is larger than
+            ``limit`` bytes.
     """
-    with opened_plain_file(root, path, hard_links=hard_links) as descriptor:
+    with _opened_plain_file(root, path, links) as descriptor:
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             raw = file.read(limit + 1)
     if len(raw) > limit:
@@ -112,17 +150,7 @@ def read_plain_file(root: Path, path: str, limit: int, *, hard_links: bool = Fal
 
 
 @contextmanager
-def opened_plain_file(root: Path, path: str, *, hard_links: bool = False) -> Iterator[int]:
-    """Open a file below ``root`` without following links; yields its descriptor.
-
-    Args:
-        root: The folder.
-        path: The file, relative to ``root``.
-        hard_links: Whether to accept hard links. Git makes them when it clones a local repository.
-
-    Raises:
-        RefusedError: The file is a link or a hard link, is not a regular file, or cannot be read.
-    """
+def _opened_plain_file(root: Path, path: str, links: HardLinks | None) -> Iterator[int]:
     try:
         descriptor = _open(root, path)
     except OSError as error:
@@ -133,9 +161,10 @@ def opened_plain_file(root: Path, path: str, *, hard_links: bool = False) -> Ite
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise not_a_file(path)
-        if status.st_nlink != 1 and not hard_links:
-            what = "is a hard link to another file; hand in a copy of that file"
-            raise RefusedError(RefusalReason.LINK, path, what)
+        if status.st_nlink != 1 and not (links is not None and links.hold_all(status)):
+            # Not LINK: another program or person may have linked the file.
+            what = "is a hard link to a file outside of the class; hand in a copy"
+            raise RefusedError(RefusalReason.UNREADABLE, path, what)
         yield descriptor
     except OSError as error:
         raise RefusedError(RefusalReason.UNREADABLE, path, f"cannot be read: {error.strerror}") from None

@@ -10,18 +10,11 @@ from autograder.intake.contents import Contents, Part, contents_of
 from autograder.intake.git import commit_of
 from autograder.intake.hand_ins import HandIn
 from autograder.intake.notebooks import unread
+from autograder.intake.refusals import ABSENT, RefusalReason, RefusedError, shown
 from autograder.intake.sources import LARGEST_FILE, check_source
 from autograder.intake.special_files import refuse_damaged
-from autograder.intake.submission import (
-    ABSENT,
-    Attachment,
-    RefusalReason,
-    RefusedError,
-    StageFiles,
-    StageSubmission,
-    TimeSource,
-    shown,
-)
+from autograder.intake.submission import Attachment, StageFiles, StageSubmission, TimeSource
+from autograder.intake.time_table import KnownTimes
 from autograder.intake.timestamps import Time, time_of
 from autograder.intake.tree import Tree
 
@@ -41,6 +34,15 @@ class Work:
             for stage, submission in self.submissions.items()
         }
         return Work(submissions, self.handed_in)
+
+    def at(self, times: KnownTimes, name: str) -> "Work":
+        """The work with the times that the instructor knows; the table may have the id or the name."""
+        settled = {stage: times.settled(submission, name) for stage, submission in self.submissions.items()}
+        return Work(settled, self.handed_in)
+
+    def equals(self, other: "Work") -> bool:
+        """Whether both have the same content in each stage."""
+        return all(work.digest == other.submissions[stage].digest for stage, work in self.submissions.items())
 
 
 def read_work(hand_in: HandIn, tree: Tree, stages: Sequence[StageFiles]) -> Work:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from autograder.base.results import CheckResult
 from autograder.course.config import Stage
 from autograder.course.forbidden import short_name
+from autograder.intake import RefusedError
+from autograder.intake.limited import limited
 from autograder.judge.hiding_words import hiding_words
 
 
@@ -27,6 +29,12 @@ def forbidden_call_notes(stage: Stage, source: str, checks: Iterable[CheckResult
             exercises = calls.setdefault(f"{check.where}: calls {short_name(check.forbidden)}", [])
             exercises += [check.exercise] * (check.exercise not in exercises)
     refused = (f"{call}, which {' and '.join(exercises)} must not" for call, exercises in calls.items())
-    file = f"{stage.module}.py"
-    hiding = (f"{file}, line {line}: {word} could hide a forbidden call" for line, word in hiding_words(source))
-    return (*refused, *hiding)
+    return (*refused, *_hiding_notes(f"{stage.module}.py", source))
+
+
+def _hiding_notes(file: str, source: str) -> list[str]:
+    try:
+        words = limited(file, hiding_words, source)
+    except RefusedError as error:
+        return [f"not searched for hidden forbidden calls: {error}"]
+    return [f"{file}, line {line}: {word} could hide a forbidden call" for line, word in words]

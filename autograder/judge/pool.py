@@ -92,13 +92,15 @@ class _Running:
     @classmethod
     def start(cls, root: Path, isolated: bool) -> "_Running":
         ours, theirs = socket.socketpair()
-        arguments = [sys.executable, "-m", "autograder.judge.server", str(theirs.fileno()), str(root)]
+        # -P: nothing is imported from the current folder, which may be a student's.
+        arguments = [sys.executable, "-P", "-m", "autograder.judge.server", str(theirs.fileno()), str(root)]
+        paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2]))))
         with theirs:
             process = subprocess.Popen(
                 arguments if isolated else [*arguments, "--no-isolation"],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **_ONE_THREAD, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+                env={**os.environ, **_ONE_THREAD, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": paths},
             )
         return cls(process, Channel(ours))
 

@@ -11,7 +11,8 @@ import tokenize
 from collections import Counter
 
 from autograder.course.lab import StageFolders
-from autograder.intake import Answers, graft_answers
+from autograder.intake import Answers, RefusedError, graft_answers
+from autograder.intake.limited import limited
 from autograder.release import ReleaseError, strip_solutions
 from autograder.release.sheets import build_notebook
 
@@ -31,12 +32,13 @@ class ReleasedStage:
         Raises:
             LabError: the stage has no reference.
         """
+        self._file = f"{stage.spec.module}.py"
         self._exercises = frozenset(stage.spec.exercises)
         self._stub: Counter[Statement] | None = None
         self._sheet = ""
         with contextlib.suppress(ReleaseError):
             self._sheet = build_notebook(stage)
-            self._stub = Counter(_statements(strip_solutions(stage.reference_source(), str(stage.reference))))
+            self._stub = Counter(statements_of(strip_solutions(stage.reference_source(), str(stage.reference))))
 
     def is_stub(self, source: str) -> bool:
         """Whether every exercise is still the stub, and nothing but imports was added.
@@ -46,8 +48,8 @@ class ReleasedStage:
         if self._stub is None:
             return False
         try:
-            statements = Counter(_statements(source))
-        except (tokenize.TokenError, SyntaxError):
+            statements = Counter(limited(self._file, statements_of, source))
+        except RefusedError:
             return False
         added = statements - self._stub
         removed = self._stub - statements
@@ -70,8 +72,8 @@ def _cells(notebook: str) -> list[str]:
     return ["".join(cell["source"]).strip() for cell in json.loads(notebook)["cells"]]
 
 
-def _statements(source: str) -> list[Statement]:
-    """The statements at the top level, in order.
+def statements_of(source: str) -> list[Statement]:
+    """The statements at the top level, in order; runs in the limited process for students' sources.
 
     Raises:
         TokenError, SyntaxError: the text is not Python.

@@ -1,7 +1,27 @@
-"""Observe other processes, for tests that must not leave any behind."""
+"""Observe other processes, for tests that must not leave any behind; end a test that does not end."""
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+
+
+@contextmanager
+def deadline(seconds: int) -> Iterator[None]:
+    """Fail a block that takes this long: it would not end."""
+
+    def fail(number: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"did not end within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def wait_until_gone(pid: int, seconds: float = 30.0) -> bool:

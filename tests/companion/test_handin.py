@@ -3,10 +3,12 @@
 import dataclasses
 import hashlib
 import json
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
+from processes import deadline
 from tiny_lab import MODULE, STAGE
 
 from autograder.intake import collect
@@ -76,6 +78,23 @@ def test_a_missing_or_too_large_file_is_named(course, name):
     file.unlink()
     with pytest.raises(CompanionError, match=f"{STAGE}/{name} is missing"):
         pack(course, course.stages, "ada", ())
+    assert not (course.root / "handin").exists()
+
+
+@pytest.mark.parametrize("name", [f"{STAGE}/{MODULE}.py", f"{STAGE}/{MODULE}.ipynb", f"{STAGE}/model.bin", STAGE])
+@pytest.mark.parametrize("kind", ["link to a file", "link to a device", "dangling link", "pipe"])
+def test_links_and_special_files_are_not_packed(course, tmp_path, name, kind):
+    stage = dataclasses.replace(course.stages[0], attachments=(("model.bin", 1),))
+    path, elsewhere = course.root / name, tmp_path / "elsewhere"
+    if path.exists():
+        path.rename(elsewhere)
+    targets = {"link to a file": elsewhere, "link to a device": Path("/dev/zero"), "dangling link": tmp_path / "none"}
+    if kind in targets:
+        path.symlink_to(targets[kind])
+    else:
+        os.mkfifo(path)
+    with deadline(20), pytest.raises(CompanionError, match=r"(is a link|is not a regular file|is missing)"):
+        pack(course, [stage], "ada", ())
     assert not (course.root / "handin").exists()
 
 

@@ -2,26 +2,30 @@
 
 nbgrader converts each submitted notebook twice, ``submitted`` → ``autograded`` → ``autograded``, with a
 configurable exporter. This exporter reads a submission through intake, so broken notebooks, links and
-duplicate cells do not stop the grading of other students. No student code is executed, and no student
-notebook is parsed by nbgrader.
+duplicate cells do not stop the grading of other students. No student code is executed, and nbgrader parses no
+notebook of a student and copies no other file of theirs: a link can lead to ``/dev/zero``.
 """
 
 import functools
 import weakref
-from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import parse_utc
 from traitlets import Instance, Unicode, default
 
 from autograder.course.lab import Lab
-from autograder.intake import StageSubmission, take_in
+from autograder.intake import StageSubmission, take_in_student
+from autograder.intake.timestamps import read_stamp
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
-from autograder.integrations.nbgrader.folders import TIME_STAMP, remove_all_but
+from autograder.integrations.nbgrader.folders import write_time_stamp
 from autograder.integrations.nbgrader.notebooks import answered_notebook
 from autograder.integrations.nbgrader.rows import SubmissionRows
 from autograder.judge.pool import JudgePool
@@ -32,8 +36,28 @@ class NotGradedError(Exception):
     """A submission has no grade for a reason that the student did not cause, so it must not get a score."""
 
 
+class CheckedCourseDirectory(CourseDirectory):  # type: ignore[misc]
+    """The course's folders, of which nbgrader copies no file and reads no file that is not a plain one."""
+
+    @classmethod
+    def like(cls, folders: CourseDirectory) -> "CheckedCourseDirectory":
+        """The same folders."""
+        own = {name: getattr(folders, name) for name in folders.trait_names(config=True)}
+        return cls(parent=folders.parent, **{**own, "ignore": ["*"]})
+
+    def get_existing_timestamp(self, dest_path: str) -> datetime | None:
+        """Read the time stamp of a submission; None if it is missing, unreadable or not a plain file."""
+        moment = read_stamp(Path(dest_path))
+        return parse_utc(moment) if moment is not None else None
+
+
 class JudgedNotebookExporter(NotebookExporter):
     """Converts a submission to its graded notebook, and files its scores."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)  # type: ignore[no-untyped-call]
+        if isinstance(self.parent, Autograde):
+            self.parent.coursedir = CheckedCourseDirectory.like(self.parent.coursedir)
 
     lab = Unicode(help="The folder that holds grading.yml").tag(config=True)
     workspace = Unicode(help="The folder that holds the gradebook and build").tag(config=True)
@@ -76,9 +100,8 @@ class JudgedNotebookExporter(NotebookExporter):
         return converted
 
     def _graded(self, names: dict[str, str], folder: Path) -> NotebookNode:
-        # nbgrader has copied every file of the submission here, and followed links.
-        remove_all_but(TIME_STAMP, folder)
         graded = self._grade(names)
+        write_time_stamp(folder, graded.submission.handed_in)
         if not graded.report.graded:
             reason = graded.report.why_not_graded
             raise NotGradedError(f"{names['student']} {names['assignment']}: no score is filed: {reason}")
@@ -106,8 +129,7 @@ class JudgedNotebookExporter(NotebookExporter):
     def _student(self, names: dict[str, str]) -> list[StageSubmission]:
         """The student's submissions for this stage and the stages it builds on."""
         folder = step_folder(self._lab, "submitted") / names["student"]
-        wanted = stage_files(self._lab, [names["assignment"]])
-        return [replace(submission, student=names["student"]) for submission in take_in([folder], wanted)]
+        return take_in_student(folder, names["student"], stage_files(self._lab, [names["assignment"]]))
 
     def _take_back(self, names: dict[str, str]) -> None:
         """Remove the automatic scores of a submission that could not be graded again."""

@@ -47,13 +47,10 @@ def remove_shown(lab: Lab, stage: StageFolders, student: str) -> None:
         shutil.rmtree(step_folder(lab, step) / student / stage.id, ignore_errors=True)
 
 
-def remove_all_but(name: str, folder: Path) -> None:
-    """Remove everything in a folder except one file."""
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.name != name:
-            path.unlink()
+def write_time_stamp(folder: Path, moment: datetime | None) -> None:
+    """Write nbgrader's time stamp into the folder of a graded submission, if the time is known."""
+    for name, file in _time_stamp(moment).items():
+        write_atomically(folder / name, file.content)
 
 
 def _notebook(notebook: NotebookNode) -> FileContent:

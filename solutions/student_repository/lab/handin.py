@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import re
+import stat
 import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -64,7 +66,7 @@ def pack(course: Course, stages: Sequence[Stage], student: str, results: Sequenc
     """Write the archive of some stages and its receipt into a new folder.
 
     Raises:
-        CompanionError: a file is missing, or larger than the largest file that is graded.
+        CompanionError: a file is missing, larger than the largest file that is graded, or not a plain file.
     """
     when = now()
     limits = {path: limit for stage in stages for path, limit in _files(course.root, stage)}
@@ -92,22 +94,37 @@ def _files(root: Path, stage: Stage) -> Iterator[tuple[Path, int]]:
     yield stage.file, LARGEST_MODULE
     yield stage.sheet, LARGEST_SHEET
     for name, megabytes in stage.attachments:
-        if (root / stage.id / name).is_file():
+        if os.path.lexists(root / stage.id / name):
             yield Path(stage.id) / name, megabytes * 1024**2
 
 
 def _read(root: Path, path: Path, limit: int) -> bytes:
+    _refuse_special(root, path)
     try:
-        content = (root / path).read_bytes()
-    except FileNotFoundError:
-        message = f"{path.as_posix()} is missing; a hand-in needs both the module and the lab sheet"
-        raise CompanionError(message) from None
+        with (root / path).open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise CompanionError(f"{path.as_posix()} cannot be read: {error.strerror}") from None
     if len(content) > limit:
         advice = "; clear the outputs of its largest figures" if path.suffix == ".ipynb" else ""
         raise CompanionError(
             f"{path.as_posix()} is larger than {limit // 1024} KB, the largest size that is graded{advice}"
         )
     return content
+
+
+def _refuse_special(root: Path, path: Path) -> None:
+    """Refuse a link, which would pack another file, and a pipe or a device, which need not end."""
+    for part in (*reversed(path.parents), path):
+        try:
+            mode = (root / part).lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            message = f"{path.as_posix()} is missing; a hand-in needs both the module and the lab sheet"
+            raise CompanionError(message) from None
+        if stat.S_ISLNK(mode) and part != Path():
+            raise CompanionError(f"{part.as_posix()} is a link; replace it by the file or folder itself")
+    if not stat.S_ISREG(mode):
+        raise CompanionError(f"{path.as_posix()} is not a regular file; replace it by a file with this name")
 
 
 def _new_folder(root: Path, when: datetime) -> Path:

@@ -17,6 +17,7 @@ import pytest
 from hand_ins import ATTENTION, KERNELS, STAGES, lay_out, tarred, zipped
 
 from autograder.intake import IntakeError, KnownTimes, TimeSource, read_times, take_in
+from autograder.intake.students import student_id
 
 STAGE, FILE = "2_attention", "2_attention/attention.py"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -42,13 +43,51 @@ def test_the_time_of_a_copy_is_never_the_time_of_a_hand_in(tmp_path):
     assert times(tmp_path) == {"ada": (None, TimeSource.UNKNOWN), "bob": (None, TimeSource.UNKNOWN)}
 
 
-def test_a_receipt_counts_in_folders_and_archives_before_any_other_source(tmp_path):
+def test_a_receipt_counts_in_folders_and_archives(tmp_path):
     files = {FILE: "a = 1\n", "receipt.json": receipt(), f"{STAGE}/timestamp.txt": STAMP}
     lay_out(tmp_path, {f"ada/{name}": content for name, content in files.items()})
     lay_out(tmp_path, {"bob.zip": zipped(files), "cy/cy.tar.gz": tarred({f"lab/{k}": v for k, v in files.items()})})
-    table = KnownTimes({("ada", ""): NOON + timedelta(days=1)}, UTC)
     expected = (NOON, TimeSource.RECEIPT)
-    assert times(tmp_path, known=table) == {"ada": expected, "bob": expected, "cy": expected}
+    assert times(tmp_path, known=KnownTimes(zone=UTC)) == {"ada": expected, "bob": expected, "cy": expected}
+
+
+EARLY, LATE = "2020-01-01T00:00:00+00:00", "2026-03-09T12:00:00+00:00"
+WEEK_LATER = NOON + timedelta(days=8)
+
+
+@needs_git
+def test_no_further_source_of_a_student_makes_work_earlier(tmp_path):
+    """Each of them has one time after noon, and writes every earlier time that a student can write."""
+    early_zip = {FILE: "a = 1\n", "receipt.json": receipt(packed=EARLY)}
+    lay_out(
+        tmp_path,
+        {
+            **{f"{name}/{FILE}": "a = 1\n" for name in ("ada", "bob", "cy", "dan")},
+            "ada/receipt.json": receipt(packed=LATE),
+            f"ada/{STAGE}/timestamp.txt": "2020-01-01 00:00:00 UTC",
+            "bob/receipt.json": receipt(packed=EARLY),
+            f"bob/{STAGE}/timestamp.txt": "2026-03-09 12:00:00 UTC",
+            "bob/.git/": "",
+            "cy/receipt.json": receipt(packed=EARLY),
+            f"dan/{STAGE}/timestamp.txt": "2020-01-01 00:00:00 UTC",
+            "eve.tar.gz": tarred(early_zip),
+        },
+    )
+    for name in ("cy", "dan"):
+        git(tmp_path / name, "init", "-q")
+        git(tmp_path / name, "add", "-A")
+        git(tmp_path / name, "commit", "-qm", "late", at=WEEK_LATER)
+    os.utime(tmp_path / "ada" / FILE, (0, 0))
+    assert times(tmp_path) == {
+        "ada": (WEEK_LATER, TimeSource.RECEIPT),
+        "bob": (WEEK_LATER, TimeSource.STAMP),
+        "cy": (WEEK_LATER, TimeSource.COMMIT),
+        "dan": (WEEK_LATER, TimeSource.COMMIT),
+        "eve": (NOON, TimeSource.ARCHIVE),
+    }
+    table = KnownTimes({(name, ""): WEEK_LATER + timedelta(days=1) for name in ("ada", "bob", "cy", "dan", "eve")})
+    later = (WEEK_LATER + timedelta(days=1), TimeSource.TABLE)
+    assert times(tmp_path, known=table) == dict.fromkeys(("ada", "bob", "cy", "dan", "eve"), later)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +106,10 @@ def test_a_receipt_of_another_file_or_without_a_zone_does_not_count(tmp_path, te
     assert times(tmp_path)["ada"] == (NOON - timedelta(seconds=116.88), TimeSource.STAMP)
 
 
-def test_a_time_stamp_counts_only_where_the_student_did_not_write_it(tmp_path):
+def test_a_time_stamp_in_an_archive_does_not_count(tmp_path):
     files = {FILE: "", f"{STAGE}/timestamp.txt": "2020-01-01 00:00:00 UTC"}
-    lay_out(tmp_path, {f"cy/{name}": content for name, content in files.items()})
-    lay_out(tmp_path, {"cy/.git/HEAD": "x", "dan.tar.gz": tarred(files), "eve/eve.tar.gz": tarred(files)})
+    lay_out(tmp_path, {"dan.tar.gz": tarred(files), "eve/eve.tar.gz": tarred(files)})
     assert times(tmp_path) == {
-        "cy": (None, TimeSource.UNKNOWN),
         "dan": (NOON, TimeSource.ARCHIVE),
         "eve": (NOON, TimeSource.ARCHIVE),
     }
@@ -188,7 +225,7 @@ def test_the_time_is_unknown_if_the_file_is_not_committed_or_the_history_is_cut_
 # ---- the instructor's table
 
 
-def test_the_table_counts_where_no_better_source_has_a_time(tmp_path):
+def test_the_table_counts_before_every_other_source(tmp_path):
     zips = {"cy.zip": zip_at((2026, 3, 1, 13, 0, 0)), "dan.zip": zipped({FILE: "a = 1\n", "receipt.json": receipt()})}
     lay_out(tmp_path / "class", {f"ada/{FILE}": "", f"bob/{FILE}": "", f"Eva Ödön/{FILE}": "", **zips})
     lay_out(
@@ -205,8 +242,8 @@ def test_the_table_counts_where_no_better_source_has_a_time(tmp_path):
         "ada": listed,
         "bob": (None, TimeSource.UNKNOWN),
         "cy": listed,
-        "dan": (NOON, TimeSource.RECEIPT),
-        "Eva_Ödön": listed,
+        "dan": listed,
+        student_id("Eva Ödön"): listed,
     }
 
 

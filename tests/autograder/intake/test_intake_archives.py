@@ -16,8 +16,9 @@ from hand_ins import lay_out, refusal, taken, tarred, zipped, zipped_link
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.intake.archives import EXPORT, HAND_IN, ArchiveLimits, archive_name, read_archive
-from autograder.intake.submission import RefusedError
+from autograder.intake.archive_members import ArchiveLimits
+from autograder.intake.archives import EXPORT, HAND_IN, archive_name, read_archive
+from autograder.intake.refusals import RefusedError
 
 MODULE = "2_attention/attention.py"
 
@@ -160,7 +161,7 @@ def test_a_path_of_thousands_of_folders_does_not_use_much_memory(peak, name, pac
     assert set(tree) == {"2_attention", MODULE}
 
 
-SMALL = ArchiveLimits(packed=10_000, unpacked=20_000, entries=3, strict=True)
+SMALL = ArchiveLimits(packed=10_000, unpacked=20_000, entries=3, seconds=5, strict=True)
 
 
 @pytest.mark.parametrize(("name", "pack"), [("ada.zip", zipped), ("ada.tar.gz", tarred)])

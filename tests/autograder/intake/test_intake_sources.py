@@ -8,8 +8,8 @@ from hand_ins import ATTENTION, lay_out, refusal, sources, taken
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.intake.refusals import RefusedError
 from autograder.intake.sources import LARGEST_FILE, LONGEST_LINE, check_source
-from autograder.intake.submission import RefusedError
 from autograder.intake.tree import read_plain_file
 
 FILE = "attention.py"
@@ -157,7 +157,11 @@ def make_loop(path, secret):
         (make_link, "LINK", "is a link; hand in the file itself"),
         (make_dangling_link, "LINK", "is a link; hand in the file itself"),
         (make_loop, "LINK", "is a link; hand in the file itself"),
-        (make_hard_link, "LINK", "is a hard link to another file; hand in a copy of that file"),
+        (
+            make_hard_link,
+            "UNREADABLE",
+            "is a hard link to a file outside of the class; hand in a copy",
+        ),
         (make_pipe, "NOT_A_FILE", "is not a regular file; hand in a file with this name"),
         (make_folder, "NOT_A_FILE", "is not a regular file; hand in a file with this name"),
     ],

@@ -4,6 +4,7 @@ import pytest
 from hand_ins import ATTENTION, KERNELS, STAGES, lay_out, refusal, sources, taken, zipped
 
 from autograder.intake import IntakeError, read_roster, take_in
+from autograder.intake.students import student_id
 
 FIRST, SECOND = KERNELS.stage, ATTENTION.stage
 ADA, BOB, CY = "a = 1\n", "b = 1\n", "c = 1\n"
@@ -118,7 +119,7 @@ CLASSES = {
     ),
     "Google Drive": (
         {"Ada Doe - kernels.py": ADA, "Ada Doe - kernels.ipynb": SHEET, "Bob Roe - kernels.py": BOB},
-        {"Ada_Doe": ADA, "Bob_Roe": BOB},
+        {student_id("Ada Doe"): ADA, student_id("Bob Roe"): BOB},
     ),
     "Gradescope": (
         {"submission_456/kernels.py": ADA, "submission_457/kernels.py": BOB, "submission_metadata.yml": ""},
@@ -311,10 +312,6 @@ UNKNOWN = {
         {"cy_kernels.py": CY, "kernels_dan.ipynb": SHEET},
         ["cy_kernels.py", "kernels_dan.ipynb"],
     ),
-    "an archive of a class among students": (
-        {"week1.zip": zipped({f"spring/{name}/{FIRST}/kernels.py": ADA for name in ("cy", "dan")})},
-        ["work in cy, dan; if these are students, give the archive as a path"],
-    ),
     "both": ({"notes/todo.txt": "", "cy_kernels.py": CY}, ["cy_kernels.py", "notes holds no file"]),
 }
 
@@ -326,6 +323,20 @@ def test_entries_that_are_not_understood_are_listed_and_nothing_is_graded(tmp_pa
         take_in([tmp_path], STAGES)
     assert all(name in str(caught.value) for name in named)
     assert "--roster" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({f"spring/{name}/{FIRST}/kernels.py": ADA for name in ("cy", "dan")}, "holds work in cy, dan; if these are"),
+        ({"adadoe_101_2001_kernels.py": ADA, "ada_102_2002_kernels.py": ADA}, "holds an export of a learning platform"),
+    ],
+)
+def test_an_archive_of_a_class_among_students_is_refused_alone(tmp_path, files, says):
+    lay_out(tmp_path, {f"ada/{FIRST}/kernels.py": ADA, f"bob/{FIRST}/kernels.py": BOB, "week1.zip": zipped(files)})
+    found = taken(tmp_path)
+    assert {student: found[student, FIRST].source for student, _ in found} == {"ada": ADA, "bob": BOB, "week1": None}
+    assert says in refusal(found["week1", FIRST])[1]
 
 
 UNCLEAR = {
@@ -358,7 +369,7 @@ def test_an_export_of_sakai_is_read_as_a_folder_and_unclear_as_a_zip(tmp_path):
     }
     lay_out(tmp_path, {"lab.zip": zipped(files)})
     found = sources(lay_out(tmp_path / "lab", files))
-    assert found == {("Doe_Ada_ada", FIRST): ADA, ("Roe_Bob_bob", FIRST): BOB}
+    assert found == {(student_id("Doe, Ada(ada)"), FIRST): ADA, (student_id("Roe, Bob(bob)"), FIRST): BOB}
     with pytest.raises(
         IntakeError, match=r"work in Doe, Ada\(ada\), Roe, Bob\(bob\); if these are students, unpack it"
     ):
@@ -384,7 +395,7 @@ def test_a_roster_settles_which_folders_are_students(tmp_path):
     roster = read_roster(tmp_path.parent / "roster.csv")
     submissions = take_in([tmp_path], STAGES, roster=roster, notice=notices.append)
     assert [(submission.student, submission.source) for submission in submissions] == [
-        ("Cy_Roe", None),
+        (student_id("Cy Roe"), None),
         ("ada", ADA),
         ("bob", None),
     ]

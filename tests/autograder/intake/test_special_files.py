@@ -6,8 +6,8 @@ import pytest
 from hand_ins import lay_out, refusal, taken, zipped
 
 from autograder.intake import RefusalReason, StageFiles, take_in
+from autograder.intake.refusals import RefusedError
 from autograder.intake.sources import check_source
-from autograder.intake.submission import RefusedError
 
 FILE = "2_attention/attention.py"
 CODE = "def softmax(x, dim):\n    return x\n"

@@ -1,6 +1,7 @@
 """``nbgrader autograde`` in this process, with broken submissions and a failing judge."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from classroom import CHECKS, IN_TIME, Classroom
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from processes import deadline
 from tiny_lab import MODULE, QUESTION, STAGE
 from traitlets.config import Config
 
@@ -121,6 +123,31 @@ def test_further_files_reach_neither_formgrader_nor_feedback(classroom, judged, 
     left = [path.name for path in (step_folder(classroom.lab, "autograded") / "mal" / STAGE).rglob("*")]
     assert sorted(left) == ["timestamp.txt", f"{MODULE}.ipynb"]
     assert secret.read_text(encoding="utf-8") == "secret"
+
+
+SPECIAL = {"cem": ("data.bin", "more/data.bin", "timestamp.txt"), "dan": (f"{MODULE}.py",), "eve": (f"{MODULE}.ipynb",)}
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_nothing_is_read_through_a_special_file(classroom, judged, kind):
+    """Otherwise nbgrader copies until the disk is full, or waits for a pipe's writer."""
+    classroom.file(*(classroom.graded(classroom.submission(student)) for student in ("ann", *SPECIAL)))
+    for student, names in SPECIAL.items():
+        for name in names:
+            path = step_folder(classroom.lab, "submitted") / student / STAGE / name
+            path.parent.mkdir(exist_ok=True)
+            path.unlink(missing_ok=True)
+            _ = path.symlink_to("/dev/zero") if kind == "device" else os.mkfifo(path)
+    with deadline(30):
+        autograde(classroom)
+    assert {student: classroom.score(student)[0] for student in ("ann", "cem", "dan", "eve")} == {
+        "ann": 8.0,
+        "cem": 8.0,
+        "dan": 0.0,
+        "eve": 8.0,
+    }
+    left = [path.name for path in (step_folder(classroom.lab, "autograded") / "cem" / STAGE).rglob("*")]
+    assert left == [f"{MODULE}.ipynb"]
 
 
 def test_a_notebook_that_is_a_link_is_not_followed(classroom, judged):

@@ -221,7 +221,13 @@ def test_several_judges_at_once_and_no_process_left_when_one_is_still_busy(lab):
     assert all(wait_until_gone(pid) for pid in processes)
 
 
-def test_without_isolation_the_level_says_so(lab):
+def test_without_isolation_the_level_says_so_and_nothing_is_imported_from_the_current_folder(
+    lab, tmp_path, monkeypatch
+):
+    """A student's folder is the current folder for `autograder grade .` in it."""
+    for name in ("hypothesis", "msgspec", "autograder", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     with JudgePool(lab.root, size=1, isolated=False) as pool:
         assert pool.level is IsolationLevel.NONE
         checks = checks_of(pool.judge(job(solution(**RIGHT))))
