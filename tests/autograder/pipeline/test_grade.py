@@ -12,7 +12,8 @@ from autograder.course.lab import Lab, LabError
 from autograder.intake import Owed, take_in
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import JudgeError
-from autograder.pipeline.grade import Grader, Reuse, result_store, stage_files
+from autograder.pipeline.grade import Grader, Reuse, stage_files
+from autograder.pipeline.stored_reports import result_store
 
 GOOD, WRONG, CRASH = "good = 1\n", "wrong = 1\n", "crash = 1\n"
 ALL_AGAIN = Reuse(nothing=True)
