@@ -79,8 +79,6 @@ def leaderboard(
     ):
         evaluator = EntryEvaluator(lab, stage, speedrun, template, fresh=fresh)
         entries = _evaluate(evaluator, submissions, console, workers)
-    if line := distrust_line(evaluator.distrusted, "evaluated again"):
-        notice(line)
     if not entries:
         console.print(f"there is no entry: no folder holds a {speedrun.weights_file}", style="yellow")
         sys.exit(WRONG_USE)
@@ -102,4 +100,6 @@ def _evaluate(
     students = [list(group) for _, group in groupby(submissions, key=lambda submission: submission.student)]
     with progress(console, "evaluating", len(students)) as done:
         entries = parallel_map(evaluator.evaluate, students, workers, lambda entry: done(""))
+    if line := distrust_line(evaluator.distrusted, "evaluated again"):
+        notice(line)
     return [entry for entry in entries if entry is not None]
