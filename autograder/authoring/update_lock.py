@@ -54,7 +54,11 @@ def update_lock(
         for seed in seeds
     ]
     judged = parallel_map(
-        lambda job: _judge(stage, code, judges, *job), jobs, workers, lambda result: on_done(result.mistake)
+        lambda job: _judge(stage, code, judges, *job),
+        jobs,
+        workers,
+        lambda result: on_done(result.mistake),
+        judges.stop,
     )
     before = {name: frozenset(checks) for name, checks in read_lock(stage).items()}
     after: dict[str, frozenset[str]] = {}

@@ -120,11 +120,12 @@ def _explained() -> list[tuple[tuple[type[BaseException], ...], int]]:
     from autograder.course.config import ConfigError
     from autograder.course.lab import LabError
     from autograder.intake import IntakeError
+    from autograder.isolation.errors import TemplateError
     from autograder.judge.errors import HiddenTestsError
     from autograder.judge.pool import JudgeError
 
     return [
-        ((UnusableError, HiddenTestsError, JudgeError), GRADER_ERROR),
+        ((UnusableError, HiddenTestsError, JudgeError, TemplateError), GRADER_ERROR),
         ((ConfigError, LabError, ResultsFormatError, IntakeError), WRONG_USE),
     ]
 

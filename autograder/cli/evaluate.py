@@ -50,6 +50,7 @@ def evaluate(
             students,
             workers,
             lambda entry: done(entry.student),
+            template.close,
         )
     console.print(_table(entries), soft_wrap=True)
     for entry in entries:

@@ -1,7 +1,7 @@
 """``autograder leaderboard``: the class's entries to the speedrun, ranked."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -78,7 +78,7 @@ def leaderboard(
         proven_template(console, isolated=not unsafe_no_isolation) as template,
     ):
         evaluator = EntryEvaluator(lab, stage, speedrun, template, fresh=fresh)
-        entries = _evaluate(evaluator, submissions, console, workers)
+        entries = _evaluate(evaluator, submissions, console, workers, template.close)
     if not entries:
         console.print(f"there is no entry: no folder holds a {speedrun.weights_file}", style="yellow")
         sys.exit(WRONG_USE)
@@ -95,11 +95,15 @@ def leaderboard(
 
 
 def _evaluate(
-    evaluator: EntryEvaluator, submissions: Sequence[StageSubmission], console: Console, workers: int
+    evaluator: EntryEvaluator,
+    submissions: Sequence[StageSubmission],
+    console: Console,
+    workers: int,
+    stop: Callable[[], object],
 ) -> list[Entry]:
     students = [list(group) for _, group in groupby(submissions, key=lambda submission: submission.student)]
     with progress(console, "evaluating", len(students)) as done:
-        entries = parallel_map(evaluator.evaluate, students, workers, lambda entry: done(""))
+        entries = parallel_map(evaluator.evaluate, students, workers, lambda entry: done(""), stop)
     if line := distrust_line(evaluator.distrusted, "evaluated again"):
         notice(line)
     return [entry for entry in entries if entry is not None]

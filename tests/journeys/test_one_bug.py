@@ -28,6 +28,9 @@ class CachingJudges:
         self._replies: dict[tuple[object, ...], Judged | Broken] = {}
         self.level = judges.level
 
+    def stop(self) -> None:
+        pass
+
     def judge(self, job: Job) -> Judged | Broken:
         key = (job.stage, job.seed, job.checks, tuple(sorted(job.modules.items())))
         if key not in self._replies:

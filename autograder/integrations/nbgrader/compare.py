@@ -87,7 +87,7 @@ def _changed(lab: Lab, submission: Any, store: ResultStore) -> Iterator[str]:
 
 
 def changed_cells(lab: Lab, notebook: Any, report: StageReport) -> Iterator[str]:
-    """Yield a line for each automatic score of a ``SubmittedNotebook`` that differs from a report. Cells without one are skipped."""
+    """Yield a line for each automatic score of a ``SubmittedNotebook`` that differs from a report; skip empty cells."""
     grades = {grade.name: grade for grade in notebook.grades}
     for name, exercise in lab.stage(report.stage).spec.exercises.items():
         grade = grades.get(check_id(name))

@@ -19,6 +19,7 @@ from autograder.course.lab import LabError
 from autograder.intake import IntakeError
 from autograder.integrations.nbgrader import GradebookError
 from autograder.integrations.nbgrader.faults import GradebookFaultError
+from autograder.isolation.errors import TemplateError
 from autograder.judge.errors import HiddenTestsError
 from autograder.judge.pool import IsolationError, JudgeError
 from autograder.pipeline.secret import SecretError
@@ -44,6 +45,7 @@ def test_the_page_lists_the_exit_codes():
         (SecretError("lost"), 3, "lost"),
         (UnusableError("other run"), 3, "other run"),
         (JudgeError("did not start"), 3, "did not start"),
+        (TemplateError("no template"), 3, "no template"),
         (IsolationError("not blocked"), 3, "not blocked"),
         (HiddenTestsError("no test"), 3, "no test"),
         (OSError(errno.ENOSPC, "No space", "/d/f"), 3, "the disk is full (/d/f)"),

@@ -282,6 +282,9 @@ def test_judges_that_cannot_start_end_the_run(students):
     class NoJudges:
         level = IsolationLevel.NONE
 
+        def stop(self) -> None:
+            pass
+
         def judge(self, job: Job) -> Judged | Broken:
             raise JudgeError("no judge could start")
 
