@@ -194,11 +194,11 @@ def distrust_line(distrusted: Mapping[tuple[str, str], DistrustError], consequen
     if not distrusted:
         return ""
     reasons = "; ".join(
-        f"{len(keys)} {reason}{_named(keys) if reason is not Distrust.UNSEALED else ''}"
+        f"{reason}: {len(keys)}{_named(keys) if reason is not Distrust.UNSEALED else ''}"
         for reason, keys in _by_reason(distrusted)
     )
-    count = f"{len(distrusted)} stored result{'' if len(distrusted) == 1 else 's'}"
-    return f"{count} not believed, {consequence}: {reasons}"
+    count = f"{len(distrusted)} stored result{' is' if len(distrusted) == 1 else 's are'}"
+    return f"{count} not believed and {consequence}. Reasons: {reasons}"
 
 
 def _by_reason(distrusted: Mapping[tuple[str, str], DistrustError]) -> Iterator[tuple[Distrust, list[str]]]:

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from tiny_course import LONG_FORM, POINTS, Course
 from tiny_lab import replace_in
+from traitlets.config import Config
+
+from autograder.integrations.nbgrader import configure
 
 
 def another_database(path: Path) -> None:
@@ -79,3 +82,11 @@ def test_the_gradebook_of_another_course_is_refused(course):
     assert (done.exit_code, course.judged) == (3, 0)
     assert "holds the course tiny, and grading.yml is of the course another" in " ".join(done.output.split())
     assert course.points() == POINTS
+
+
+def test_nbgraders_own_programs_refuse_a_damaged_gradebook(course, capsys):
+    course.lab.gradebook.write_bytes(b"")
+    with pytest.raises(SystemExit) as ended:
+        configure(Config(), course.lab)
+    assert ended.value.code == 3
+    assert "gradebook.db is empty. Restore it from a backup" in capsys.readouterr().err

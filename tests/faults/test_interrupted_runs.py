@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from tiny_course import LONG_FORM, POINTS, Course
 
-from autograder.base.run_lock import LOCK_FILE, only_run
+from autograder.base.run_lock import LOCK_FILE, OtherRunError, only_run
+from autograder.integrations.nbgrader.autograde import JudgedNotebookExporter
 
 
 def at_job(number: int, action):
@@ -76,7 +77,7 @@ def test_results_that_are_deleted_during_the_run_are_judged_again(course):
     course.before_job = lambda number: None
     done = course.grade()
     assert (done.exit_code, course.points()) == (0, POINTS)
-    assert "was removed (ada 1_tiny)" in done.output
+    assert "was removed: 1 (ada 1_tiny)" in done.output
 
 
 def test_a_clock_that_jumps_back_changes_nothing(course, monkeypatch):
@@ -139,3 +140,11 @@ def test_a_lost_or_damaged_secret_stops_every_command_that_needs_it(course: Cour
     assert course.judged == 0
     path.write_bytes(secret)
     assert (course.grade().exit_code, course.judged, course.points()) == (0, 0, POINTS)
+
+
+def test_nbgrader_autograde_waits_for_no_lock_and_changes_nothing(course):
+    exporter = JudgedNotebookExporter(lab=str(course.lab.root), workspace=str(course.lab.root))
+    names = {"student": "ada", "assignment": "1_tiny", "notebook": "tiny", "db_url": "sqlite:///no database"}
+    with only_run(course.lab.root, "autograder grade"), pytest.raises(OtherRunError, match="`autograder grade`"):
+        exporter.from_filename("autograded/ada/1_tiny/tiny.ipynb", {"nbgrader": names})
+    assert course.points() == POINTS

@@ -56,7 +56,7 @@ def test_a_result_that_was_tampered_with_is_judged_again_and_told_once(course, a
     assert "999" not in report.output
     done = course.grade()
     assert (done.exit_code, course.judged) == (0, 1), done.output
-    assert done.output.count(f"1 stored result {BELIEVED}, judged again") == 1
+    assert done.output.count(f"1 stored result is {BELIEVED} and judged again") == 1
     assert course.points() == POINTS
     again = course.grade()
     assert (course.judged, again.output.count(BELIEVED)) == (0, 0)
@@ -69,8 +69,8 @@ def test_results_of_an_earlier_version_are_judged_again_with_one_sentence(course
     shutil.rmtree(course.lab.build / "results_last")
     done = course.grade()
     assert course.judged == 3
-    assert "3 stored results not believed, judged again" in done.output
-    assert "3 has no seal, as in earlier versions" in done.output
+    assert "3 stored results are not believed and judged again" in done.output
+    assert "has no seal, as in earlier versions: 3" in done.output
     assert course.points() == POINTS
 
 

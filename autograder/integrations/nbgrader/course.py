@@ -14,7 +14,7 @@ from sqlalchemy.exc import SAWarning
 
 from autograder.base.atomic_files import write_atomically
 from autograder.course.lab import Lab
-from autograder.integrations.nbgrader.faults import check_file, explained
+from autograder.integrations.nbgrader.faults import check_file, end_if_unusable, explained
 
 # How long to wait while another program, such as formgrader, writes to the gradebook.
 LOCK_SECONDS = 60
@@ -81,6 +81,7 @@ def configure(config: Any, lab: Lab) -> None:
         config: the result of ``get_config()`` in ``nbgrader_config.py``.
         lab: the lab, with the workspace that holds the class's grades.
     """
+    end_if_unusable(lab, LOCK_SECONDS)
     find_alembic()
     package = "autograder.integrations.nbgrader"
     directories = {f"{step}_directory": f"build/nbgrader/{step}" for step in _STEPS}

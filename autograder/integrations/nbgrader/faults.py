@@ -1,6 +1,7 @@
 """Gradebooks that cannot be used: damaged, empty, locked, or of another course. Each fault has a sentence."""
 
 import sqlite3
+import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -96,6 +97,21 @@ def check_file(lab: Lab, lock_seconds: int) -> None:
             f"{path} holds the course {', '.join(others)}, and grading.yml is of the course {lab.config.course}. "
             "Move it away, or restore `course` in grading.yml"
         )
+
+
+def end_if_unusable(lab: Lab, lock_seconds: int) -> None:
+    """End one of nbgrader's own programs if it would work with a file that is not this course's gradebook.
+
+    nbgrader loads its configuration before it opens the gradebook, and would only log an error.
+    """
+    if not lab.gradebook.exists() and not lab.gradebook.is_symlink():
+        return
+    try:
+        with explained(lab):
+            check_file(lab, lock_seconds)
+    except GradebookFaultError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        sys.exit(3)  # as the grader's commands do
 
 
 def _content(path: Path, lock_seconds: int) -> tuple[set[str], set[str]]:
