@@ -69,7 +69,7 @@ class SealedStore(Generic[T]):
             return None
         try:
             sealed = msgspec.json.decode(raw, type=_Sealed)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             raise DistrustError(Distrust.UNREADABLE) from None
         if sealed.format_version < FORMAT_VERSION or not sealed.seal:
             raise DistrustError(Distrust.UNSEALED, raw)

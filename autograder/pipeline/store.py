@@ -170,7 +170,7 @@ def claimed_digest(distrust: DistrustError) -> str:
     """The digest of the submission in a file that is not believed; empty if it has none."""
     try:
         return msgspec.json.decode(distrust.claimed, type=_Claim).claimed()
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return ""
 
 

@@ -36,6 +36,7 @@ def test_a_value_is_read_back_by_its_key(tmp_path):
     [
         (b"", Distrust.UNREADABLE),
         (b"[]", Distrust.UNREADABLE),
+        (b'{"value": ' + b"[" * 100_000, Distrust.UNREADABLE),
         (b"\xff\xfe", Distrust.UNREADABLE),
         (b'{"number": 1}', Distrust.UNSEALED),
         (b'{"format_version": 2, "value": {"number": 1}}', Distrust.UNSEALED),
