@@ -1,5 +1,7 @@
 """``autograder`` and ``python -m autograder``: the command line."""
 
+import contextlib
+import os
 import sys
 
 
@@ -10,7 +12,15 @@ def run() -> None:
     except KeyboardInterrupt:
         print("autograder: stopped before anything was done", file=sys.stderr)
         sys.exit(130)
-    main(prog_name="autograder")
+    try:
+        main(prog_name="autograder")
+    except SystemExit as end:
+        if end.code == 130:
+            # CPython kills itself with SIGINT if an interrupt passed through `exec`, although it was handled here.
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+            os._exit(130)
+        raise
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         _write(path, content)
     except OSError as error:
-        error.filename = str(path)  # the user knows this file, not the temporary one
+        if error.errno is not None:
+            error.filename = str(path)  # the user knows this file, not the temporary one
         raise
 
 
