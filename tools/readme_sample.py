@@ -20,8 +20,8 @@ from autograder.course.mistakes import load_mistakes
 from autograder.feedback.pages import write_student_pages
 from autograder.feedback.terminal import print_report
 from autograder.intake import take_in
-from autograder.pipeline.fingerprint import SECRET_FILE
 from autograder.pipeline.grade import Reuse, stage_files
+from autograder.pipeline.secret import SECRET_FILE
 from autograder.release.stubs import BEGIN, END
 
 STUDENT = "mina"

@@ -58,7 +58,9 @@ def update_lock(
         for mistake in code.mistakes
         for seed in seeds
     ]
-    judged = parallel_map(lambda job: _judge(stage, judges, *job), jobs, workers, lambda result: on_done(result.name))
+    judged = parallel_map(
+        lambda job: _judge(stage, judges, *job), jobs, workers, lambda result: on_done(result.name), judges.stop
+    )
     before = {name: frozenset(checks) for name, checks in read_lock(stage).items()}
     after: dict[str, frozenset[str]] = {}
     problems = []

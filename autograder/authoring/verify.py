@@ -104,7 +104,7 @@ def verify_stage(
     static = (*(problem for inspect in inspections for problem in inspect(stage, code)), *lint_hidden_tests(stage))
     problems = [f"{stage.id}: {problem}" for problem in static]
     jobs = [(variant, seed) for seed in seeds for variant in variants(lab, stage, code, with_mistakes)]
-    verdicts = parallel_map(lambda job: _judge(stage, judges, *job), jobs, workers, on_done)
+    verdicts = parallel_map(lambda job: _judge(stage, judges, *job), jobs, workers, on_done, judges.stop)
     problems += [
         f"{stage.id}: {verdict.variant.kind} {verdict.variant.name}: {problem}"
         for verdict in verdicts

@@ -1,7 +1,6 @@
 """The command line: arguments, printing and exit codes, and nothing else.
 
-Exit codes: 0 for success; 1 for a failed check under ``--fail-on-failures``, or for a command that proves
-something and found a problem; 2 for wrong use; 3 for a grader error.
+``endings`` decides the exit codes; docs/exit-codes.md lists them.
 """
 
 from autograder.cli.main import main

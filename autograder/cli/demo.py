@@ -12,14 +12,17 @@ from rich.console import Console
 from autograder.authoring.sample_class import Sample, sample_class, write_class
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport, lowest_level
+from autograder.base.run_lock import only_run
+from autograder.cli.endings import FAILURES, OutputConsole
 from autograder.cli.grade import grade_class
-from autograder.cli.shared import FAILURES, LabOption, pass_lab, stage_option, unsafe_option, workers_option
+from autograder.cli.shared import LabOption, pass_lab, stage_option, unsafe_option, workers_option
+from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import STUDENT_PAGES, statistics_of, write_class_page, write_student_pages
 from autograder.intake import take_in
 from autograder.integrations.nbgrader import file_results, write_workspace_config
-from autograder.pipeline.fingerprint import SECRET_FILE
 from autograder.pipeline.grade import Graded, Reuse, stage_files
+from autograder.pipeline.secret import SECRET_FILE
 from autograder.release import write_nbgrader_source
 
 _SECRET = b"no secret: the sample class is public\n"
@@ -38,9 +41,20 @@ def demo(option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: in
 
     The scores go through nbgrader into a gradebook in build/demo, apart from your own.
     """
-    console = Console(highlight=False)
+    console = OutputConsole(highlight=False)
     workspace = option.lab.root / "build" / "demo"
     lab = replace(option.lab, workspace=workspace)
+    with only_run(workspace, "autograder demo"):
+        surprises = _grade_sample_class(lab, stage_ids, console, Reuse(nothing=fresh), workers, not unsafe_no_isolation)
+    if surprises:
+        sys.exit(FAILURES)
+
+
+def _grade_sample_class(
+    lab: Lab, stage_ids: Sequence[str], console: Console, reuse: Reuse, workers: int, isolated: bool
+) -> list[str]:
+    """Grade the sample class, show it, and return the differences from its design, one line each."""
+    workspace = lab.gradebook.parent
     class_folder = workspace / "class"
     shutil.rmtree(class_folder, ignore_errors=True)
     samples = sample_class(lab.stages() if not stage_ids else [lab.stage(stage_id) for stage_id in stage_ids])
@@ -50,7 +64,7 @@ def demo(option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: in
     write_nbgrader_source(lab)
     write_workspace_config(lab)
     submissions = take_in([class_folder], stage_files(lab, stage_ids))
-    graded = grade_class(lab, submissions, Reuse(nothing=fresh), workers, console, isolated=not unsafe_no_isolation)
+    graded = grade_class(lab, submissions, reuse, workers, console, isolated=isolated)
     filed = file_results(lab, graded)
     pages = lab.build / "pages"
     reports = [result.report for result in graded]
@@ -64,9 +78,9 @@ def demo(option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: in
     surprises = [*_surprises(samples, reports), *filed.differences]
     for surprise in surprises:
         console.print(f"[red]not as designed:[/] {surprise}", soft_wrap=True)
-    if surprises:
-        sys.exit(FAILURES)
-    console.print(f"[green]all {len(samples)} submissions scored exactly as designed[/]")
+    if not surprises:
+        console.print(f"[green]all {len(samples)} submissions scored exactly as designed[/]")
+    return surprises
 
 
 def _summarise(console: Console, graded: Sequence[Graded]) -> None:

@@ -5,13 +5,13 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from autograder.base.parallel_map import parallel_map
+from autograder.cli.endings import OutputConsole
 from autograder.cli.isolated import proven_template
-from autograder.cli.shared import LabOption, pass_lab, progress, unsafe_option, workers_option
+from autograder.cli.shared import LabOption, pass_lab, progress, tell_about_secret, unsafe_option, workers_option
 from autograder.cli.stage_choice import choose_stage
 from autograder.course.config import Stage
 from autograder.intake import take_in
@@ -36,8 +36,9 @@ def evaluate(
     was not handed in is replaced by the course's module. The course's secret draws the text. Each loss is the mean
     over 30,000 characters, in nats.
     """
-    lab, console = option.lab, Console(highlight=False)
+    lab, console = option.lab, OutputConsole(highlight=False)
     stage = choose_stage(lab, stage_id, _has_model, "a trained model")
+    tell_about_secret(lab)
     submissions = take_in(paths, stage_files(lab, [stage.id]))
     students = [list(group) for _, group in groupby(submissions, key=lambda submission: submission.student)]
     with (
@@ -49,6 +50,7 @@ def evaluate(
             students,
             workers,
             lambda entry: done(entry.student),
+            template.close,
         )
     console.print(_table(entries), soft_wrap=True)
     for entry in entries:

@@ -11,14 +11,15 @@ from rich.console import Console
 
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import ReportState, StageReport, encode_results, lowest_level
+from autograder.base.run_lock import only_run
+from autograder.cli.endings import FAILURES, GRADER_ERROR, WRONG_USE, OutputConsole, Stopped
 from autograder.cli.shared import (
-    FAILURES,
-    GRADER_ERROR,
-    WRONG_USE,
     LabOption,
+    notice,
     pass_lab,
     progress,
     stage_option,
+    tell_about_secret,
     unsafe_option,
     workers_option,
 )
@@ -111,16 +112,17 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
     options = GradeOptions(**arguments)
     if options.only_changed and options.fresh:
         raise click.UsageError("--only-changed keeps results and --fresh discards them: choose one")
-    lab, console = option.lab, Console(highlight=False)
-    submissions = _take_in(lab, options)
-    graded = _judge(lab, submissions, options, console)
-    if exit_code := _publish(lab, graded, options, console):
-        sys.exit(exit_code)
+    lab, console = option.lab, OutputConsole(highlight=False)
+    with only_run(lab.gradebook.parent, "autograder grade"):
+        submissions = _take_in(lab, options)
+        graded = _judge(lab, submissions, options, console)
+        exit_code = _publish(lab, graded, options, console)
+    sys.exit(exit_code)
 
 
 def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
     """Collect the submissions, and check that the gradebook can take their scores."""
-    console = Console(stderr=True)
+    console = OutputConsole(stderr=True)
     zone = lab.config.policies.zone
     times = KnownTimes(zone=zone)
     if options.times_file is not None:
@@ -130,11 +132,12 @@ def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
         stage_files(lab, options.stage_ids),
         times,
         roster=read_roster(options.roster_file) if options.roster_file is not None else None,
-        notice=lambda line: console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True),
+        notice=notice,
     )
     if not submissions:
         console.print("autograder: these paths hold no submission", style="red")
         sys.exit(WRONG_USE)
+    tell_about_secret(lab)
     if options.gradebook:
         register_release(lab)  # a gradebook that refuses scores must fail before the class is judged
     return submissions
@@ -197,15 +200,26 @@ def grade_class(
     isolated: bool,
 ) -> list[Graded]:
     """Grade submissions in parallel, showing progress."""
+    done = 0
     with (
         JudgePool(lab.root, size=workers, isolated=isolated) as judges,
         progress(console, "grading", len(submissions)) as advance,
     ):
 
         def show(graded: Graded) -> None:
+            nonlocal done
+            done += 1
             report = graded.report
             is_scored = report.state is ReportState.GRADED
             points = f"{report.final_score}/{report.points}" if is_scored else report.state.value
             advance(f"{report.student} {report.stage} {points}{' (reused)' if graded.cached else ''}")
 
-        return Grader(lab, judges, reuse).grade_all(submissions, workers=workers, on_done=show)
+        grader = Grader(lab, judges, reuse)
+        try:
+            graded = grader.grade_all(submissions, workers=workers, on_done=show)
+        except KeyboardInterrupt:
+            kept = f"{done} of {len(submissions)} results are stored, and no score of this run is in the gradebook yet"
+            raise Stopped(f"{kept}. Run the same command again to continue") from None
+    if line := grader.distrusted():
+        notice(line)
+    return graded

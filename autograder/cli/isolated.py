@@ -4,7 +4,7 @@ import sys
 
 from rich.console import Console
 
-from autograder.cli.shared import WRONG_USE
+from autograder.cli.endings import WRONG_USE
 from autograder.isolation.process import Template, TemplateError
 from autograder.isolation.selfcheck import self_check
 from autograder.judge.pool import no_isolation_message

@@ -2,10 +2,11 @@
 
 import click
 import msgspec
-from rich.console import Console
 
 from autograder.authoring.scaffold import new_stage as write_stage
 from autograder.base.atomic_files import write_atomically
+from autograder.base.run_lock import only_run
+from autograder.cli.endings import OutputConsole
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.course.config import schema as config_schema
 from autograder.course.exercise_texts import schema as texts_schema
@@ -22,10 +23,12 @@ def release(option: LabOption) -> None:
     Edit the files in `solutions`, not in `assignments`: a release replaces every file that it wrote.
     Files in `assignments` that no release wrote are kept and listed.
     """
-    console = Console(soft_wrap=True, highlight=False)
-    made = make_release(option.lab)
-    console.print(f"assignments: {made.files} files, {len(made.written)} new or changed, {len(made.removed)} removed")
-    register_release(option.lab)
+    console = OutputConsole(soft_wrap=True, highlight=False)
+    with only_run(option.lab.gradebook.parent, "autograder release"):
+        made = make_release(option.lab)
+        counts = f"{made.files} files, {len(made.written)} new or changed, {len(made.removed)} removed"
+        console.print(f"assignments: {counts}")
+        register_release(option.lab)
     for name in made.strangers:
         console.print(f"  [yellow]kept, not written by a release:[/] {name}")
 
@@ -34,7 +37,7 @@ def release(option: LabOption) -> None:
 @pass_lab
 def schema(option: LabOption) -> None:
     """Write the JSON Schemas of grading.yml, exercises.yml and promises.yml, which editors use, to docs/."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = OutputConsole(soft_wrap=True, highlight=False)
     schemas = {"grading": config_schema(), "exercises": texts_schema(), "promises": promises_schema()}
     for name, content in schemas.items():
         path = option.lab.root / "docs" / f"{name}.schema.json"
@@ -53,7 +56,7 @@ def new_stage(option: LabOption, stage_id: str, module: str) -> None:
     moe. The command writes solutions/STAGE_ID, tests/hidden/STAGE_ID and the entry in grading.yml.
     `autograder verify` accepts the result; replace it piece by piece.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = OutputConsole(soft_wrap=True, highlight=False)
     for path in write_stage(option.lab, stage_id, module):
         console.print(path.relative_to(option.lab.root).as_posix())
     console.print(f"next: python -m autograder.authoring.try_stage {stage_id}")

@@ -1,7 +1,7 @@
 """``autograder leaderboard``: the class's entries to the speedrun, ranked."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -11,14 +11,25 @@ from rich.console import Console
 
 from autograder.base.atomic_files import write_atomically
 from autograder.base.parallel_map import parallel_map
+from autograder.base.run_lock import only_run
+from autograder.cli.endings import WRONG_USE, OutputConsole
 from autograder.cli.isolated import proven_template
-from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option, workers_option
+from autograder.cli.shared import (
+    LabOption,
+    notice,
+    pass_lab,
+    progress,
+    tell_about_secret,
+    unsafe_option,
+    workers_option,
+)
 from autograder.cli.stage_choice import choose_stage
 from autograder.feedback.leaderboard_page import leaderboard_json, leaderboard_page
 from autograder.feedback.leaderboard_terminal import print_leaderboard
 from autograder.intake import StageSubmission, take_in
 from autograder.leaderboard import Entry, EntryEvaluator, rank
 from autograder.pipeline.grade import stage_files
+from autograder.pipeline.store import distrust_line
 
 
 @click.command()
@@ -52,7 +63,7 @@ def leaderboard(
     beside the stage's module. Evaluations are kept by content: a stopped run continues where it was, and unchanged
     entries are not evaluated again. The page and the file show only the names that students chose.
     """
-    lab, console = option.lab, Console(highlight=False)
+    lab, console = option.lab, OutputConsole(highlight=False)
     stage = choose_stage(lab, stage_id, lambda stage: stage.speedrun is not None, "a leaderboard")
     speedrun = stage.spec.speedrun
     assert speedrun is not None
@@ -60,10 +71,14 @@ def leaderboard(
         replace(files, attachments=tuple(stage.spec.entries.items())) if files.stage == stage.id else files
         for files in stage_files(lab, [stage.id])
     ]
+    tell_about_secret(lab)
     submissions = take_in(paths, wanted)
-    with proven_template(console, isolated=not unsafe_no_isolation) as template:
+    with (
+        only_run(lab.gradebook.parent, "autograder leaderboard"),
+        proven_template(console, isolated=not unsafe_no_isolation) as template,
+    ):
         evaluator = EntryEvaluator(lab, stage, speedrun, template, fresh=fresh)
-        entries = _evaluate(evaluator, submissions, console, workers)
+        entries = _evaluate(evaluator, submissions, console, workers, template.close)
     if not entries:
         console.print(f"there is no entry: no folder holds a {speedrun.weights_file}", style="yellow")
         sys.exit(WRONG_USE)
@@ -80,9 +95,15 @@ def leaderboard(
 
 
 def _evaluate(
-    evaluator: EntryEvaluator, submissions: Sequence[StageSubmission], console: Console, workers: int
+    evaluator: EntryEvaluator,
+    submissions: Sequence[StageSubmission],
+    console: Console,
+    workers: int,
+    stop: Callable[[], object],
 ) -> list[Entry]:
     students = [list(group) for _, group in groupby(submissions, key=lambda submission: submission.student)]
     with progress(console, "evaluating", len(students)) as done:
-        entries = parallel_map(evaluator.evaluate, students, workers, lambda entry: done(""))
+        entries = parallel_map(evaluator.evaluate, students, workers, lambda entry: done(""), stop)
+    if line := distrust_line(evaluator.distrusted, "evaluated again"):
+        notice(line)
     return [entry for entry in entries if entry is not None]

@@ -1,20 +1,13 @@
-"""``autograder``: the group of all commands, and the exit codes of their errors."""
+"""``autograder``: the group of all commands."""
 
 import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from autograder.base.results import ResultsFormatError
-from autograder.cli.shared import GRADER_ERROR, WRONG_USE, LabOption
-from autograder.course.config import ConfigError
-from autograder.course.lab import LabError
-from autograder.intake import IntakeError
-from autograder.judge.errors import HiddenTestsError
-from autograder.judge.pool import JudgeError
+from autograder.cli.endings import ended_with_a_sentence
+from autograder.cli.shared import LabOption
 
 # Command → its module, imported on first use: some modules need torch and some nbgrader.
 _MODULES = {
@@ -31,19 +24,9 @@ _MODULES = {
     "schema": "lab",
 }
 
-# Errors whose message is written for the user → exit code.
-_EXPLAINED: dict[type[Exception], int] = {
-    ConfigError: WRONG_USE,
-    LabError: WRONG_USE,
-    ResultsFormatError: WRONG_USE,
-    HiddenTestsError: GRADER_ERROR,
-    JudgeError: GRADER_ERROR,
-    IntakeError: WRONG_USE,
-}
-
 
 class _Commands(click.Group):
-    """Prints the message of an error in ``_EXPLAINED`` without a traceback, and exits with its code."""
+    """The commands; ``autograder.cli.endings`` decides how each error ends."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_MODULES)
@@ -55,13 +38,13 @@ class _Commands(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with ended_with_a_sentence(debug=False):  # the help text may be printed here
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with ended_with_a_sentence(debug=ctx.params["debug"]):
             return super().invoke(ctx)
-        except tuple(_EXPLAINED) as error:
-            console = Console(stderr=True, soft_wrap=True)
-            console.print(f"autograder: {error}", style="red", markup=False, highlight=False)
-            sys.exit(next(code for kind, code in _EXPLAINED.items() if isinstance(error, kind)))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -72,8 +55,9 @@ class _Commands(click.Group):
     show_default="the lab around the current folder",
     help="Folder of the lab.",
 )
+@click.option("--debug", is_flag=True, envvar="AUTOGRADER_DEBUG", help="Print the traceback of an error.")
 @click.version_option(package_name="transformer-lab-autograder")
 @click.pass_context
-def main(ctx: click.Context, folder: Path | None) -> None:
+def main(ctx: click.Context, folder: Path | None, debug: bool) -> None:
     """Release a lab, grade a class in isolation, and file the scores in nbgrader's gradebook."""
     ctx.obj = LabOption(folder)

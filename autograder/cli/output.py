@@ -1,21 +1,22 @@
 """``autograder report`` and ``autograder export``: show the stored results, and write them in other formats."""
 
+import sys
 from itertools import groupby
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport
-from autograder.cli.shared import LabOption, pass_lab
+from autograder.cli.endings import GRADER_ERROR, OutputConsole
+from autograder.cli.shared import LabOption, notice, pass_lab
 from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_report
 from autograder.feedback.junit import junit
 from autograder.feedback.markdown import report_markdown
 from autograder.feedback.pages import statistics_of, write_class_page
-from autograder.integrations.nbgrader import export_csv
-from autograder.pipeline.grade import stored_reports
+from autograder.integrations.nbgrader import changed_scores, export_csv
+from autograder.pipeline.stored_reports import stored_reports
 
 _NOTHING_GRADED = "no submission has been graded yet: run `autograder grade PATH…` first"
 
@@ -30,8 +31,8 @@ def report(option: LabOption, folder: Path | None) -> None:
 
     Each check is listed with its id and with the file and line of its hidden test.
     """
-    lab, console = option.lab, Console(highlight=False)
-    reports = stored_reports(lab)
+    lab, console = option.lab, OutputConsole(highlight=False)
+    reports = stored_reports(lab, notice)
     if not reports:
         console.print(_NOTHING_GRADED)
         return
@@ -53,9 +54,15 @@ def export_nbgrader(option: LabOption, file: Path) -> None:
     """Write the gradebook as nbgrader's CSV.
 
     Each student and stage is a row. The scores include manual grades, bonus points and late penalties.
+    Automatic scores that differ from the stored results are listed, and the exit code is then 3.
     """
     rows = export_csv(option.lab, file)
-    Console(highlight=False, soft_wrap=True).print(f"{file}: {rows} rows")
+    differences = changed_scores(option.lab) if stored_reports(option.lab) else []
+    for line in differences:
+        notice(f"the gradebook differs from the results: {line}")
+    OutputConsole(highlight=False, soft_wrap=True).print(f"{file}: {rows} rows")
+    if differences:
+        sys.exit(GRADER_ERROR)
 
 
 @export.command("junit")
@@ -68,7 +75,7 @@ def export_junit(option: LabOption, file: Path) -> None:
     """
     reports = _stored_reports(option.lab)
     write_atomically(file, junit(reports))
-    Console(highlight=False, soft_wrap=True).print(f"{file}: {len(reports)} test suites", markup=False)
+    OutputConsole(highlight=False, soft_wrap=True).print(f"{file}: {len(reports)} test suites", markup=False)
 
 
 @export.command("markdown")
@@ -83,7 +90,7 @@ def export_markdown(option: LabOption, folder: Path) -> None:
     students = {student: report_markdown(list(reports)) for student, reports in by_student}
     for student, text in students.items():
         write_atomically(folder / f"{student}.md", text.encode())
-    Console(highlight=False, soft_wrap=True).print(f"{folder}: {len(students)} files", markup=False)
+    OutputConsole(highlight=False, soft_wrap=True).print(f"{folder}: {len(students)} files", markup=False)
 
 
 def _stored_reports(lab: Lab) -> list[StageReport]:
@@ -92,7 +99,7 @@ def _stored_reports(lab: Lab) -> list[StageReport]:
     Raises:
         click.UsageError: there are none.
     """
-    reports = stored_reports(lab)
+    reports = stored_reports(lab, notice)
     if not reports:
         raise click.UsageError(_NOTHING_GRADED)
     order = {stage: index for index, stage in enumerate(lab.config.stages)}

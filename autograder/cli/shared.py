@@ -1,4 +1,4 @@
-"""Parts that several commands share: the lab, common options, exit codes, progress."""
+"""Parts that several commands share: the lab, common options, progress."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,11 +18,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from autograder.cli.endings import OutputConsole
 from autograder.course.lab import Lab
-
-FAILURES = 1
-WRONG_USE = 2
-GRADER_ERROR = 3
+from autograder.pipeline.secret import close_to_others
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,17 @@ unsafe_option = click.option(
     is_flag=True,
     help="Run student code without isolation, and mark the results.",
 )
+
+
+def tell_about_secret(lab: Lab) -> None:
+    """Close the course's secret to other accounts, and print a line if it was open to them."""
+    if line := close_to_others(lab):
+        notice(line)
+
+
+def notice(line: str) -> None:
+    """Print a note beside the results, on the error output."""
+    OutputConsole(stderr=True).print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from autograder.authoring.update_lock import count_wrong_solutions, update_check_kinds, update_lock
 from autograder.authoring.verify import Verdict, count_variants, released_problems, verify_stage
+from autograder.cli.endings import FAILURES, OutputConsole
 from autograder.cli.shared import (
-    FAILURES,
     LabOption,
     pass_lab,
     progress,
@@ -58,7 +58,7 @@ def verify(
     """
     if update and not mistakes:
         raise click.UsageError("--update judges the mistakes and --no-mistakes omits them: choose one")
-    lab, console = option.lab, Console(highlight=False)
+    lab, console = option.lab, OutputConsole(highlight=False)
     stages = [lab.stage(stage_id) for stage_id in stage_ids] or lab.stages()
     if update:
         _update(lab, stages, console, range(seeds), workers, isolated=not unsafe_no_isolation)

@@ -29,6 +29,10 @@ class IsolationError(JudgeError):
     """This machine does not isolate student code; the message says what to do."""
 
 
+class JudgesStopped(Exception):
+    """The judges were stopped; the job has no result."""
+
+
 class JudgeProcess:
     """One warm judge with its template of workers, started when it is first used.
 
@@ -41,6 +45,7 @@ class JudgeProcess:
         self._root = root
         self._isolated = isolated
         self._running: _Running | None = None
+        self._stopped = False
 
     def start(self) -> "_Running":
         """Start the process and wait until it is ready, unless it is running already.
@@ -48,7 +53,10 @@ class JudgeProcess:
         Raises:
             IsolationError: a probe was not blocked, or this machine has no isolation.
             JudgeError: the judge could not start.
+            JudgesStopped: see ``stop``.
         """
+        if self._stopped:
+            raise JudgesStopped
         if self._running is None:
             running = _Running.start(self._root, self._isolated)
             self._running = running
@@ -64,6 +72,7 @@ class JudgeProcess:
 
         Raises:
             JudgeError: see ``start``.
+            JudgesStopped: see ``stop``.
         """
         channel = self.start().channel
         try:
@@ -71,9 +80,17 @@ class JudgeProcess:
             reply = channel.receive(Reply)
         except (EOFError, OSError):
             self.close()
+            if self._stopped:
+                raise JudgesStopped from None
             return Broken("the judge process died")
         assert isinstance(reply, (Judged, Broken))
         return reply
+
+    def stop(self) -> None:
+        """Kill the process and judge nothing more: the job that it is judging has no result. For another thread."""
+        self._stopped = True
+        if (running := self._running) is not None:
+            running.process.kill()
 
     def close(self) -> None:
         """End the process, and the job that it is judging."""
@@ -184,9 +201,15 @@ class JudgePool:
 
         Raises:
             JudgeError: the process could not start, or this machine does not isolate student code.
+            JudgesStopped: see ``stop``.
         """
         with self._borrowed() as process:
             return process.judge(job)
+
+    def stop(self) -> None:
+        """Kill every process: jobs that are being judged have no result, and no more jobs are judged."""
+        for process in self._processes:
+            process.stop()
 
     def _levels(self) -> list[IsolationLevel]:
         return [process.level for process in self._processes if process.level is not None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from autograder.base.json_store import JsonStore
+from autograder.base.sealed_store import DistrustError, SealedStore
 from autograder.base.text import printable
 from autograder.course.config import Speedrun
 from autograder.course.lab import Lab, StageFolders
@@ -21,7 +21,8 @@ from autograder.leaderboard.hand_in import LONGEST_PROBLEM, loaded_twice
 from autograder.leaderboard.record import EntryRecord, read_entry_record
 from autograder.models import MODEL_FAILED, TrainedModelError
 from autograder.models.corpora.plays import plays_of
-from autograder.pipeline.fingerprint import class_secret, course_secret, stage_fingerprint
+from autograder.pipeline.fingerprint import stage_fingerprint
+from autograder.pipeline.secret import class_secret, course_secret, seal_secret
 from autograder.pipeline.stand_ins import modules_for
 
 
@@ -35,7 +36,11 @@ class _Files:
 
 
 class EntryEvaluator:
-    """Evaluates the entries of a class. An entry with the content of an earlier entry is looked up."""
+    """Evaluates the entries of a class. An entry with the content of an earlier entry is looked up.
+
+    Attributes:
+        distrusted: student and stage → why the evaluation that was kept is not believed.
+    """
 
     def __init__(
         self, lab: Lab, stage: StageFolders, speedrun: Speedrun, template: Template, *, fresh: bool = False
@@ -49,13 +54,15 @@ class EntryEvaluator:
             template: forks the workers that run the models.
             fresh: look nothing up; evaluations are kept all the same.
         """
+        self.distrusted: dict[tuple[str, str], DistrustError] = {}
         self._lab = lab
         self._stage = stage
         self._speedrun = speedrun
         self._template = template
         self._fresh = fresh
-        self._store = JsonStore(lab.build / "leaderboard", Entry)
-        self._secret = class_secret(course_secret(lab), stage.id)
+        secret = course_secret(lab)
+        self._store = SealedStore(lab.build / "leaderboard", Entry, seal_secret(secret))
+        self._secret = class_secret(secret, stage.id)
         plays = _sha256(plays_of(lab.root).read_bytes())
         limits = _sha256(msgspec.json.encode(speedrun))
         parts = (stage_fingerprint(lab, stage), limits, plays, _sha256(self._secret), template.level.value)
@@ -82,11 +89,18 @@ class EntryEvaluator:
         if files is None:
             return None
         key = self._key(files)
-        entry = None if self._fresh else self._store.get(key)
+        entry = None if self._fresh else self._kept(student, key)
         if entry is None:
             entry = self._run(student, files)
             self._store.put(entry, key)
         return replace(entry, student=student)  # the kept entry may be another student's, of the same content
+
+    def _kept(self, student: str, key: str) -> Entry | None:
+        try:
+            return self._store.get(key)
+        except DistrustError as error:
+            self.distrusted[student, self._stage.id] = error
+            return None
 
     def _read(self, by_stage: Mapping[str, StageSubmission]) -> _Files | None:
         submission = by_stage[self._stage.id]

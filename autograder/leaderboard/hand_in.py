@@ -16,7 +16,7 @@ from autograder.leaderboard.entry import Entry
 from autograder.models import MODEL_FAILED, RECORD_FILE, WEIGHTS_FILE, Evaluation, TrainedModelError, evaluate_gpt
 from autograder.models.corpora.plays import plays_of
 from autograder.models.record import read_record
-from autograder.pipeline.fingerprint import class_secret, course_secret
+from autograder.pipeline.secret import class_secret, course_secret
 from autograder.pipeline.stand_ins import modules_for
 
 # The largest model reads the held-out text twice in about twenty seconds of CPU time.

@@ -1,22 +1,17 @@
 """Everything besides the submission that a result depends on, as one digest per stage."""
 
 import hashlib
-import hmac
-import os
 import platform
-import secrets
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
-from autograder.base.atomic_files import write_atomically
 from autograder.course.config import Stage
 from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
 from autograder.course.surroundings import importable_only
 
-SECRET_FILE = ".course_secret"
 _PACKAGES = ("torch", "numpy", "hypothesis", "pytest", "msgspec")
 # Rooms that show, file or release, and have no influence on a result.
 _PRESENTATION = frozenset({"cli", "feedback", "integrations", "release"})
@@ -28,6 +23,8 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
     Raises:
         LabError: a file that every stage needs is missing.
     """
+    if not _files(stage.hidden_tests):
+        raise LabError(f"{stage.hidden_tests} is missing or empty: it holds the hidden tests of the stage")
     digest = hashlib.sha256(f"python={platform.python_version()}\n".encode())
     for package in _PACKAGES:
         digest.update(f"{package}={version(package)}\n".encode())
@@ -80,31 +77,3 @@ def result_key(fingerprint: str, student: str, digest: str, judged: Iterable[Map
             key.update(f"{name}\0{hashlib.sha256(source.encode()).hexdigest()}\0".encode())
         key.update(b"\0")
     return key.hexdigest()
-
-
-def course_secret(lab: Lab) -> bytes:
-    """Read the secret from which hidden examples are drawn.
-
-    The secret is ``AUTOGRADER_SECRET`` in the environment, or else the content of ``.course_secret`` beside
-    ``grading.yml`` (or in the lab's workspace). The file is created on first use and ignored by git.
-    """
-    from_environment = os.environ.get("AUTOGRADER_SECRET")
-    if from_environment:
-        return from_environment.encode()
-    path = (lab.workspace or lab.root) / SECRET_FILE
-    if not path.exists():
-        write_atomically(path, secrets.token_hex(32).encode() + b"\n")  # readable only by its owner
-    return path.read_bytes().strip()
-
-
-def example_seed(secret: bytes, stage_id: str) -> int:
-    """Derive the seed of a stage's hidden examples from the course's secret.
-
-    It does not depend on the submission: equal code gets an equal grade, for every student and every attempt.
-    """
-    return int.from_bytes(hmac.digest(secret, f"examples {stage_id}".encode(), "sha256")[:4], "big")
-
-
-def class_secret(secret: bytes, stage_id: str) -> bytes:
-    """Derive the secret from which data for a whole class is drawn: every model is evaluated on the same text."""
-    return hmac.digest(secret, f"class {stage_id}".encode(), "sha256")

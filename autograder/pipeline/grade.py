@@ -20,10 +20,12 @@ from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSub
 from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.unrun import GRADER_FAILED, unrun_stage
-from autograder.pipeline.fingerprint import course_secret, result_key, stage_fingerprint
+from autograder.pipeline.fingerprint import result_key, stage_fingerprint
 from autograder.pipeline.jobs import jobs_for
 from autograder.pipeline.lateness import with_penalty, with_time
-from autograder.pipeline.store import ResultStore, StoredResult
+from autograder.pipeline.secret import course_secret
+from autograder.pipeline.store import StoredResult, claimed_digest, distrust_line
+from autograder.pipeline.stored_reports import result_store
 from autograder.pipeline.untouched import ReleasedStage
 
 _LONGEST_REASON = 500
@@ -40,6 +42,9 @@ class Judges(Protocol):
 
     def judge(self, job: Job) -> Judged | Broken:
         """Judge one job; called from several threads."""
+
+    def stop(self) -> None:
+        """Judge nothing more: jobs that are being judged raise an error."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +110,17 @@ class Grader:
             for graded in stages:
                 on_done(graded)
 
-        students = parallel_map(self._grade_whole_student, by_student.values(), workers, report_student)
+        students = parallel_map(
+            self._grade_whole_student, by_student.values(), workers, report_student, self._judges.stop
+        )
         return [graded for stages in students for graded in stages]
 
     def _grade_whole_student(self, submissions: Iterable[StageSubmission]) -> list[Graded]:
         return list(self.grade_student(submissions))
+
+    def distrusted(self) -> str:
+        """One line about the stored results that were not believed; empty if all were."""
+        return distrust_line(self._store.distrusted, f"judged again (the old files are in {self._store.set_aside})")
 
     def grade_student(self, submissions: Iterable[StageSubmission]) -> Iterator[Graded]:
         """Grade one student's submissions, which must be in the order of ``grading.yml``."""
@@ -143,8 +154,20 @@ class Grader:
         if report.digest == submission.digest:
             report = with_time(report, submission)
         report = with_penalty(_with_notes(stage, submission, report), self._lab.config)
-        self._keep(key, report, submission)
+        if lost := self._lost_result(submission):
+            report = msgspec.structs.replace(report, not_graded=lost)
+        else:
+            self._keep(key, report, submission)
         return Graded(submission, report, cached=why is not None)
+
+    def _lost_result(self, submission: StageSubmission) -> str:
+        """Why the stage is not graded, if an earlier result would stand but is not believed; empty otherwise."""
+        distrust = self._store.distrusted.get((submission.student, submission.stage))
+        if distrust is None or submission.refusal is None or submission.refusal.reason not in _NOT_BEGUN:
+            return ""
+        if claimed_digest(distrust) == submission.digest:  # the earlier result was "not begun" too
+            return ""
+        return f"nothing was handed in, and the stored result {distrust.reason}: grade the earlier hand-in again"
 
     def _without_stub(self, stage: StageFolders, submission: StageSubmission) -> StageSubmission:
         """The submission; if it is still the released stub without an answer, a submission that was not begun."""
@@ -249,16 +272,6 @@ def _needs_a_person(stage: StageFolders, refusal: Refusal) -> bool:
     if refusal.reason in _NOT_BEGUN:
         return False
     return refusal.reason in _UNDECIDED or refusal.file.rpartition("/")[2] != f"{stage.spec.module}.py"
-
-
-def result_store(lab: Lab) -> ResultStore:
-    """Open the lab's store of results."""
-    return ResultStore(lab.build / "results")
-
-
-def stored_reports(lab: Lab) -> list[StageReport]:
-    """Return the last report of every student and stage, late penalties by the current ``grading.yml`` included."""
-    return [with_penalty(report, lab.config) for report in result_store(lab).all()]
 
 
 def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:

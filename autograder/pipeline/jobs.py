@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from autograder.course.lab import Lab, StageFolders
 from autograder.intake import Attachment, RefusedError, StageSubmission
 from autograder.judge.messages import Attached, Job
-from autograder.pipeline.fingerprint import class_secret, example_seed
+from autograder.pipeline.secret import class_secret, example_seed
 from autograder.pipeline.stand_ins import modules_for
 
 

@@ -93,6 +93,9 @@ class ScriptedJudges:
         outcome = Outcome.FAILED if "wrong" in source else Outcome.PASSED
         return Judged(unrun_stage(stage, "", "", outcome))
 
+    def stop(self) -> None:
+        """Nothing runs in another process."""
+
     @property
     def judged(self) -> list[tuple[str, str]]:
         """Stage and source of every job so far, sorted."""
@@ -116,6 +119,9 @@ class InProcessJudges:
                 stage, job.modules, InProcessSession, code, job.seed, only=job.checks, attachments=attachments
             )
         return Judged(checks)
+
+    def stop(self) -> None:
+        """Nothing runs in another process."""
 
 
 class Class:

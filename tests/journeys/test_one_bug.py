@@ -12,8 +12,8 @@ from autograder.course.mistakes import Mistake, load_mistakes
 from autograder.intake import take_in
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import JudgePool
-from autograder.pipeline.fingerprint import SECRET_FILE
 from autograder.pipeline.grade import Grader, stage_files
+from autograder.pipeline.secret import SECRET_FILE
 
 STAGE = "2_attention"
 # Use one mistake of each exercise and every n-th mistake. All mistakes take minutes.
@@ -27,6 +27,9 @@ class CachingJudges:
         self._judges = judges
         self._replies: dict[tuple[object, ...], Judged | Broken] = {}
         self.level = judges.level
+
+    def stop(self) -> None:
+        pass
 
     def judge(self, job: Job) -> Judged | Broken:
         key = (job.stage, job.seed, job.checks, tuple(sorted(job.modules.items())))

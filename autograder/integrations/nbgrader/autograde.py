@@ -8,6 +8,7 @@ notebook of a student and copies no other file of theirs: a link can lead to ``/
 
 import functools
 import weakref
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
 from traitlets import Instance, Unicode, default
 
+from autograder.base.run_lock import only_run
 from autograder.course.lab import Lab
 from autograder.intake import StageSubmission, take_in_student
 from autograder.intake.timestamps import read_stamp
@@ -62,8 +64,16 @@ class JudgedNotebookExporter(NotebookExporter):
     lab = Unicode(help="The folder that holds grading.yml").tag(config=True)
     workspace = Unicode(help="The folder that holds the gradebook and build").tag(config=True)
 
-    # One judge for a whole run of nbgrader; it is closed with the exporter.
+    # One judge, and one lock of the course, for a whole run of nbgrader; both end with the exporter.
     judges = Instance(JudgePool)
+    lock = Instance(ExitStack)
+
+    @default("lock")
+    def _lock(self) -> ExitStack:
+        lock = ExitStack()
+        lock.enter_context(only_run(self._lab.gradebook.parent, "nbgrader autograde"))
+        weakref.finalize(self, lock.close)
+        return lock
 
     @default("judges")
     def _start_judges(self) -> JudgePool:
@@ -82,8 +92,10 @@ class JudgedNotebookExporter(NotebookExporter):
 
         Raises:
             NotGradedError: a person must decide about the submission; its earlier scores are removed.
+            OtherRunError: another run works with the same results; nothing is changed.
         """
         assert resources is not None
+        assert self.lock is not None
         names = resources["nbgrader"]
         path = Path(filename)
         resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
@@ -117,6 +129,8 @@ class JudgedNotebookExporter(NotebookExporter):
         grader = Grader(self._lab, self.judges)
         for graded in grader.grade_student(self._student(names)):
             if graded.submission.stage == names["assignment"]:
+                if line := grader.distrusted():
+                    self.log.warning(line)
                 return graded
         raise _not_found(names)
 

@@ -11,14 +11,15 @@ from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.penalties import penalty
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
 from autograder.pipeline.store import ResultStore
+from autograder.pipeline.stored_reports import result_store
 from autograder.release import check_id
 
 
 def compare_gradebook(lab: Lab, reports: Sequence[StageReport], lock_seconds: int = LOCK_SECONDS) -> list[str]:
     """List every difference between the gradebook and the reports.
 
-    The differences include scores that another program changed, and scores of these stages without a stored
-    result. Manual scores and comments are not compared.
+    The differences include scores that another program changed, also those of other students in these stages, and
+    scores without a stored result. Manual scores and comments are not compared.
 
     Args:
         lab: the lab.
@@ -56,6 +57,48 @@ def _differences(lab: Lab, gradebook: Any, report: StageReport) -> Iterator[str]
     yield from _difference(subject, "late penalty", penalty(lab, notebook), notebook.late_submission_penalty)
 
 
+def changed_scores(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> list[str]:
+    """List the automatic scores in the gradebook that differ from the stored results, one line each.
+
+    Submissions without a stored result are not compared: stored results may be removed and made again.
+
+    Raises:
+        GradebookError: the gradebook cannot be used.
+    """
+    store = result_store(lab)
+    with open_gradebook(lab, lock_seconds) as gradebook:
+        submissions = [entry for stage in lab.stages() for entry in _submissions(gradebook, stage.id)]
+        return [line for submission in submissions for line in _changed(lab, submission, store)]
+
+
+def _submissions(gradebook: Any, stage: str) -> Any:
+    try:
+        return gradebook.assignment_submissions(stage)
+    except MissingEntry:
+        return []
+
+
+def _changed(lab: Lab, submission: Any, store: ResultStore) -> Iterator[str]:
+    stored = store.get(submission.student.id, submission.assignment.name)
+    if stored is not None:
+        for notebook in submission.notebooks:
+            for line in changed_cells(lab, notebook, stored.report):
+                yield f"{line}; grade the submission again"
+
+
+def changed_cells(lab: Lab, notebook: Any, report: StageReport) -> Iterator[str]:
+    """Yield a line for each automatic score of a ``SubmittedNotebook`` that differs from a report; skip empty cells."""
+    grades = {grade.name: grade for grade in notebook.grades}
+    for name, exercise in lab.stage(report.stage).spec.exercises.items():
+        grade = grades.get(check_id(name))
+        if grade is None or grade.auto_score is None:
+            continue
+        subject = f"{report.student} {report.stage} {name}"
+        yield from _difference(subject, "score", automatic_score(report, name), grade.auto_score)
+        if exercise.bonus:
+            yield from _difference(subject, "extra credit", extra_credit(lab, report, name), grade.extra_credit)
+
+
 def _difference(subject: str, quantity: str, expected: float | None, filed: float | None) -> Iterable[str]:
     if filed != expected:
         yield f"{subject}: {quantity} {_number(filed)} in the gradebook, {_number(expected)} in the results"
@@ -66,11 +109,14 @@ def _number(value: float | None) -> str:
 
 
 def _unbacked(lab: Lab, gradebook: Any, stage: str, covered: set[tuple[str, str]]) -> Iterator[str]:
-    """Submissions with automatic scores and without a stored result."""
-    store = ResultStore(lab.build / "results")
+    """Submissions of other students whose automatic scores differ from the stored result, or have none."""
+    store = result_store(lab)
     for submission in gradebook.assignment_submissions(stage):
         student = submission.student.id
-        if (student, stage) in covered or store.get(student, stage) is not None:
+        if (student, stage) in covered:
+            continue
+        if store.get(student, stage) is not None:
+            yield from _changed(lab, submission, store)
             continue
         if any(grade.auto_score for notebook in submission.notebooks for grade in notebook.grades):
             yield f"{student} {stage}: scores in the gradebook, but no stored result; grade the submission again"

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Gradebook
-from sqlalchemy.exc import OperationalError, SAWarning
+from sqlalchemy.exc import SAWarning
 
 from autograder.base.atomic_files import write_atomically
-from autograder.course.lab import Lab, LabError
+from autograder.course.lab import Lab
+from autograder.integrations.nbgrader.faults import check_file, end_if_unusable, explained
 
 # How long to wait while another program, such as formgrader, writes to the gradebook.
 LOCK_SECONDS = 60
-
-
-class GradebookError(LabError):
-    """The gradebook cannot be used; the message names the fix."""
 
 
 def course_root(lab: Lab) -> Path:
@@ -43,42 +40,20 @@ def open_gradebook(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> Generator[Any,
     """Open the gradebook as nbgrader's ``Gradebook``, and create it if it does not exist.
 
     Raises:
-        GradebookError: another program kept the gradebook locked, or the file is not a gradebook.
+        GradebookFaultError: another program kept the gradebook locked, or the file is not this course's gradebook.
     """
     with warnings.catch_warnings(), explained(lab):
         # nbgrader adds a submission's parts one by one, and SQLAlchemy warns about each.
         warnings.simplefilter("ignore", SAWarning)
         _create(lab)
+        check_file(lab, lock_seconds)
         with Gradebook(database_url(lab, lock_seconds), lab.config.course) as gradebook:
             yield gradebook
 
 
-@contextmanager
-def explained(lab: Lab) -> Generator[None, None, None]:
-    """Explain database errors raised inside the block.
-
-    Raises:
-        GradebookError: instead of SQLAlchemy's error, or of nbgrader's error that wraps it.
-    """
-    try:
-        yield
-    except Exception as error:
-        if "database is locked" in str(error):
-            raise GradebookError(
-                f"{lab.gradebook} is locked by another program; close formgrader, or wait until it has finished, and "
-                "run this again: results are stored, and filed results stay"
-            ) from error
-        if isinstance(error, OperationalError) or "file is not a database" in str(error):
-            raise GradebookError(
-                f"{lab.gradebook} cannot be used: {error}; if it is older than this nbgrader, copy it and run "
-                "`nbgrader db upgrade`"
-            ) from error
-        raise
-
-
 def _create(lab: Lab) -> None:
     """Create the gradebook atomically: an incomplete gradebook has no version, and cannot be upgraded."""
-    if lab.gradebook.exists():
+    if lab.gradebook.exists() or lab.gradebook.is_symlink():
         return
     find_alembic()
     lab.gradebook.parent.mkdir(parents=True, exist_ok=True)
@@ -106,6 +81,7 @@ def configure(config: Any, lab: Lab) -> None:
         config: the result of ``get_config()`` in ``nbgrader_config.py``.
         lab: the lab, with the workspace that holds the class's grades.
     """
+    end_if_unusable(lab, LOCK_SECONDS)
     find_alembic()
     package = "autograder.integrations.nbgrader"
     directories = {f"{step}_directory": f"build/nbgrader/{step}" for step in _STEPS}

@@ -8,7 +8,8 @@ from nbgrader.utils import capture_log
 from traitlets.config import Config
 
 from autograder.course.lab import Lab
-from autograder.integrations.nbgrader.course import GradebookError, configure
+from autograder.integrations.nbgrader.course import configure
+from autograder.integrations.nbgrader.faults import GradebookError
 
 
 def generate_feedback(lab: Lab, stage_ids: Iterable[str]) -> None:

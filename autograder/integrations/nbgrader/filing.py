@@ -18,7 +18,7 @@ from autograder.base.results import ReportState, StageReport
 from autograder.course.lab import Lab, StageFolders
 from autograder.intake import Grafted, StageSubmission, graft_answers
 from autograder.intake.notebooks import NO_ANSWERS
-from autograder.integrations.nbgrader.compare import compare_gradebook
+from autograder.integrations.nbgrader.compare import changed_cells, compare_gradebook
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.folders import FiledAnswers, remove_shown, write_autograded, write_submitted
 from autograder.integrations.nbgrader.notebooks import (
@@ -44,6 +44,7 @@ class FilingReport:
         filed: number of submissions with a score.
         withheld: submissions without a score because a person must decide, one line each.
         removed: earlier scores of these submissions that were removed, one line each.
+        corrected: scores in the gradebook that differed from the unchanged result of their submission, one line each.
         differences: differences between the gradebook and the results, one line each.
         notes: unexpected properties of submitted notebooks, one line each.
     """
@@ -51,6 +52,7 @@ class FilingReport:
     filed: int
     withheld: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -59,6 +61,7 @@ class FilingReport:
         counts = f"{self.filed} filed, {len(self.withheld)} without a number, {len(self.differences)} differences"
         lines = [f"gradebook: {counts}"]
         lines += [f"  removed: {line}" for line in self.removed]
+        lines += [f"  corrected: {line}" for line in self.corrected]
         lines += [f"  differs: {line}" for line in self.differences]
         lines += [f"  notebook: {line}" for line in self.notes]
         return "\n".join(lines)
@@ -127,6 +130,7 @@ def file_results(
     reports: list[StageReport] = []
     notes: list[str] = []
     removed: list[str] = []
+    corrected: list[str] = []
     for item in graded:
         stage = lab.stage(item.submission.stage)
         result = _Result(item.submission, item.report, stage, released(stage.id))
@@ -136,6 +140,7 @@ def file_results(
                 removed.append(
                     f"{item.report.student} {item.report.stage} had {points:g} points from an earlier hand-in"
                 )
+            corrected += _corrected(lab, gradebook, item)
             if _file(lab, gradebook, result):
                 reports.append(item.report)
                 notes += result.notes()
@@ -145,6 +150,7 @@ def file_results(
         filed=len(reports) - len(withheld),
         withheld=withheld,
         removed=tuple(removed),
+        corrected=tuple(corrected),
         differences=tuple(compare_gradebook(lab, reports, lock_seconds)),
         notes=tuple(notes),
     )
@@ -160,6 +166,15 @@ def _filed_points(gradebook: Any, submission: StageSubmission) -> float:
     notebooks = assignment.notebooks if assignment is not None else ()
     grades = [grade for notebook in notebooks for grade in notebook.grades]
     return float(sum((grade.auto_score or 0) + (grade.extra_credit or 0) for grade in grades))
+
+
+def _corrected(lab: Lab, gradebook: Any, item: Graded) -> list[str]:
+    """The scores in the gradebook that were not filed from this result, which is unchanged since the last run."""
+    if not (item.cached and item.report.graded):
+        return []
+    assignment = _find_submitted(gradebook, item.submission)
+    notebooks = assignment.notebooks if assignment is not None else ()
+    return [line for notebook in notebooks for line in changed_cells(lab, notebook, item.report)]
 
 
 def _file(lab: Lab, gradebook: Any, result: _Result) -> bool:

@@ -10,7 +10,8 @@ from nbgrader.utils import compute_checksum, is_grade, is_solution
 from autograder.base.results import CheckResult, StageReport
 from autograder.course.lab import Lab, StageFolders
 from autograder.intake import StageSubmission, graft_answers
-from autograder.integrations.nbgrader.course import GradebookError, step_folder
+from autograder.integrations.nbgrader.course import step_folder
+from autograder.integrations.nbgrader.faults import GradebookError
 from autograder.integrations.nbgrader.scores import automatic_score, checks_of
 from autograder.release import check_id
 

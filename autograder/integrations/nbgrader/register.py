@@ -8,13 +8,8 @@ from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import is_grade, is_locked, is_solution
 
 from autograder.course.lab import Lab, StageFolders
-from autograder.integrations.nbgrader.course import (
-    LOCK_SECONDS,
-    GradebookError,
-    database_url,
-    explained,
-    open_gradebook,
-)
+from autograder.integrations.nbgrader.course import LOCK_SECONDS, database_url, open_gradebook
+from autograder.integrations.nbgrader.faults import GradebookError, explained
 from autograder.integrations.nbgrader.notebooks import read_notebook, released_notebook
 
 

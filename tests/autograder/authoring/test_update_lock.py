@@ -31,6 +31,9 @@ class Judges:
         self._checks = stage.spec.checks
         self._ids = {mistake.apply(REFERENCE): mistake.id for mistake in load_mistakes(stage)}
 
+    def stop(self) -> None:
+        pass
+
     def judge(self, job: Job) -> Judged | Broken:
         mistake = self._ids[job.modules[MODULE]]
         lost = self._lost.get((mistake, job.seed), LISTED[mistake])
@@ -50,6 +53,9 @@ class RealJudges:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
+
+    def stop(self) -> None:
+        pass
 
     def judge(self, job: Job) -> Judged:
         stage = self._lab.stage(job.stage)

@@ -41,6 +41,9 @@ class Judges:
         self._reply = reply
         self.jobs: list[Job] = []
 
+    def stop(self) -> None:
+        pass
+
     def judge(self, job: Job) -> Judged | Broken:
         self.jobs.append(job)
         if self._reply is not None:

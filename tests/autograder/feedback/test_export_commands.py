@@ -12,7 +12,7 @@ from autograder.cli.main import main
 from autograder.course.lab import Lab
 from autograder.feedback.junit import junit
 from autograder.feedback.markdown import report_markdown
-from autograder.pipeline.grade import result_store
+from autograder.pipeline.stored_reports import result_store
 
 
 def export(lab: Lab, *arguments: str | Path) -> Result:

@@ -16,7 +16,7 @@ from autograder.integrations.nbgrader.course import open_gradebook, step_folder
 from autograder.integrations.nbgrader.filing import FilingReport
 from autograder.judge.unrun import unrun_stage
 from autograder.pipeline.grade import Graded
-from autograder.pipeline.store import ResultStore
+from autograder.pipeline.stored_reports import result_store
 
 IN_TIME = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
 CHECKS = (
@@ -77,7 +77,7 @@ class Classroom:
             **more,
         )
         if report.graded:
-            ResultStore(self.lab.build / "results").put("key", report)
+            result_store(self.lab).put("key", report)
         return Graded(submission, report, cached=False)
 
     def file(self, *graded: Graded, **more: Any) -> FilingReport:

@@ -50,6 +50,9 @@ class InProcessJudges:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
 
+    def stop(self) -> None:
+        pass
+
     def judge(self, job: Job) -> Judged:
         stage = self._lab.stage(job.stage)
         return Judged(judge_stage(stage, job.modules, InProcessSession, read_course_code(self._lab, stage), job.seed))

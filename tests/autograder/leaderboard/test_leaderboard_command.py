@@ -111,7 +111,7 @@ def test_a_stopped_run_loses_no_evaluation(ranked, tmp_path, monkeypatch):
 
     monkeypatch.setattr(EntryEvaluator, "_run", stopped)
     folders = [hand_in(tmp_path / name, speedrun__json=record(name=name)) for name in ("ada", "bob")]
-    assert ranked(*folders, "--workers", "1").exit_code == 1
+    assert ranked(*folders, "--workers", "1").exit_code == 130
     assert ranked(*folders, "--workers", "1").exit_code == 0
     assert runs == ["ada", "bob", "bob"]
 

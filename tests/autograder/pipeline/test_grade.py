@@ -12,7 +12,8 @@ from autograder.course.lab import Lab, LabError
 from autograder.intake import Owed, take_in
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.pool import JudgeError
-from autograder.pipeline.grade import Grader, Reuse, result_store, stage_files
+from autograder.pipeline.grade import Grader, Reuse, stage_files
+from autograder.pipeline.stored_reports import result_store
 
 GOOD, WRONG, CRASH = "good = 1\n", "wrong = 1\n", "crash = 1\n"
 ALL_AGAIN = Reuse(nothing=True)
@@ -280,6 +281,9 @@ def test_a_failing_judge_leaves_the_earlier_result_in_the_store(students):
 def test_judges_that_cannot_start_end_the_run(students):
     class NoJudges:
         level = IsolationLevel.NONE
+
+        def stop(self) -> None:
+            pass
 
         def judge(self, job: Job) -> Judged | Broken:
             raise JudgeError("no judge could start")

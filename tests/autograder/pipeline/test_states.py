@@ -11,7 +11,8 @@ from tiny_lab import MODULE, STAGE, build_tiny_lab, replace_in
 from autograder.base.results import Outcome, ReportState
 from autograder.course.lab import Lab
 from autograder.intake import KnownTimes, take_in
-from autograder.pipeline.grade import Grader, stage_files, stored_reports
+from autograder.pipeline.grade import Grader, stage_files
+from autograder.pipeline.stored_reports import stored_reports
 
 GOOD, WRONG = "good = 1\n", "wrong = 1\n"
 DUE = datetime(2026, 3, 1, 12, tzinfo=UTC)

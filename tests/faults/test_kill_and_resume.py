@@ -81,6 +81,7 @@ def kill(run: "subprocess.Popen[bytes]", after: float) -> None:
     run.wait()
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_where_it_stopped(tmp_path, class_folder):
     undisturbed = build_tiny_lab(tmp_path / "undisturbed")
     release(undisturbed)
