@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from autograder.feedback.text import code_parts, one_line
+from autograder.base.sinks import code_parts, one_line
 
 
 def render(template: str, **values: Any) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from autograder.base.results import StageReport
-from autograder.feedback.text import ZERO_WIDTH_SPACE, code_parts, log_line
+from autograder.base.sinks import ZERO_WIDTH_SPACE, code_parts, log_line
 from autograder.feedback.views import CheckView, StageView, stage_view
 
 # Characters with a meaning inside a line of GitHub's Markdown; `:` and the dot of `www.` start links without brackets.

@@ -22,7 +22,7 @@ from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
 from autograder.integrations.nbgrader.folders import TIME_STAMP, remove_all_but
-from autograder.integrations.nbgrader.notebooks import answered_notebook
+from autograder.integrations.nbgrader.notebooks import answered_notebook, make_safe
 from autograder.integrations.nbgrader.rows import SubmissionRows
 from autograder.judge.pool import JudgePool
 from autograder.pipeline.grade import Graded, Grader, stage_files
@@ -66,6 +66,7 @@ class JudgedNotebookExporter(NotebookExporter):
         try:
             if path.is_relative_to(step_folder(self._lab, "submitted")):
                 notebook = answered_notebook(self._lab, self._take_in(names))
+                make_safe(notebook)  # it lies where formgrader looks until the second pass
             else:
                 notebook = self._graded(names, path.parent)
         except Exception:

@@ -10,8 +10,8 @@ from page_reader import Element, read_html
 from sample_reports import ATTENTION, KERNELS, SECRETS, WRONG, all_alike, make_report, report_with_secrets
 
 from autograder.base.results import IsolationLevel, Outcome
+from autograder.base.sinks import code_parts, log_line
 from autograder.feedback.markdown import code, prose, report_markdown
-from autograder.feedback.text import code_parts, log_line
 
 OURS = {"h2", "h3", "p", "code", "blockquote", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "strong"}
 
