@@ -61,7 +61,7 @@ def _sanitised(html: str) -> str:
         html,
         tags=_TAGS,
         attributes={"a": {"href"}},
-        attribute_filter=lambda tag, name, value: value if _is_web_or_mail(value) else None,
+        attribute_filter=lambda tag, name, value: value if name != "href" or _is_web_or_mail(value) else None,
         set_tag_attribute_values={"a": {"target": "_blank"}},
         clean_content_tags=set(),
         url_schemes={"http", "https", "mailto"},
