@@ -31,9 +31,8 @@ def evaluated(module: bytes, file: bytes | None = None, modules: Sequence[str] =
     for session in sessions:
         session.load({"speedrun": module.decode()}, "speedrun")
     declared = read_entry_record(record(), RECORD_FILE)
-    return evaluate_entry(
-        sessions, SPEEDRUN, declared, [module.decode(), *modules], file or weights(), PLAYS, SECRET, CHARACTERS
-    )
+    sources = [module.decode(), *modules]
+    return evaluate_entry(sessions, SPEEDRUN, declared, sources, file or weights(), PLAYS, SECRET, CHARACTERS)
 
 
 def test_an_honest_entry_gets_the_loss_of_its_table():
@@ -175,10 +174,7 @@ HIDDEN_IN_CODE = {
     "comments": "\n".join(f"# {line}" for line in LINES),
     "names": "\n".join(f"def {line.rstrip('=')}(): ..." for line in LINES),
     "an integer": f"TABLE = 0x{int.from_bytes(KNOWLEDGE.encode()):x}",
-    "many small functions": "\n".join(
-        f"def f{index}(x): return x * 0x{ord(char):x}" for index, char in enumerate(LINES[0])
-    )
-    + "\n".join(f"x = {line!r}" for line in LINES),
+    "many small functions": "\n".join(f"def f{index}(x): return {line!r}[x]" for index, line in enumerate(LINES)),
 }
 
 

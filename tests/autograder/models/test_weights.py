@@ -189,8 +189,7 @@ odd_entries = st.fixed_dictionaries(
 def test_an_odd_header_is_refused_or_read(header, numbers):
     try:
         found = read_weights(file_of(header, numbers))
-    except TrainedModelError as error:
-        assert len(str(error)) < 500
+    except TrainedModelError:
         return
     assert sum(weight.numel() for weight in found.values()) <= len(numbers)
 
