@@ -11,6 +11,7 @@ from rich.console import Console
 
 from autograder.authoring.sample_class import Sample, sample_class, write_class
 from autograder.base.atomic_files import write_atomically
+from autograder.base.console import SafeConsole
 from autograder.base.results import StageReport, lowest_level
 from autograder.cli.grade import grade_class
 from autograder.cli.shared import FAILURES, LabOption, pass_lab, stage_option, unsafe_option, workers_option
@@ -38,7 +39,7 @@ def demo(option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: in
 
     The scores go through nbgrader into a gradebook in build/demo, apart from your own.
     """
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     workspace = option.lab.root / "build" / "demo"
     lab = replace(option.lab, workspace=workspace)
     class_folder = workspace / "class"

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from autograder.base.console import SafeConsole
 from autograder.cli.shared import FAILURES, LabOption, pass_lab
 from autograder.course.config import ConfigError
 from autograder.course.lab import LabError
@@ -29,7 +30,7 @@ def doctor(option: LabOption) -> None:
     Lists versions, devices, the lab and its gradebook, the isolation level, and the result of each
     isolation probe. Exits with code 1 if student code cannot be isolated.
     """
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in (*_facts(), *_lab_facts(option)):
         table.add_row(name, value)

@@ -5,10 +5,10 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from autograder.base.console import SafeConsole
 from autograder.base.parallel_map import parallel_map
 from autograder.cli.isolated import proven_template
 from autograder.cli.shared import LabOption, pass_lab, progress, unsafe_option, workers_option
@@ -36,7 +36,7 @@ def evaluate(
     was not handed in is replaced by the course's module. The course's secret draws the text. Each loss is the mean
     over 30,000 characters, in nats.
     """
-    lab, console = option.lab, Console(highlight=False)
+    lab, console = option.lab, SafeConsole(highlight=False)
     stage = choose_stage(lab, stage_id, _has_model, "a trained model")
     submissions = take_in(paths, stage_files(lab, [stage.id]))
     students = [list(group) for _, group in groupby(submissions, key=lambda submission: submission.student)]

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from autograder.base.atomic_files import write_atomically
+from autograder.base.console import SafeConsole
 from autograder.base.results import ReportState, StageReport, encode_results, lowest_level
 from autograder.cli.shared import (
     FAILURES,
@@ -111,7 +112,7 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
     options = GradeOptions(**arguments)
     if options.only_changed and options.fresh:
         raise click.UsageError("--only-changed keeps results and --fresh discards them: choose one")
-    lab, console = option.lab, Console(highlight=False)
+    lab, console = option.lab, SafeConsole(highlight=False)
     submissions = _take_in(lab, options)
     graded = _judge(lab, submissions, options, console)
     if exit_code := _publish(lab, graded, options, console):
@@ -120,7 +121,7 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
 
 def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
     """Collect the submissions, and check that the gradebook can take their scores."""
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     zone = lab.config.policies.zone
     times = KnownTimes(zone=zone)
     if options.times_file is not None:

@@ -2,10 +2,10 @@
 
 import click
 import msgspec
-from rich.console import Console
 
 from autograder.authoring.scaffold import new_stage as write_stage
 from autograder.base.atomic_files import write_atomically
+from autograder.base.console import SafeConsole
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.course.config import schema as config_schema
 from autograder.course.exercise_texts import schema as texts_schema
@@ -22,7 +22,7 @@ def release(option: LabOption) -> None:
     Edit the files in `solutions`, not in `assignments`: a release replaces every file that it wrote.
     Files in `assignments` that no release wrote are kept and listed.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = SafeConsole(soft_wrap=True, highlight=False)
     made = make_release(option.lab)
     console.print(f"assignments: {made.files} files, {len(made.written)} new or changed, {len(made.removed)} removed")
     register_release(option.lab)
@@ -34,7 +34,7 @@ def release(option: LabOption) -> None:
 @pass_lab
 def schema(option: LabOption) -> None:
     """Write the JSON Schemas of grading.yml, exercises.yml and promises.yml, which editors use, to docs/."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = SafeConsole(soft_wrap=True, highlight=False)
     schemas = {"grading": config_schema(), "exercises": texts_schema(), "promises": promises_schema()}
     for name, content in schemas.items():
         path = option.lab.root / "docs" / f"{name}.schema.json"
@@ -53,7 +53,7 @@ def new_stage(option: LabOption, stage_id: str, module: str) -> None:
     moe. The command writes solutions/STAGE_ID, tests/hidden/STAGE_ID and the entry in grading.yml.
     `autograder verify` accepts the result; replace it piece by piece.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = SafeConsole(soft_wrap=True, highlight=False)
     for path in write_stage(option.lab, stage_id, module):
         console.print(path.relative_to(option.lab.root).as_posix())
     console.print(f"next: python -m autograder.authoring.try_stage {stage_id}")

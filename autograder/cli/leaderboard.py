@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from autograder.base.atomic_files import write_atomically
+from autograder.base.console import SafeConsole
 from autograder.base.parallel_map import parallel_map
 from autograder.cli.isolated import proven_template
 from autograder.cli.shared import WRONG_USE, LabOption, pass_lab, progress, unsafe_option, workers_option
@@ -52,7 +53,7 @@ def leaderboard(
     beside the stage's module. Evaluations are kept by content: a stopped run continues where it was, and unchanged
     entries are not evaluated again. The page and the file show only the names that students chose.
     """
-    lab, console = option.lab, Console(highlight=False)
+    lab, console = option.lab, SafeConsole(highlight=False)
     stage = choose_stage(lab, stage_id, lambda stage: stage.speedrun is not None, "a leaderboard")
     speedrun = stage.spec.speedrun
     assert speedrun is not None

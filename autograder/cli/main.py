@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
+from autograder.base.console import SafeConsole
 from autograder.base.results import ResultsFormatError
 from autograder.cli.shared import GRADER_ERROR, WRONG_USE, LabOption
 from autograder.course.config import ConfigError
@@ -59,7 +59,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except tuple(_EXPLAINED) as error:
-            console = Console(stderr=True, soft_wrap=True)
+            console = SafeConsole(stderr=True, soft_wrap=True)
             console.print(f"autograder: {error}", style="red", markup=False, highlight=False)
             sys.exit(next(code for kind, code in _EXPLAINED.items() if isinstance(error, kind)))
 

@@ -4,9 +4,9 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from autograder.base.atomic_files import write_atomically
+from autograder.base.console import SafeConsole
 from autograder.base.results import StageReport
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.course.lab import Lab
@@ -30,7 +30,7 @@ def report(option: LabOption, folder: Path | None) -> None:
 
     Each check is listed with its id and with the file and line of its hidden test.
     """
-    lab, console = option.lab, Console(highlight=False)
+    lab, console = option.lab, SafeConsole(highlight=False)
     reports = stored_reports(lab)
     if not reports:
         console.print(_NOTHING_GRADED)
@@ -55,7 +55,7 @@ def export_nbgrader(option: LabOption, file: Path) -> None:
     Each student and stage is a row. The scores include manual grades, bonus points and late penalties.
     """
     rows = export_csv(option.lab, file)
-    Console(highlight=False, soft_wrap=True).print(f"{file}: {rows} rows")
+    SafeConsole(highlight=False, soft_wrap=True).print(f"{file}: {rows} rows")
 
 
 @export.command("junit")
@@ -68,7 +68,7 @@ def export_junit(option: LabOption, file: Path) -> None:
     """
     reports = _stored_reports(option.lab)
     write_atomically(file, junit(reports))
-    Console(highlight=False, soft_wrap=True).print(f"{file}: {len(reports)} test suites", markup=False)
+    SafeConsole(highlight=False, soft_wrap=True).print(f"{file}: {len(reports)} test suites", markup=False)
 
 
 @export.command("markdown")
@@ -83,7 +83,7 @@ def export_markdown(option: LabOption, folder: Path) -> None:
     students = {student: report_markdown(list(reports)) for student, reports in by_student}
     for student, text in students.items():
         write_atomically(folder / f"{student}.md", text.encode())
-    Console(highlight=False, soft_wrap=True).print(f"{folder}: {len(students)} files", markup=False)
+    SafeConsole(highlight=False, soft_wrap=True).print(f"{folder}: {len(students)} files", markup=False)
 
 
 def _stored_reports(lab: Lab) -> list[StageReport]:

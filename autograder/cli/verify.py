@@ -9,6 +9,7 @@ from rich.console import Console
 
 from autograder.authoring.update_lock import update_lock
 from autograder.authoring.verify import Verdict, count_variants, released_problems, verify_stage
+from autograder.base.console import SafeConsole
 from autograder.cli.shared import (
     FAILURES,
     LabOption,
@@ -56,7 +57,7 @@ def verify(
     """
     if update and not mistakes:
         raise click.UsageError("--update judges the mistakes and --no-mistakes omits them: choose one")
-    lab, console = option.lab, Console(highlight=False)
+    lab, console = option.lab, SafeConsole(highlight=False)
     stages = [lab.stage(stage_id) for stage_id in stage_ids] or lab.stages()
     if update:
         _update(lab, stages, console, range(seeds), workers, isolated=not unsafe_no_isolation)

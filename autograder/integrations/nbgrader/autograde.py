@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from traitlets import Instance, Unicode, default
 
+from autograder.base.sinks import log_line
 from autograder.course.lab import Lab
 from autograder.intake import StageSubmission, take_in
 from autograder.integrations.nbgrader.course import step_folder
@@ -81,7 +82,7 @@ class JudgedNotebookExporter(NotebookExporter):
         remove_all_but(TIME_STAMP, folder)
         graded = self._grade(names)
         if not graded.report.graded:
-            reason = graded.report.why_not_graded
+            reason = log_line(graded.report.why_not_graded)
             raise NotGradedError(f"{names['student']} {names['assignment']}: no score is filed: {reason}")
         stage = self._lab.stage(names["assignment"])
         notebook = answered_notebook(self._lab, graded.submission)
