@@ -131,7 +131,9 @@ def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
         stage_files(lab, options.stage_ids),
         times,
         roster=read_roster(options.roster_file) if options.roster_file is not None else None,
-        notice=lambda line: console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True),
+        notice=lambda line: console.print(
+            f"note: {' '.join(line.split())}", markup=False, highlight=False, soft_wrap=True
+        ),
     )
     if not submissions:
         console.print("autograder: these paths hold no submission", style="red")
@@ -182,7 +184,7 @@ def print_notes(console: Console, reports: Sequence[StageReport], *, details: bo
     notes = [f"{report.student} {report.stage}: {note}" for report in reports for note in report.notes]
     if details:
         for note in notes:
-            console.print(f"note: {note}", markup=False, soft_wrap=True)
+            console.print(f"note: {' '.join(note.split())}", markup=False, soft_wrap=True)
     elif notes:
         count = counted(len(notes), "note")
         console.print(f"{count} about these submissions: --details prints them, --json includes them")
