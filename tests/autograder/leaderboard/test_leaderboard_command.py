@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tiny_entries import LAB, hand_in, record, source
+from tiny_models import WITHOUT_NUMBERS
 
 from autograder.cli.main import main
 from autograder.cli.shared import LabOption
 from autograder.isolation.launch import available_levels
 from autograder.leaderboard import EntryEvaluator
 from autograder.leaderboard.evaluation import evaluate_entry
-
-HEADER = json.dumps({"w": {"dtype": "F32", "shape": [0] + [2**26] * 7, "data_offsets": [0, 0]}}).encode()
-WITHOUT_NUMBERS = len(HEADER).to_bytes(8, "little") + HEADER
 
 
 @pytest.fixture
