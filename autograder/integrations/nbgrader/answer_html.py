@@ -5,8 +5,8 @@ each typesets formulas in the result with MathJax. So an answer is rendered here
 block of HTML in which a Markdown parser finds nothing to do: it has a single line, and only letters, digits and
 spaces outside its tags are not character references.
 
-The student's text is shown, whatever it is: links to other than web and mail addresses, pictures and HTML tags appear
-as they were written. Nothing is loaded.
+The student's text is always shown. Other links than those to web and mail addresses, and other HTML tags than those
+that format text, appear as they were written. A picture of the web becomes a link. Nothing is loaded.
 """
 
 import re
@@ -83,7 +83,7 @@ def _referenced(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escape a text outside formulas: signs that begin one stand alone in an element, where they begin none."""
+    """Escape a text outside formulas. Each sign that could begin a formula stands alone in an element."""
     return _MATH_SIGN.sub(r"<span>\g<0></span>", escape(text))
 
 
@@ -107,7 +107,7 @@ class _Markdown(MarkdownIt):
         self.add_render_rule("image", _picture)
 
     def validateLink(self, url: str) -> bool:
-        """Whether this is a link; the parser leaves the text of another one as it was written."""
+        """Whether an address may be a link; otherwise the parser leaves the text as it was written."""
         return _is_web_or_mail(url)
 
     def render(self, src: str, env: MutableMapping[str, Any] | None = None) -> str:

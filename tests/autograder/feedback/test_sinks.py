@@ -72,9 +72,9 @@ def statistics(text: str) -> Any:
     config = msgspec.structs.replace(
         CONFIG, course=text, stages={ATTENTION: msgspec.structs.replace(CONFIG.stages[ATTENTION], title=text)}
     )
-    told = reports(text)
-    places = {(report.stage, check.id): text for report in told for check in report.checks}
-    return class_statistics(told, config, sentences={(ATTENTION, text): text}, locations=places)
+    stages = reports(text)
+    places = {(report.stage, check.id): text for report in stages for check in report.checks}
+    return class_statistics(stages, config, sentences={(ATTENTION, text): text}, locations=places)
 
 
 def ranking(text: str) -> Ranking:
@@ -84,10 +84,10 @@ def ranking(text: str) -> Ranking:
 
 
 def student_html(text: str) -> str:
-    told = reports(text)
+    stages = reports(text)
     config = msgspec.structs.replace(CONFIG, course=text)
-    sources = {report.stage: f"{text}\n# {text}\n'{text}'" for report in told}
-    return student_page(told, sources, config, {report.stage: {text: text} for report in told})
+    sources = {report.stage: f"{text}\n# {text}\n'{text}'" for report in stages}
+    return student_page(stages, sources, config, {report.stage: {text: text} for report in stages})
 
 
 def printed(show: Callable[[Console], object], *, terminal: bool = False) -> str:
