@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from autograder.base.console import SafeConsole
 from autograder.base.results import CheckResult
 from autograder.course.alternatives import load_alternatives
 from autograder.course.lab import Lab, StageFolders
@@ -31,7 +32,7 @@ from autograder.judge.run import judge_stage
 @click.option("--seed", default=0, help="Seed of the inputs that Hypothesis draws.")
 def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...], seed: int) -> None:
     """Judge the reference, alternatives and mistakes of STAGE_ID, and print every unexpected result."""
-    lab, console = Lab.find(), Console(soft_wrap=True)
+    lab, console = Lab.find(), SafeConsole(soft_wrap=True)
     stage = lab.stage(stage_id)
     code = read_course_code(lab, stage)
     judge = functools.partial(_judge, stage, code, seed)

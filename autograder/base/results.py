@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from autograder.base.sinks import json_text
+
 FORMAT_VERSION = 1
 
 
@@ -235,7 +237,7 @@ def encode_results(
         "isolation": isolation,
         "reports": [report.to_builtins(locations) for report in reports],
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+    return json_text(document)
 
 
 def decode_results(raw: bytes) -> tuple[IsolationLevel | None, list[StageReport]]:

@@ -10,6 +10,11 @@ _STACKED = frozenset({"Mn", "Me"})
 _MOST_STACKED = 3
 
 
+def is_invisible(character: str) -> bool:
+    """Whether a character is invisible or controls a terminal."""
+    return unicodedata.category(character) in _INVISIBLE
+
+
 def printable(text: str, limit: int) -> str:
     r"""Convert text to one line of at most ``limit`` visible characters.
 

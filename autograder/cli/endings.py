@@ -14,7 +14,8 @@ from collections.abc import Generator, Iterator
 from types import FrameType
 
 import click
-from rich.console import Console
+
+from autograder.base.console import SafeConsole
 
 DONE = 0
 FAILURES = 1
@@ -55,7 +56,7 @@ class Stopped(KeyboardInterrupt):
     """The user or the system stops the command; the message says what is kept and how to go on."""
 
 
-class OutputConsole(Console):
+class OutputConsole(SafeConsole):
     """A console for the results of a command."""
 
     def on_broken_pipe(self) -> None:

@@ -184,7 +184,7 @@ def print_notes(console: Console, reports: Sequence[StageReport], *, details: bo
     notes = [f"{report.student} {report.stage}: {note}" for report in reports for note in report.notes]
     if details:
         for note in notes:
-            console.print(f"note: {note}", markup=False, soft_wrap=True)
+            console.print(f"note: {' '.join(note.split())}", markup=False, soft_wrap=True)
     elif notes:
         count = counted(len(notes), "note")
         console.print(f"{count} about these submissions: --details prints them, --json includes them")

@@ -72,7 +72,7 @@ def tell_about_secret(lab: Lab) -> None:
 
 def notice(line: str) -> None:
     """Print a note beside the results, on the error output."""
-    OutputConsole(stderr=True).print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+    OutputConsole(stderr=True).print(f"note: {' '.join(line.split())}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from autograder.course.yaml_source import Keys, YamlSource, nearest
 _GROUPED = {"pattern": "^[0-9][0-9_]*$"}
 ParameterCount = Annotated[int, msgspec.Meta(ge=0, le=12_000_000, extra_json_schema=_GROUPED)]
 TokenCount = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000, extra_json_schema=_GROUPED)]
+CodeSize = Annotated[int, msgspec.Meta(ge=1, le=1_000_000, extra_json_schema=_GROUPED)]
 ContextLength = Annotated[int, msgspec.Meta(ge=8, le=2048)]
 EventName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]+$")]
 
@@ -22,6 +23,7 @@ class Speedrun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     module: str
     most_parameters: ParameterCount  # without free embeddings
     free_embeddings: ParameterCount  # parameters of embeddings that do not count
+    most_code_bytes: CodeSize  # of the student's modules together, compressed
     context_length: tuple[ContextLength, ContextLength]  # shortest and longest
     events: Annotated[dict[EventName, TokenCount], msgspec.Meta(min_length=1)]  # name → most training tokens, ascending
 

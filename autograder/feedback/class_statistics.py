@@ -1,5 +1,6 @@
 """Statistics of a class, for instructors: distribution, item analysis, common mistakes, students who need help."""
 
+import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -116,7 +117,7 @@ class ClassStatistics:
     def pythons(self) -> tuple[str, ...]:
         """The versions of Python that ran the students' code, oldest first."""
         versions = {report.python for report in self.reports.values() if report.python}
-        return tuple(sorted(versions, key=lambda version: [int(part) for part in version.split(".")]))
+        return tuple(sorted(versions, key=lambda version: [int(part) for part in re.findall("[0-9]{1,9}", version)]))
 
     @property
     def isolation(self) -> Mapping[IsolationLevel, int]:

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.base.results import IsolationLevel, ReportState, StageReport
+from autograder.base.sinks import log_line
 from autograder.feedback.class_statistics import CheckStatistics, ClassStatistics, StageStatistics
-from autograder.feedback.text import log_line
 from autograder.feedback.views import counted, late_words
 
 _WARNING = "bold yellow"

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from autograder.feedback.text import code_parts, one_line
+from autograder.base.sinks import html_prose, html_text, one_line
 
 
 def render(template: str, **values: Any) -> str:
@@ -29,15 +29,8 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=html_text,  # every value that a template shows
     )
-    environment.filters["prose"] = prose
+    environment.filters["prose"] = html_prose
     environment.filters["name"] = one_line
     return environment
-
-
-def prose(text: str) -> Markup:
-    """A message as escaped HTML, with its `` `code` `` as ``<code>``."""
-    parts = (
-        Markup("<code>{}</code>" if is_code else "{}").format(part) for part, is_code in code_parts(one_line(text))
-    )
-    return Markup("").join(parts)

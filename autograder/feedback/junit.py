@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from autograder.base.results import Outcome, ReportState, StageReport
+from autograder.base.sinks import xml_text
 from autograder.feedback.views import CheckView, stage_view
 
 # Build services distinguish an error, a test without an answer, from a failure, a test that answers "no".
@@ -26,21 +27,21 @@ def junit(reports: Sequence[StageReport]) -> bytes:
 
 def _suite(root: ElementTree.Element, report: StageReport) -> None:
     view = stage_view(report)
-    suite = ElementTree.SubElement(root, "testsuite", name=f"{view.student} · {view.stage}")
-    properties = ElementTree.SubElement(suite, "properties")
+    suite = _add(root, "testsuite", name=f"{view.student} · {view.stage}")
+    properties = _add(suite, "properties")
     facts = {"score": view.score_text, **{f"remark {number}": text for number, text in enumerate(view.remarks, 1)}}
     for name, value in facts.items():
-        ElementTree.SubElement(properties, "property", name=name, value=value)
+        _add(properties, "property", name=name, value=value)
     counts = {"failure": 0, "error": 0, "skipped": 0}
     if view.state is ReportState.NOT_BEGUN:
-        case = ElementTree.SubElement(suite, "testcase", classname=view.stage, name=view.state.value)
+        case = _add(suite, "testcase", classname=view.stage, name=view.state.value)
         kind = "skipped" if view.score is None else "failure"
         counts[kind] += 1
-        ElementTree.SubElement(case, kind, message="; ".join(view.remarks))
+        _add(case, kind, message="; ".join(view.remarks))
     for exercise in view.exercises:
         for check in exercise.checks:
             group = f"{view.stage}.{exercise.name}"
-            case = ElementTree.SubElement(suite, "testcase", classname=group, name=check.title)
+            case = _add(suite, "testcase", classname=group, name=check.title)
             if check.outcome is not Outcome.PASSED:
                 kind = "error" if check.outcome in _ERRORS else "failure"
                 counts[kind] += 1
@@ -53,6 +54,11 @@ def _suite(root: ElementTree.Element, report: StageReport) -> None:
     )
 
 
+def _add(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementTree.Element:
+    """Add an element; every text of the file is an attribute of one, or the text of a problem."""
+    return ElementTree.SubElement(parent, tag, {name: xml_text(value) for name, value in attributes.items()})
+
+
 def _problem(case: ElementTree.Element, kind: str, check: CheckView) -> None:
-    problem = ElementTree.SubElement(case, kind, type=check.outcome.value, message=check.what or check.label)
-    problem.text = "\n".join(f"{part}: {text}" for part, text in check.details)
+    problem = _add(case, kind, type=check.outcome.value, message=check.what or check.label)
+    problem.text = xml_text("\n".join(f"{part}: {text}" for part, text in check.details))

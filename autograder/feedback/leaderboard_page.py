@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from autograder.base.sinks import json_text
 from autograder.feedback.html import render
 from autograder.feedback.leaderboard_views import shown_loss, shown_name, shown_rank, shown_validation_loss
 from autograder.leaderboard import Event, RankedEntry, Ranking
@@ -48,7 +49,7 @@ def leaderboard_json(ranking: Ranking) -> bytes:
         "bars": [msgspec.to_builtins(baseline) for baseline in ranking.baselines],
         "not_ranked": [entry.problem for entry in ranking.unranked],
     }
-    return msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n"
+    return json_text(data)
 
 
 def _event(event: Event, entries: tuple[RankedEntry, ...]) -> dict[str, object]:

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from autograder.base.sinks import log_line
 from autograder.feedback.leaderboard_views import ANONYMOUS, shown_loss, shown_name, shown_rank, shown_validation_loss
-from autograder.feedback.text import log_line
 from autograder.leaderboard import Event, RankedEntry, Ranking
 
 TIES = (

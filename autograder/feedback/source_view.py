@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from autograder.feedback.text import visible
+from autograder.base.sinks import visible
 
 # Far more than an honest file of the lab has. The tokenizer's time grows with the square of a line's
 # length, so larger files and longer lines are shown without colours.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from autograder.base.results import ReportState, StageReport
+from autograder.base.sinks import one_line
 from autograder.course.config import Config
 from autograder.feedback.html import render
 from autograder.feedback.source_view import source_lines
-from autograder.feedback.text import one_line
 from autograder.feedback.views import CheckView, ExerciseView, StageView, counted, stage_view
 
 

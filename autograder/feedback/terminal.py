@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.base.results import StageReport
-from autograder.feedback.text import log_line
+from autograder.base.sinks import log_line
 from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
 
 WIDEST = 100  # in wider output the points are too far from the titles

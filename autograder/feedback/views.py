@@ -13,8 +13,8 @@ from itertools import groupby
 from types import MappingProxyType
 
 from autograder.base.results import CheckResult, IsolationLevel, Outcome, ReportState, StageReport
+from autograder.base.sinks import one_line
 from autograder.course.config import Stage
-from autograder.feedback.text import one_line
 
 _NO_TITLES: Mapping[str, str] = MappingProxyType({})
 

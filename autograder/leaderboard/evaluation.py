@@ -4,9 +4,13 @@ The limit on parameters is a limit on the information in the weights. So the par
 was handed in, not taken from the record. Embeddings are free up to a limit of their own, and all other parameters
 count. A matrix with a row per character or per pair of characters is an embedding; so is the smallest matrix with a
 row per position. A matrix that only looks like an embedding is free as well, which is why the limit exists.
+
+Code could hold a model's knowledge too: as constants, texts, names or comments, in any module of the entry, and in
+the names and shapes of tensors. So the size of all of these after compression is limited.
 """
 
-from collections.abc import Mapping
+import lzma
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,10 +49,17 @@ def count_parameters(
     return total - free, free
 
 
+def code_bytes(sources: Iterable[str], weights: Mapping[str, Tensor] = {}) -> int:
+    """Return the compressed size in bytes of source texts and of the names and shapes of tensors."""
+    described = (f"{name} {tuple(weight.shape)}" for name, weight in weights.items())
+    return len(lzma.compress("\n".join([*sources, *described]).encode()))
+
+
 def evaluate_entry(
     sessions: tuple[Session, Session],
     speedrun: Speedrun,
     record: EntryRecord,
+    sources: Iterable[str],
     weights: bytes,
     plays: Path,
     secret: bytes,
@@ -60,6 +71,7 @@ def evaluate_entry(
         sessions: two sessions that have loaded the speedrun's module and the modules that it imports.
         speedrun: the limits.
         record: the entry's record.
+        sources: the texts of all modules of the entry that the student wrote.
         weights: the bytes of the weights' file.
         plays: the archive of held-out plays.
         secret: the course's secret, which draws the text.
@@ -70,6 +82,11 @@ def evaluate_entry(
         SubmissionError, WorkerDied: the model fails.
     """
     tensors = read_weights(weights, speedrun.weights_file)
+    if (size := code_bytes(sources, tensors)) > speedrun.most_code_bytes:
+        raise TrainedModelError(
+            f"the code of the entry has {size:,} bytes after compression, all of its modules together; at most "
+            f"{speedrun.most_code_bytes:,} are allowed: what the model knows belongs in its weights"
+        )
     model = _model(speedrun, record, sessions[0].request("value", target=Reference("CONTEXT_LENGTH")))
     parameters, free = count_parameters(tensors, model.vocab_size, model.context_length, speedrun.free_embeddings)
     if parameters > speedrun.most_parameters:

@@ -9,7 +9,7 @@ import msgspec
 from autograder.base.sealed_store import DistrustError, SealedStore
 from autograder.base.text import printable
 from autograder.course.config import Speedrun
-from autograder.course.lab import Lab, StageFolders
+from autograder.course.lab import Lab, LabError, StageFolders
 from autograder.intake import Refusal, RefusalReason, RefusedError, StageSubmission
 from autograder.intake.sources import check_source
 from autograder.isolation.errors import SubmissionError, WorkerDied
@@ -17,7 +17,7 @@ from autograder.isolation.process import Template
 from autograder.leaderboard.entry import Entry
 from autograder.leaderboard.evaluation import evaluate_entry
 from autograder.leaderboard.events import event_of
-from autograder.leaderboard.hand_in import LONGEST_PROBLEM, loaded_twice
+from autograder.leaderboard.hand_in import GRADER_FAILED, LONGEST_PROBLEM, loaded_twice
 from autograder.leaderboard.record import EntryRecord, read_entry_record
 from autograder.models import MODEL_FAILED, TrainedModelError
 from autograder.models.corpora.plays import plays_of
@@ -28,10 +28,14 @@ from autograder.pipeline.stand_ins import modules_for
 
 @dataclass(frozen=True)
 class _Files:
-    """An entry's files: its record, the source of each module by name, and the bytes of the weights."""
+    """An entry's files: its record, the source of each module by name, and the bytes of the weights.
+
+    ``own`` names the modules that the student wrote; the course wrote the others.
+    """
 
     record: EntryRecord
     modules: Mapping[str, str]
+    own: tuple[str, ...]
     weights: bytes
 
 
@@ -81,11 +85,19 @@ class EntryEvaluator:
         by_stage = {submission.stage: submission for submission in submissions}
         student = by_stage[self._stage.id].student
         try:
-            files = self._read(by_stage)
+            return self._evaluate(student, by_stage)
+        except LabError:
+            raise
         except RefusedError as error:
-            return Entry(student, problem=printable(_public(error.refusal), LONGEST_PROBLEM))
+            problem = _public(error.refusal)
         except TrainedModelError as error:
-            return Entry(student, problem=printable(str(error), LONGEST_PROBLEM))
+            problem = str(error)
+        except Exception:  # one entry, whatever is in it, must not stop the evaluation of the others
+            problem = GRADER_FAILED
+        return Entry(student, problem=printable(problem, LONGEST_PROBLEM))
+
+    def _evaluate(self, student: str, by_stage: Mapping[str, StageSubmission]) -> Entry | None:
+        files = self._read(by_stage)
         if files is None:
             return None
         key = self._key(files)
@@ -125,8 +137,10 @@ class EntryEvaluator:
                 "hand in the version that you trained"
             )
         own = {name: needed.source for name, needed in by_stage.items() if needed.source is not None}
-        modules, _ = modules_for(self._lab, self._stage, submission.source, own)
-        return _Files(record, {**modules, speedrun.module: source}, files[speedrun.weights_file].read())
+        modules, stand_ins = modules_for(self._lab, self._stage, submission.source, own)
+        modules[speedrun.module] = source
+        written = tuple(name for name in sorted(modules) if name not in stand_ins)
+        return _Files(record, modules, written, files[speedrun.weights_file].read())
 
     def _check_tokens(self, record: EntryRecord) -> None:
         if event_of(record.tokens, self._speedrun.events) is None:
@@ -136,8 +150,10 @@ class EntryEvaluator:
     def _run(self, student: str, files: _Files) -> Entry:
         try:
             with loaded_twice(self._lab, self._template, files.modules, self._speedrun.module) as sessions:
+                sources = [files.modules[name] for name in files.own]
+                plays = plays_of(self._lab.root)
                 evaluation = evaluate_entry(
-                    sessions, self._speedrun, files.record, files.weights, plays_of(self._lab.root), self._secret
+                    sessions, self._speedrun, files.record, sources, files.weights, plays, self._secret
                 )
         except TrainedModelError as error:
             return Entry(student, files.record, problem=printable(str(error), LONGEST_PROBLEM))

@@ -22,6 +22,7 @@ from autograder.pipeline.stand_ins import modules_for
 # The largest model reads the held-out text twice in about twenty seconds of CPU time.
 LIMITS = WorkerLimits(call_cpu_seconds=15.0, worker_cpu_seconds=120.0)
 LONGEST_PROBLEM = 300
+GRADER_FAILED = "the grader failed on this entry, not the student's code; evaluate it alone, and report the error"
 
 
 def evaluate_hand_in(
@@ -49,16 +50,18 @@ def evaluate_hand_in(
     missing = [name for name in (WEIGHTS_FILE, RECORD_FILE) if name not in files]
     if missing:
         return Entry(student, problem=f"not handed in: {', '.join(missing)}")
-    secret = class_secret(course_secret(lab), stage.id)
+    secret, limits = class_secret(course_secret(lab), stage.id), model_limits(stage)
     try:
         record, weights = files[RECORD_FILE].read(), files[WEIGHTS_FILE].read()
-        declared = read_record(record, model_limits(stage))
+        declared = read_record(record, limits)
         evaluation = evaluate_on_modules(lab, stage, modules, record, weights, secret, template)
         return Entry(student, declared, evaluation)
     except (SubmissionError, WorkerDied):
         return Entry(student, problem=MODEL_FAILED)
     except (RefusedError, TrainedModelError) as error:
         return Entry(student, problem=printable(str(error), LONGEST_PROBLEM))
+    except Exception:  # one hand-in, whatever is in it, must not stop the evaluation of the others
+        return Entry(student, problem=GRADER_FAILED)
 
 
 def evaluate_on_modules(

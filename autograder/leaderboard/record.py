@@ -7,7 +7,8 @@ import msgspec
 from autograder.base.text import printable
 from autograder.models import TrainedModelError
 from autograder.models.corpora.known_language import KnownLanguage
-from autograder.models.record import HAND_IN_AGAIN, Record, decode_record
+from autograder.models.errors import HAND_IN_AGAIN
+from autograder.models.record import Record, decode_record
 
 LONGEST_NAME = 40
 
@@ -19,9 +20,9 @@ class EntryRecord(Record, frozen=True, kw_only=True):
     """
 
     alphabet: Annotated[str, msgspec.Meta(min_length=2, max_length=1024)]
-    tokens: Annotated[int, msgspec.Meta(ge=1)]
+    tokens: Annotated[int, msgspec.Meta(ge=1, lt=10**12)]
     validation_loss: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
-    speedrun_sha256: str = ""
+    speedrun_sha256: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 def read_entry_record(raw: bytes, file: str) -> EntryRecord:

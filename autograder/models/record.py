@@ -1,15 +1,17 @@
 """Records of training runs: ``training.json``, which declares a GPT's sizes, each within the course's limits."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from autograder.course.config import ModelLimits
-from autograder.models.errors import TrainedModelError
+from autograder.models.errors import HAND_IN_AGAIN, TrainedModelError, refusing
 
 NAME = "training.json"
 FORMAT_VERSION = 1
-HAND_IN_AGAIN = "hand in the file that train.py wrote"
+
+Count = Annotated[int, msgspec.Meta(ge=0, lt=10**12)]
+DeclaredLoss = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 
 R = TypeVar("R", bound="Record")
 
@@ -22,8 +24,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     format_version: int
     alphabet: str
-    tokens: int = 0
-    validation_loss: float | None = None
+    tokens: Count = 0
+    validation_loss: DeclaredLoss | None = None
     name: str = ""
 
 
@@ -44,7 +46,7 @@ class GPTRecord(Record, frozen=True, kw_only=True):
     """The record of a GPT."""
 
     config: Sizes
-    parameters: int
+    parameters: Count
 
 
 def read_record(raw: bytes, limits: ModelLimits) -> GPTRecord:
@@ -80,10 +82,8 @@ def decode_record(raw: bytes, kind: type[R], name: str) -> R:
     Raises:
         TrainedModelError: it is not JSON, not of this kind, or of another format version.
     """
-    try:
+    with refusing(name):
         record = msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise TrainedModelError(f"{name} cannot be read: {error}; {HAND_IN_AGAIN}") from None
     if record.format_version != FORMAT_VERSION:
         problem = f"format_version is {record.format_version}, not {FORMAT_VERSION}"
         raise TrainedModelError(f"{name} cannot be read: {problem}; {HAND_IN_AGAIN}")

@@ -14,12 +14,16 @@ import msgspec
 import torch
 from torch import Tensor
 
-from autograder.models.errors import TrainedModelError
+from autograder.base.text import printable
+from autograder.models.errors import HAND_IN_AGAIN, TrainedModelError, refusing
 
 NAME = "gpt.safetensors"
 LARGEST_HEADER = 2**20
 MOST_TENSORS = 2000
 MOST_AXES = 8
+# A tensor without numbers needs no bytes whatever its other sizes are; PyTorch computes with them all the same.
+MOST_NUMBERS = 2**40
+_LONGEST_NAME = 80  # in messages
 
 _LENGTH = struct.Struct("<Q")
 _DTYPES = {
@@ -56,10 +60,11 @@ def read_weights(raw: bytes, file: str = NAME) -> dict[str, Tensor]:
     Raises:
         TrainedModelError: the file is not in this format, its header misstates sizes, or a number is not finite.
     """
-    try:
-        return _weights(raw)
-    except _UnfitError as error:
-        raise TrainedModelError(f"{file} {error}") from None
+    with refusing(file):
+        try:
+            return _weights(raw)
+        except _UnfitError as error:
+            raise TrainedModelError(f"{file} {error}") from None
 
 
 class _UnfitError(Exception):
@@ -74,7 +79,7 @@ def _weights(raw: bytes) -> dict[str, Tensor]:
     for name, tensor in sorted(_headers(header).items(), key=lambda item: item[1].data_offsets):
         begin, stop = tensor.data_offsets
         if begin != end:
-            raise _damaged(f"`{name}` begins at byte {begin}, but the previous tensor ends at byte {end}")
+            raise _damaged(f"{_shown(name)} begins at byte {begin}, but the previous tensor ends at byte {end}")
         weights[name] = _tensor(name, tensor, numbers[begin:stop])
         end = stop
     if end != len(numbers):
@@ -85,7 +90,7 @@ def _weights(raw: bytes) -> dict[str, Tensor]:
 def _split(raw: bytes) -> tuple[bytes, memoryview]:
     if _is_pickle(raw):
         problem = "was written by `torch.save`, a format that can run code and is never loaded"
-        raise _UnfitError(f"{problem}; hand in the file that train.py wrote")
+        raise _UnfitError(f"{problem}; {HAND_IN_AGAIN}")
     if len(raw) < _LENGTH.size:
         raise _damaged("it is shorter than its first field")
     (length,) = _LENGTH.unpack_from(raw)
@@ -113,7 +118,7 @@ def _headers(header: bytes) -> dict[str, _TensorHeader]:
         fields.pop("__metadata__", None)
         headers = {name: msgspec.json.decode(field, type=_TensorHeader) for name, field in fields.items()}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _damaged(f"its header cannot be read ({error})") from None
+        raise _damaged(f"its header cannot be read ({printable(str(error), 200)})") from None
     if not 0 < len(headers) <= MOST_TENSORS:
         raise _damaged(f"it holds {len(headers)} tensors")
     return headers
@@ -122,12 +127,14 @@ def _headers(header: bytes) -> dict[str, _TensorHeader]:
 def _tensor(name: str, header: _TensorHeader, numbers: memoryview) -> Tensor:
     dtype = _DTYPES.get(header.dtype)
     if dtype is None:
-        raise _UnfitError(f"holds `{name}` as {header.dtype}; allowed are {', '.join(_DTYPES)}")
+        raise _UnfitError(f"holds {_shown(name)} as {printable(header.dtype, 20)}; allowed are {', '.join(_DTYPES)}")
+    if len(header.shape) > MOST_AXES or math.prod(size or 1 for size in header.shape) > MOST_NUMBERS:
+        raise _damaged(f"{_shown(name)} has the shape {printable(str(header.shape), 200)}, which no tensor can have")
     needed = math.prod(header.shape) * dtype.itemsize
     begin, stop = header.data_offsets
-    if len(header.shape) > MOST_AXES or needed != stop - begin or len(numbers) != needed:
+    if needed != stop - begin or len(numbers) != needed:
         found = f"{len(numbers)} of the {stop - begin} bytes between its offsets exist"
-        raise _damaged(f"`{name}` of shape {header.shape} needs {needed} bytes; {found}")
+        raise _damaged(f"{_shown(name)} of shape {header.shape} needs {needed} bytes; {found}")
     if needed == 0:
         return _widened(torch.zeros(header.shape, dtype=dtype))
     # A copy: the numbers need not be aligned in the file. A boolean is a byte of any value.
@@ -135,10 +142,14 @@ def _tensor(name: str, header: _TensorHeader, numbers: memoryview) -> Tensor:
     weight = _widened(torch.frombuffer(bytearray(numbers), dtype=stored).to(dtype).reshape(header.shape))
     if not weight.isfinite().all():
         raise _UnfitError(
-            f"holds numbers that are not finite in `{name}`; train again with a lower learning rate, "
+            f"holds numbers that are not finite in {_shown(name)}; train again with a lower learning rate, "
             "or register a buffer with `persistent=False`"
         )
     return weight
+
+
+def _shown(name: str) -> str:
+    return f"`{printable(name, _LONGEST_NAME)}`"
 
 
 def _widened(weight: Tensor) -> Tensor:
@@ -146,4 +157,4 @@ def _widened(weight: Tensor) -> Tensor:
 
 
 def _damaged(problem: str) -> _UnfitError:
-    return _UnfitError(f"is damaged: {problem}; hand in the file that train.py wrote")
+    return _UnfitError(f"is damaged: {problem}; {HAND_IN_AGAIN}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from tiny_lab import LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, replace_in
 
 from autograder.base.results import IsolationLevel, ReportState, StageReport, decode_results
@@ -148,7 +149,7 @@ def test_each_student_gets_a_clear_message_and_the_earned_points(lab, class_fold
     for student in NOTEBOOKS:
         filed = nbformat.read(lab.build / "nbgrader" / "autograded" / student / STAGE / f"{MODULE}.ipynb", as_version=4)
         (answer,) = (cell for cell in filed.cells if is_question(cell))
-        assert answer.source == ANSWER
+        assert BeautifulSoup(answer.source, "html.parser").text.strip() == ANSWER
 
 
 def is_filed(student: str) -> bool:

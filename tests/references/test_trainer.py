@@ -911,8 +911,8 @@ def evaluate(source: str, weights: bytes) -> Evaluation:
     for session in sessions:
         session.load({"speedrun": source}, "speedrun")
     record = read_entry_record(tiny_entries.record(), SPEEDRUN_RULES.record_file)
-    secret = b"of the course"
-    return evaluate_entry(sessions, SPEEDRUN_RULES, record, weights, plays_of(LAB.root), secret, characters=1600)
+    plays, secret = plays_of(LAB.root), b"of the course"
+    return evaluate_entry(sessions, SPEEDRUN_RULES, record, [source], weights, plays, secret, characters=1600)
 
 
 def evaluate_bigrams(weights: dict[str, torch.Tensor]) -> Evaluation:
@@ -959,7 +959,8 @@ def test_the_pages_for_students_state_the_limits_of_the_course():
     folder = LAB.root / "solutions" / "6_gpt"
     starter = (folder / "given" / "speedrun.py").read_text(encoding="utf-8")
     events = list(SPEEDRUN_RULES.events.values())
-    for number in (SPEEDRUN_RULES.most_parameters, SPEEDRUN_RULES.free_embeddings, events[0]):
+    rules = SPEEDRUN_RULES
+    for number in (rules.most_parameters, rules.free_embeddings, rules.most_code_bytes, events[0]):
         assert f"{number:,}" in starter
     shortest, longest = SPEEDRUN_RULES.context_length
     assert f"from {shortest} to {longest}" in starter

@@ -22,13 +22,14 @@ from nbgrader.utils import parse_utc
 from traitlets import Instance, Unicode, default
 
 from autograder.base.run_lock import only_run
+from autograder.base.sinks import log_line
 from autograder.course.lab import Lab
 from autograder.intake import StageSubmission, take_in_student
 from autograder.intake.timestamps import read_stamp
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.filing import file_scores, show, take_back_scores
 from autograder.integrations.nbgrader.folders import write_time_stamp
-from autograder.integrations.nbgrader.notebooks import answered_notebook
+from autograder.integrations.nbgrader.notebooks import answered_notebook, make_safe
 from autograder.integrations.nbgrader.rows import SubmissionRows
 from autograder.judge.pool import JudgePool
 from autograder.pipeline.grade import Graded, Grader, stage_files
@@ -102,6 +103,7 @@ class JudgedNotebookExporter(NotebookExporter):
         try:
             if path.is_relative_to(step_folder(self._lab, "submitted")):
                 notebook = answered_notebook(self._lab, self._take_in(names))
+                make_safe(notebook)  # it lies where formgrader looks until the second pass
             else:
                 notebook = self._graded(names, path.parent)
         except Exception:
@@ -115,7 +117,7 @@ class JudgedNotebookExporter(NotebookExporter):
         graded = self._grade(names)
         write_time_stamp(folder, graded.submission.handed_in)
         if not graded.report.graded:
-            reason = graded.report.why_not_graded
+            reason = log_line(graded.report.why_not_graded)
             raise NotGradedError(f"{names['student']} {names['assignment']}: no score is filed: {reason}")
         stage = self._lab.stage(names["assignment"])
         notebook = answered_notebook(self._lab, graded.submission)

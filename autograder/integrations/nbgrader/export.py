@@ -11,6 +11,7 @@ from nbgrader.plugins import ExportPlugin
 from traitlets import Unicode
 
 from autograder.base.atomic_files import write_atomically
+from autograder.base.sinks import csv_cell
 from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import open_gradebook
 from autograder.integrations.nbgrader.penalties import penalty
@@ -70,7 +71,7 @@ def _write(
         for row in _rows(lab, gradebook)
         if (not stages or row["assignment"] in stages) and (not chosen or row["student_id"] in chosen)
     ]
-    writer.writerows(rows)
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     write_atomically(path, text.getvalue().encode())
     return len(rows)
 

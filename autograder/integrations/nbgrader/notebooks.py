@@ -1,15 +1,14 @@
 """The notebook that nbgrader shows: the released notebook with the student's answers and the judge's results."""
 
-import html
-
 import nbformat
-from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from autograder.base.results import CheckResult, StageReport
+from autograder.base.sinks import one_line, visible
 from autograder.course.lab import Lab, StageFolders
 from autograder.intake import StageSubmission, graft_answers
+from autograder.integrations.nbgrader.answer_html import safe_answer, safe_text
 from autograder.integrations.nbgrader.course import step_folder
 from autograder.integrations.nbgrader.faults import GradebookError
 from autograder.integrations.nbgrader.scores import automatic_score, checks_of
@@ -81,11 +80,10 @@ def add_results(notebook: NotebookNode, stage: StageFolders, report: StageReport
 
 
 def make_safe(notebook: NotebookNode) -> None:
-    """Escape markup in the student's answers, because formgrader renders it in the instructor's own Jupyter."""
-    sanitizer = SanitizeHTML()
+    """Render the student's answers, because formgrader shows them in the instructor's own Jupyter."""
     for cell in notebook.cells:
-        if is_grade(cell) and is_solution(cell):
-            cell.source = sanitizer.sanitize_html_tags(cell.source)
+        if is_grade(cell) and is_solution(cell) and cell.cell_type == "markdown" and not _is_untouched(cell):
+            cell.source = safe_answer(cell.source)
 
 
 def _graded_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:
@@ -110,11 +108,11 @@ def _shown(checks: list[CheckResult]) -> NotebookNode:
 
 def _row(check: CheckResult) -> str:
     cells = (check.title, _points(check), ". ".join(_feedback(check)))
-    return "<tr>" + "".join(f'<td style="text-align: left">{html.escape(text)}</td>' for text in cells) + "</tr>"
+    return "<tr>" + "".join(f'<td style="text-align: left">{safe_text(text)}</td>' for text in cells) + "</tr>"
 
 
 def _line(check: CheckResult) -> str:
-    return f"[{_points(check)}] {check.title}: {'; '.join(_feedback(check))}"
+    return one_line(f"[{_points(check)}] {check.title}: {'; '.join(_feedback(check))}")
 
 
 def _points(check: CheckResult) -> str:
@@ -132,5 +130,6 @@ def _feedback(check: CheckResult) -> list[str]:
 def _module_cells(file: str, source: str) -> list[NotebookNode]:
     """The submitted module. Programs that execute the notebook skip its cell, because of the tag."""
     heading = nbformat.v4.new_markdown_cell(f"## Handed in: {file}", id="handed-in")
-    module = nbformat.v4.new_code_cell(source, id="handed-in-module", metadata={"tags": ["skip-execution"]})
+    shown = "\n".join(visible(line.rstrip("\r")) for line in source.split("\n"))
+    module = nbformat.v4.new_code_cell(shown, id="handed-in-module", metadata={"tags": ["skip-execution"]})
     return [heading, module]

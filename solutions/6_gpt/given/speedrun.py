@@ -7,7 +7,8 @@
 One token is one character. The starter is the unchanged GPT of `gpt.py` with its AdamW. Change whatever you like, as
 long as the names below stay, no position sees a later position, and the model has at most 800,000 parameters.
 Embeddings with a row per character, per pair of characters or per position are free up to 600,000 parameters. You
-can import your code of earlier stages. The budget is tokens, not seconds.
+can import your code of earlier stages. The budget is tokens, not seconds. What the model knows belongs in its weights:
+all your modules together may have 64,000 bytes after compression, far more than any solution needs.
 
 You do not need this file to pass. The run writes `speedrun.safetensors` and `speedrun.json` beside this file.
 """

@@ -212,6 +212,7 @@ SPEEDRUN = """\
       module: race
       most_parameters: 800_000
       free_embeddings: 600_000
+      most_code_bytes: 64_000
       context_length: [64, 1024]
       events: {sprint: 680_000, long: 1_500_000}
 """

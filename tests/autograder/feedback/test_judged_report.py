@@ -8,11 +8,12 @@ from rich.console import Console
 from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
 
 from autograder.base.results import IsolationLevel, StageReport
+from autograder.base.sinks import markdown_prose
 from autograder.course.check_locations import check_locations
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import class_statistics, mistake_sentences
 from autograder.feedback.junit import junit
-from autograder.feedback.markdown import prose, report_markdown
+from autograder.feedback.markdown import report_markdown
 from autograder.feedback.pages import statistics_of, write_student_pages
 from autograder.feedback.student_page import student_page
 from autograder.feedback.terminal import print_report
@@ -80,7 +81,7 @@ def test_no_text_for_students_names_a_hidden_test_or_its_file(lab, report, writt
     text = written_for_students[form]
     short = form in ("page", "terminal")  # the name of the exercise is in the heading
     titles = [check.title.removeprefix(f"{check.exercise}: " if short else "") for check in report.checks]
-    titles = [prose(title) if form == "markdown" else title for title in titles]
+    titles = [markdown_prose(title) if form == "markdown" else title for title in titles]
     assert all(title in text for title in titles)
     locations = check_locations(lab)
     assert len(locations) == len(report.checks)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from sample_reports import ATTENTION, SECRETS, WRONG, make_report, report_with_secrets, sample_class
 
 from autograder.base.results import Outcome
+from autograder.base.sinks import log_line
 from autograder.feedback.junit import junit
-from autograder.feedback.text import one_line
 
 
 def test_each_report_is_a_suite_and_each_check_a_case():
@@ -75,7 +75,7 @@ def assert_reads_back(text: str) -> None:
         "failure",
         "error",
     }
-    assert root.find("testsuite").get("name") == f"{one_line(text)} · {ATTENTION}"
+    assert root.find("testsuite").get("name") == f"{log_line(text)} · {ATTENTION}"
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -10,8 +10,8 @@ from page_reader import Element, read_html
 from sample_reports import ATTENTION, KERNELS, SECRETS, WRONG, all_alike, make_report, report_with_secrets
 
 from autograder.base.results import IsolationLevel, Outcome
-from autograder.feedback.markdown import code, prose, report_markdown
-from autograder.feedback.text import code_parts, log_line
+from autograder.base.sinks import code_parts, log_line, markdown_code, markdown_prose
+from autograder.feedback.markdown import report_markdown
 
 OURS = {"h2", "h3", "p", "code", "blockquote", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "strong"}
 
@@ -118,9 +118,9 @@ def test_no_text_becomes_markup(text):
 def test_every_word_stays_readable(text):
     line = log_line(text)
     shown = "".join(part for part, _ in code_parts(line))
-    assert plain(rendered(f"x {prose(text)} x")) == plain(Element("", {}, None, [f"x {shown} x"]))
+    assert plain(rendered(f"x {markdown_prose(text)} x")) == plain(Element("", {}, None, [f"x {shown} x"]))
     if line:
-        assert plain(rendered(f"x {code(text)} x").find("code")) == plain(Element("", {}, None, [line]))
+        assert plain(rendered(f"x {markdown_code(text)} x").find("code")) == plain(Element("", {}, None, [line]))
 
 
 @pytest.mark.parametrize("text", ["a | b", "`a | b`", "\\| `\\|`", "|"])

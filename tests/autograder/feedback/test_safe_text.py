@@ -6,7 +6,7 @@ import pytest
 from hostile_text import ATTACKS, hostile_text
 from hypothesis import given
 
-from autograder.feedback.text import LONGEST_LINE, code_parts, log_line, one_line, visible
+from autograder.base.sinks import LONGEST_LINE, code_parts, log_line, one_line, visible
 
 # From the categories of the Unicode standard, independent of the rule in the code.
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

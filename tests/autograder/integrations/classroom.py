@@ -1,5 +1,6 @@
 """A class of the tiny lab: its submissions, the judge's results, and the gradebook."""
 
+import html
 import json
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -119,3 +120,7 @@ class Classroom:
         path = step_folder(self.lab, "autograded") / student / STAGE / f"{MODULE}.ipynb"
         notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return notebook
+
+    def shown_text(self, student: str) -> str:
+        """That notebook as text, with the characters that its character references show."""
+        return html.unescape(json.dumps(self.shown(student), ensure_ascii=False))

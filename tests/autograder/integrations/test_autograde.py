@@ -66,7 +66,7 @@ def test_a_submission_is_judged_and_filed_with_its_time(classroom, judged):
     assert [job.modules[MODULE] for job in judged] == ["# better\n"]
     assert classroom.score("ann") == (8.0, 0.0)
     assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
-    assert "# better" in json.dumps(classroom.shown("ann"))
+    assert "# better" in classroom.shown_text("ann")
 
 
 def test_if_the_judge_fails_older_points_are_removed_and_the_others_are_graded(classroom, judged, monkeypatch):
@@ -108,7 +108,7 @@ def test_no_cell_that_a_student_wrote_is_executed(classroom, judged, tmp_path):
     (folder / f"{MODULE}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     autograde(classroom)
     assert not marker.exists()
-    assert str(marker) not in json.dumps(classroom.shown("mal"))
+    assert str(marker) not in classroom.shown_text("mal")
 
 
 def test_further_files_reach_neither_formgrader_nor_feedback(classroom, judged, tmp_path):
@@ -158,7 +158,7 @@ def test_a_notebook_that_is_a_link_is_not_followed(classroom, judged):
     notebook.unlink()
     notebook.symlink_to(submitted / "ann" / STAGE / f"{MODULE}.ipynb")
     autograde(classroom)
-    assert "The answer of ann." not in json.dumps(classroom.shown("mal"))
+    assert "The answer of ann." not in classroom.shown_text("mal")
     assert classroom.grades("mal")[QUESTION] == (None, None, None, True), "a person must look"
 
 
@@ -194,11 +194,11 @@ def test_the_answer_of_a_renamed_sheet_is_filed_for_a_person(classroom, judged, 
     hand_in_sheet(classroom, "ann", name, classroom.notebook("The answer of ann."))
     classroom.file(classroom.graded(taken_in(classroom, "ann")))
     assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
-    assert "The answer of ann." in json.dumps(classroom.shown("ann"))
+    assert "The answer of ann." in classroom.shown_text("ann")
     # Filing leaves the notebook for nbgrader under its right name.
     autograde(classroom)
     assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
-    assert "The answer of ann." in json.dumps(classroom.shown("ann"))
+    assert "The answer of ann." in classroom.shown_text("ann")
 
 
 @pytest.mark.parametrize("by_nbgrader", [False, True], ids=["filed", "by nbgrader autograde"])
@@ -211,7 +211,7 @@ def test_the_question_of_a_damaged_sheet_stays_for_a_person_both_ways(classroom,
         assert any(f"{STAGE}/{MODULE}.ipynb" in note for note in report.notes)
     autograde(classroom)
     assert classroom.grades("ann")[QUESTION] == (None, None, None, True)
-    assert f"{STAGE}/{MODULE}.ipynb" in json.dumps(classroom.shown("ann"))
+    assert f"{STAGE}/{MODULE}.ipynb" in classroom.shown_text("ann")
 
 
 def test_nbgrader_alone_refuses_a_renamed_sheet_and_files_no_zero(classroom, judged):

@@ -1,7 +1,10 @@
 """Filing: the gradebook holds the judge's results, whatever it held before."""
 
 import csv
+import html
+import json
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -33,6 +36,7 @@ from autograder.integrations.nbgrader import (
     register_release,
     write_workspace_config,
 )
+from autograder.integrations.nbgrader.answer_html import BEGIN
 from autograder.integrations.nbgrader.course import open_gradebook, step_folder
 from autograder.release import release, write_nbgrader_source
 
@@ -88,18 +92,27 @@ def test_nbgraders_own_rule_reads_the_filed_scores_from_the_notebook(classroom):
     assert read == {"check_double": 0.0, "check_total": 3.0, "check_halve": 0.0}
 
 
-def test_student_text_is_shown_and_never_rendered(classroom):
-    evil = "<script>alert(1)</script> <img src=x onerror=alert(2)> *words*"
+def test_student_text_is_shown_and_runs_nothing(classroom):
+    evil = "x <script>alert(1)</script> <img src=x onerror=alert(2)> [x](javascript:alert(3)) *words*"
     submission = classroom.submission("mal", answer=evil, source=f"# {evil}\n")
     graded = classroom.graded(submission, passes=())
     classroom.file(graded)
     cells = classroom.shown("mal")["cells"]
     (answer,) = ("".join(cell["source"]) for cell in cells if cell["metadata"].get("nbgrader", {}).get("solution"))
-    assert "<script" not in answer
-    assert "<img" not in answer
-    assert "*words*" in answer
+    assert re.findall("<[^>]*>", answer) == [BEGIN, "<p>", "<em>", "</em>", "</p>", "</div>"]
+    assert evil.partition(" *")[0] in html.unescape(answer)
     assert "".join(cells[-1]["source"]) == f"# {evil}\n"
     assert cells[-1]["cell_type"] == "code"
+
+
+def test_an_unanswered_question_is_shown_as_it_was_released(classroom):
+    classroom.file(classroom.graded(classroom.submission("ann")))
+    notebooks = (classroom.shown("ann"), json.loads(classroom.released()))
+    shown, released = (
+        [cell["source"] for cell in notebook["cells"] if cell["metadata"].get("nbgrader", {}).get("solution")]
+        for notebook in notebooks
+    )
+    assert shown == released != []
 
 
 def test_texts_about_a_check_are_escaped(classroom):
@@ -108,7 +121,8 @@ def test_texts_about_a_check_are_escaped(classroom):
     classroom.file(replace(graded, report=msgspec.structs.replace(graded.report, checks=checks)))
     (cell,) = (cell for cell in classroom.shown("ann")["cells"] if cell["id"] == "check_double")
     shown = "".join(cell["outputs"][0]["data"]["text/html"])
-    assert "x&lt;y &amp; &lt;b&gt;bold&lt;/b&gt;" in shown
+    assert "x<y & <b>bold</b>" in html.unescape(shown)
+    assert set(re.findall("</?([a-z]+)", shown)) == {"table", "thead", "tbody", "tr", "th", "td"}
 
 
 @pytest.mark.parametrize("answer", ["\x00", "\ud800", "</pre>\n```\n", "x" * 200_000, "\r\n\x1b[2J", "𝛼\u202e"])

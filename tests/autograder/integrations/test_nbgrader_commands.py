@@ -2,12 +2,9 @@
 
 import csv
 import json
-import os
 import shutil
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 
 import pytest
 from classroom import Classroom
+from formgrader import Formgrader
 from tiny_lab import HIDDEN_TESTS, LOOP, MODULE, QUESTION, STAGE, build_tiny_lab, solution
 
 from autograder.base.results import IsolationLevel
@@ -178,39 +176,6 @@ def test_generate_assignment_gives_what_the_release_gave_and_keeps_what_is_grade
 
 def checksums(notebook: dict[str, Any]) -> list[str | None]:
     return [cell["metadata"].get("nbgrader", {}).get("checksum") for cell in notebook["cells"]]
-
-
-class Formgrader:
-    """A Jupyter server in the lab's folder."""
-
-    def __init__(self, lab: Lab, folder: Path) -> None:
-        directories = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("RUNTIME", "CONFIG")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.port=0"],
-            cwd=lab.root,
-            env={**os.environ, **directories, "JUPYTER_TOKEN": "open"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self._url = self._wait_for_url(folder / "RUNTIME")
-
-    def _wait_for_url(self, runtime: Path) -> str:
-        while self._process.poll() is None:
-            for path in runtime.glob("jpserver-*.json"):
-                if text := path.read_text(encoding="utf-8"):
-                    return str(json.loads(text)["url"])
-            time.sleep(0.1)
-        raise AssertionError("the Jupyter server ended while starting")
-
-    def get(self, path: str) -> str:
-        request = urllib.request.Request(f"{self._url}formgrader/{path}", headers={"Authorization": "token open"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
 
 
 @pytest.fixture(scope="module")

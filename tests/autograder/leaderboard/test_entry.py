@@ -1,5 +1,10 @@
 """Entries to the speedrun: an honest entry gets the loss of its logits; cheats and false records get a message."""
 
+import base64
+import random
+import textwrap
+from collections.abc import Sequence
+
 import pytest
 import safetensors.torch
 import torch
@@ -7,7 +12,7 @@ from tiny_entries import LAB, record, source, table, weights
 from tiny_models import ALPHABET
 
 from autograder.isolation.in_process import InProcessSession
-from autograder.leaderboard.evaluation import count_parameters, evaluate_entry
+from autograder.leaderboard.evaluation import code_bytes, count_parameters, evaluate_entry
 from autograder.leaderboard.record import read_entry_record
 from autograder.models import MODEL_FAILED, TrainedModelError
 from autograder.models.corpora.known_language import KnownLanguage
@@ -21,12 +26,13 @@ SPEEDRUN = LAB.stage("6_gpt").spec.speedrun
 RECORD_FILE = SPEEDRUN.record_file
 
 
-def evaluated(module: bytes, file: bytes | None = None):
+def evaluated(module: bytes, file: bytes | None = None, modules: Sequence[str] = ()):
     sessions = InProcessSession(), InProcessSession()
     for session in sessions:
         session.load({"speedrun": module.decode()}, "speedrun")
     declared = read_entry_record(record(), RECORD_FILE)
-    return evaluate_entry(sessions, SPEEDRUN, declared, file or weights(), PLAYS, SECRET, CHARACTERS)
+    sources = [module.decode(), *modules]
+    return evaluate_entry(sessions, SPEEDRUN, declared, sources, file or weights(), PLAYS, SECRET, CHARACTERS)
 
 
 def test_an_honest_entry_gets_the_loss_of_its_table():
@@ -160,6 +166,40 @@ def test_unfit_weights_are_refused(file, says):
         evaluated(source(), file)
 
 
+KNOWLEDGE = base64.b32encode(random.Random(0).randbytes(SPEEDRUN.most_code_bytes + 2000)).decode()
+LINES = textwrap.wrap(KNOWLEDGE, 100)
+HIDDEN_IN_CODE = {
+    "a text": f"TABLE = {KNOWLEDGE!r}",
+    "a docstring": f'def table():\n    """{KNOWLEDGE}"""',
+    "comments": "\n".join(f"# {line}" for line in LINES),
+    "names": "\n".join(f"def {line.rstrip('=')}(): ..." for line in LINES),
+    "an integer": f"TABLE = 0x{int.from_bytes(KNOWLEDGE.encode()):x}",
+    "many small functions": "\n".join(f"def f{index}(x): return {line!r}[x]" for index, line in enumerate(LINES)),
+}
+
+
+@pytest.mark.parametrize("code", HIDDEN_IN_CODE.values(), ids=HIDDEN_IN_CODE)
+def test_knowledge_in_the_code_of_any_module_is_refused(code):
+    says = r"the code of the entry has \d\d,\d\d\d bytes after compression, all of its modules together; at most 64,000"
+    with pytest.raises(TrainedModelError, match=says):
+        evaluated(source(), modules=[code])
+
+
+def test_knowledge_in_the_names_and_shapes_of_tensors_is_refused():
+    named = {f"{index}{line}": torch.ones(1) for index, line in enumerate(LINES)}
+    with pytest.raises(TrainedModelError, match="the code of the entry has"):
+        evaluated(source(), weights(**named))
+
+
+def test_no_honest_entry_is_near_the_limit_on_code():
+    """Every reference and every alternative of the five stages together, and the starter, are allowed."""
+    stages = [LAB.stage("6_gpt"), *map(LAB.stage, LAB.stage("6_gpt").spec.needs)]
+    files = [file for stage in stages for file in (stage.reference, *stage.reference.parent.glob("alternatives/*.py"))]
+    files.append(LAB.stage("6_gpt").reference.parent / "given" / SPEEDRUN.source_file)
+    assert len(files) > 30
+    assert code_bytes(file.read_text(encoding="utf-8") for file in files) < 0.75 * SPEEDRUN.most_code_bytes
+
+
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
@@ -167,6 +207,11 @@ def test_unfit_weights_are_refused(file, says):
         (b"\x80\x04", "cannot be read"),
         (record(tokens=-1), "cannot be read"),
         (record(tokens="few"), "cannot be read"),
+        (record(tokens=10**30), "cannot be read"),
+        (record().replace(b"600000", b"9" * 5000), "cannot be read"),
+        (record(name="x").replace(b'"x"', b'"\\ud800"'), "cannot be read"),
+        (b"[" * 10**6, "cannot be read"),
+        (record().replace(b"2.5", b"1e999"), "cannot be read"),
         (record(format_version=2), "format_version is 2, not 1"),
         (record(alphabet="aa"), "repeats a character"),
         (record(alphabet=KnownLanguage().alphabet), "trained on the known language"),

@@ -7,7 +7,7 @@ import click
 import pytest
 import safetensors.torch
 from click.testing import CliRunner, Result
-from tiny_models import record, weights
+from tiny_models import WITHOUT_NUMBERS, record, weights
 
 from autograder.cli.main import main
 from autograder.cli.stage_choice import choose_stage
@@ -52,14 +52,16 @@ def test_each_model_gets_its_figures_or_a_clear_message(evaluated, tmp_path):
     eve = hand_in(tmp_path / "eve", training__json=b"")
     loki = hand_in(tmp_path / "loki", gpt__safetensors=b"")
     (loki / "6_gpt" / "gpt.safetensors").symlink_to(ada / "6_gpt" / "gpt.safetensors")
+    huge = hand_in(tmp_path / "max", gpt__safetensors=WITHOUT_NUMBERS)
     # The folder of the stage is accepted too.
-    result = evaluated(ada, bob, eve, loki, hand_in(tmp_path / "ida") / "6_gpt")
+    result = evaluated(ada, bob, eve, loki, huge, hand_in(tmp_path / "ida") / "6_gpt")
     assert result.exit_code == 0
     lines = result.output.splitlines()
     (row,) = [line for line in lines if "ada" in line and "±" in line]
     assert "3,256" in row
     assert any("ida" in line and "±" in line for line in lines)
-    assert sum("not evaluated" in line for line in lines) == 3
+    assert sum("not evaluated" in line for line in lines) == 4
+    assert any(line.startswith("max: gpt.safetensors is damaged: `w` has the shape [0, 67108864") for line in lines)
     assert any(line.startswith("bob: gpt.safetensors was written by `torch.save`") for line in lines)
     assert "eve: not handed in: training.json" in lines
     assert any(line.startswith("loki: ") and "gpt.safetensors is a link" in line for line in lines)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tiny_entries import LAB, hand_in, record, source
+from tiny_models import WITHOUT_NUMBERS
 
 from autograder.cli.main import main
 from autograder.cli.shared import LabOption
@@ -116,6 +117,25 @@ def test_a_stopped_run_loses_no_evaluation(ranked, tmp_path, monkeypatch):
     assert runs == ["ada", "bob", "bob"]
 
 
+def test_an_entry_that_the_grader_fails_on_stops_no_other(ranked, tmp_path, monkeypatch):
+    from autograder.leaderboard import evaluator
+
+    evaluate = evaluator.evaluate_entry
+
+    def failing(sessions, speedrun, entry, *more, **options):
+        if entry.name == "odd":
+            raise RuntimeError("secret text")
+        return evaluate(sessions, speedrun, entry, *more, **options)
+
+    monkeypatch.setattr(evaluator, "evaluate_entry", failing)
+    folders = [hand_in(tmp_path / name, speedrun__json=record(name=name)) for name in ("odd", "fine")]
+    result = ranked(*folders)
+    assert result.exit_code == 0
+    assert row(result, "fine")[0] == "1"
+    assert "not ranked, anonymous: the grader failed on this entry" in result.output
+    assert "secret" not in result.output
+
+
 def test_a_class_without_entries_gets_a_message(ranked, tmp_path):
     nothing = hand_in(tmp_path / "gus", speedrun__json=b"", speedrun__safetensors=b"")
     result = ranked(nothing)
@@ -130,10 +150,12 @@ def test_paths_and_huge_numbers_of_a_student_are_not_shown(ranked, tmp_path):
         copy.parent.mkdir()
         copy.write_text(f"# attempt {number}\n", encoding="utf-8")
     hand_in(tmp_path / "class" / "s-liar", speedrun__json=record(validation_loss=1e308))
+    hand_in(tmp_path / "class" / "s-huge", speedrun__safetensors=WITHOUT_NUMBERS)
     page = tmp_path / "page.html"
     result = ranked(twice.parent, "--out", page)
     assert result.exit_code == 0, result.output
     assert "a file was refused (ambiguous); `autograder grade` names it" in result.output
+    assert "speedrun.safetensors is damaged: `w` has the shape [0, " in result.output
     for shown in (result.output, page.read_text(encoding="utf-8")):
         assert "clara" not in shown
         assert "0000000000" not in shown

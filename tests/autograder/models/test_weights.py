@@ -7,7 +7,7 @@ import struct
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autograder.models.errors import TrainedModelError
@@ -64,7 +64,27 @@ UNFIT = {
     "an axis beyond memory": (file_of({"w": entry([2**62], 0, 4)}, bytes(4)), "header cannot be read"),
     "a product beyond memory": (
         file_of({"w": entry([2**26] * 4, 0, 4)}, bytes(4)),
-        "needs 81129638414606681695789005144064 bytes",
+        "`w` has the shape [67108864, 67108864, 67108864, 67108864], which no tensor can have",
+    ),
+    "no numbers along axes beyond memory": (file_of({"w": entry([0] + [2**26] * 7, 0, 0)}), "which no tensor can have"),
+    "no numbers along the last axis": (file_of({"w": entry([2**39] * 7 + [0], 0, 0)}), "which no tensor can have"),
+    "axes that are booleans or floats": (file_of({"w": entry([True, 1.0], 0, 4)}, bytes(4)), "header cannot be read"),
+    "an axis of 5,000 digits": (
+        file_of(b'{"w": {"dtype": "F32", "shape": [' + b"9" * 5000 + b'], "data_offsets": [0, 4]}}', bytes(4)),
+        "header cannot be read",
+    ),
+    "half of a character in a name": (
+        file_of(b'{"\\ud800": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', bytes(4)),
+        "header cannot be read",
+    ),
+    "metadata nested without end": (
+        file_of(b'{"__metadata__": ' + b"[" * 99_999 + b"]" * 99_999 + b"}"),
+        "header cannot be read",
+    ),
+    "numbers of eight bits": (file_of({"w": entry([4], 0, 4, "F8_E4M3")}, bytes(4)), "holds `w` as F8_E4M3; allowed"),
+    "a name and a type without end": (
+        file_of({"w" * 5000: entry([1], 0, 4, "x" * 5000)}, bytes(4)),
+        "holds `" + "w" * 79 + "…` as " + "x" * 19 + "…; allowed",
     ),
     "fewer numbers than its shape": (file_of({"w": entry([2], 0, 4)}, bytes(4)), "needs 8 bytes"),
     "an offset after the end": (
@@ -79,7 +99,7 @@ UNFIT = {
     "a gap": (file_of({"v": entry([1], 0, 4), "w": entry([1], 8, 12)}, bytes(12)), "`w` begins at byte 8"),
     "bytes after the last tensor": (file_of({"w": entry([1], 0, 4)}, bytes(9)), "5 bytes belong to no tensor"),
     "complex numbers": (file_of({"w": entry([1], 0, 8, "C64")}, bytes(8)), "holds `w` as C64; allowed are F64, F32,"),
-    "too many axes": (file_of({"w": entry([1] * 9, 0, 4)}, bytes(4)), "is damaged"),
+    "too many axes": (file_of({"w": entry([1] * 9, 0, 4)}, bytes(4)), "which no tensor can have"),
     "not a number": (
         safetensors.torch.save({"w": torch.tensor([1.0, float("nan")])}),
         "holds numbers that are not finite in `w`",
@@ -147,3 +167,35 @@ def test_a_damaged_file_is_refused_or_read(data):
     except TrainedModelError:
         return
     assert sum(weight.numel() for weight in found.values()) * 2 <= len(raw)
+
+
+odd_integers = st.one_of(
+    st.sampled_from([0, -1, 1, 4, 2**26, 2**39, 2**40, 2**63, 10**30, True, 1.0, 1e300, None, "1", [1]]),
+    st.integers(-9, 99),
+)
+odd_entries = st.fixed_dictionaries(
+    {
+        "dtype": st.sampled_from(["F64", "F32", "F16", "BF16", "I64", "U8", "BOOL", "F8_E5M2", "", None, 1, "F32\n"]),
+        "shape": st.lists(odd_integers, max_size=9),
+        "data_offsets": st.lists(odd_integers, min_size=1, max_size=3),
+    }
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), odd_entries, max_size=3), st.binary(max_size=24))
+@settings(max_examples=300, deadline=None)
+@example({"w": entry([0] + [2**26] * 7, 0, 0)}, b"")
+@example({"w": entry([2**39, 0, 2**39], 0, 0, "BOOL")}, b"")
+def test_an_odd_header_is_refused_or_read(header, numbers):
+    try:
+        found = read_weights(file_of(header, numbers))
+    except TrainedModelError:
+        return
+    assert sum(weight.numel() for weight in found.values()) <= len(numbers)
+
+
+def test_any_failure_of_the_reader_is_a_refusal(monkeypatch):
+    for error in (MemoryError(), RuntimeError("\x1b[2J" * 99), RecursionError(), OverflowError("x")):
+        monkeypatch.setattr("torch.frombuffer", lambda *args, error=error, **more: (_ for _ in ()).throw(error))
+        with pytest.raises(TrainedModelError, match=r"^gpt\.safetensors cannot be read: [^\x1b]{0,120}; hand in"):
+            read_weights(HONEST)
