@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from autograder.base.atomic_files import write_atomically
+from autograder.base.json_bytes import decode_json
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ class JsonStore(Generic[T]):
     def get(self, *key: str) -> T | None:
         """Return the value of a key, or None if its file is missing or cannot be read as this type."""
         try:
-            return msgspec.json.decode(self._path(key).read_bytes(), type=self._kind)
+            return decode_json(self._path(key).read_bytes(), self._kind)
         except (OSError, msgspec.MsgspecError):
             return None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from autograder.base.json_bytes import decode_json
 from autograder.course.lab import LabError, StageFolders
 
 LOCK_VERSION = 1
@@ -139,7 +140,7 @@ def read_lock(stage: StageFolders) -> Mapping[str, Iterable[str]]:
     """
     path = stage.mistakes_lock
     try:
-        lock = msgspec.json.decode(path.read_bytes(), type=_Lock)
+        lock = decode_json(path.read_bytes(), _Lock)
     except FileNotFoundError:
         return {}
     except msgspec.MsgspecError as error:

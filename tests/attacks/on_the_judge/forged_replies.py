@@ -57,7 +57,7 @@ ATTACKS = {
     ),
     "an error without its parts": _sending('send(["error"])'),
     "an error with the name of a skip": _sending('send(["error", "Skipped", "passed", []])'),
-    "an error with a name that is no text": _sending('send(["error", 7, [], {}])'),
+    "an error with a numeric name": _sending('send(["error", 7, [], {}])'),
     "an error with false frames": _sending('send(["error", "ValueError", "", [["test_tiny.py", -1, "double"]]])'),
     "an error with frames that are numbers": _sending('send(["error", "ValueError", "", [1, 2, 3]])'),
     "an error with a frame at an infinite line": _sending(
