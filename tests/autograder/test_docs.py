@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograder.course.lab import Lab
+from tools.validity import read_reasons
 
 LAB = Lab.find(Path(__file__).parent)
 ROOT = LAB.root
@@ -78,9 +79,10 @@ def test_the_threat_model_names_tests_that_exist():
 
 
 @pytest.mark.parametrize("stage", LAB.stages(), ids=lambda stage: stage.id)
-def test_mutation_pages_quote_the_reference(stage):
+def test_reasons_for_survivors_quote_the_reference(stage):
     reference = {line.strip() for line in stage.reference_source().splitlines()}
-    blocks = CODE_BLOCK.findall((DOCS / "mutation" / f"{stage.id}.md").read_text(encoding="utf-8"))
-    quoted = [line[2:].strip() for block in blocks for line in block.splitlines() if line.startswith("- ")]
+    quoted = [
+        line[2:].strip() for diff in read_reasons(LAB, stage.id) for line in diff.splitlines() if line[:2] == "- "
+    ]
     assert quoted
     assert [line for line in quoted if line not in reference] == []
