@@ -71,7 +71,7 @@ def _judge(
 
 def _report(console: Console, name: str, results: Iterable[CheckResult], expected: frozenset[str]) -> None:
     results = list(results)
-    failed = {result.id: result for result in results if not result.passed}
+    failed = {result.id: result for result in results if not result.holds}
     lost = sum(result.points for result in failed.values())
     total = sum(result.points for result in results)
     seconds = sum(result.seconds for result in results)

@@ -7,6 +7,7 @@
   names at least 90 % of the mistakes that outputs can identify.
 - Every check that reads no attachment is lost by some mistake.
 - A mistake loses checks of its own exercise only, or says why it loses others.
+- A solution whose values are all wrong earns at most a tenth of the points, and every exercise has a check of values.
 - Every sentence of a docstring has a check that holds it and a mistake that breaks it, listed in ``promises.yml``.
 - The docstring of an exercise names what the exercise forbids.
 - The hidden tests follow their rules, and ``assignments`` equals a fresh release.
@@ -17,6 +18,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from autograder.authoring.wrong_values import check_kinds, earns_too_much, kind_problems, wrong_solutions
 from autograder.base.parallel_map import parallel_map
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.alternatives import REFUSED, load_alternatives
@@ -34,6 +36,7 @@ from autograder.release import differences, strip_solutions
 
 # The smallest share of the mistakes that outputs can identify that the diagnosis must name.
 NAMED_SHARE = 0.9
+WRONG_VALUES = "wrong values"
 _LINE = re.compile(r", line (\d+)")
 _STUB_LINE = re.compile(r'raise NotImplementedError\(".*"\)')
 
@@ -43,7 +46,7 @@ class Variant:
     """One solution to judge, and its expected result.
 
     Attributes:
-        kind: reference, stub, alternative or mistake; all except mistakes have the course's attachments.
+        kind: reference, stub, alternative, mistake or wrong values; the first three have the course's attachments.
         name: name in messages; the id of a mistake.
         modules: text of each module, by name.
         fails: ids of the checks that it must lose.
@@ -63,12 +66,23 @@ class Variant:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of one variant: ``problems`` is empty if the variant behaved as expected."""
+    """The result of one variant.
+
+    Attributes:
+        stage: id of the stage.
+        variant: the variant.
+        problems: what differs from the expected result; empty if nothing does.
+        identified: whether the diagnosis named the mistake.
+        kept: the checks that found nothing wrong.
+        score: the points earned.
+    """
 
     stage: str
     variant: Variant
     problems: tuple[str, ...]
     identified: bool = False
+    kept: frozenset[str] = frozenset()
+    score: int = 0
 
 
 def verify_stage(
@@ -96,6 +110,7 @@ def verify_stage(
         for verdict in verdicts
         for problem in verdict.problems
     ]
+    problems += [f"{stage.id}: {problem}" for problem in _wrong_value_problems(stage, code, verdicts)]
     return [*problems, *_naming_problems(stage, verdicts)]
 
 
@@ -125,6 +140,8 @@ def variants(lab: Lab, stage: StageFolders, code: CourseCode, with_mistakes: boo
     for mistake in code.mistakes if with_mistakes else ():
         if not _application_problem(mistake, reference):
             yield Variant("mistake", mistake.id, changed(mistake.apply(reference)), mistake.fails, mistake.named)
+    for name, spoiled in wrong_solutions(stage.spec, code.modules) if with_mistakes else ():
+        yield Variant(WRONG_VALUES, name, spoiled)
 
 
 def count_variants(lab: Lab, stage: StageFolders, with_mistakes: bool = True) -> int:
@@ -138,29 +155,31 @@ def released_problems(lab: Lab) -> list[str]:
 
 
 def _judge(stage: StageFolders, judges: Judges, variant: Variant, seed: int) -> Verdict:
-    is_mistake = variant.kind == "mistake"
+    is_mistake, is_wrong = variant.kind == "mistake", variant.kind == WRONG_VALUES
     job = Job(
         stage=stage.id,
         modules=dict(variant.modules),
         seed=seed,
         forbid=variant.forbid,
-        checks=stage.spec.code_checks if is_mistake else None,
+        checks=stage.spec.code_checks if is_mistake or is_wrong else None,
         attachments={}
-        if is_mistake
+        if is_mistake or is_wrong
         else {name: Attached(path.read_bytes()) for name, path in stage.attachments.items()},
     )
     reply = judges.judge(job)
     if isinstance(reply, Broken):
         return Verdict(stage.id, variant, (f"the judge failed: {reply.reason.strip()}",))
     named = {check.mistake for check in reply.checks if check.mistake}
+    problems = () if is_wrong else tuple(_problems(variant, reply.checks, named))
+    kept = frozenset(check.id for check in reply.checks if check.holds)
     identified = is_mistake and named == {variant.name}
-    return Verdict(stage.id, variant, tuple(_problems(variant, reply.checks, named)), identified)
+    return Verdict(stage.id, variant, problems, identified, kept, sum(check.score for check in reply.checks))
 
 
 def _problems(variant: Variant, checks: Sequence[CheckResult], named: set[str]) -> Iterator[str]:
     refused = [check for check in checks if check.forbidden] if variant.refused else []
     yield from _refusal_problems(variant, refused)
-    failed = {check.id: check for check in checks if not check.passed and check not in refused}
+    failed = {check.id: check for check in checks if not check.holds and check not in refused}
     for check in sorted(failed.keys() - variant.fails):
         yield f"loses check {check}: {failed[check].outcome}, {failed[check].what} ({failed[check].where})"
     for check in sorted(variant.fails - failed.keys()):
@@ -238,6 +257,17 @@ def _check_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
     for check in stage.spec.check_ids:
         if check in stage.spec.code_checks - lost:
             yield f"no mistake loses check {check}: the check may assert nothing"
+
+
+def _wrong_value_problems(stage: StageFolders, code: CourseCode, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    wrong = [verdict for verdict in verdicts if verdict.variant.kind == WRONG_VALUES]
+    if not wrong or any(verdict.problems for verdict in wrong):
+        return
+    kept: dict[str, frozenset[str]] = {}
+    for verdict in wrong:
+        kept[verdict.variant.name] = kept.get(verdict.variant.name, frozenset()) | verdict.kept
+        yield from earns_too_much(stage.spec, verdict.variant.name, verdict.score)
+    yield from kind_problems(stage, code.check_kinds, check_kinds(stage.spec, kept))
 
 
 def _naming_problems(stage: StageFolders, verdicts: Sequence[Verdict]) -> list[str]:

@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     """How one check ended."""
 
     PASSED = "PASSED"
+    UNPAID = "UNPAID"  # nothing is wrong, but no check of values of its exercise passes
     FAILED = "FAILED"  # a wrong answer
     ERROR = "ERROR"  # the submission raised
     TIMEOUT = "TIMEOUT"  # it exceeded its time limit
@@ -85,6 +86,11 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     def passed(self) -> bool:
         """Whether the check earns its points."""
         return self.outcome is Outcome.PASSED
+
+    @property
+    def holds(self) -> bool:
+        """Whether the check found nothing wrong, whether or not it earns its points."""
+        return self.outcome in (Outcome.PASSED, Outcome.UNPAID)
 
     @property
     def score(self) -> int:

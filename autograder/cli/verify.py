@@ -7,7 +7,7 @@ from functools import partial
 import click
 from rich.console import Console
 
-from autograder.authoring.update_lock import update_lock
+from autograder.authoring.update_lock import count_wrong_solutions, update_check_kinds, update_lock
 from autograder.authoring.verify import Verdict, count_variants, released_problems, verify_stage
 from autograder.cli.shared import (
     FAILURES,
@@ -29,7 +29,9 @@ from autograder.judge.pool import JudgePool
     "--seeds", default=1, type=click.IntRange(1), show_default=True, metavar="N", help="Number of seeds to run."
 )
 @click.option(
-    "--update", is_flag=True, help="Write the checks that each mistake loses to mistakes.lock.json, and stop."
+    "--update",
+    is_flag=True,
+    help="Write the lock files (the checks that each mistake loses, and what each check looks at), and stop.",
 )
 @click.option(
     "--mistakes/--no-mistakes", default=True, show_default=True, help="Judge the named mistakes too: most of the work."
@@ -51,8 +53,8 @@ def verify(
     In each stage, the reference and every alternative earn all points; an alternative that calls a
     forbidden function is refused in the lines it marks. The stub earns none. Every named mistake loses
     exactly the checks in the lock file, and the diagnosis names it correctly or not at all. Every check
-    is lost by some mistake. A mistake costs its own exercise only. The hidden tests follow their
-    rules, and `assignments` equals a fresh release.
+    is lost by some mistake. A mistake costs its own exercise only. Solutions whose values are all wrong earn
+    at most 10 % of the points. The hidden tests follow their rules, and `assignments` equals a fresh release.
     """
     if update and not mistakes:
         raise click.UsageError("--update judges the mistakes and --no-mistakes omits them: choose one")
@@ -85,18 +87,22 @@ def _update(
     problems: list[str] = []
     with JudgePool(lab.root, size=workers, isolated=isolated) as judges:
         for stage in stages:
-            total = len(load_mistakes(stage)) * len(seeds)
+            total = (len(load_mistakes(stage)) + count_wrong_solutions(lab, stage)) * len(seeds)
             with progress(console, stage.id, total) as advance:
-                found = update_lock(lab, stage, judges, seeds=seeds, workers=workers, on_done=advance)
-            console.print(f"{stage.id}: {total} solutions judged, {len(found.changes)} entries changed")
-            for change in found.changes:
+                updates = [
+                    update(lab, stage, judges, seeds=seeds, workers=workers, on_done=advance)
+                    for update in (update_lock, update_check_kinds)
+                ]
+            changes = [change for update in updates for change in update.changes]
+            console.print(f"{stage.id}: {total} solutions judged, {len(changes)} entries changed")
+            for change in changes:
                 console.print(change, markup=False, soft_wrap=True)
-            problems += found.problems
+            problems += [problem for update in updates for problem in update.problems]
     for problem in problems:
         console.print(problem, markup=False, soft_wrap=True)
     if problems:
         sys.exit(FAILURES)
-    console.print("review the changes of mistakes.lock.json, then run `autograder verify`")
+    console.print("review the changes of the lock files, then run `autograder verify`")
 
 
 def _show(advance: Callable[[str], None], verdict: Verdict) -> None:

@@ -59,6 +59,11 @@ class StageFolders:
         return self.folder / "mistakes.lock.json"
 
     @property
+    def checks_lock(self) -> Path:
+        """What each hidden check looks at, written by ``autograder verify --update``."""
+        return self.folder / "checks.lock.json"
+
+    @property
     def promises(self) -> Path:
         """The sentences of the docstrings, each with the check that holds it."""
         return self.folder / "promises.yml"

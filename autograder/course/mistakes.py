@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from autograder.base.json_bytes import decode_json
 from autograder.course.lab import LabError, StageFolders
 
 LOCK_VERSION = 1
@@ -140,10 +139,10 @@ def read_lock(stage: StageFolders) -> Mapping[str, Iterable[str]]:
     """
     path = stage.mistakes_lock
     try:
-        lock = decode_json(path.read_bytes(), _Lock)
+        lock = msgspec.json.decode(path.read_bytes(), type=_Lock)
     except FileNotFoundError:
         return {}
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise LabError(f"{path}: {error}; write it again with `autograder verify --update`") from error
     if lock.format_version != LOCK_VERSION:
         raise LabError(f"{path}: format_version {lock.format_version} is unknown; this program reads {LOCK_VERSION}")

@@ -13,6 +13,7 @@ SHADES = 5
 
 _KINDS = {
     Outcome.PASSED: "good",
+    Outcome.UNPAID: "open",
     Outcome.FAILED: "bad",
     Outcome.ERROR: "stop",
     Outcome.TIMEOUT: "stop",
@@ -20,7 +21,12 @@ _KINDS = {
     Outcome.BLOCKED: "stop",
     Outcome.NOT_ATTEMPTED: "open",
 }
-LEGEND = {"good": "passed", "bad": "wrong answer", "stop": "stopped: error, time or memory", "open": "not attempted"}
+LEGEND = {
+    "good": "passed",
+    "bad": "wrong answer",
+    "stop": "stopped: error, time or memory",
+    "open": "not attempted, or no points yet",
+}
 
 
 @dataclass(frozen=True)

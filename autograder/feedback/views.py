@@ -28,10 +28,11 @@ _UNSCORED = (Outcome.NOT_GRADED, Outcome.GRADER_ERROR)
 _NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED, *_UNSCORED)
 
 # Outcomes that one cause gives to many checks. A wrong result may have another cause in each check.
-_ONE_CAUSE = (Outcome.ERROR, Outcome.BLOCKED, Outcome.NOT_ATTEMPTED)
+_ONE_CAUSE = (Outcome.UNPAID, Outcome.ERROR, Outcome.BLOCKED, Outcome.NOT_ATTEMPTED)
 
 _LABELS = {
     Outcome.PASSED: "passed",
+    Outcome.UNPAID: "no points yet",
     Outcome.FAILED: "not right yet",
     Outcome.ERROR: "stopped with an error",
     Outcome.TIMEOUT: "took too long",
@@ -78,7 +79,8 @@ class CheckView:
     @property
     def mark(self) -> str:
         """One character for the outcome, which identifies it without colour."""
-        marks = {Outcome.PASSED: "✓", Outcome.NOT_ATTEMPTED: "○", **dict.fromkeys(_UNSCORED, "!")}
+        open_ = dict.fromkeys((Outcome.NOT_ATTEMPTED, Outcome.UNPAID), "○")
+        marks = {Outcome.PASSED: "✓", **open_, **dict.fromkeys(_UNSCORED, "!")}
         return marks.get(self.outcome, "✗")
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
+from autograder.course.check_kinds import CheckKind, read_check_kinds
 from autograder.course.dependencies import builds_on, extract
 from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
 from autograder.course.mistakes import Mistake, load_mistakes
@@ -20,12 +21,14 @@ class CourseCode:
         builds_on: exercise → the exercises of this stage that it uses in the reference, directly or indirectly.
         stand_in: source of the module that stands in for exercises that did not pass; empty if no exercise builds
             on another.
+        check_kinds: check → what it looks at.
     """
 
     modules: Mapping[str, str]
     mistakes: tuple[Mistake, ...]
     builds_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stand_in: str = ""
+    check_kinds: Mapping[str, CheckKind] = field(default_factory=dict)
 
     def replacement(self, exercises: Iterable[str]) -> Replacement:
         """Return the course's definitions of these exercises, with what these need and nothing else."""
@@ -46,4 +49,4 @@ def read_course_code(lab: Lab, stage: StageFolders) -> CourseCode:
     for name in needed:
         if not extract(stand_in, [name]):
             raise LabError(f"{stage.stand_in} does not define `{name}`, on which other exercises build")
-    return CourseCode(modules, load_mistakes(stage), dependencies, stand_in)
+    return CourseCode(modules, load_mistakes(stage), dependencies, stand_in, read_check_kinds(stage))

@@ -18,6 +18,7 @@ from autograder.judge.forbidden_calls import GuardedSessions
 from autograder.judge.hidden_tests import open_reference, run_checks
 from autograder.judge.newer_python import needs_newer_python, python_needed
 from autograder.judge.outcomes import NO_RECORD, UNUSABLE_RESULT, Ending, ending_of, with_unfinished
+from autograder.judge.payment import withhold_points
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
 from autograder.judge.sessions import close
@@ -73,7 +74,8 @@ def judge_stage(
     stand_ins = {check: run.stand_ins for check, run in runs.items() if run.stand_ins}
     named = _name_mistakes(endings, stage, code, seed, submission.guarded(stand_ins).open)
     not_run = CheckRun(CheckRecord(), NO_RECORD)
-    return tuple(check_result(stage, check, runs.get(check.id, not_run), source, named) for check in expected)
+    results = [check_result(stage, check, runs.get(check.id, not_run), source, named) for check in expected]
+    return tuple(withhold_points(results, code.check_kinds, source))
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
     digest.update(msgspec.json.encode(_judged_spec(stage.spec), order="deterministic"))
     digest.update(msgspec.json.encode(importable_only(lab)))
     files = [*_own_program(), *_files(stage.hidden_tests), stage.mistakes]
-    files += [stage.mistakes_lock] if stage.mistakes_lock.is_file() else []  # a new stage has none yet
+    files += [lock for lock in (stage.mistakes_lock, stage.checks_lock) if lock.is_file()]  # a new stage has none yet
     files += [file for needed in needed_stages(lab, stage) for file in (needed.reference, *needed.alternatives)]
     files += stage.attachments.values()
     files += [file for name in stage.spec.data for file in _files(lab.root / "data" / name)]

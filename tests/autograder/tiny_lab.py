@@ -280,6 +280,19 @@ MISTAKES_LOCK = """\
 }
 """
 
+CHECKS_LOCK = """\
+{
+  "format_version": 1,
+  "checks": {
+    "test_double_multiplies_by_two": "values",
+    "test_double_keeps_the_dtype": "form",
+    "test_total_adds_along_the_axis": "values",
+    "test_total_counts_axes_from_the_end": "values",
+    "test_halve_divides_by_two": "values"
+  }
+}
+"""
+
 PROMISES = """\
 format_version: 1
 exercises:
@@ -318,6 +331,7 @@ FILES = {
     f"solutions/{STAGE}/test_{MODULE}.py": PUBLIC_TESTS,
     f"solutions/{STAGE}/mistakes.py": MISTAKES,
     f"solutions/{STAGE}/mistakes.lock.json": MISTAKES_LOCK,
+    f"solutions/{STAGE}/checks.lock.json": CHECKS_LOCK,
     f"solutions/{STAGE}/promises.yml": PROMISES,
     f"solutions/{STAGE}/alternatives/loop.py": LOOP,
     f"solutions/{STAGE}/alternatives/pytorch.py": LOOP.replace("written with loops", "as a stand-in"),

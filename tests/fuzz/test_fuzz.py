@@ -1,7 +1,7 @@
 """Mutated inputs of the wire, stored results and ``grading.yml``: each is read, or refused in words, never a crash.
 
-The seeds are inputs that a reader accepts; ``examples/`` keeps inputs that once broke a reader. Mutations are the usual
-ones of fuzzers: changed, inserted, removed, repeated and spliced parts. Hypothesis chooses them and makes failures
+The seeds are inputs that a reader accepts; ``examples/`` keeps inputs that once broke a reader. Mutations are those
+that fuzzers use: changed, inserted, removed, repeated and spliced parts. Hypothesis chooses them and makes failures
 small; ``FUZZ_EXAMPLES`` sets the number for each reader.
 """
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import pytest
 from tiny_lab import MISTAKES_LOCK, MODULE, REFERENCE, STAGE, replace_in
 
-from autograder.authoring.update_lock import update_lock
+from autograder.authoring.update_lock import count_wrong_solutions, update_check_kinds, update_lock
 from autograder.base.results import CheckResult, IsolationLevel, Outcome
+from autograder.course.check_kinds import read_check_kinds
 from autograder.course.config import Check
 from autograder.course.lab import Lab
 from autograder.course.mistakes import load_mistakes, read_lock
@@ -128,3 +129,31 @@ def test_a_judge_that_fails_changes_no_entry(tiny_lab, lock):
     found = update(tiny_lab, {("double_adds_two", 1): Broken("out of memory\n")}, seeds=(0, 1))
     assert found.problems == ("1_tiny: mistake double_adds_two: the judge failed: out of memory",)
     assert json.loads(lock.read_bytes()) == json.loads(before)
+
+
+# What each check looks at
+
+
+def test_the_kinds_of_checks_are_found_by_judging(tiny_lab):
+    stage = tiny_lab.stage(STAGE)
+    before = read_check_kinds(stage)
+    stage.checks_lock.unlink()
+    done: list[str] = []
+    judges = RealJudges(tiny_lab)
+    found = update_check_kinds(tiny_lab, stage, judges, seeds=(0,), workers=1, on_done=done.append)
+    assert found.problems == ()
+    assert "1_tiny: test_double_keeps_the_dtype: new → form" in found.changes
+    assert read_check_kinds(stage) == before
+    assert len(done) == count_wrong_solutions(tiny_lab, stage)
+
+
+def test_kinds_are_not_written_if_a_judge_fails(tiny_lab):
+    class Failing(RealJudges):
+        def judge(self, job: Job) -> Judged | Broken:
+            return Broken("out of memory\n") if "'noise'" in job.modules[MODULE] else super().judge(job)
+
+    stage = tiny_lab.stage(STAGE)
+    before = stage.checks_lock.read_bytes()
+    found = update_check_kinds(tiny_lab, stage, Failing(tiny_lab), seeds=(0,), workers=1)
+    assert found.problems == ("1_tiny: wrong values (noise): the judge failed: out of memory",)
+    assert stage.checks_lock.read_bytes() == before

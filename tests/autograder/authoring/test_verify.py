@@ -7,8 +7,18 @@ import pytest
 from pipeline import build_two_stages
 from tiny_lab import MODULE, STAGE, forbid_a_softmax, replace_in
 
-from autograder.authoring.verify import Variant, Verdict, count_variants, released_problems, variants, verify_stage
+from autograder.authoring.spoiler import FORMULAS, NOTHING
+from autograder.authoring.verify import (
+    WRONG_VALUES,
+    Variant,
+    Verdict,
+    count_variants,
+    released_problems,
+    variants,
+    verify_stage,
+)
 from autograder.base.results import CheckResult, IsolationLevel, Outcome
+from autograder.course.check_kinds import CheckKind, read_check_kinds
 from autograder.course.lab import Lab, LabError
 from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import read_course_code
@@ -40,14 +50,19 @@ class Judges:
         variant = next(variant for variant in variants(self._lab, stage, code) if is_of(job, variant))
         if self._truly is None or variant.name in self._truly:
             return Judged(judge_stage(stage, job.modules, InProcessSession, code, job.seed, forbid=job.forbid))
-        return Judged(tuple(as_expected(variant, check) for check in stage.spec.check_ids))
+        kinds = read_check_kinds(stage)
+        return Judged(tuple(as_expected(variant, check, kinds.get(check)) for check in stage.spec.check_ids))
 
 
 def is_of(job: Job, variant: Variant) -> bool:
     return variant.modules == job.modules and variant.forbid == job.forbid
 
 
-def as_expected(variant: Variant, check: str) -> CheckResult:
+def as_expected(variant: Variant, check: str, kind: CheckKind | None) -> CheckResult:
+    if variant.kind == WRONG_VALUES:
+        kept = variant.name != NOTHING and kind is CheckKind.FORM
+        outcome = Outcome.UNPAID if kept else Outcome.FAILED
+        return CheckResult(id=check, title=check, exercise="", outcome=outcome, points=1)
     failed = check in variant.fails
     outcome = Outcome.FAILED if failed else Outcome.PASSED
     mistake = variant.name if failed and variant.kind == "mistake" and variant.named else None
@@ -77,7 +92,13 @@ def test_a_correct_stage_has_no_problem(tiny_lab):
     judges = Judges(tiny_lab)
     assert problems(tiny_lab, seeds=(0, 1), judges=judges, on_done=done.append) == []
     kinds = [verdict.variant.kind for verdict in done]
-    assert {kind: kinds.count(kind) for kind in kinds} == {"reference": 2, "stub": 4, "alternative": 4, "mistake": 10}
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "reference": 2,
+        "stub": 4,
+        "alternative": 4,
+        "mistake": 10,
+        WRONG_VALUES: 2 * len([*FORMULAS, NOTHING]),
+    }
     assert len(judges.jobs) == 2 * count_variants(tiny_lab, tiny_lab.stage(STAGE))
     assert {job.seed for job in judges.jobs} == {0, 1}
 
@@ -297,6 +318,36 @@ def test_a_check_with_an_error_is_reported(tiny_lab):
     assert "1_tiny: reference tiny: a check ended in a grader error" in found
 
 
+# Wrong values
+
+
+def test_a_check_whose_kind_is_not_the_listed_one_is_reported(tiny_lab):
+    replace_in(tiny_lab.stage(STAGE).checks_lock, '"test_double_keeps_the_dtype": "form"', '"test_gone": "values"')
+    found = problems(tiny_lab, truly=[*FORMULAS, NOTHING])
+    update = "run `autograder verify --stage 1_tiny --update`"
+    first = "check test_double_keeps_the_dtype looks at nothing in checks.lock.json, form by judging"
+    second = "check test_gone looks at values in checks.lock.json, nothing by judging"
+    assert [problem for problem in found if "looks at" in problem] == [
+        f"1_tiny: {says}; {update}" for says in (first, second)
+    ]
+
+
+def test_an_exercise_without_a_check_of_values_is_reported(tiny_lab):
+    replace_in(hidden(tiny_lab), "check_close(student.halve(x), 0.5 * x)", "check_dtype(student.halve(x), x.dtype)")
+    found = problems(tiny_lab, truly=[*FORMULAS, NOTHING])
+    assert "1_tiny: every check of halve passes for some solution with wrong values: compare values in one of them" in (
+        found
+    )
+
+
+def test_wrong_values_that_earn_more_than_a_tenth_are_reported(tiny_lab):
+    """Without the lock file, the form of a result is paid although its values are wrong."""
+    tiny_lab.stage(STAGE).checks_lock.unlink()
+    found = problems(tiny_lab, truly=[*FORMULAS, NOTHING])
+    assert "1_tiny: wrong values (doubled) earn 1 of 8 points, more than 10%" in found
+    assert not any("(nothing) earn" in problem for problem in found)
+
+
 # Stages that need earlier stages
 
 
@@ -351,4 +402,4 @@ def test_without_mistakes_the_other_variants_are_judged(tiny_lab):
     kinds = [variant.kind for variant in variants(tiny_lab, stage, code, with_mistakes=False)]
     assert set(kinds) == {"reference", "stub", "alternative"}
     assert count_variants(tiny_lab, stage, with_mistakes=False) == len(kinds)
-    assert count_variants(tiny_lab, stage) == len(kinds) + len(code.mistakes)
+    assert count_variants(tiny_lab, stage) == len(kinds) + len(code.mistakes) + len([*FORMULAS, NOTHING])

@@ -60,3 +60,15 @@ def test_wrong_results_share_a_cause_only_if_it_is_named():
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize("render", [on_the_terminal, on_the_page, lambda report: report_markdown([report])])
+def test_why_points_are_missing_is_said_once(render):
+    unpaid = {
+        "outcome": Outcome.UNPAID,
+        "what": "right, but without points",
+        "where": "attention.py, line 3, softmax",
+    }
+    names = list(SHARED)[:2]
+    text = render(make_report("ada", ATTENTION, dict.fromkeys(names, unpaid)))
+    assert text.count("right, but without points") == 1

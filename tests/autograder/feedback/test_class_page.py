@@ -102,7 +102,7 @@ def test_a_check_without_a_known_test_still_shows_its_id():
 def test_figures_are_described_in_words(page):
     figures = [svg.attributes["aria-label"] for svg in read_html(page).find_all("svg") if "role" in svg.attributes]
     assert "Scores in tenths of 8 points: 1 at 0–9 %, 1 at 20–29 %, 1 at 70–79 %, 2 at full marks" in figures
-    assert "1 passed, 2 wrong answer, 0 stopped: error, time or memory, 0 not attempted" in figures
+    assert "1 passed, 2 wrong answer, 0 stopped: error, time or memory, 0 not attempted, or no points yet" in figures
 
 
 def test_outcome_bars_are_proportional_to_the_counts():

@@ -36,7 +36,15 @@ def pairs_of_points(seed, queries, keys, d):
     query, key = draw_near(seed, queries, keys, d)
     repeated = np.repeat(key, 1 + np.arange(keys) % 3, axis=0)
     small = [(query[:1], key), (query[:1], key[:1]), (query[:, :1], key[:, :1])]
-    return [(query, key), draw_near(seed, 21, 34, d), draw_near(seed, keys, keys, d), (query, repeated), *small]
+    crowded = tuple(0.1 * points for points in draw_near(seed, 5, 34, d))  # all keys in each window
+    return [
+        (query, key),
+        draw_near(seed, 21, 34, d),
+        draw_near(seed, keys, keys, d),
+        crowded,
+        (query, repeated),
+        *small,
+    ]
 
 
 @given(seeds(), distinct_sizes(count=3, min_size=2), st.floats(1.0, 4.0))
