@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # The tensors are tiny: a second thread inside an operation costs more than it gains.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup demo test lint verify train clean
+.PHONY: help setup demo test lint verify prove train clean
 
 help:
 	@echo 'make setup   create the virtual environment, linters and test tools included'
@@ -14,6 +14,7 @@ help:
 	@echo 'make test    run the linters, the type checker and every test except the slow tests'
 	@echo 'make lint    run only the linters and the type checker'
 	@echo 'make verify  prove the lab: references, stubs, alternatives and mistakes score as designed'
+	@echo 'make prove   run what is too slow for make test: every attack, fault, mutant and seed; takes hours'
 	@echo 'make train   train the GPT of stage 6 with the reference; TRAIN="--config known" selects another configuration'
 	@echo 'make clean   remove the files that grading and tests created; keep the environment'
 
@@ -40,6 +41,27 @@ lint: $(READY)
 
 verify: $(READY)
 	$(BIN)/autograder verify
+
+# Each step is a command of its own in CONTRIBUTING.md. All steps run, and prove fails if one of them failed.
+# Mutants are those of what changed since BASE.
+BASE ?= origin/main
+PROOFS := prove-slow prove-verify prove-determinism prove-mutants
+
+prove: $(READY)
+	$(MAKE) --keep-going $(PROOFS)
+
+.PHONY: $(PROOFS)
+prove-slow: $(READY)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m slow
+
+prove-verify: $(READY)
+	$(BIN)/autograder verify --seeds 3
+
+prove-determinism: $(READY)
+	$(BIN)/python -m tools.determinism --stage 1_kernels --stage 2_attention
+
+prove-mutants: $(READY)
+	$(BIN)/python -m tools.mutate --since $(BASE)
 
 train: $(READY)
 	$(BIN)/python -m benchmarks.train_reference $(TRAIN)

@@ -71,8 +71,11 @@ class PlainGPT(nn.Module):
 
 
 class PlainTrainer:
-    def __init__(self, model: PlainGPT, text: Tensor, recipe) -> None:
-        self.model, self.text, self.recipe = model, text, recipe
+    def __init__(self, model: PlainGPT, text: Tensor, recipe, machine) -> None:
+        model = model.to(machine.device)
+        self.model, self.text, self.recipe = model, text.to(machine.device), recipe
+        self.called = torch.compile(model) if machine.compiled else model
+        self.device, self.bfloat16 = machine.device, machine.bfloat16
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), fused=True)
         self.done = 0
 
@@ -81,10 +84,11 @@ class PlainTrainer:
         progress = min(1.0, self.done / recipe.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.max_rate * 0.5 * (1 + math.cos(math.pi * progress))
-        starts = torch.randint(len(self.text) - recipe.context_length, (recipe.batch_size, 1))
-        windows = self.text[starts + torch.arange(recipe.context_length + 1)]
-        logits = self.model(windows[:, :-1])
-        loss = functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
+        starts = torch.randint(len(self.text) - recipe.context_length, (recipe.batch_size, 1), device=self.device)
+        windows = self.text[starts + torch.arange(recipe.context_length + 1, device=self.device)]
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
+            logits = self.called(windows[:, :-1])
+        loss = functional.cross_entropy(logits.float().flatten(0, 1), windows[:, 1:].flatten())
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), recipe.max_norm)
@@ -132,8 +136,10 @@ def student_modules_on_path(folder: Path):
     sys.path[:] = before
 
 
-def make_trainers(folder: Path, config: str, parts: str, dropout: float | None):
-    """Make the two trainers, with models of the same size on the same text."""
+def make_trainers(
+    folder: Path, config: str, parts: str, dropout: float | None, device: str = "cpu", compiled: bool | None = False
+):
+    """Make the two trainers, with models of the same size on the same text and device."""
     from trainer.corpus import Corpus
     from trainer.display import Display
     from trainer.loop import Trainer
@@ -145,27 +151,28 @@ def make_trainers(folder: Path, config: str, parts: str, dropout: float | None):
     corpus = Corpus.read(folder / "data" / recipe.data)
     display = Display(folder / Files().curve, folder / Files().samples, Console(quiet=True))
     task = gpt_task(recipe, corpus, folder / "6_gpt", parts)
-    ours = Trainer(task, recipe, corpus, find_machine("cpu", 1, False), folder, display)
+    machine = find_machine(device, 1, compiled)
+    ours = Trainer(task, recipe, corpus, machine, folder, display)
     print(f"ours: {task.parts}")
     sizes = recipe.context_length, recipe.d_model, recipe.num_heads, recipe.num_blocks, recipe.d_hidden
     model = PlainGPT(len(corpus.alphabet), *sizes, recipe.dropout)
     counts = [sum(parameter.numel() for parameter in each.parameters()) for each in (ours.model, model)]
     if counts[0] != counts[1]:
         sys.exit(f"the models differ in size: {counts[0]:,} and {counts[1]:,} parameters")
-    return ours, PlainTrainer(model, corpus.train, recipe), recipe
+    return ours, PlainTrainer(model, corpus.train, recipe, machine), recipe
 
 
-def take_turns(ours, plain, steps: int) -> dict[str, list[float]]:
-    """Return the CPU seconds of each step of both; they alternate in going first."""
+def take_turns(ours, plain, steps: int, clock: Callable[[], float] = time.process_time) -> dict[str, list[float]]:
+    """Return the seconds of each step of both, by default CPU seconds; they alternate in going first."""
     sides: dict[str, Callable[[], object]] = {"ours": ours.step, "plain PyTorch": plain.step}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     with ours.display.bar(ours.recipe, ours.progress):
         for number in range(steps + WARM_UP):
             for name in sides if number % 2 else reversed(sides):
-                started = time.process_time()
+                started = clock()
                 sides[name]()
                 if number >= WARM_UP:
-                    seconds[name].append(time.process_time() - started)
+                    seconds[name].append(clock() - started)
     return seconds
 
 

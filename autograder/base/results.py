@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from autograder.base.json_bytes import decode_json
 from autograder.base.sinks import json_text
 
 FORMAT_VERSION = 1
@@ -247,11 +248,11 @@ def decode_results(raw: bytes) -> tuple[IsolationLevel | None, list[StageReport]
         ResultsFormatError: The bytes are not JSON, have another version, or contain an invalid report.
     """
     try:
-        version = msgspec.json.decode(raw, type=_Version).format_version
+        version = decode_json(raw, _Version).format_version
         if version != FORMAT_VERSION:
             known = f"this program reads version {FORMAT_VERSION}"
             raise ResultsFormatError(f"the results have format version {version}, but {known}; grade again")
-        document = msgspec.json.decode(raw, type=_Document)
+        document = decode_json(raw, _Document)
     except msgspec.DecodeError as error:
         raise ResultsFormatError(f"not a results file: {error}") from None
     return document.isolation, list(document.reports)

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from autograder.base.errors import UnusableError
+from autograder.base.json_bytes import decode_json
 
 LOCK_FILE = ".autograder.lock"
 
@@ -63,7 +64,7 @@ def only_run(folder: Path, command: str) -> Iterator[None]:
 
 def _busy(folder: Path, content: bytes) -> str:
     try:
-        holder = str(msgspec.json.decode(content, type=_Holder))
+        holder = str(decode_json(content, _Holder))
     except msgspec.MsgspecError:  # it is just starting
         holder = "it has just started"
     return f"another run works in {folder}: {holder}. Wait until it has ended, then run this command again"

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from autograder.base.atomic_files import write_atomically
+from autograder.base.json_bytes import decode_json
 
 FORMAT_VERSION = 2  # version 1 had no seals
 
@@ -68,8 +69,8 @@ class SealedStore(Generic[T]):
         except (FileNotFoundError, NotADirectoryError):
             return None
         try:
-            sealed = msgspec.json.decode(raw, type=_Sealed)
-        except (msgspec.MsgspecError, RecursionError):
+            sealed = decode_json(raw, _Sealed)
+        except msgspec.MsgspecError:
             raise DistrustError(Distrust.UNREADABLE) from None
         if sealed.format_version < FORMAT_VERSION or not sealed.seal:
             raise DistrustError(Distrust.UNSEALED, raw)
@@ -77,7 +78,7 @@ class SealedStore(Generic[T]):
         if not hmac.compare_digest(sealed.seal.encode(), self._seal(key, content).encode()):
             raise DistrustError(Distrust.CHANGED, content)
         try:
-            return msgspec.json.decode(content, type=self._kind)
+            return decode_json(content, self._kind)
         except msgspec.MsgspecError:  # another version of this program sealed it
             raise DistrustError(Distrust.UNREADABLE) from None
 

@@ -142,7 +142,7 @@ def read_lock(stage: StageFolders) -> Mapping[str, Iterable[str]]:
         lock = msgspec.json.decode(path.read_bytes(), type=_Lock)
     except FileNotFoundError:
         return {}
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise LabError(f"{path}: {error}; write it again with `autograder verify --update`") from error
     if lock.format_version != LOCK_VERSION:
         raise LabError(f"{path}: format_version {lock.format_version} is unknown; this program reads {LOCK_VERSION}")

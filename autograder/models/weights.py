@@ -14,6 +14,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from autograder.base.json_bytes import decode_json
 from autograder.base.text import printable
 from autograder.models.errors import HAND_IN_AGAIN, TrainedModelError, refusing
 
@@ -114,10 +115,10 @@ def _is_pickle(raw: bytes) -> bool:
 
 def _headers(header: bytes) -> dict[str, _TensorHeader]:
     try:
-        fields = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
+        fields = decode_json(header, dict[str, msgspec.Raw])
         fields.pop("__metadata__", None)
-        headers = {name: msgspec.json.decode(field, type=_TensorHeader) for name, field in fields.items()}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        headers = {name: decode_json(bytes(field), _TensorHeader) for name, field in fields.items()}
+    except msgspec.MsgspecError as error:
         raise _damaged(f"its header cannot be read ({printable(str(error), 200)})") from None
     if not 0 < len(headers) <= MOST_TENSORS:
         raise _damaged(f"it holds {len(headers)} tensors")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from autograder.base.json_bytes import decode_json
 from autograder.base.results import StageReport
 from autograder.base.sealed_store import Distrust, DistrustError, SealedStore
 
@@ -169,8 +170,8 @@ class ResultStore:
 def claimed_digest(distrust: DistrustError) -> str:
     """The digest of the submission in a file that is not believed; empty if it has none."""
     try:
-        return msgspec.json.decode(distrust.claimed, type=_Claim).claimed()
-    except (msgspec.MsgspecError, RecursionError):
+        return decode_json(distrust.claimed, _Claim).claimed()
+    except msgspec.MsgspecError:
         return ""
 
 

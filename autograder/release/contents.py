@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from autograder.base.json_bytes import decode_json
 from autograder.course.lab import Lab, StageFolders
 from autograder.release.course import COURSE_FILE, course_file
 from autograder.release.errors import ReleaseError
@@ -107,7 +108,7 @@ def _manifest(files: dict[str, FileContent]) -> bytes:
 def generated_earlier(files: dict[str, FileContent]) -> set[str]:
     """Return the names of the files that an earlier release generated and that are unchanged since."""
     try:
-        digests = msgspec.json.decode(files[MANIFEST].content, type=_Manifest).files
+        digests = decode_json(files[MANIFEST].content, _Manifest).files
     except (KeyError, msgspec.MsgspecError):
         return set()
     unchanged = {name for name in files if digests.get(name) == hashlib.sha256(files[name].content).hexdigest()}

@@ -1,16 +1,23 @@
-"""The targets of attacks: files worth reading and changing, and a server worth reaching."""
+"""The targets of attacks: files worth reading and changing, a process, and a server worth reaching."""
 
+import contextlib
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from machine_attacks import TOO_MUCH_MEMORY
+
+from autograder.judge import compare
 
 TOKEN = "secret-course-token"
+LEFTOVERS = ("/tmp/left-behind", "/dev/shm/left-behind")
 
 
 @dataclass(frozen=True)
@@ -19,27 +26,48 @@ class AttackTargets:
 
     names: dict[str, Any]
     server: socket.socket
-    files: dict[Path, bytes]
+    judge: "subprocess.Popen[bytes]"
+    files: dict[Path, bytes | None]
 
     def assert_unharmed(self) -> None:
-        """Check that no file was changed or added, and that the server was not reached."""
-        folder = Path(self.names["folder"])
-        assert {path: path.read_bytes() for path in folder.iterdir()} == self.files
+        """Check that no file was changed or added, no process ended, and the server was not reached."""
+        assert content(Path(self.names["folder"])) == self.files
         self.server.setblocking(False)
         with pytest.raises(BlockingIOError):
             self.server.accept()
-        for leftover in ("/tmp/left-behind", "/dev/shm/left-behind"):
-            assert not Path(leftover).exists()
+        assert self.judge.poll() is None
+        assert not [leftover for leftover in LEFTOVERS if Path(leftover).exists()]
+
+
+def content(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def stand_in_for_the_judge() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that attacks may end: it stands for the judge, which runs as the same user."""
+    with subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
 
 
 @pytest.fixture
-def targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AttackTargets]:
-    """A folder of valuable files, and a server that attacks must not reach."""
+def targets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in_for_the_judge: "subprocess.Popen[bytes]"
+) -> Iterator[AttackTargets]:
+    """A folder of valuable files, a process, and a server that attacks must not reach."""
     monkeypatch.setenv("COURSE_TOKEN", TOKEN)
-    folder = tmp_path / "valuables"
-    folder.mkdir()
+    with targets_in(tmp_path / "valuables", stand_in_for_the_judge) as targets:
+        yield targets
+
+
+@contextlib.contextmanager
+def targets_in(folder: Path, judge: "subprocess.Popen[bytes]") -> Iterator[AttackTargets]:
+    """Write the valuable files into a new folder and start the server."""
+    (folder / "empty").mkdir(parents=True)
     gradebook = folder / "gradebook.db"
-    with sqlite3.connect(gradebook) as book:
+    with contextlib.closing(sqlite3.connect(gradebook)) as book, book:
+        book.execute("PRAGMA synchronous = OFF")
         book.execute("CREATE TABLE grade (auto_score REAL)")
         book.execute("INSERT INTO grade VALUES (0)")
     for name in ("secret", "result.json", "test_hidden.py", "reference.py", "planted.py"):
@@ -53,11 +81,16 @@ def targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AttackT
                 "result": str(folder / "result.json"),
                 "hidden_tests": str(folder / "test_hidden.py"),
                 "reference": str(folder / "reference.py"),
-                "home": str(Path.home()),
+                "grader_source": compare.__file__,
+                "home": os.path.expanduser("~"),
                 "port": server.getsockname()[1],
-                "judge": os.getpid(),
+                "judge": judge.pid,
                 "token": TOKEN,
+                "too_much_memory": TOO_MUCH_MEMORY,
             },
             server=server,
-            files={path: path.read_bytes() for path in folder.iterdir()},
+            judge=judge,
+            files=content(folder),
         )
+    for leftover in LEFTOVERS:
+        Path(leftover).unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograder.course.lab import Lab
+from tools.validity import read_reasons
 
 LAB = Lab.find(Path(__file__).parent)
 ROOT = LAB.root
@@ -66,10 +67,22 @@ def test_links_and_anchors_are_found(tmp_path):
     assert anchors(page) == {"what-does-a-take"}
 
 
+def test_the_threat_model_names_tests_that_exist():
+    rows = [row for row in (DOCS / "threat-model.md").read_text(encoding="utf-8").splitlines() if row[:2] == "| "]
+    cells = [row.rsplit("|", 2)[1].strip() for row in rows if "held by" not in row and "bounded by" not in row]
+    named = [name for cell in cells for name in re.findall(r"`(tests/[^`]+)`", cell)]
+    assert len(cells) > 20
+    assert [cell for cell in cells if "`tests/" not in cell and not cell.startswith("no test")] == []
+    for path, _, test in (name.partition("::") for name in named):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert f"def {test or 'test_'}" in text, f"{path} has no {test}"
+
+
 @pytest.mark.parametrize("stage", LAB.stages(), ids=lambda stage: stage.id)
-def test_mutation_pages_quote_the_reference(stage):
+def test_reasons_for_survivors_quote_the_reference(stage):
     reference = {line.strip() for line in stage.reference_source().splitlines()}
-    blocks = CODE_BLOCK.findall((DOCS / "mutation" / f"{stage.id}.md").read_text(encoding="utf-8"))
-    quoted = [line[2:].strip() for block in blocks for line in block.splitlines() if line.startswith("- ")]
+    quoted = [
+        line[2:].strip() for diff in read_reasons(LAB, stage.id) for line in diff.splitlines() if line[:2] == "- "
+    ]
     assert quoted
     assert [line for line in quoted if line not in reference] == []

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from alembic.util import CommandError
 from sqlalchemy.exc import DatabaseError
 
+from autograder.base.console import SafeConsole
 from autograder.base.errors import UnusableError
 from autograder.course.lab import Lab, LabError
 
@@ -110,7 +111,7 @@ def end_if_unusable(lab: Lab, lock_seconds: int) -> None:
         with explained(lab):
             check_file(lab, lock_seconds)
     except GradebookFaultError as error:
-        print(f"autograder: {error}", file=sys.stderr)
+        SafeConsole(stderr=True, soft_wrap=True).print(f"autograder: {error}", markup=False, highlight=False)
         sys.exit(3)  # as the grader's commands do
 
 

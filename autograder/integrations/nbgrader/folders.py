@@ -11,6 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.base.atomic_files import write_atomically
+from autograder.base.json_bytes import decode_json
 from autograder.course.lab import Lab, StageFolders
 from autograder.intake import RefusalReason, StageSubmission
 from autograder.integrations.nbgrader.course import step_folder
@@ -76,7 +77,7 @@ class FiledAnswers:
     def differ(self, answers: Mapping[str, str | None]) -> frozenset[str]:
         """The questions whose answer differs from the filed answer; all of them if no digests can be read."""
         try:
-            filed = msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+            filed = decode_json(self._path.read_bytes(), dict[str, str])
         except (OSError, msgspec.MsgspecError):
             filed = {}
         return frozenset(question for question, answer in answers.items() if filed.get(question) != _digest(answer))
