@@ -3,13 +3,13 @@
 import os
 
 import pytest
+from attack_targets import targets_in
 from machine_attacks import machine_attacks, named
 
 from autograder.base.results import IsolationLevel
 from autograder.isolation.launch import available_levels, layers_of
 from autograder.isolation.lockdown import Layer
 from autograder.isolation.process import Template
-from conftest import targets_in
 
 pytestmark = pytest.mark.slow
 

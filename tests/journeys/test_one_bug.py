@@ -67,7 +67,7 @@ def write_submissions(lab: Lab, mistakes: dict[str, Mistake], folder: Path) -> N
 
 
 def lost(report: StageReport) -> set[str]:
-    return {check.id for check in report.checks if not check.passed}
+    return {check.id for check in report.checks if not check.holds}
 
 
 def builds_on_stage_2(lab: Lab, stage: StageFolders) -> bool:

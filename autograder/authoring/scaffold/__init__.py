@@ -19,6 +19,7 @@ _TARGETS: Mapping[str, str] = {
     "public_tests.py.txt": "solutions/STAGE/test_NAME.py",
     "mistakes.py.txt": "solutions/STAGE/mistakes.py",
     "mistakes.lock.json": "solutions/STAGE/mistakes.lock.json",
+    "checks.lock.json": "solutions/STAGE/checks.lock.json",
     "promises.yml": "solutions/STAGE/promises.yml",
     "alternative.py.txt": "solutions/STAGE/alternatives/pytorch.py",
     "hidden_tests.py.txt": "tests/hidden/STAGE/test_NAME.py",

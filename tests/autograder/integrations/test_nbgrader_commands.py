@@ -131,7 +131,7 @@ def test_autograde_files_what_our_own_pass_files(course, autograded):
 
 def test_autograde_judges_unchecked_submissions_in_isolation(course, autograded):
     scores = {student: course.score(student)[0] for student in ("doubled", "linker", "broken")}
-    assert scores == {"doubled": 8.0, "linker": 0.0, "broken": 5.0}
+    assert scores == {"doubled": 8.0, "linker": 0.0, "broken": 4.0}
     assert "is a link" in json.dumps(course.shown("linker"))
     for student in scores:
         left = {path.name for path in (step_folder(course.lab, "autograded") / student / STAGE).iterdir()}
@@ -159,7 +159,7 @@ def test_export_has_the_scores_of_judge_and_person(course, autograded):
     with (course.lab.root / "all.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
     assert (rows["ann"]["raw_score"], rows["ann"]["max_score"]) == ("9.5", "9.0")
-    assert (rows["bob"]["raw_score"], rows["bob"]["needs_manual_grade"]) == ("5.0", "True")
+    assert (rows["bob"]["raw_score"], rows["bob"]["needs_manual_grade"]) == ("4.0", "True")
 
 
 def test_generate_assignment_gives_what_the_release_gave_and_keeps_what_is_graded(course):
@@ -190,7 +190,7 @@ def test_formgrader_lists_the_class_and_shows_each_submission_with_its_results(a
     assert (assignment["name"], assignment["max_score"]) == (STAGE, 9.0)
     listed = json.loads(formgrader.get(f"api/submitted_notebooks/{STAGE}/{MODULE}"))
     entries: dict[str, Any] = {entry["student"]: entry for entry in listed}
-    assert (entries["ann"]["score"], entries["bob"]["score"]) == (9.5, 5.0)
+    assert (entries["ann"]["score"], entries["bob"]["score"]) == (9.5, 4.0)
     page = formgrader.get(f"submissions/{entries['bob']['id']}/")
     assert "your output is what you get when 2 is added to each element" in page
     assert "Because." in page
@@ -198,4 +198,4 @@ def test_formgrader_lists_the_class_and_shows_each_submission_with_its_results(a
     assert "NotImplementedError" in page  # the submitted module
     cells = json.loads(formgrader.get(f"api/grades?submission_id={entries['bob']['id']}"))
     grades = {grade["name"]: grade for grade in cells}
-    assert (grades["check_double"]["auto_score"], grades["check_double"]["failed_tests"]) == (1.0, True)
+    assert (grades["check_double"]["auto_score"], grades["check_double"]["failed_tests"]) == (0.0, True)

@@ -42,7 +42,7 @@ def test_each_mistake_is_named_and_no_other(tiny_lab, stage, seed):
     code = read_course_code(tiny_lab, stage)
     for mistake_made in code.mistakes:
         results = judge(tiny_lab, mistake_made.apply(REFERENCE), seed, code)
-        assert {check for check, result in results.items() if not result.passed} == mistake_made.fails
+        assert {check for check, result in results.items() if not result.holds} == mistake_made.fails
         assert names(results) == dict.fromkeys(mistake_made.fails, mistake_made.id)
 
 
@@ -475,7 +475,7 @@ def test_a_submission_that_cannot_be_run_again_is_not_named(tiny_lab, stage):
     code = read_course_code(tiny_lab, stage)
     results = judge_stage(stage, {MODULE: right(double="return 2 + x")}, open_session, code, seed=0)
     assert not any(result.mistake for result in results)
-    assert sum(not result.passed for result in results) == 1
+    assert sum(not result.holds for result in results) == 1
 
 
 def test_a_recording_session_stops_at_its_limits():

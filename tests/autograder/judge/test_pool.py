@@ -111,7 +111,7 @@ class TestSubmissions:
         checks = checks_of(pool.judge(doubling("return 2 + x")))
         assert checks["test_double_multiplies_by_two"].mistake == "double_adds_two"
         assert checks["test_double_multiplies_by_two"].score == 0
-        assert checks["test_double_keeps_the_dtype"].outcome is Outcome.PASSED
+        assert checks["test_double_keeps_the_dtype"].outcome is Outcome.UNPAID
 
     def test_a_stub_earns_nothing(self, pool):
         checks = checks_of(pool.judge(job(solution())))
@@ -217,7 +217,7 @@ def test_several_judges_at_once_and_no_process_left_when_one_is_still_busy(lab):
         servers = {process._running.process.pid for process in pool._processes}
         pool._processes[0]._running.channel.send(doubling("while True: pass"))
         processes = servers.union(*map(descendants_of, servers))
-    assert [sum(not check.passed for check in checks_of(reply).values()) for reply in replies] == [0, 1, 2]
+    assert [sum(not check.holds for check in checks_of(reply).values()) for reply in replies] == [0, 1, 2]
     assert all(wait_until_gone(pid) for pid in processes)
 
 

@@ -461,7 +461,7 @@ def test_a_class_is_graded_end_to_end_with_the_real_hidden_tests(two_stages):
     assert run.scores == {
         ("ada", STAGE): 7,
         ("ada", SECOND): 2,
-        ("bob", STAGE): 5,
+        ("bob", STAGE): 4,
         ("bob", SECOND): 2,
         ("cy", STAGE): 7,
         ("cy", SECOND): 0,
