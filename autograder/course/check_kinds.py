@@ -7,25 +7,21 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-import msgspec
-
-from autograder.course.lab import LabError, StageFolders
-
-LOCK_VERSION = 1
+from autograder.course.lab import StageFolders
+from autograder.course.lock_files import LockFile, encode_lock_file, read_lock_file
 
 
 class CheckKind(StrEnum):
     """What a check looks at."""
 
     VALUES = "values"  # no solution with wrong values passes it
-    FORM = (
-        "form"  # it looks at results, and some solution with wrong values passes it: shape, dtype, device, consistency
-    )
+    FORM = "form"  # some solution with wrong values passes it: it looks at shape, dtype, device or consistency
     STRUCTURE = "structure"  # it looks at no result: parameters, submodules, errors
 
 
-class _Lock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    format_version: int
+class _Lock(LockFile, frozen=True, kw_only=True):
+    """The lock file: check → its kind."""
+
     checks: dict[str, CheckKind]
 
 
@@ -35,21 +31,10 @@ def read_check_kinds(stage: StageFolders) -> Mapping[str, CheckKind]:
     Raises:
         LabError: the file is not a lock file of this version.
     """
-    path = stage.checks_lock
-    try:
-        lock = msgspec.json.decode(path.read_bytes(), type=_Lock)
-    except FileNotFoundError:
-        return {}
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise LabError(f"{path}: {error}; write it again with `autograder verify --update`") from error
-    if lock.format_version != LOCK_VERSION:
-        raise LabError(f"{path}: format_version {lock.format_version} is unknown; this program reads {LOCK_VERSION}")
-    return lock.checks
+    lock = read_lock_file(stage.checks_lock, _Lock)
+    return lock.checks if lock is not None else {}
 
 
 def encode_check_kinds(kinds: Mapping[str, CheckKind]) -> bytes:
-    """Return the content of a lock file: a line per check, so that a review shows what changed."""
-    return (
-        msgspec.json.format(msgspec.json.encode(_Lock(format_version=LOCK_VERSION, checks=dict(kinds))), indent=2)
-        + b"\n"
-    )
+    """Return the content of a lock file."""
+    return encode_lock_file(_Lock(checks=dict(kinds)))

@@ -11,11 +11,8 @@ import runpy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import msgspec
-
 from autograder.course.lab import LabError, StageFolders
-
-LOCK_VERSION = 1
+from autograder.course.lock_files import LockFile, encode_lock_file, read_lock_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,10 +121,9 @@ def _run_catalogue(stage: StageFolders) -> Mapping[str, Iterable[Mistake]]:
     return catalogue
 
 
-class _Lock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Lock(LockFile, frozen=True, kw_only=True):
     """The lock file: mistake id → the checks it loses, sorted."""
 
-    format_version: int
     mistakes: dict[str, list[str]]
 
 
@@ -137,22 +133,13 @@ def read_lock(stage: StageFolders) -> Mapping[str, Iterable[str]]:
     Raises:
         LabError: the file is not a lock file of this version.
     """
-    path = stage.mistakes_lock
-    try:
-        lock = msgspec.json.decode(path.read_bytes(), type=_Lock)
-    except FileNotFoundError:
-        return {}
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise LabError(f"{path}: {error}; write it again with `autograder verify --update`") from error
-    if lock.format_version != LOCK_VERSION:
-        raise LabError(f"{path}: format_version {lock.format_version} is unknown; this program reads {LOCK_VERSION}")
-    return lock.mistakes
+    lock = read_lock_file(stage.mistakes_lock, _Lock)
+    return lock.mistakes if lock is not None else {}
 
 
 def encode_lock(fails: Mapping[str, Iterable[str]]) -> bytes:
-    """Return the content of a lock file: a line per check, so that a review shows what changed."""
-    lock = _Lock(format_version=LOCK_VERSION, mistakes={name: sorted(checks) for name, checks in fails.items()})
-    return msgspec.json.format(msgspec.json.encode(lock), indent=2) + b"\n"
+    """Return the content of a lock file."""
+    return encode_lock_file(_Lock(mistakes={name: sorted(checks) for name, checks in fails.items()}))
 
 
 def lock_problems(stage: StageFolders, mistakes: Iterable[Mistake]) -> list[str]:

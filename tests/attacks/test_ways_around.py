@@ -59,24 +59,18 @@ def refusals(template: Template, source: str, names: tuple[str, ...]) -> tuple[l
     return worker.refusals, message
 
 
-@pytest.mark.parametrize("way", ATTENTION_WAYS)
-def test_attention_is_refused(template, way):
-    assert_refused(template, ATTENTION_WAYS[way], ATTENTION)
+FORBIDDEN = {
+    "attention": (ATTENTION_WAYS, ATTENTION),
+    "softmax": (SOFTMAX_WAYS, SOFTMAX),
+    "normalisation": (NORMALISATION_WAYS, NORMALISATION),
+    "optimizer": (OPTIMIZER_WAYS, OPTIMIZER),
+}
 
 
-@pytest.mark.parametrize("way", SOFTMAX_WAYS)
-def test_softmax_is_refused(template, way):
-    assert_refused(template, SOFTMAX_WAYS[way], SOFTMAX)
-
-
-@pytest.mark.parametrize("way", NORMALISATION_WAYS)
-def test_normalisation_is_refused(template, way):
-    assert_refused(template, NORMALISATION_WAYS[way], NORMALISATION)
-
-
-@pytest.mark.parametrize("way", OPTIMIZER_WAYS)
-def test_an_optimizer_is_refused(template, way):
-    assert_refused(template, OPTIMIZER_WAYS[way], OPTIMIZER)
+@pytest.mark.parametrize(("family", "way"), [(name, way) for name, (ways, _) in FORBIDDEN.items() for way in ways])
+def test_a_forbidden_call_is_refused(template, family, way):
+    ways, names = FORBIDDEN[family]
+    assert_refused(template, ways[way], names)
 
 
 @pytest.mark.parametrize("way", CLOSED_WAYS)
