@@ -200,15 +200,12 @@ def grade_class(
     isolated: bool,
 ) -> list[Graded]:
     """Grade submissions in parallel, showing progress."""
-    done = 0
     with (
         JudgePool(lab.root, size=workers, isolated=isolated) as judges,
         progress(console, "grading", len(submissions)) as advance,
     ):
 
         def show(graded: Graded) -> None:
-            nonlocal done
-            done += 1
             report = graded.report
             is_scored = report.state is ReportState.GRADED
             points = f"{report.final_score}/{report.points}" if is_scored else report.state.value
@@ -218,8 +215,9 @@ def grade_class(
         try:
             graded = grader.grade_all(submissions, workers=workers, on_done=show)
         except KeyboardInterrupt:
-            kept = f"{done} of {len(submissions)} results are stored, and no score of this run is in the gradebook yet"
-            raise Stopped(f"{kept}. Run the same command again to continue") from None
+            kept = f"{len(grader.finished)} of {len(submissions)} results are stored"
+            more = "no score of this run is in the gradebook yet. Run the same command again to continue"
+            raise Stopped(f"{kept}, and {more}") from None
     if line := grader.distrusted():
         notice(line)
     return graded

@@ -77,13 +77,18 @@ class Reuse:
 
 
 class Grader:
-    """Grades submissions with the given judges, and stores the results."""
+    """Grades submissions with the given judges, and stores the results.
+
+    Attributes:
+        finished: what is graded so far; its results are stored, also if the run is stopped now.
+    """
 
     def __init__(self, lab: Lab, judges: Judges, reuse: Reuse = Reuse()) -> None:
         self._lab = lab
         self._judges = judges
         self._reuse = reuse
         self._store = result_store(lab)
+        self.finished: list[Graded] = []
         self._secret = course_secret(lab)
         self._fingerprint = functools.cache(lambda stage_id: stage_fingerprint(lab, lab.stage(stage_id)))
         self._released = functools.cache(lambda stage_id: ReleasedStage(lab.stage(stage_id)))
@@ -106,17 +111,15 @@ class Grader:
         for submission in submissions:
             by_student.setdefault(submission.student, []).append(submission)
 
+        def grade_whole_student(submissions: Iterable[StageSubmission]) -> list[Graded]:
+            return list(self.grade_student(submissions))
+
         def report_student(stages: Iterable[Graded]) -> None:
             for graded in stages:
                 on_done(graded)
 
-        students = parallel_map(
-            self._grade_whole_student, by_student.values(), workers, report_student, self._judges.stop
-        )
+        students = parallel_map(grade_whole_student, by_student.values(), workers, report_student, self._judges.stop)
         return [graded for stages in students for graded in stages]
-
-    def _grade_whole_student(self, submissions: Iterable[StageSubmission]) -> list[Graded]:
-        return list(self.grade_student(submissions))
 
     def distrusted(self) -> str:
         """One line about the stored results that were not believed; empty if all were."""
@@ -133,6 +136,7 @@ class Grader:
                 handed_in[submission.stage] = source
                 if _code_passed(self._lab.stage(submission.stage), graded.report):
                     passed[submission.stage] = source
+            self.finished.append(graded)
             yield graded
 
     def _grade_stage(

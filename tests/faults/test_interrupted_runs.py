@@ -35,7 +35,8 @@ def test_a_stopped_run_says_what_is_kept_and_continues(course, stop):
     course.before_job = at_job(3, stop)
     done = course.grade("--fresh")
     assert done.exit_code == 130, done.output
-    assert re.search("autograder: stopped: [12] of 3 results are stored", " ".join(done.output.split()))
+    # The third job may still end after the signal.
+    assert re.search("autograder: stopped: [23] of 3 results are stored", " ".join(done.output.split()))
     course.before_job = lambda number: None
     assert course.grade().exit_code == 0
     assert course.points() == POINTS

@@ -67,14 +67,15 @@ class JudgedNotebookExporter(NotebookExporter):
 
     # One judge, and one lock of the course, for a whole run of nbgrader; both end with the exporter.
     judges = Instance(JudgePool)
-    lock = Instance(ExitStack)
+    lock = Instance(ExitStack, allow_none=True)
 
-    @default("lock")
-    def _lock(self) -> ExitStack:
-        lock = ExitStack()
-        lock.enter_context(only_run(self._lab.gradebook.parent, "nbgrader autograde"))
-        weakref.finalize(self, lock.close)
-        return lock
+    def _take_lock(self) -> None:
+        """Take the lock of the course, unless this run has it."""
+        if self.lock is None:
+            lock = ExitStack()
+            lock.enter_context(only_run(self._lab.gradebook.parent, "nbgrader autograde"))
+            weakref.finalize(self, lock.close)
+            self.lock = lock
 
     @default("judges")
     def _start_judges(self) -> JudgePool:
@@ -96,7 +97,7 @@ class JudgedNotebookExporter(NotebookExporter):
             OtherRunError: another run works with the same results; nothing is changed.
         """
         assert resources is not None
-        assert self.lock is not None
+        self._take_lock()
         names = resources["nbgrader"]
         path = Path(filename)
         resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
