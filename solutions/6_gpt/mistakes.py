@@ -1265,9 +1265,13 @@ MISTAKES = {
             ),
             (
                 "if use_cache and (tokens.shape[1] <= context_length or len(caches[0])):\n"
-                "                    for cache in caches:\n"
-                "                        if len(cache) == context_length:\n"
-                "                            cache.key, cache.value = cache.key[:, :, 1:], cache.value[:, :, 1:]\n"
+                "                    if len(caches[0]) == context_length:\n"
+                "                        full, caches = caches, [KeyValueCache() for _ in model.blocks]\n"
+                "                        heads = model.config.num_heads\n"
+                "                        none = torch.zeros(len(tokens), heads, 0, model.config.d_model // heads)\n"
+                "                        for old, new in zip(full, caches, strict=True):\n"
+                "                            key, value = old.append(none.to(tokens.device), none.to(tokens.device))\n"
+                "                            new.append(key[:, :, 1:], value[:, :, 1:])\n"
                 "                    seen = len(caches[0])\n"
                 "                    logits = model(tokens[:, seen:] if tokens.shape[1] <= context_length else "
                 "tokens[:, -1:], caches)"
