@@ -5,12 +5,33 @@ The lab sheet calls these functions. They are plain loops: draw, hide, loss, ste
 
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
-from bert import Bert, MaskedLanguageHead, SequenceClassifier, mask_tokens, masked_language_loss
-from bert_words import MASK, PAD, SPECIAL_IDS, shortened
+from bert import Bert, BertConfig, MaskedLanguageHead, SequenceClassifier, mask_tokens, masked_language_loss
+from bert_words import MASK, MAX_LENGTH, PAD, SPECIAL_IDS, shortened
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+def new_model(vocab_size: int) -> tuple[Bert, MaskedLanguageHead]:
+    """Make the model of the lab sheet: 64 features, 4 heads, 2 blocks."""
+    bert = Bert(BertConfig(vocab_size, MAX_LENGTH, d_model=64, num_heads=4, num_blocks=2, d_hidden=256))
+    head = MaskedLanguageHead(bert.embeddings.token)
+    initialise(bert)
+    initialise(head)
+    return bert, head
+
+
+def pre_trained(vocab_size: int) -> tuple[Bert, MaskedLanguageHead]:
+    """Make the same model with the weights beside this file, which `pre_train` made."""
+    bert, head = new_model(vocab_size)
+    weights = load_file(Path(__file__).parent / "bert.safetensors")
+    for part, module in (("bert.", bert), ("head.", head)):
+        own = {name.removeprefix(part): tensor for name, tensor in weights.items() if name.startswith(part)}
+        module.load_state_dict(own, strict=False)  # a head may list the embedding that it shares
+    return bert, head
 
 
 def initialise(model: nn.Module) -> None:
@@ -54,7 +75,7 @@ def pre_train(
     head: MaskedLanguageHead,
     tokens: Tensor,
     generator: torch.Generator,
-    steps: int = 2400,
+    steps: int = 1600,
     batch_size: int = 64,
     rate: float = 0.3,
 ) -> Iterator[float]:
@@ -75,7 +96,8 @@ def pre_train(
             batch = shortened(tokens[torch.randint(len(tokens), (batch_size,), generator=generator)])
             inputs, labels = mask_tokens(batch, len(head.bias), MASK, SPECIAL_IDS, generator, rate)
             hidden, _ = bert(inputs, mask=batch != PAD)
-            yield masked_language_loss(head(hidden), labels)
+            chosen = labels != -100  # the other positions need no logits
+            yield masked_language_loss(head(hidden[chosen].unsqueeze(0)), labels[chosen].unsqueeze(0))
 
     return learn(parameters_of(bert, head), losses(), rate=6e-3, warmup=50, total=steps)
 

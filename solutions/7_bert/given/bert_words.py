@@ -115,12 +115,27 @@ def shuffled(count: int, generator: torch.Generator) -> list[int]:
     return torch.randperm(count, generator=generator).tolist()
 
 
-def count_neighbours(tokens: Tensor) -> dict[tuple[int, int], int]:
-    """Return the word that stands most often between each pair of neighbours: the best guess by two-sided counts."""
-    counts: Counter[tuple[int, int, int]] = Counter()
-    for row in tokens.tolist():
-        counts.update(zip(row, row[2:], row[1:], strict=False))
-    best: dict[tuple[int, int], int] = {}
-    for (left, right, middle), _ in counts.most_common():
-        best.setdefault((left, right), middle)
-    return best
+class NeighbourCounts:
+    """Predicts a hidden word by counting: the word that stands most often between its two neighbours.
+
+    Where a neighbour is hidden too, or the pair is new, the other neighbour alone decides; else the most frequent word.
+    """
+
+    def __init__(self, tokens: Tensor) -> None:
+        """Count the words of the training sentences `(sentences, length)`."""
+        counts: dict[tuple[int, int], Counter[int]] = {}
+        for row in tokens.tolist():
+            for left, word, right in zip(row, row[1:], row[2:], strict=False):
+                if word not in SPECIAL_IDS:
+                    for neighbours in ((left, right), (left, MASK), (MASK, right), (MASK, MASK)):
+                        counts.setdefault(neighbours, Counter())[word] += 1
+        self.best = {neighbours: counter.most_common(1)[0][0] for neighbours, counter in counts.items()}
+
+    def predict(self, tokens: Tensor) -> Tensor:
+        """Return the most likely token at each position of `(sentences, length)`, in the form of the model's."""
+        found = tokens.clone()
+        for row, place in (tokens == MASK).nonzero().tolist():
+            left, right = tokens[row, place - 1].item(), tokens[row, place + 1].item()
+            options = ((left, right), (left, MASK), (MASK, right), (MASK, MASK))
+            found[row, place] = next(self.best[pair] for pair in options if pair in self.best)
+        return found

@@ -151,6 +151,11 @@ def blocks_that_drop(bert, x):
     return [not torch.equal(block(x), block(x)) for block in bert.blocks]
 
 
+def shortened(tokens):
+    """Cut off the columns that hold nothing but padding, token 0."""
+    return tokens[:, : int((tokens != 0).sum(dim=1).max())]
+
+
 def fine_tune(kind, bert, state, inputs, classes, unseen, seed, steps=60, batch_size=16):
     """Load pre-trained weights by name, learn the classes, and return the predicted classes of the unseen inputs."""
     bert.load_state_dict(state, strict=False)
@@ -159,11 +164,14 @@ def fine_tune(kind, bert, state, inputs, classes, unseen, seed, steps=60, batch_
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=1e-3, betas=(0.9, 0.98))
     for step in range(steps):
         chosen = torch.randint(len(inputs), (batch_size,))
-        loss = functional.cross_entropy(classifier(inputs[chosen], mask=inputs[chosen] != 0), classes[chosen])
+        batch = shortened(inputs[chosen])
+        loss = functional.cross_entropy(classifier(batch, mask=batch != 0), classes[chosen])
         optimizer.zero_grad()
         loss.backward()
         for group in optimizer.param_groups:
             group["lr"] = 1e-3 * min((step + 1) / 10, 1.0) * (1 - step / steps)
         optimizer.step()
     with torch.no_grad():
-        return classifier.eval()(unseen, mask=unseen != 0).argmax(dim=-1)
+        classifier.eval()
+        batches = [shortened(batch) for batch in unseen.split(batch_size)]
+        return torch.cat([classifier(batch, mask=batch != 0) for batch in batches]).argmax(dim=-1)

@@ -290,7 +290,7 @@ def head_of(student, seed, dtype=torch.float64):
 
 
 def test_head_has_the_parameters_listed(student):
-    """MaskedLanguageHead: the state dict holds dense, norm and bias, and no output matrix.
+    """MaskedLanguageHead: the state dict holds dense, norm and bias with the listed shapes.
 
     Hint: `bias` is an `nn.Parameter` with one number for each token.
     """

@@ -52,6 +52,10 @@ def test_loss_is_the_mean_over_the_chosen(student, seed, sizes):
         labels = labels_of(batch, length, vocab, seed, every=every)
         found = student.masked_language_loss(logits, labels)
         check_values(found, surprise(logits, labels), accuracy=torch.float32)
+    uneven = token_ids(3, 6, seed=seed, below=5)
+    uneven[0], uneven[1, 1:] = -100, -100  # sequences with none, one and six chosen tokens
+    logits = normal_tensor(3, 6, 5, seed=seed, scale=3.0)
+    check_values(student.masked_language_loss(logits, uneven), surprise(logits, uneven), accuracy=torch.float32)
 
 
 @given(seeds())
