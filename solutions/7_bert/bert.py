@@ -63,7 +63,7 @@ def mask_tokens(
     original again.
 
     Args:
-        tokens: token ids of any shape, such as `(batch, length)`.
+        tokens: token ids `(batch, length)`.
         vocab_size: number of different tokens: ids are `0 … vocab_size - 1`.
         mask_id: the token that stands for a hidden token; it counts as special, in `special_ids` or not.
         special_ids: tokens that are never chosen and never drawn, wherever their ids are in the vocabulary.
@@ -71,8 +71,8 @@ def mask_tokens(
         rate: the probability that a token is chosen.
 
     Returns:
-        Inputs and labels, each with the shape of `tokens`. A label is the original token where one was chosen, also
-        where it stays as it is, and -100 elsewhere.
+        Inputs and labels, each int64 `(batch, length)`. A label is the original token where one was chosen, also where
+        it stays as it is, and -100 elsewhere.
 
     Source: Devlin et al. 2019, section 3.1 and appendix A.1.
     """
