@@ -339,10 +339,9 @@ def fill_mask(bert: nn.Module, head: nn.Module, tokens: Tensor, mask_id: int, k:
         `(masks, k)`. Masks are in reading order, and predictions begin with the most likely.
     """
     ### BEGIN SOLUTION
-    with torch.no_grad():
-        hidden, _ = bert(tokens.unsqueeze(0))  # (1, length, d_model)
-        logits = head(hidden)[0, tokens == mask_id]  # (masks, vocab)
-        probabilities, ids = logits.softmax(dim=-1).topk(k)
+    hidden, _ = bert(tokens.unsqueeze(0))  # (1, length, d_model)
+    logits = head(hidden)[0, tokens == mask_id]  # (masks, vocab)
+    probabilities, ids = logits.softmax(dim=-1).topk(k)
     return ids, probabilities
     ### END SOLUTION
 

@@ -761,7 +761,7 @@ MISTAKES = {
             "filling_softmax_over_k",
             "the softmax is taken over the k best logits",
             TOP,
-            "best, ids = logits.topk(k)\n        probabilities = best.softmax(dim=-1)",
+            "best, ids = logits.topk(k)\n    probabilities = best.softmax(dim=-1)",
         ),
         mistake(
             "filling_gives_logits", "logits are returned, not probabilities", TOP, "probabilities, ids = logits.topk(k)"

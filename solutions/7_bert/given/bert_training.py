@@ -36,11 +36,11 @@ def pre_trained(vocab_size: int) -> tuple[Bert, MaskedLanguageHead]:
 
 def initialise(model: nn.Module) -> None:
     """Start all matrices with standard deviation 0.02, and biases with 0 (Devlin et al. 2019, the authors' code)."""
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 2:
-            nn.init.normal_(parameter, std=0.02)
-        elif name.endswith("bias"):
-            nn.init.zeros_(parameter)
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def warm_up_and_cool_down(step: int, warmup: int, total: int) -> float:
