@@ -71,7 +71,7 @@ def sentence_pairs(documents, generator):
 class BertEmbeddings(nn.Module):
     def __init__(self, config: BertConfig):
         super().__init__()
-        self.token = nn.Embedding(config.vocab_size, config.d_model)
+        self.token = nn.Embedding(config.vocab_size, config.d_model, padding_idx=0)
         self.position = nn.Embedding(config.max_length, config.d_model)
         self.segment = nn.Embedding(config.num_segments, config.d_model)
         self.norm = nn.LayerNorm(config.d_model, eps=1e-12)

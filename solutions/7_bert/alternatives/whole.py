@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import torch
 from attention import padding_mask
+from positions import LearnedPositions
 from torch import nn
 from transformer import EncoderBlock, LayerNorm, gelu
 
@@ -68,17 +69,15 @@ def sentence_pairs(documents, generator):
 class BertEmbeddings(nn.Module):
     def __init__(self, config):
         super().__init__()
-        sizes = {"token": config.vocab_size, "position": config.max_length, "segment": config.num_segments}
-        for name, size in sizes.items():
+        for name, size in (("token", config.vocab_size), ("segment", config.num_segments)):
             self.add_module(name, nn.Embedding(size, config.d_model))
+        self.position = LearnedPositions(config.max_length, config.d_model)
         self.norm = LayerNorm(config.d_model)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, tokens, segments=None):
-        positions = torch.ones_like(tokens).cumsum(dim=1) - 1
-        ids = (tokens, positions, tokens * 0 if segments is None else segments)
-        tables = (self.token, self.position, self.segment)
-        return self.dropout(self.norm(sum(table(index) for table, index in zip(tables, ids, strict=True))))
+        x = self.token(tokens) + self.segment(tokens * 0 if segments is None else segments)
+        return self.dropout(self.norm(self.position(x)))
 
 
 class Bert(nn.Module):

@@ -60,6 +60,11 @@ def test_masking_chooses_at_the_rate(student):
         neighbours = (chosen[:, 1:] & chosen[:, :-1]).double().mean().item()
         says = "whether a token is chosen depends on its neighbour"
         check_that(0.5 * rate**2 < neighbours < 1.5 * rate**2, says)
+    tokens = words_of(ROWS, COLUMNS, seed=3)
+    tokens[:, ::3] = SPECIAL[0]
+    _, labels = masked(student, tokens, rate=0.3)
+    says = "the share of chosen tokens is not the rate where many tokens are special"
+    check_share(chosen_by(labels).sum(), int((tokens != SPECIAL[0]).sum()), says, 0.3)
 
 
 def test_masking_divides_the_chosen(student):
