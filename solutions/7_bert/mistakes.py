@@ -152,6 +152,18 @@ MISTAKES = {
             "drawn = tokens.flatten()[torch.randperm(tokens.numel(), generator=generator)].view_as(tokens)",
         ),
         mistake(
+            "masking_draws_one_token_for_a_row",
+            "all random tokens of a row are the same",
+            DRAWN,
+            "drawn = words[torch.randint(len(words), (len(tokens), 1), generator=generator)].expand(tokens.shape)",
+        ),
+        mistake(
+            "masking_treats_a_row_alike",
+            "all chosen tokens of a row become the same: masks, random tokens or themselves",
+            SHARE,
+            "share = torch.rand(len(tokens), 1, generator=generator).expand(tokens.shape)",
+        ),
+        mistake(
             "masking_ignores_the_rate",
             "the rate is always 0.15",
             CHOSEN,

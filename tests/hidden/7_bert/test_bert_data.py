@@ -89,6 +89,9 @@ def test_masking_divides_the_chosen(student):
             for part in (chosen & half, chosen & ~half):
                 says = "whether a chosen token is masked depends on its position"
                 check_share((part & hidden).sum(), int(part.sum()), says, 0.8)
+    # At a rate of 0.5, all of the 30 chosen tokens of a row become the mask in one row of a thousand.
+    alike = int(((chosen & hidden).sum(dim=1) == chosen.sum(dim=1)).sum())
+    check_that(alike < ROWS // 8, "all chosen tokens of a row become the same")
 
 
 def test_masking_keeps_the_originals_as_labels(student):
@@ -144,6 +147,9 @@ def test_masking_draws_random_tokens_from_the_vocabulary(student):
             trials = int((drawn & (tokens != word)).sum())
             says = "the random tokens are not uniform over the vocabulary"
             check_share((inputs[drawn] == word).sum(), trials, says, 1 / (len(WORDS) - 1))
+        rows = [set(row[random].tolist()) for row, random in zip(inputs, drawn, strict=True) if random.sum() > 3]
+        alike = sum(len(row) < 2 for row in rows)
+        check_that(len(rows) > 9 * alike, "all random tokens of a row are the same")
 
 
 def test_masking_draws_from_the_generator(student):
