@@ -115,7 +115,8 @@ class _Submission:
     def guarded(self, stand_ins: StandIns) -> GuardedSessions:
         """Return sessions that refuse forbidden calls, with the course's exercises where these stand in."""
         replacements = {check: self.code.replacement(names) for check, names in stand_ins.items()}
-        return GuardedSessions(self.stage.spec, self.modules, self.open_session, self.forbid, replacements)
+        stage, exercises = self.stage.spec, self.code.exercises
+        return GuardedSessions(stage, self.modules, self.open_session, self.forbid, replacements, exercises)
 
 
 def _exercises(stage: StageFolders) -> dict[str, str]:
