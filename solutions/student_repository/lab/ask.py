@@ -31,6 +31,11 @@ def confirm_answers(console: Console, course: Course, stages: Sequence[Stage]) -
     for sentence in (sentence for sheet in answers for sentence in sheet.sentences()):
         console.print(f"[warn]question[/] {escape(sentence)}", soft_wrap=True)
     untouched = [sheet.stage.sheet.as_posix() for sheet in answers if sheet.untouched]
-    if not untouched or not sys.stdin.isatty():
+    if not untouched or not is_terminal():
         return True
     return click.confirm(f"No question is answered in {', '.join(untouched)}. Pack it all the same?")
+
+
+def is_terminal() -> bool:
+    """Whether a person can answer."""
+    return sys.stdin is not None and sys.stdin.isatty()
