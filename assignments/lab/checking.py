@@ -54,7 +54,7 @@ def check(
     Args:
         course: the course.
         exercises: the exercises to check, of any stages.
-        progress: the results are recorded here and saved.
+        progress: the results are recorded here; the caller saves them, after showing them.
         process: a process that was started earlier; a new process if None.
         limit: seconds that one test may take.
 
@@ -80,7 +80,6 @@ def check(
         results.append(ExerciseResult(exercise, tuple(own), is_started=digest is not None))
         if digest is not None:
             progress.record_check(exercise, digest, results[-1].passed)
-    progress.save(course.root)
     return results
 
 
@@ -134,16 +133,16 @@ def _ended(
 ) -> list[TestResult]:
     """Return the results of the tests during which the process ended: one test, or all of a file during its import."""
     kind, content = next(((kind, content) for kind, content in reversed(report) if kind in ("importing", "started")))
-    outcome = TestOutcome.HUNG if ending.timed_out else TestOutcome.CRASHED
     if kind == "started":
         stage, test = json.loads(content)
-        message = f"no answer within {limit:g} s: is there a loop that does not end?"
-        return [TestResult(stage, test, outcome, message if ending.timed_out else ending.reason, student_line=ending.line)]
-    stage = json.loads(content)
-    message = f"the import did not end within {IMPORT_LIMIT:g} s: it never got past this line"
-    if not ending.timed_out:
-        message = f"{ending.reason}, during the import"
-    tests = [test for stage_id, test in wanted if stage_id == stage]
+        tests, reason = [test], ending.reason
+        timeout = f"no answer within {limit:g} s: is there a loop that does not end?"
+    else:
+        stage = json.loads(content)
+        tests = [test for stage_id, test in wanted if stage_id == stage]
+        timeout = f"the import did not end within {IMPORT_LIMIT:g} s: it never got past this line"
+        reason = f"{ending.reason}, during the import"
+    outcome, message = (TestOutcome.HUNG, timeout) if ending.timed_out else (TestOutcome.CRASHED, reason)
     return [TestResult(stage, test, outcome, message, student_line=ending.line) for test in tests]
 
 

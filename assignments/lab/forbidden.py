@@ -15,7 +15,7 @@ def forbidden_calls(stage: Stage, module: Module) -> Iterator[tuple[int, str]]:
             continue
         for name in sorted({exercise.name, *module.mentions(exercise.name)}):
             for line, shown in _uses(module.definition(name), aliases, exercise.forbid).items():
-                yield line, f"`{shown}` is not allowed in {exercise.name}: a call of it fails the checks. Write it yourself"
+                yield line, f"`{shown}` is not allowed in {exercise.name}: a call fails its checks. Write it yourself"
 
 
 def _aliases(tree: ast.Module) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Answers:
         if self.problem:
             return [f"{sheet} cannot be read: {self.problem}"]
         return [
-            f"{sheet}: \"{question.title}\" ({_points(question.points)}) has no answer yet; write it into its cell"
+            f'{sheet}: "{question.title}" ({_points(question.points)}) has no answer yet; write it into its cell'
             for question in self.unchanged
         ]
 
