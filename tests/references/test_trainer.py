@@ -5,13 +5,15 @@ import hashlib
 import json
 import math
 import os
+import runpy
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import msgspec
 import pytest
@@ -1078,3 +1080,38 @@ def test_the_pages_for_students_state_the_limits_of_the_course():
     assert f"{events[0]:,}" in sheet
     for text in (starter, sheet):
         assert f"--speedrun --tokens {events[-1]} " in text
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch, capsys) -> Callable[[], tuple[int, str, list[str]]]:
+    """A repository with `train.py` alone; run it, and return the exit code, the output and the path it sets."""
+    for name in ("2_attention", "6_gpt"):
+        (tmp_path / name).mkdir()
+    shutil.copy(LAB.root / "solutions" / "6_gpt" / "given" / "train.py", tmp_path / "6_gpt")
+    monkeypatch.setitem(sys.modules, "trainer", ModuleType("trainer"))
+    monkeypatch.setitem(sys.modules, "trainer.command", SimpleNamespace(run=lambda stage, arguments: COMPLETE))
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+
+    def run_program() -> tuple[int, str, list[str]]:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "path", [str(tmp_path / "6_gpt"), "/python/lib", "/python/site-packages"])
+            code = runpy.run_path(str(tmp_path / "6_gpt" / "train.py"))["main"]()
+            return code, capsys.readouterr().out, list(sys.path)
+
+    return run_program
+
+
+def test_a_stage_comes_before_an_installed_package_of_its_name(program, tmp_path):
+    code, output, path = program()
+    stages = [str(tmp_path / name) for name in ("2_attention", "6_gpt")]
+    assert path == [stages[1], "/python/lib", *stages, "/python/site-packages"]
+    assert (code, output) == (COMPLETE, "Loading PyTorch and your modules ...\n")
+
+
+def test_a_file_that_hides_a_library_is_named(program, tmp_path):
+    (tmp_path / "6_gpt" / "random.py").touch()
+    code, output, _ = program()
+    assert code == WRONG_USE
+    assert output.splitlines()[-1].endswith(
+        "6_gpt/random.py hides a library of that name: rename it, for example to my_random.py"
+    )
