@@ -31,19 +31,16 @@ def find_causes(course: Course, results: Sequence[ExerciseResult]) -> list[Cause
 
     An exercise whose code uses another failing exercise is not a cause of its own.
     """
-    problems = [_of_problem(course, result) for result in results if result.problem]
-    failing = {
-        result.exercise.key: result
-        for result in results
-        if result.is_started and not result.passed and not result.problem
-    }
-    uses = {key: _used(course, result, list(failing.values())) for key, result in failing.items()}
-    causes = []
+    causes = [_of_problem(course, result) for result in results if result.problem]
+    started = [result for result in results if result.is_started and not result.passed and not result.problem]
+    failing = {result.exercise.key: result for result in started}
+    uses = {key: _used(course, result, started) for key, result in failing.items()}
+    reached = {key: _all_used(key, uses) for key in failing}
     for key, result in failing.items():
-        if not uses[key]:
-            others = [other.exercise.name for name, other in failing.items() if key in _all_used(name, uses)]
+        if all(key in reached[used] for used in uses[key]):
+            others = [other.exercise.name for name, other in failing.items() if key in reached[name] and name != key]
             causes.append(_of_failure(course, result, others))
-    return _merged([*problems, *causes])
+    return _merged(causes)
 
 
 def words_of(test: str) -> str:
@@ -62,7 +59,8 @@ def _of_failure(course: Course, result: ExerciseResult, others: list[str]) -> Ca
     stage = course.stage(result.exercise.stage)
     if failed is None:
         return Cause(names, stage.file.as_posix(), None, "not passing yet")
-    message = f"{words_of(failed.test)}: {failed.message}"
+    reason = f"`{failed.missing.split('.')[0]}` is {failed.message}" if failed.missing else failed.message
+    message = f"{words_of(failed.test)}: {reason}"
     if failed.student_line is not None:
         return Cause(names, failed.student_line["file"], failed.student_line["line"], message)
     return Cause(names, stage.file.as_posix(), _definition_line(course, result), message)
