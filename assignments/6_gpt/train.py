@@ -30,8 +30,14 @@ def main() -> int:
         print("Loading PyTorch and your modules ...", flush=True)
     # Your gpt.py imports the modules of earlier stages, which are in the folders beside this one. They come before
     # installed packages: one of those may have the name of a stage.
-    others = (str(folder) for folder in sorted(STAGE.parent.glob("[1-9]*_*")) if folder != STAGE)
-    sys.path[:0] = [str(STAGE), *others]
+    packages = ("site-packages", "dist-packages")
+    first = next((index for index, folder in enumerate(sys.path) if folder.endswith(packages)), len(sys.path))
+    sys.path[first:first] = [str(folder) for folder in sorted(STAGE.parent.glob("[1-9]*_*"))]
+    libraries = {"matplotlib", "numpy", "rich", "safetensors", "torch", *sys.stdlib_module_names}
+    for file in sorted(STAGE.glob("*.py")):
+        if file.stem in libraries:
+            print(f"{file} hides a library of that name: rename it, for example to my_{file.name}")
+            return 2
     from trainer.command import run
 
     return run(STAGE, sys.argv[1:])

@@ -99,7 +99,7 @@ def _train(stage: Path, options: argparse.Namespace, console: Console) -> int:
     if not result.complete:
         display.say(f"Stopped and saved after {result.progress.step} steps; continue with `--resume`.")
         return STOPPED
-    display.say(f"Validation loss on the whole validation text: {result.validation_loss:.4f} nats per token.")
+    display.say(f"Validation loss on the whole validation text: {result.validation_loss:.4f} nats per character.")
     display.say(f"The weights are in {folder / files.weights}.")
     return COMPLETE
 
@@ -184,7 +184,7 @@ def _speedrun_choices(stage: Path, changed: dict[str, Any], options: argparse.Na
 def _introduce(trainer: Trainer) -> None:
     recipe, say = trainer.recipe, trainer.display.say
     size = sum(weight.numel() for weight in trainer.model.parameters())
-    say(f"{size:,} parameters, {recipe.steps} steps of {recipe.tokens_per_step:,} tokens of {recipe.data}")
+    say(f"{size:,} parameters, {recipe.steps} steps of {recipe.tokens_per_step:,} tokens (characters) of {recipe.data}")
     say(f"machine: {trainer.machine.describe()}")
     say(f"parts: {trainer.task.parts}")
     for remark in trainer.task.remarks:

@@ -62,7 +62,7 @@ class Corpus:
         return {
             "knows nothing": math.log(size),
             "knows the frequencies": -float(frequency[after].log().mean()),
-            "knows the token before": -float(following[before, after].log().mean()),
+            "knows the character before": -float(following[before, after].log().mean()),
         }
 
     def line_starts(self) -> Tensor:

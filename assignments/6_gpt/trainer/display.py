@@ -93,7 +93,7 @@ def draw_curve(path: Path, curve: list[dict[str, float]], bars: dict[str, float]
         axes.annotate(name, (1, loss), (0, 2), ("axes fraction", "data"), "offset points", ha="right", color=GREY)
     axes.plot(tokens, [entry["training_loss"] for entry in curve], "--", color=ORANGE, label="training")
     axes.plot(tokens, [entry["validation_loss"] for entry in curve], "-o", color=BLUE, label="validation")
-    axes.set(xlabel="million tokens", ylabel="loss, nats per token")
+    axes.set(xlabel="million tokens", ylabel="loss, nats per character")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower left")
     image = io.BytesIO()
