@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from autograder.base.results import ReportState, StageReport
+from autograder.base.results import Outcome, ReportState, StageReport
 from autograder.base.sinks import one_line
 from autograder.course.config import Config
 from autograder.feedback.html import render
@@ -33,6 +33,11 @@ class ShownExercise:
 
     view: ExerciseView
     checks: tuple[ShownCheck, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.view.outcome is Outcome.PASSED for check in self.checks)
 
 
 @dataclass(frozen=True)

@@ -131,11 +131,6 @@ class ExerciseView:
         return sum(check.points for check in self.checks)
 
     @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return all(check.outcome is Outcome.PASSED for check in self.checks)
-
-    @property
     def score_text(self) -> str:
         """``5 / 8``; ``– / 8`` if one of the checks has no score."""
         graded = all(check.outcome not in _UNSCORED for check in self.checks)

@@ -2,6 +2,8 @@
 
 import io
 import os
+import select
+import subprocess
 import sys
 import termios
 from pathlib import Path
@@ -160,3 +162,34 @@ def test_the_editor_key_opens_the_exercise(pressing, course, monkeypatch, tmp_pa
     lines = (course.root / STAGE / f"{MODULE}.py").read_text(encoding="utf-8").split("\n")
     line = lines.index(next(text for text in lines if text.startswith("def double("))) + 1
     assert written.read_text(encoding="utf-8") == f"{course.root} +{line} {STAGE}/{MODULE}.py\n"
+
+
+@pytest.mark.slow
+def test_a_whole_session_in_a_terminal(course, write):
+    """A real process in a real terminal: a broken exercise, the list, another exercise, and the end."""
+    write(double="return x", total="return x.sum(axis)")
+    ours, theirs = os.openpty()
+    before = termios.tcgetattr(theirs)
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
+    command = [sys.executable, "-m", "lab", "watch", "double"]
+    with subprocess.Popen(command, cwd=course.root, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as lab:
+        shown = ""
+
+        def until(text: str) -> None:
+            nonlocal shown
+            start = len(shown)
+            while text not in shown[start:]:
+                assert select.select([ours], [], [], 120)[0], shown
+                shown += os.read(ours, 4096).decode(errors="replace")
+
+        until("n next")
+        assert "each element should be twice as large" in shown
+        os.write(ours, b"l")
+        until("Press the letter")
+        os.write(ours, b"b")
+        until("All its public tests pass")
+        os.write(ours, b"q")
+        assert lab.wait(60) == 0
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)
