@@ -82,16 +82,10 @@ def test_no_test_runs_for_a_module_that_is_not_valid_python(write, run):
     assert str(result.problem).startswith(f"{FILE}, line ")
 
 
-def test_an_import_error_names_the_line(write, run):
-    write(double="return 2 * x", top="\nLIMIT = undefined\n")
-    _, result = run("double")["double"]
-    assert result.message == "NameError: name 'undefined' is not defined"
-    assert (result.student_line["file"], result.student_line["code"]) == (FILE, "LIMIT = undefined")
-
-
 LINE = "    y = 1"
 MERGE = f"<<<<<<< HEAD\n{LINE}\n=======\n{LINE}\n>>>>>>> b\n"
 BROKEN = {
+    "absent": ("x = 1\n", "this public test is no longer in 2_absent/test_absent.py", None),
     "library": ("import no_such_library\n", "No module named 'no_such_library'", 1),
     "error": ("import torch\nx = undefined\n", "NameError: name 'undefined' is not defined", 2),
     "syntax": ("def f(:\n", "SyntaxError: invalid syntax", 1),
@@ -123,6 +117,7 @@ def broken(assignments, tmp_path_factory) -> dict[str, list]:
             (home / stage.id / file).write_text(content, encoding="utf-8")
         exercises = tuple(dataclasses.replace(exercise, stage=stage.id) for exercise in stage.exercises)
         stages.append(dataclasses.replace(stage, exercises=exercises))
+    (home / stages[1].id / f"test_{stages[1].module}.py").unlink()
     course = dataclasses.replace(course, stages=tuple(stages))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checking, "IMPORT_LIMIT", 1.0)
@@ -146,31 +141,27 @@ def test_a_stage_that_cannot_be_imported_says_why_and_where(broken, name):
     assert [result.passed for result in results] == [False] * 3
     for test in (test for result in results for test in result.test_results):
         assert message in test.message
-        assert "no longer in" not in test.message
+        assert (test.outcome is TestOutcome.GONE) == (name == "absent")
         if line is not None:
             file = f"{number}_{name}/{'use_' * (name in ('syntax', 'merge'))}{name}.py"
             assert (test.student_line["file"], test.student_line["line"]) == (file, line)
 
 
-def test_only_a_test_that_is_not_in_its_file_is_gone(course, write, run):
-    write(double="return 2 * x", total="return x.sum(axis)", halve="return x / 2")
+@pytest.mark.parametrize("text", ["def test_double(x): ...", "@mark\nclass A:\n    async def test_double(x): ..."])
+def test_a_test_that_pytest_did_not_run_is_not_gone(course, text):
+    (course.root / TESTS).write_text(text, encoding="utf-8")
+    result = checking._without_result(course, STAGE, "test_double")
+    assert result.outcome is TestOutcome.FAILED
+    assert result.message.endswith(f"did not run this test; to see the reason, type: python -m pytest {TESTS}")
+
+
+@pytest.mark.parametrize("text", [None, "def test_other(): ...", "# test_double", "<<<<<<< HEAD"])
+def test_only_a_test_that_is_not_in_its_file_is_gone(course, text):
     file = course.root / TESTS
-    text = file.read_text(encoding="utf-8")
-    file.write_text("import pytest\npytest.skip('later', allow_module_level=True)\n" + text, encoding="utf-8")
-    _, skipped = run("double")["double"]
-    assert (skipped.outcome, skipped.message.startswith("pytest did not run this test")) == (TestOutcome.FAILED, True)
-    file.unlink()
-    _, gone = run("double")["double"]
-    assert gone.outcome is TestOutcome.GONE
-    assert f"no longer in {TESTS}" in gone.message
-
-
-def test_a_breakpoint_is_explained(write, run):
-    write(double="breakpoint()\nreturn 2 * x")
-    _, result = run("double")["double"]
-    assert "breakpoint() needs a terminal" in result.message
-    assert "python -m pytest -s" in result.message
-    assert result.student_line["code"] == "breakpoint()"
+    file.unlink() if text is None else file.write_text(text, encoding="utf-8")
+    result = checking._without_result(course, STAGE, "test_double")
+    assert result.outcome is TestOutcome.GONE
+    assert f"no longer in {TESTS}" in result.message
 
 
 def test_unusual_failures_affect_only_their_own_tests(course, write, run):
@@ -188,10 +179,15 @@ def test_unusual_failures_affect_only_their_own_tests(course, write, run):
 
 
 def test_a_waiting_process_answers_and_an_unused_process_can_be_closed(course, write):
-    write(double="return 2 * x")
+    write(double="return 2 * x", total="breakpoint()\nreturn x.sum(axis)")
+    exercises = [*course.select("double"), *course.select("total")]
     with RunnerProcess(course.root, warm=True) as waiting:
-        (result,) = check(course, course.select("double"), Progress(), process=waiting)
-    assert result.passed
+        double, total = check(course, exercises, Progress(), process=waiting)
+    assert double.passed
+    (explained,) = total.test_results  # `breakpoint()` would wait for a person
+    assert "breakpoint() needs a terminal" in explained.message
+    assert "python -m pytest -s" in explained.message
+    assert explained.student_line["code"] == "breakpoint()"
     RunnerProcess(course.root).close()
 
 
