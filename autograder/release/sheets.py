@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import jupytext
@@ -66,12 +67,25 @@ def exercise_cells(stage: StageFolders) -> dict[str, str]:
     Raises:
         ReleaseError: the sheet is missing, or does not have exactly one cell per exercise.
     """
-    found = [(cell.metadata["exercise"], cell.source) for cell in _read_cells(stage) if "exercise" in cell.metadata]
+    return _marked_cells("exercise", stage.spec.exercises, stage)
+
+
+def question_cells(stage: StageFolders) -> dict[str, str]:
+    """Map each question to the text of its cell, as students receive it, in the order of ``grading.yml``.
+
+    Raises:
+        ReleaseError: the sheet is missing, or does not have exactly one cell per question.
+    """
+    return _marked_cells("question", stage.spec.questions, stage)
+
+
+def _marked_cells(kind: str, names: Iterable[str], stage: StageFolders) -> dict[str, str]:
+    found = [(cell.metadata[kind], cell.source) for cell in _read_cells(stage) if kind in cell.metadata]
     counts = Counter(name for name, _ in found)
-    for name in stage.spec.exercises:
-        _expect_one("exercise", name, counts[name], stage)
+    for name in names:
+        _expect_one(kind, name, counts[name], stage)
     sources = dict(found)
-    return {name: sources[name] for name in stage.spec.exercises}
+    return {name: sources[name] for name in names}
 
 
 def _read_cells(stage: StageFolders) -> list[NotebookNode]:
