@@ -7,6 +7,7 @@ An ``Executor`` is independent of processes. A worker runs an executor for the s
 import builtins
 import importlib
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import CodeType, ModuleType, TracebackType
@@ -17,8 +18,10 @@ import numpy as np
 import torch
 
 from autograder.isolation.guard import Guard, Report
+from autograder.isolation.module_state import ModuleState
 from autograder.isolation.outline import outline
 from autograder.isolation.replacement import REPLACEMENT_FILE, Replacement
+from autograder.isolation.self_contained import are_self_contained
 from autograder.isolation.sources import RESERVED, Sources
 from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, Handle, Reference, is_sendable, tensors_in
 
@@ -44,6 +47,7 @@ class Executor:
         self._folders: Mapping[str, str] = {}
         self._placeholders: Sequence[str] = ()
         self._main: ModuleType | None = None
+        self._state: ModuleState | None = None
         self._guard = Guard()
         self._objects: dict[int, object] = {}
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
@@ -53,6 +57,8 @@ class Executor:
             "surround": self._surround,
             "load": self._load,
             "outline": self._outline,
+            "are_self_contained": are_self_contained,
+            "renew": self._renew,
             "define": self._define,
             "call": self._call,
             "vjp": self._vjp,
@@ -73,10 +79,13 @@ class Executor:
 
         Operations:
             surround(folders, placeholders): what modules that are loaded later find around them, see ``Sources``.
-            load(modules, main, forbidden, replace, replacement): compile and import ``main``; it can import the
-                other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not call, see
-                ``Guard.install``. ``replace`` lists definitions of ``main`` that those of the source
-                ``replacement`` replace.
+            load(modules, main, forbidden, replace, replacement, renewable): compile and import ``main``; it can
+                import the other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not
+                call, see ``Guard.install``. ``replace`` lists definitions of ``main`` that those of the source
+                ``replacement`` replace. ``renewable`` notes what the modules hold, for ``renew``.
+            renew(): forget the objects and graphs of earlier calls, seed as ``load`` does, and return whether the
+                modules hold what they held when they were loaded.
+            are_self_contained(modules): whether the modules keep state in their own objects only, see there.
             outline(source): what the text of a module says, see ``outline``; nothing of it runs.
             define(source): run helper code in a new namespace; returns its functions and
                 classes as handles.
@@ -105,6 +114,7 @@ class Executor:
         forbidden: Mapping[str, Sequence[str]] | None = None,
         replace: Sequence[str] = (),
         replacement: str = "",
+        renewable: bool = False,
     ) -> None:
         for name in modules:
             if not name.isidentifier():
@@ -121,7 +131,15 @@ class Executor:
             self._guard.install(forbidden)
         with self._modules.importable(), self._guard.watching():
             self._main = importlib.import_module(main)
+            self._state = ModuleState(self._modules.loaded()) if renewable else None
         seed_all(0)
+
+    def _renew(self) -> bool:
+        self._objects.clear()
+        self._graphs.clear()
+        seed_all(0)
+        sys.stdout.flush()  # what was printed reaches the judge
+        return self._state is not None and self._state.unchanged(self._modules.loaded())
 
     def _outline(self, source: str) -> Any:
         return msgspec.to_builtins(outline(source))

@@ -61,6 +61,10 @@ class Sources(MetaPathFinder, InspectLoader):
         """Return the path of a source's file; the file does not exist."""
         return self._paths[name]
 
+    def loaded(self) -> dict[str, ModuleType]:
+        """Return the modules of this executor that are loaded, by name; while they are importable."""
+        return {name: sys.modules[name] for name in self._swapped if name in sys.modules}
+
     @contextmanager
     def importable(self) -> Iterator[None]:
         """Let ``import`` find the sources, before any installed package of the same name."""
