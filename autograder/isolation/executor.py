@@ -4,32 +4,29 @@ An ``Executor`` is independent of processes. A worker runs an executor for the s
 ``InProcessSession`` runs an executor in the judge's own process for the course's own code.
 """
 
-import builtins
 import importlib
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import CodeType, ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import msgspec
 import numpy as np
 import torch
 
+from autograder.isolation.error_report import describe
 from autograder.isolation.guard import Guard, Report
 from autograder.isolation.module_state import ModuleState
 from autograder.isolation.outline import outline
 from autograder.isolation.replacement import REPLACEMENT_FILE, Replacement
 from autograder.isolation.self_contained import are_self_contained
-from autograder.isolation.sources import RESERVED, Sources
-from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, Handle, Reference, is_sendable, tensors_in
+from autograder.isolation.sources import RESERVED, Sources, compiled
+from autograder.isolation.wire import Handle, Reference, is_sendable, tensors_in
 
-_ERROR_CLASSES: dict[type[BaseException], str] = {getattr(builtins, name): name for name in ERROR_NAMES}
-_MOST_FRAMES = 20
 # The number of autograd graphs kept for a later backward pass; beyond it, the oldest graph is dropped.
 _MOST_GRAPHS = 1024
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "cannot allocate memory")
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device)
 
 
@@ -146,7 +143,7 @@ class Executor:
 
     def _define(self, source: str) -> dict[str, Handle]:
         namespace: dict[str, Any] = {"__name__": "helper"}
-        exec(compile(source, "<helper>", "exec", dont_inherit=True), namespace)
+        exec(compiled(source, "<helper>"), namespace)
         return {
             name: self._keep(value)
             for name, value in namespace.items()
@@ -246,33 +243,6 @@ def _keeping_default_dtype() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-def describe(error: BaseException, sources: Sources) -> tuple[str, str, list[tuple[str, int, str]]]:
-    """Describe an error by its class name, its text and its traceback frames in the sources.
-
-    Frames of code that the submission compiled or changed itself are left out: it chose their file, line and name.
-    The class name is the error's nearest ancestor in ``ERROR_NAMES``, else its own.
-    """
-    try:
-        text = str(error)
-    except Exception as second:
-        text = f"(its text is not available: {type(second).__name__})"
-    out_of_memory = isinstance(error, RuntimeError) and any(words in text.lower() for words in _NO_MEMORY)
-    known = (_ERROR_CLASSES[ancestor] for ancestor in type(error).__mro__ if ancestor in _ERROR_CLASSES)
-    name = "MemoryError" if out_of_memory else next(known, type(error).__name__)
-    frames = [
-        (sources.files[code.co_filename], line, code.co_name[:100])
-        for code, line in _frames(error.__traceback__)
-        if sources.holds(code)
-    ]
-    return name[:100], text[:MESSAGE_LENGTH], frames[-_MOST_FRAMES:]
-
-
-def _frames(trace: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
-    while trace is not None:
-        yield trace.tb_frame.f_code, trace.tb_lineno
-        trace = trace.tb_next
 
 
 def _in_order(items: Iterable[Any]) -> tuple[Any, ...]:

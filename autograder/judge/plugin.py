@@ -241,6 +241,8 @@ class _Examples:
             yield
             return
         hypothesis.seed(self._seed)(self._function)
+        # Without it, Hypothesis parses the source of the test for a key to the database, which is not used.
+        vars(self._function).setdefault("_hypothesis_internal_database_key", None)
         inner = self._handle.inner_test
         self._handle.inner_test = self._watching(inner)
         try:
