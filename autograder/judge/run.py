@@ -69,9 +69,7 @@ def judge_stage(
         what = f"{main}.py cannot be loaded: {ending_of(first.error, source).what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    submission = _Submission(
-        stage, modules, open_session, code, seed, forbid, attachments, source, first.self_contained
-    )
+    submission = _Submission(stage, modules, open_session, code, seed, forbid, attachments, first)
     runs = run_with_stand_ins(stage.spec, code.builds_on, submission.run, only, source)
     runs = _explain_our_errors(stage, runs, code, seed, attachments)
     endings = with_unfinished({check: run.ending for check, run in runs.items()}, _exercises(stage))
@@ -102,8 +100,7 @@ class _Submission:
     seed: int
     forbid: bool
     attachments: Attachments | None
-    source: SourceMap
-    self_contained: bool
+    first: "_FirstLoad"
 
     def run(self, only: frozenset[str] | None, stand_ins: StandIns) -> dict[str, CheckRun]:
         """Run checks in fresh sessions; see ``RunChecks``."""
@@ -114,7 +111,8 @@ class _Submission:
             sessions.close()
         exercises = _exercises(self.stage)
         endings = {
-            check: sessions.ending(check, self.source) or _ending(record, self.source, exercises.get(check, ""))
+            check: sessions.ending(check, self.first.source)
+            or _ending(record, self.first.source, exercises.get(check, ""))
             for check, record in records.items()
         }
         return {check: CheckRun(records[check], endings[check], stand_ins.get(check, ())) for check in records}
@@ -123,7 +121,7 @@ class _Submission:
         """Return sessions that refuse forbidden calls, with the course's exercises where these stand in."""
         replacements = {check: self.code.replacement(names) for check, names in stand_ins.items()}
         return GuardedSessions(
-            self.stage.spec, self.modules, self.open_session, self.forbid, replacements, self.self_contained
+            self.stage.spec, self.modules, self.open_session, self.forbid, replacements, self.first.self_contained
         )
 
 
