@@ -17,7 +17,7 @@ import signal
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -47,8 +47,9 @@ PARTS = {
     "pytest, rest": ("/_pytest/", "/pluggy/", "autograder/judge/"),
 }
 DIAGNOSIS = "diagnosis"
+STARTS, CALLS = "workers: start", "workers: calls"
 _DIAGNOSIS_FILE = "judge/diagnose.py"
-_INTERVAL = 0.002
+_INTERVAL = 0.004
 # How long the template may take to reap the workers of a submission that was judged.
 _REAPING_SECONDS = 0.3
 
@@ -123,8 +124,9 @@ class _Profile:
         columns = {name: self._isolated(modules) for name, modules in self._solutions()}
         columns["reference, in process"] = self._in_process()
         table = Table("CPU seconds, user + system", *columns, title=f"{self._stage.id}: one submission")
-        for part in dict.fromkeys(part for costs in columns.values() for part in costs):
-            table.add_row(part, *(_words(costs.get(part)) for costs in columns.values()))
+        inside = [*PARTS, DIAGNOSIS]
+        for part in [*(f"  {name}" for name in inside), "judge", "template", STARTS, CALLS, "all"]:
+            table.add_row(part, *(_words(costs.get(part.strip())) for costs in columns.values()))
         Console(width=140).print(table)
 
     def _solutions(self) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -138,16 +140,18 @@ class _Profile:
     def _isolated(self, modules: Mapping[str, str]) -> dict[str, Cost]:
         rounds = [self._round(modules) for _ in range(self._rounds + 1)][1:]  # the first one warms up
         parts = {part for costs, _ in rounds for part in costs}
-        costs = {part: _median([costs.get(part, (0.0, 0.0)) for costs, _ in rounds]) for part in sorted(parts)}
+        costs = {part: _median([costs.get(part, (0.0, 0.0)) for costs, _ in rounds]) for part in parts}
         workers = round(statistics.median(count for _, count in rounds))
         start = self._start_of_worker(modules)
         calls = costs.pop("workers")
         template = costs.pop("template")
+        starts = workers * start[0], workers * start[1]
         return {
-            **_summed("judge: ", costs),
+            **costs,
+            "judge": _sum(costs.values()),
             "template": template,
-            f"workers: start ({workers} × {1000 * sum(start):.1f} ms)": (workers * start[0], workers * start[1]),
-            "workers: calls": (calls[0] - workers * start[0], calls[1] - workers * start[1]),
+            STARTS: starts,
+            CALLS: _minus(calls, starts),
             "all": _sum([*costs.values(), template, calls]),
         }
 
@@ -162,8 +166,8 @@ class _Profile:
             return self._judge(self._code.modules, InProcessSession)
 
         rounds = [_in_fork(judge)[0] for _ in range(self._rounds + 1)][1:]
-        costs = {part: _median([costs.get(part, (0.0, 0.0)) for costs in rounds]) for part in sorted({*rounds[0]})}
-        return {**_summed("judge: ", costs), "all": _sum(costs.values())}
+        costs = {part: _median([costs.get(part, (0.0, 0.0)) for costs in rounds]) for part in rounds[0]}
+        return {**costs, "judge": _sum(costs.values()), "all": _sum(costs.values())}
 
     def _judge(self, modules: Mapping[str, str], open_session: Callable[[], Session]) -> Any:
         workers = Counter[str]()
@@ -218,17 +222,14 @@ def _minus(first: Cost, second: Cost) -> Cost:
     return first[0] - second[0], first[1] - second[1]
 
 
-def _sum(costs: Any) -> Cost:
+def _sum(costs: Iterable[Cost]) -> Cost:
     listed = list(costs)
     return sum(cost[0] for cost in listed), sum(cost[1] for cost in listed)
 
 
-def _median(costs: list[Any]) -> Cost:
-    return statistics.median(cost[0] for cost in costs), statistics.median(cost[1] for cost in costs)
-
-
-def _summed(prefix: str, costs: Mapping[str, Cost]) -> dict[str, Cost]:
-    return {f"{prefix}{part}": cost for part, cost in costs.items()} | {"judge": _sum(costs.values())}
+def _median(costs: Iterable[Cost]) -> Cost:
+    user, system = zip(*costs, strict=True)
+    return statistics.median(user), statistics.median(system)
 
 
 def _words(cost: Cost | None) -> str:

@@ -2,8 +2,11 @@
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from judging import write_checks
 from tiny_lab import MODULE
 
@@ -11,9 +14,12 @@ from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import Lab
 from autograder.isolation.process import Template, WorkerLimits
 from autograder.judge.course_code import read_course_code
+from autograder.judge.hidden_tests import open_reference, run_checks
 from autograder.judge.plugin import JudgePlugin
 from autograder.judge.run import judge_stage
+from autograder.judge.sessions import RecordingSession
 
+ROOT = Path(__file__).parents[3]
 RIGHT = ("test_1", "test_2", "test_3")
 DRAWS = ("test_4", "test_5")
 CHECKS = "\n".join(
@@ -99,3 +105,39 @@ def test_a_check_that_ends_its_worker_costs_no_other_check(lab, template):
         results = judge.results(f"def double():\n    {fault}\ndef total(): return 6")
         assert {results[name].outcome for name in RIGHT} == {Outcome.PASSED}
         assert {results[name].outcome for name in DRAWS} == {outcome}
+
+
+Numbers = frozenset[tuple[float, ...]]
+
+
+def numbers_in(value: Any) -> Numbers:
+    """The floating-point tensors in a value that no two computations have by chance, rounded."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return frozenset().union(*map(numbers_in, value))
+    if not (isinstance(value, torch.Tensor) and value.is_floating_point() and value.unique().numel() > 3):
+        return frozenset()
+    return frozenset({tuple((1e6 * value.detach().double()).round().flatten().tolist())})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage_id", [stage.id for stage in Lab(ROOT).stages()])
+def test_no_check_sends_what_another_check_expects(stage_id):
+    """A submission that hides what it keeps learns no answer from the other checks that its worker served."""
+    lab = Lab(ROOT)
+    stage = lab.stage(stage_id)
+    code = read_course_code(lab, stage)
+    recordings: dict[str, RecordingSession] = {}
+
+    def recorded(check: str, following: str | None = None) -> RecordingSession:
+        return recordings.setdefault(check, RecordingSession(open_reference(stage, code), 10**6, 10**10))
+
+    run_checks(stage, recorded, code, 5, stage.spec.code_checks)
+    sent, expected = dict[str, Numbers](), dict[str, Numbers]()
+    for check, recording in recordings.items():
+        sent[check] = numbers_in([exchange.arguments for exchange in recording.exchanges])
+        expected[check] = numbers_in([exchange.reply for exchange in recording.exchanges])
+    for check, replies in expected.items():
+        answers = replies - sent[check]
+        assert not [other for other in sent if other != check and answers & sent[other]]
