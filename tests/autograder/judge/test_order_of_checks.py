@@ -107,6 +107,8 @@ def test_a_check_that_ends_its_worker_costs_no_other_check(lab, template):
         assert {results[name].outcome for name in DRAWS} == {outcome}
 
 
+# Both multiply the same gradient by 0.01: Hypothesis draws the seed 0 in every check.
+BY_CHANCE = {("test_adamw_takes_the_first_step", "test_clipping_shortens_all_by_one_factor")}
 Numbers = frozenset[tuple[float, ...]]
 
 
@@ -140,4 +142,4 @@ def test_no_check_sends_what_another_check_expects(stage_id):
         expected[check] = numbers_in([exchange.reply for exchange in recording.exchanges])
     for check, replies in expected.items():
         answers = replies - sent[check]
-        assert not [other for other in sent if other != check and answers & sent[other]]
+        assert {(other, check) for other in sent if other != check and answers & sent[other]} <= BY_CHANCE
