@@ -76,10 +76,11 @@ class Executor:
 
         Operations:
             surround(folders, placeholders): what modules that are loaded later find around them, see ``Sources``.
-            load(modules, main, forbidden, replace, replacement, renewable): compile and import ``main``; it can
-                import the other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not
-                call, see ``Guard.install``. ``replace`` lists definitions of ``main`` that those of the source
-                ``replacement`` replace. ``renewable`` notes what the modules hold, for ``renew``.
+            load(modules, main, forbidden, exercises, replace, replacement, renewable): compile and import ``main``; it
+                can import the other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not
+                call, see ``Guard.install``; of another module, its ``exercises`` may call it, or everything if none
+                are given. ``replace`` lists definitions of ``main`` that those of the source ``replacement``
+                replace. ``renewable`` notes what the modules hold, for ``renew``.
             renew(): forget the objects and graphs of earlier calls, seed as ``load`` does, and return whether the
                 modules hold what they held when they were loaded.
             are_self_contained(modules): whether the modules keep state in their own objects only, see there.
@@ -109,6 +110,7 @@ class Executor:
         modules: Mapping[str, str],
         main: str,
         forbidden: Mapping[str, Sequence[str]] | None = None,
+        exercises: Mapping[str, Sequence[str]] = {},
         replace: Sequence[str] = (),
         replacement: str = "",
         renewable: bool = False,
@@ -121,9 +123,9 @@ class Executor:
         replacements = {main: Replacement(tuple(replace), replacement)} if replace else {}
         self._modules = Sources(modules, replacements, self._folders, self._placeholders)
         self._guard.remove()
-        path = self._modules.path(main)
-        others = self._modules.files.keys() - {path} | {REPLACEMENT_FILE}
-        self._guard = Guard(path, others, self._modules.holds, self._refused)
+        others = {self._modules.path(name): exercises.get(name) for name in modules if name not in RESERVED | {main}}
+        others[REPLACEMENT_FILE] = None
+        self._guard = Guard(self._modules.path(main), others, self._modules.holds, self._refused)
         if forbidden:
             self._guard.install(forbidden)
         with self._modules.importable(), self._guard.watching():

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ class GuardedSessions:
         open_session: opens a fresh session with nothing loaded.
         forbid: whether to refuse forbidden calls at all.
         replacements: check → the course's definitions that replace the submission's.
+        exercises: earlier module → its exercises, which may call what this stage forbids.
         self_contained: whether the submission keeps state in its own objects only, as its text says.
     """
 
@@ -59,6 +60,7 @@ class GuardedSessions:
         open_session: Callable[[], Session],
         forbid: bool,
         replacements: Mapping[str, Replacement],
+        exercises: Mapping[str, Sequence[str]],
         self_contained: bool = False,
     ) -> None:
         self._main = stage.module
@@ -66,6 +68,7 @@ class GuardedSessions:
         self._forbidden = {check.id: stage.exercises[check.exercise].forbidden for check in stage.checks if forbid}
         self._open_session = open_session
         self._replacements = replacements
+        self._exercises = exercises
         # What is evaluated for a whole class runs in workers of its own.
         self._alone = frozenset(stage.attached_checks) if self_contained else frozenset(stage.check_ids)
         self._loading: dict[str, _LoadingSession] = {}
@@ -142,6 +145,7 @@ class GuardedSessions:
         session = self._session(check, opened)
         load = opened.post if isinstance(opened, Worker) else opened.request
         options = {"forbidden": forbidden, "renewable": check not in self._alone, **self._replacing(check)}
+        options |= {"exercises": dict(self._exercises)} if forbidden else {}
         try:
             load("load", modules=self._modules, main=self._main, **options)
         except BaseException:

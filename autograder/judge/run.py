@@ -8,6 +8,7 @@ from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.isolation.outline import Outline
 from autograder.isolation.proxy import Session
 from autograder.isolation.worker import Worker
 from autograder.judge.attachments import Attachments
@@ -24,7 +25,7 @@ from autograder.judge.payment import withhold_points
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
 from autograder.judge.sessions import close
-from autograder.judge.source_map import SourceMap, contract_names, read_outline
+from autograder.judge.source_map import SourceMap, contract_of, read_outline
 from autograder.judge.suspects import Suspects
 from autograder.judge.unrun import unrun_stage
 
@@ -120,8 +121,10 @@ class _Submission:
     def guarded(self, stand_ins: StandIns) -> GuardedSessions:
         """Return sessions that refuse forbidden calls, with the course's exercises where these stand in."""
         replacements = {check: self.code.replacement(names) for check, names in stand_ins.items()}
+        exercises = self.code.exercises
         return GuardedSessions(
-            self.stage.spec, self.modules, self.open_session, self.forbid, replacements, self.first.self_contained
+            *(self.stage.spec, self.modules, self.open_session, self.forbid, replacements, exercises),
+            self_contained=self.first.self_contained,
         )
 
 
@@ -148,12 +151,12 @@ def _load_once(
     open_session: Callable[[], Session], modules: Mapping[str, str], main: str, code: CourseCode
 ) -> _FirstLoad:
     """Load the submission once."""
-    file, contract = f"{main}.py", contract_names(code.modules[main])
-    source, session = SourceMap(file, modules[main], contract=contract), None
+    contract, parameters = contract_of(code.modules[main])
+    source, session = SourceMap(f"{main}.py", modules[main], Outline(), contract, parameters), None
     try:
         session = open_session()
         outline = read_outline(session.request("outline", source=modules[main]))
-        source = SourceMap(file, modules[main], outline, contract)
+        source = replace(source, outline=outline)
         self_contained = isinstance(session, Worker) and session.request("are_self_contained", modules=dict(modules))
         session.request("load", modules=dict(modules), main=main)
     except (SubmissionError, WorkerDied) as error:
