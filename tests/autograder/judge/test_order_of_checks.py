@@ -108,12 +108,12 @@ def test_a_check_that_ends_its_worker_costs_no_other_check(lab, template):
 
 
 # Both multiply the same gradient by 0.01: Hypothesis draws the seed 0 in every check.
-BY_CHANCE = {("test_adamw_takes_the_first_step", "test_clipping_shortens_all_by_one_factor")}
+COINCIDENCES = {("test_adamw_takes_the_first_step", "test_clipping_shortens_all_by_one_factor")}
 Numbers = frozenset[tuple[float, ...]]
 
 
 def numbers_in(value: Any) -> Numbers:
-    """The floating-point tensors in a value that no two computations have by chance, rounded."""
+    """The floating-point tensors in a value that are specific enough to compare, rounded."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
@@ -142,4 +142,4 @@ def test_no_check_sends_what_another_check_expects(stage_id):
         expected[check] = numbers_in([exchange.reply for exchange in recording.exchanges])
     for check, replies in expected.items():
         answers = replies - sent[check]
-        assert {(other, check) for other in sent if other != check and answers & sent[other]} <= BY_CHANCE
+        assert {(other, check) for other in sent if other != check and answers & sent[other]} <= COINCIDENCES
