@@ -19,7 +19,7 @@ import hypothesis
 import msgspec
 
 from autograder.base.results import IsolationLevel, Outcome
-from autograder.course.lab import Lab
+from autograder.course.lab import Lab, StageFolders
 from autograder.course.surroundings import surroundings
 from autograder.isolation.budget import Budget
 from autograder.isolation.lockdown import die_with_parent, limit_cpu_seconds, limit_memory
@@ -105,8 +105,7 @@ class Server:
         if stage_id not in self._code:
             stage = self._lab.stage(stage_id)
             code = read_course_code(self._lab, stage)
-            collect_checks(stage)
-            _prepare_for_forks()
+            prepare_for_forks(stage)
             self._code[stage_id] = code
         return self._code[stage_id]
 
@@ -172,8 +171,9 @@ class Server:
         return worker
 
 
-def _prepare_for_forks() -> None:
+def prepare_for_forks(stage: StageFolders) -> None:
     """Do once what each fork would repeat: import modules, and collect torch's garbage with the first example."""
+    collect_checks(stage)
     import_rest_of_torch()
     once = hypothesis.settings(max_examples=1, database=None)
     once(hypothesis.given(hypothesis.strategies.none())(lambda nothing: None))()
