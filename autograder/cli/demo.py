@@ -20,7 +20,7 @@ from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import STUDENT_PAGES, statistics_of, write_class_page, write_student_pages
 from autograder.intake import take_in
-from autograder.integrations.nbgrader import file_results, write_workspace_config
+from autograder.integrations.gradebook import file_results
 from autograder.pipeline.grade import Graded, Reuse, stage_files
 from autograder.pipeline.secret import SECRET_FILE
 from autograder.release import write_nbgrader_source
@@ -62,6 +62,8 @@ def _grade_sample_class(
     # Every demo draws the same examples: each sample must earn its designed score exactly.
     write_atomically(workspace / SECRET_FILE, _SECRET)
     write_nbgrader_source(lab)
+    from autograder.integrations.nbgrader import write_workspace_config
+
     write_workspace_config(lab)
     submissions = take_in([class_folder], stage_files(lab, stage_ids))
     graded = grade_class(lab, submissions, reuse, workers, console, isolated=isolated)

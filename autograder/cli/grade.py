@@ -1,7 +1,7 @@
 """``autograder grade``: submissions in; results, pages and the gradebook out."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,10 @@ from autograder.feedback.pages import statistics_of, write_class_page, write_stu
 from autograder.feedback.terminal import print_report
 from autograder.feedback.views import counted
 from autograder.intake import KnownTimes, StageSubmission, read_roster, read_times, take_in
-from autograder.integrations.nbgrader import file_results, register_release
+from autograder.integrations.gradebook import file_results, register_release
 from autograder.judge.pool import JudgePool
 from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
+from autograder.release import released_notebooks, source_folder, write_nbgrader_source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +116,24 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
     lab, console = option.lab, OutputConsole(highlight=False)
     with only_run(lab.gradebook.parent, "autograder grade"):
         submissions = _take_in(lab, options)
-        graded = _judge(lab, submissions, options, console)
-        exit_code = _publish(lab, graded, options, console)
+        tell_about_secret(lab)
+        graded = grade_class(
+            lab,
+            submissions,
+            options.reuse,
+            options.workers,
+            console,
+            isolated=not options.unsafe_no_isolation,
+            meanwhile=lambda: _register(lab) if options.gradebook else None,
+        )
+        # Earlier stages that a chosen stage needs are graded but not shown.
+        chosen = [result for result in graded if not options.stage_ids or result.submission.stage in options.stage_ids]
+        exit_code = _publish(lab, chosen, options, console)
     sys.exit(exit_code)
 
 
 def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
-    """Collect the submissions, and check that the gradebook can take their scores."""
+    """Collect the submissions."""
     console = OutputConsole(stderr=True)
     zone = lab.config.policies.zone
     times = KnownTimes(zone=zone)
@@ -137,17 +149,15 @@ def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
     if not submissions:
         console.print("autograder: these paths hold no submission", style="red")
         sys.exit(WRONG_USE)
-    tell_about_secret(lab)
-    if options.gradebook:
-        register_release(lab)  # a gradebook that refuses scores must fail before the class is judged
     return submissions
 
 
-def _judge(lab: Lab, submissions: Sequence[StageSubmission], options: GradeOptions, console: Console) -> list[Graded]:
-    """Grade the submissions; earlier stages that a chosen stage needs are graded but not returned."""
-    isolated = not options.unsafe_no_isolation
-    graded = grade_class(lab, submissions, options.reuse, options.workers, console, isolated=isolated)
-    return [result for result in graded if not options.stage_ids or result.submission.stage in options.stage_ids]
+def _register(lab: Lab) -> None:
+    """Prepare the gradebook: one that refuses scores must fail before the class is judged."""
+    if not all(notebook.is_file() for notebook in released_notebooks(lab)):
+        write_nbgrader_source(lab)
+        notice(f"no release was here yet: its notebooks, which the gradebook needs, are now in {source_folder(lab)}")
+    register_release(lab)
 
 
 def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console: Console) -> int:
@@ -198,26 +208,50 @@ def grade_class(
     console: Console,
     *,
     isolated: bool,
+    meanwhile: Callable[[], object] = lambda: None,
+    on_done: Callable[[Graded], object] = lambda graded: None,
 ) -> list[Graded]:
-    """Grade submissions in parallel, showing progress."""
-    with (
-        JudgePool(lab.root, size=workers, isolated=isolated) as judges,
-        progress(console, "grading", len(submissions)) as advance,
-    ):
+    """Grade submissions in parallel, showing progress.
+
+    Args:
+        lab: the lab.
+        submissions: the submissions, student by student.
+        reuse: the stored results that are accepted.
+        workers: number of students graded at the same time.
+        console: where the progress is shown.
+        isolated: whether students' code must be isolated.
+        meanwhile: what to do while the judges start; if it fails, nothing is graded.
+        on_done: called with each result, as soon as all of its student's are ready.
+    """
+    with JudgePool(lab.root, size=workers, isolated=isolated) as judges:
+        grader = Grader(lab, judges, reuse)
+        with judges.warming(min(workers, grader.students_to_judge(submissions))):
+            meanwhile()
+        graded = _grade_all(grader, submissions, workers, console, on_done)
+    if line := grader.distrusted():
+        notice(line)
+    return graded
+
+
+def _grade_all(
+    grader: Grader,
+    submissions: Sequence[StageSubmission],
+    workers: int,
+    console: Console,
+    on_done: Callable[[Graded], object],
+) -> list[Graded]:
+    with progress(console, "grading", len(submissions)) as advance:
 
         def show(graded: Graded) -> None:
             report = graded.report
             is_scored = report.state is ReportState.GRADED
             points = f"{report.final_score}/{report.points}" if is_scored else report.state.value
             advance(f"{report.student} {report.stage} {points}{' (reused)' if graded.cached else ''}")
+            on_done(graded)
 
-        grader = Grader(lab, judges, reuse)
         try:
-            graded = grader.grade_all(submissions, workers=workers, on_done=show)
+            return grader.grade_all(submissions, workers=workers, on_done=show)
         except KeyboardInterrupt:
             kept = f"{len(grader.finished)} of {len(submissions)} results are stored"
             more = "no score of this run is in the gradebook yet. Run the same command again to continue"
             raise Stopped(f"{kept}, and {more}") from None
-    if line := grader.distrusted():
-        notice(line)
-    return graded

@@ -11,7 +11,7 @@ from autograder.cli.shared import LabOption, pass_lab
 from autograder.course.config import schema as config_schema
 from autograder.course.exercise_texts import schema as texts_schema
 from autograder.course.promises import schema as promises_schema
-from autograder.integrations.nbgrader import register_release
+from autograder.integrations.gradebook import register_release
 from autograder.release import release as make_release
 
 
