@@ -140,8 +140,9 @@ def _digest_of_folders(lab: Lab) -> str:
     """Digest the paths, sizes and times of the files that filing writes."""
     digest = hashlib.sha256()
     for folder in _FILED_FOLDERS:
-        for path in sorted((lab.build / "nbgrader" / folder).rglob("*")):
+        root = lab.build / "nbgrader" / folder
+        for path in sorted(root.rglob("*")):
             if path.is_file():
                 status = path.stat()
-                digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+                digest.update(f"{folder}\0{path.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return digest.hexdigest()
