@@ -16,7 +16,7 @@ from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport, lowest_level
 from autograder.base.run_lock import only_run
 from autograder.cli.endings import FAILURES, OutputConsole
-from autograder.cli.grade import grade_class
+from autograder.cli.grading import grade_class
 from autograder.cli.shared import LabOption, pass_lab, stage_option, unsafe_option, workers_option
 from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table

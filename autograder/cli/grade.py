@@ -1,7 +1,7 @@
 """``autograder grade``: submissions in; results, pages and the gradebook out."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ from rich.console import Console
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import ReportState, StageReport, encode_results, lowest_level
 from autograder.base.run_lock import only_run
-from autograder.cli.endings import FAILURES, GRADER_ERROR, WRONG_USE, OutputConsole, Stopped
+from autograder.cli.endings import FAILURES, GRADER_ERROR, WRONG_USE, OutputConsole
+from autograder.cli.grading import grade_class
 from autograder.cli.shared import (
     LabOption,
     notice,
     pass_lab,
-    progress,
     stage_option,
     tell_about_secret,
     unsafe_option,
@@ -31,8 +31,7 @@ from autograder.feedback.terminal import print_report
 from autograder.feedback.views import counted
 from autograder.intake import KnownTimes, StageSubmission, read_roster, read_times, take_in
 from autograder.integrations.gradebook import file_results, register_release
-from autograder.judge.pool import JudgePool
-from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
+from autograder.pipeline.grade import Graded, Reuse, stage_files
 from autograder.release import released_notebooks, source_folder, write_nbgrader_source
 
 
@@ -198,60 +197,3 @@ def print_notes(console: Console, reports: Sequence[StageReport], *, details: bo
     elif notes:
         count = counted(len(notes), "note")
         console.print(f"{count} about these submissions: --details prints them, --json includes them")
-
-
-def grade_class(
-    lab: Lab,
-    submissions: Sequence[StageSubmission],
-    reuse: Reuse,
-    workers: int,
-    console: Console,
-    *,
-    isolated: bool,
-    meanwhile: Callable[[], object] = lambda: None,
-    on_done: Callable[[Graded], object] = lambda graded: None,
-) -> list[Graded]:
-    """Grade submissions in parallel, showing progress.
-
-    Args:
-        lab: the lab.
-        submissions: the submissions, student by student.
-        reuse: the stored results that are accepted.
-        workers: number of students graded at the same time.
-        console: where the progress is shown.
-        isolated: whether students' code must be isolated.
-        meanwhile: what to do while the judges start; if it fails, nothing is graded.
-        on_done: called with each result, as soon as all of its student's are ready.
-    """
-    with JudgePool(lab.root, size=workers, isolated=isolated) as judges:
-        grader = Grader(lab, judges, reuse)
-        with judges.warming(min(workers, grader.students_to_judge(submissions))):
-            meanwhile()
-        graded = _grade_all(grader, submissions, workers, console, on_done)
-    if line := grader.distrusted():
-        notice(line)
-    return graded
-
-
-def _grade_all(
-    grader: Grader,
-    submissions: Sequence[StageSubmission],
-    workers: int,
-    console: Console,
-    on_done: Callable[[Graded], object],
-) -> list[Graded]:
-    with progress(console, "grading", len(submissions)) as advance:
-
-        def show(graded: Graded) -> None:
-            report = graded.report
-            is_scored = report.state is ReportState.GRADED
-            points = f"{report.final_score}/{report.points}" if is_scored else report.state.value
-            advance(f"{report.student} {report.stage} {points}{' (reused)' if graded.cached else ''}")
-            on_done(graded)
-
-        try:
-            return grader.grade_all(submissions, workers=workers, on_done=show)
-        except KeyboardInterrupt:
-            kept = f"{len(grader.finished)} of {len(submissions)} results are stored"
-            more = "no score of this run is in the gradebook yet. Run the same command again to continue"
-            raise Stopped(f"{kept}, and {more}") from None

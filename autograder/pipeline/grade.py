@@ -121,19 +121,6 @@ class Grader:
         students = parallel_map(grade_whole_student, by_student.values(), workers, report_student, self._judges.stop)
         return [graded for stages in students for graded in stages]
 
-    def students_to_judge(self, submissions: Iterable[StageSubmission]) -> int:
-        """Count the students with a submission that the store does not know.
-
-        Others may have to be judged too: a change of the course is seen only when their stage is graded.
-        """
-        return len({submission.student for submission in submissions if self._is_new(submission)})
-
-    def _is_new(self, submission: StageSubmission) -> bool:
-        if submission.source is None:
-            return False
-        stored = self._store.get(submission.student, submission.stage)
-        return self._reuse.nothing or stored is None or stored.digest != submission.digest
-
     def distrusted(self) -> str:
         """One line about the stored results that were not believed; empty if all were."""
         return distrust_line(self._store.distrusted, f"judged again (the old files are in {self._store.set_aside})")
