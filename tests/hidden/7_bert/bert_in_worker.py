@@ -156,7 +156,7 @@ def shortened(tokens):
     return tokens[:, : int((tokens != 0).sum(dim=1).max())]
 
 
-def fine_tune(kind, bert, state, inputs, classes, unseen, seed, steps=60, batch_size=16):
+def fine_tune(kind, bert, state, inputs, classes, unseen, seed, steps=140, batch_size=16):
     """Load pre-trained weights by name, learn the classes, and return the predicted classes of the unseen inputs."""
     bert.load_state_dict(state, strict=False)
     torch.manual_seed(seed)
