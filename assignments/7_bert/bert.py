@@ -249,7 +249,7 @@ def fill_mask(bert: nn.Module, head: nn.Module, tokens: Tensor, mask_id: int, k:
     Args:
         bert: a `Bert`.
         head: its `MaskedLanguageHead`.
-        tokens: token ids `(length,)`; the hidden ones are `mask_id`.
+        tokens: token ids `(length,)`; hidden tokens are `mask_id`.
         mask_id: the token that stands for a hidden token.
         k: number of predictions for each hidden token.
 

@@ -41,7 +41,7 @@ MISTAKES = {
         mistake("masking_never_masks", "no chosen token becomes the mask", MASKED, "inputs = tokens"),
         mistake(
             "masking_divides_all_tokens",
-            "80 %, 10 % and 10 % are shares of all tokens, not of the chosen ones",
+            "80 %, 10 % and 10 % are shares of all tokens, not of the chosen tokens",
             MASKED,
             "inputs = tokens.masked_fill(~torch.isin(tokens, special) & (share < 0.8 * rate), mask_id)",
         ),
