@@ -125,7 +125,7 @@ MISTAKES = {
             "parts = [template.format(x=x.strip(), y=y.strip())",
         ),
         mistake(
-            "prompt_without_repeated_shots",
+            "prompt_sorts_the_shots",
             "the shots are sorted",
             "for x, y in shots]",
             "for x, y in sorted(shots)]",
@@ -633,6 +633,7 @@ MISTAKES = {
             "only the first token of each choice is scored",
             SCORES,
             "scores = torch.tensor([sequence_log_probability(model, context, choice[:1]) for choice in choices])",
+            named=False,  # the same as a wrong sequence_log_probability
         ),
         mistake(
             "choices_after_each_other",
