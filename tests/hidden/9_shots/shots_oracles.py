@@ -34,14 +34,14 @@ def reader(student, state):
 def log_probability(state, context, continuation):
     """Compute the log-probability of the continuation, number by number."""
     embedding, position, output = (tensor.tolist() for tensor in state)
-    read, total = list(context), 0.0
-    for token in continuation:
-        rows = [[a + b for a, b in zip(embedding[t], position[i], strict=True)] for i, t in enumerate(read)]
-        hidden = [math.tanh(math.fsum(column) / len(rows)) for column in zip(*rows, strict=True)]
-        logits = [math.fsum(h * row[word] for h, row in zip(hidden, output, strict=True)) for word in range(VOCAB)]
-        top = max(logits)
-        total += logits[token] - top - math.log(math.fsum(math.exp(logit - top) for logit in logits))
-        read.append(token)
+    sums, total = [0.0] * WIDTH, 0.0
+    for index, token in enumerate([*context, *continuation]):
+        if index >= len(context):
+            hidden = [math.tanh(number / index) for number in sums]
+            logits = [sum(h * row[word] for h, row in zip(hidden, output, strict=True)) for word in range(VOCAB)]
+            top = max(logits)
+            total += logits[token] - top - math.log(sum(math.exp(logit - top) for logit in logits))
+        sums = [number + embedding[token][k] + position[index][k] for k, number in enumerate(sums)]
     return total
 
 

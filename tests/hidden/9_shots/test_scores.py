@@ -47,15 +47,14 @@ def test_sequence_sums_the_log_probabilities(student, seed):
         check_close(student.sequence_log_probability(model, context, continuation), expected, **FLOAT32)
 
 
-@given(seeds())
-def test_sequence_probabilities_sum_to_one(student, seed):
+def test_sequence_probabilities_sum_to_one(student):
     """sequence_log_probability: on a GPT, all continuations of a length sum to one.
 
     Hint: exp of the result is a probability: log-softmax over the vocabulary, the sum over tokens, no mean.
     """
     remote = in_worker(student)
     vocab = 4
-    model = remote.gpt_of([vocab, 7, 6, 2, 1, 8], seed % 1000)
+    model = remote.gpt_of([vocab, 7, 6, 2, 1, 8], 3)
     for length, more in ((1, 1), (4, 2)):
         context = torch.arange(length) % vocab
         continuations = [torch.tensor(tokens) for tokens in product(range(vocab), repeat=more)]
@@ -327,7 +326,7 @@ def test_accuracy_rises_with_the_shots(student, seed):
 
     Hint: a key that was not shown can only be guessed. Pass the shots to the task, and the whole context to the model.
     """
-    keys, answers, trials = 4, 3, 200
+    keys, answers, trials = 4, 3, 150
     counts = (0, 2, 8)
     found = in_worker(student).curve_of_look_up(student.few_shot_accuracy, keys, answers, counts, trials, seed)
     check_equal([row[0] for row in found], list(counts), says="the numbers of shots are wrong")
