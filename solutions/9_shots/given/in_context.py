@@ -48,10 +48,18 @@ class LabelMapping:
 
     def documents(self, count: int, generator: torch.Generator, pairs: int = PAIRS) -> Tensor:
         """Draw documents: token ids `(count, 2·pairs)`."""
-        keys = torch.randint(self.keys, (count, pairs), generator=generator)
-        mapping = torch.randint(self.answers, (count, self.keys), generator=generator)
+        return self.answered(torch.randint(self.keys, (count, pairs), generator=generator), generator)
+
+    def answered(self, keys: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw an answer for each key of a document and write it after the key: `(count, pairs)` → documents."""
+        mapping = torch.randint(self.answers, (len(keys), self.keys), generator=generator)
         answers = self.answer_tokens(keys).gather(-1, mapping.gather(1, keys).unsqueeze(-1)).squeeze(-1)
         return torch.stack((keys, answers), dim=-1).flatten(1)
+
+    def twice(self, generator: torch.Generator) -> Tensor:
+        """Draw a document that shows each key once, and then each again in another order: `(4·keys,)`."""
+        keys = torch.cat([torch.randperm(self.keys, generator=generator) for _ in range(2)])
+        return self.answered(keys.unsqueeze(0), generator)[0]
 
     def trial(self, shots: int, generator: torch.Generator) -> Trial:
         """Draw a trial for `few_shot_accuracy`: a context that ends with a key, its possible answers, the right one."""
@@ -150,19 +158,32 @@ class PreviousTokenGPT(nn.Module):
         return functional.linear(self.gpt.norm(x), self.gpt.token_embedding.weight)
 
 
-def new_model(task: Task, kind: Callable[[gpt.GPTConfig], nn.Module] = gpt.GPT, seed: int = 0) -> nn.Module:
+# name of a model in this stage → its task, the kind of model, and the steps of its training
+MODELS: dict[str, tuple[Task, Callable[[gpt.GPTConfig], nn.Module], int]] = {
+    "own_answers": (LabelMapping(own_answers=True), gpt.GPT, 150),
+    "shared_answers": (LabelMapping(own_answers=False), PreviousTokenGPT, 200),
+    "known_relations": (KnownRelations(), gpt.GPT, 400),
+}
+
+
+def new_model(name: str, seed: int = 0) -> nn.Module:
     """Make an untrained model: two blocks of 64 features, about 100,000 numbers."""
+    task, kind, _ = MODELS[name]
     torch.manual_seed(seed)
     d_model = 64
-    return kind(gpt.GPTConfig(task.vocab_size, 2 * PAIRS, d_model, 4, 2, 4 * d_model, init_std=d_model**-0.5))
+    config = gpt.GPTConfig(task.vocab_size, 2 * PAIRS, d_model, 4, 2, 4 * d_model, init_std=d_model**-0.5)
+    model = kind(config)
+    model.config = config  # a GPT need not keep it, and `shots.py` reads the length of the context there
+    return model
 
 
-def train(model: nn.Module, task: Task, steps: int, seed: int = 0, batch_size: int = 64) -> list[float]:
+def train(model: nn.Module, name: str, seed: int = 0, batch_size: int = 64) -> list[float]:
     """Train a model on new documents at each step, with your `AdamW`, `learning_rate` and `train_step`.
 
     Returns:
         The loss of each step, in nats per answer.
     """
+    task, _, steps = MODELS[name]
     generator = torch.Generator().manual_seed(seed)
     optimizer = gpt.AdamW(gpt.parameter_groups(model, 0.01), lr=0.0, betas=(0.9, 0.99))
     losses = []
@@ -186,6 +207,31 @@ def accuracy_by_shots(model: nn.Module, task: Task, count: int = 4000, seed: int
     return (logits.argmax(dim=-1) == documents[:, 1::2]).double().mean(dim=0)
 
 
+def with_answers_elsewhere(documents: Tensor, generator: torch.Generator) -> Tensor:
+    """Exchange the answers of all shots at random; the query, the last pair, keeps its answer.
+
+    The same keys and the same answers stand in the prompt, but an answer no longer follows its own key.
+    """
+    moved = documents.clone()
+    for row in moved:
+        order = torch.randperm(len(row) // 2 - 1, generator=generator)
+        row[1:-2:2] = row[1:-2:2][order]
+    return moved
+
+
+@torch.no_grad()
+def accuracy_of_last(model: nn.Module, documents: Tensor) -> float:
+    """Measure how often the most likely token after the last key is its answer."""
+    return float((model(documents[:, :-1])[:, -1].argmax(dim=-1) == documents[:, -1]).double().mean())
+
+
+def keys_alone(tokens: Tensor) -> Tensor:
+    """Make all answers of a document different, so that only keys count as repeated tokens: `(length,)`."""
+    marked = tokens.clone()
+    marked[1::2] = 1000 + torch.arange(len(marked[1::2]))
+    return marked
+
+
 @torch.no_grad()
 def attention_weights(model: nn.Module, tokens: Tensor) -> list[Tensor]:
     """Return the attention weights of each block while the model reads `tokens`, each `(heads, length, length)`."""
@@ -200,7 +246,27 @@ def attention_weights(model: nn.Module, tokens: Tensor) -> list[Tensor]:
     return kept
 
 
-def load_into(model: nn.Module, name: str) -> nn.Module:
-    """Load the weights of one of the trained models beside this file."""
-    model.load_state_dict(load_file(Path(__file__).parent / f"{name}.safetensors"))
+def scores_of_heads(
+    model: nn.Module, task: LabelMapping, score: Callable[[Tensor, Tensor], Tensor], documents: int = 20
+) -> Tensor:
+    """Score the heads of each block, `(blocks, heads)`: the mean over documents that show each key twice.
+
+    Args:
+        model: a model with two kinds of tokens in turn, keys and answers.
+        task: its task.
+        score: your `induction_score`.
+        documents: number of documents.
+    """
+    generator = torch.Generator().manual_seed(3)
+    rows = []
+    for _ in range(documents):
+        tokens = task.twice(generator)
+        rows.append(torch.stack([score(w, keys_alone(tokens)) for w in attention_weights(model, tokens)]))
+    return torch.stack(rows).mean(dim=0)
+
+
+def loaded(name: str) -> nn.Module:
+    """Make a model and load its trained weights, which lie beside this file."""
+    model = new_model(name)
+    model.load_state_dict(load_file(Path(__file__).with_name(f"{name}.safetensors")))
     return model.eval()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gpt
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 CONTEXT = 48  # letters that the model can read
@@ -49,7 +50,7 @@ def new_reader(plays: Plays, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     config = gpt.GPTConfig(len(plays.alphabet), CONTEXT, 64, 4, 2, 256)
     model = gpt.GPT(config)
-    model.config = config
+    model.config = config  # a GPT need not keep it, and `shots.py` reads the length of the context there
     return model
 
 
@@ -68,3 +69,10 @@ def train_reader(model: nn.Module, plays: Plays, steps: int = 1500, seed: int = 
         batch = gpt.sample_batch(tokens, batch_size, CONTEXT, generator)
         losses.append(gpt.train_step(model, optimizer, [batch], 1.0))
     return losses
+
+
+def loaded_reader(plays: Plays) -> nn.Module:
+    """Make the model and load its trained weights, which lie beside this file."""
+    model = new_reader(plays)
+    model.load_state_dict(load_file(Path(__file__).with_name("reader.safetensors")))
+    return model.eval()
