@@ -198,7 +198,7 @@ def few_shot_accuracy(
 
     Returns:
         For each number of shots the mean accuracy and its standard error: the sample standard deviation (which divides
-        by `trials - 1`) of the zeros and ones, divided by `√trials`.
+        by `trials - 1`) of hits (1.0) and misses (0.0), divided by `√trials`.
     """
     ### BEGIN SOLUTION
     was_training = model.training

@@ -83,7 +83,7 @@ def sequence_log_probability(model, context, continuation):
     if n == 0:
         raise ValueError("the context has no tokens")
     if n + m - 1 > model.config.context_length:  # the last token is not read
-        raise ValueError("the model cannot read so many tokens")
+        raise ValueError("more tokens than the model can read")
     if m == 0:
         return 0.0
     logits = model(torch.cat([context, continuation])[None, :-1])
