@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 CONTEXT = 48  # letters that the model can read
+BEFORE = 32  # letters before a gap
 GAP = re.compile(r"(?<=[a-z,] )([a-z]{2,7} )")  # a word in the middle of a line, and the space after it
 
 
@@ -24,6 +25,7 @@ class Plays:
             (folder / f"{name}.txt").read_text(encoding="utf-8") for name in ("train", "validation")
         )
         self.alphabet = sorted(set(self.train_text + self.unseen_text))
+        self.gaps = [gap for gap in GAP.finditer(self.unseen_text) if gap.start() >= BEFORE]
         self.number = {letter: index for index, letter in enumerate(self.alphabet)}
 
     def encode(self, text: str) -> Tensor:
@@ -37,11 +39,11 @@ class Plays:
             The text before the gap, the choices, and the index of the word that stands there. The other choices are
             words from other gaps: frequent words are frequent among the wrong choices, too.
         """
-        gaps = list(GAP.finditer(self.unseen_text))
-        drawn = [gaps[index] for index in torch.randint(len(gaps), (20 * choices,), generator=generator).tolist()]
+        indices = torch.randint(len(self.gaps), (20 * choices,), generator=generator).tolist()
+        drawn = [self.gaps[index] for index in indices]
         words = list(dict.fromkeys(gap[0] for gap in drawn))[:choices]  # all different, the right word first
         order = torch.randperm(choices, generator=generator).tolist()
-        before = self.unseen_text[drawn[0].start() - 32 : drawn[0].start()]
+        before = self.unseen_text[drawn[0].start() - BEFORE : drawn[0].start()]
         return before, [words[index] for index in order], order.index(0)
 
 

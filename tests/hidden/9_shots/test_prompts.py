@@ -60,7 +60,7 @@ def test_prompt_inserts_texts_as_they_are(student):
     shots = [("{y} and {x}", "{x}"), ("a -> b", " c "), ("{", "}}")]
     expected = "{y} and {x} -> {x}\na -> b ->  c \n{ -> }}\n{y} -> {0} ->"
     check_equal(student.format_prompt(shots, "{y} -> {0}"), expected)
-    check_equal(student.format_prompt([("{y}", "1")], "x: {y}", "{x}: {y}", " / "), "{y}: 1 / x: {y}:")
+    check_equal(student.format_prompt([("{y}", "1")], "X: {y}", "{x}: {y}", " / "), "{y}: 1 / X: {y}:")
 
 
 # --- select_shots ----------------------------------------------------------------------------------------------------
