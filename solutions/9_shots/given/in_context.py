@@ -148,7 +148,7 @@ class PreviousTokenGPT(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict the next token at each position: `(batch, length)` → logits `(batch, length, vocab_size)`."""
-        length = tokens.shape[1]
+        _, length = tokens.shape
         if length > self.config.context_length:
             raise ValueError(f"{length} tokens, but the context has {self.config.context_length}")
         x = self.gpt.token_embedding(tokens) + self.gpt.position_embedding(torch.arange(length))
@@ -192,6 +192,7 @@ def train(model: nn.Module, name: str, seed: int = 0, batch_size: int = 64) -> l
             group["lr"] = gpt.learning_rate(step, 3e-3, 1.5e-4, 20, steps)
         batch = with_targets(task.documents(batch_size, generator))
         losses.append(gpt.train_step(model, optimizer, [batch], 1.0))
+    model.train(False)
     return losses
 
 
@@ -269,4 +270,4 @@ def loaded(name: str) -> nn.Module:
     """Make a model and load its trained weights, which lie beside this file."""
     model = new_model(name)
     model.load_state_dict(load_file(Path(__file__).with_name(f"{name}.safetensors")))
-    return model.eval()
+    return model.train(False)

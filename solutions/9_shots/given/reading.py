@@ -70,6 +70,7 @@ def train_reader(model: nn.Module, plays: Plays, steps: int = 1500, seed: int = 
             group["lr"] = gpt.learning_rate(step, 5e-3, 1e-4, 30, steps)
         batch = gpt.sample_batch(tokens, batch_size, CONTEXT, generator)
         losses.append(gpt.train_step(model, optimizer, [batch], 1.0))
+    model.train(False)
     return losses
 
 
@@ -77,4 +78,4 @@ def loaded_reader(plays: Plays) -> nn.Module:
     """Make the model and load its trained weights, which lie beside this file."""
     model = new_reader(plays)
     model.load_state_dict(load_file(Path(__file__).with_name("reader.safetensors")))
-    return model.eval()
+    return model.train(False)

@@ -36,7 +36,7 @@ def measure(seed: int) -> dict[str, float]:
         started = time.process_time()
         train(model, name, seed)
         figures[f"{name}_seconds"] = time.process_time() - started
-        accuracy = accuracy_by_shots(model.eval(), task)
+        accuracy = accuracy_by_shots(model, task)
         figures |= {f"{name}_after_{shots}": float(accuracy[shots]) for shots in SHOTS}
         figures[f"{name}_distance"] = max(abs(float(accuracy[shots]) - task.optimum(shots)) for shots in SHOTS)
         if isinstance(task, LabelMapping):
