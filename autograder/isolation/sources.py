@@ -5,6 +5,7 @@ substitute other code. A module's ``__file__`` is the path that it has on a stud
 folder works, and nothing exists there. Replies name a file by its last part only, as in ``attention.py``.
 """
 
+import functools
 import linecache
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,6 +62,10 @@ class Sources(MetaPathFinder, InspectLoader):
         """Return the path of a source's file; the file does not exist."""
         return self._paths[name]
 
+    def loaded(self) -> dict[str, ModuleType]:
+        """Return the modules of this executor that are loaded, by name; while they are importable."""
+        return {name: sys.modules[name] for name in self._swapped if name in sys.modules}
+
     @contextmanager
     def importable(self) -> Iterator[None]:
         """Let ``import`` find the sources, before any installed package of the same name."""
@@ -116,7 +121,7 @@ class Sources(MetaPathFinder, InspectLoader):
         if name in self._replacements:
             run_replacing(source, path, vars(module), self._replacements[name], self._run)
         else:
-            self._run(compile(source, path, "exec", dont_inherit=True), vars(module))
+            self._run(compiled(source, path), vars(module))
 
     def _run(self, code: CodeType, namespace: dict[str, Any]) -> None:
         waiting = [code]
@@ -129,6 +134,13 @@ class Sources(MetaPathFinder, InspectLoader):
     def holds(self, code: CodeType) -> bool:
         """Whether a code object was compiled from the text of a source here, and not by the submission."""
         return self._code.get(id(code)) is code
+
+
+@functools.lru_cache(maxsize=64)
+def compiled(source: str, file: str) -> CodeType:
+    """Compile a module; the judge loads its own modules many times, and defines the same helpers in each."""
+    code: CodeType = compile(source, file, "exec", dont_inherit=True)
+    return code
 
 
 def _cached_lines(source: str, path: str) -> tuple[int, None, list[str], str]:
