@@ -30,6 +30,7 @@ from rich.table import Table
 from autograder.authoring.wrong_values import wrong_solutions
 from autograder.course.lab import Lab, StageFolders
 from autograder.isolation.in_process import InProcessSession
+from autograder.isolation.preload import import_rest_of_torch
 from autograder.isolation.process import Template
 from autograder.isolation.proxy import Session
 from autograder.judge.course_code import read_course_code
@@ -117,6 +118,7 @@ class _Profile:
         self._template = template
         self._rounds = rounds
         self._code = read_course_code(Lab(stage.root), stage)
+        import_rest_of_torch()  # as from the second job on
         prepare_for_forks(stage)
 
     def show(self) -> None:
