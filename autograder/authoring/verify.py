@@ -93,17 +93,19 @@ def verify_stage(
     seeds: Sequence[int],
     workers: int,
     with_mistakes: bool = True,
+    chosen: Callable[[Variant], bool] = lambda variant: True,
     on_done: Callable[[Verdict], None] = lambda verdict: None,
 ) -> list[str]:
-    """Judge all variants of a stage with each seed and return every problem, one line each.
+    """Judge the variants of a stage with each seed and return every problem, one line each.
 
-    Most variants are mistakes; without them the proof takes a tenth of the time.
+    Most variants are mistakes; without them the proof takes a tenth of the time. ``chosen`` selects from the rest.
     """
     code = read_course_code(lab, stage)
     inspections = (_mistake_problems, _check_problems, _docstring_problems)
     static = (*(problem for inspect in inspections for problem in inspect(stage, code)), *lint_hidden_tests(stage))
     problems = [f"{stage.id}: {problem}" for problem in static]
-    jobs = [(variant, seed) for seed in seeds for variant in variants(lab, stage, code, with_mistakes)]
+    selected = [variant for variant in variants(lab, stage, code, with_mistakes) if chosen(variant)]
+    jobs = [(variant, seed) for seed in seeds for variant in selected]
     verdicts = parallel_map(lambda job: _judge(stage, judges, *job), jobs, workers, on_done, judges.stop)
     problems += [
         f"{stage.id}: {verdict.variant.kind} {verdict.variant.name}: {problem}"
@@ -117,6 +119,9 @@ def verify_stage(
 def variants(lab: Lab, stage: StageFolders, code: CourseCode, with_mistakes: bool = True) -> Iterator[Variant]:
     """Yield every solution to judge for a stage, with its expected result.
 
+    The mistakes run on the course's stand-ins for the earlier stages: a mistake must not need what only the references
+    have.
+
     Raises:
         LabError: the stage cannot be released, or a module that it needs has no stand-in.
     """
@@ -126,9 +131,11 @@ def variants(lab: Lab, stage: StageFolders, code: CourseCode, with_mistakes: boo
     def changed(source: str) -> dict[str, str]:
         return {**code.modules, main: source}
 
+    on_stand_ins, _ = modules_for(lab, stage, reference, {})
+
     yield Variant("reference", main, code.modules)
     if stage.spec.needs:
-        yield Variant("reference", f"{main} on stand-ins", modules_for(lab, stage, reference, {})[0])
+        yield Variant("reference", f"{main} on stand-ins", on_stand_ins)
     stub = strip_solutions(reference, str(stage.reference))
     yield Variant("stub", main, changed(stub), every)
     yield Variant("stub", f"{main} that returns None", changed(_STUB_LINE.sub("return None", stub)), every)
@@ -139,7 +146,8 @@ def variants(lab: Lab, stage: StageFolders, code: CourseCode, with_mistakes: boo
             yield Variant("alternative", f"{alternative.name} as a student's module", modules, refused=refused)
     for mistake in code.mistakes if with_mistakes else ():
         if not _application_problem(mistake, reference):
-            yield Variant("mistake", mistake.id, changed(mistake.apply(reference)), mistake.fails, mistake.named)
+            modules = {**on_stand_ins, main: mistake.apply(reference)}
+            yield Variant("mistake", mistake.id, modules, mistake.fails, mistake.named)
     for name, spoiled in wrong_solutions(stage.spec, code.modules) if with_mistakes else ():
         yield Variant(WRONG_VALUES, name, spoiled)
 
