@@ -1,0 +1,104 @@
+"""Calls the student's code in its own process: many draws in one request, modules with known weights, hooks.
+
+The source of this file is sent to that process, so it imports nothing from the course.
+"""
+
+import torch
+
+
+def draw(random_spans, seed, cases):
+    """Return one mask for each case of arguments, drawn in order from one generator."""
+    generator = torch.Generator().manual_seed(seed)
+    return [random_spans(length, generator, **options) for length, options in cases]
+
+
+def draw_with_global_generator(random_spans, seed, cases):
+    """Return masks that are drawn without a generator, after a seed of the global generator."""
+    torch.manual_seed(seed)
+    return [random_spans(length, None, **options) for length, options in cases]
+
+
+def global_generator_stays(random_spans, seed, cases):
+    """Return whether draws from a generator leave the global generator as it was."""
+    before = torch.get_rng_state()
+    draw(random_spans, seed, cases)
+    return torch.equal(torch.get_rng_state(), before)
+
+
+def with_sentinels(function, first, second, sentinel_ids, end_id):
+    """Call with a list of sentinels; with a tensor if the code needs one, because the course fixes neither."""
+    try:
+        return function(first, second, sentinel_ids, end_id)
+    except (AttributeError, TypeError):
+        return function(first, second, torch.tensor(sentinel_ids), end_id)
+
+
+def load(module, numbers, shapes):
+    """Load a state from one vector. Another check covers other names in the module's state."""
+    pieces = numbers.split([count for _, _, count in shapes])
+    state = {name: piece.reshape(shape) for piece, (name, shape, _) in zip(pieces, shapes, strict=True)}
+    module.load_state_dict(state, strict=False)
+    return module
+
+
+def make(kind, sizes, numbers, shapes):
+    """Create a module in float64 with these parameters."""
+    return load(kind(*sizes).double(), numbers, shapes)
+
+
+def make_model(kind, config, sizes, options, numbers, shapes):
+    """Create a T5 in float64 with these parameters."""
+    return load(kind(config(*sizes, **options)).double(), numbers, shapes)
+
+
+def watch(model, names, source, target):
+    """Return the logits, and the first tensors that each named module reads and returns."""
+    seen = {}
+
+    def first_tensor(values):
+        while isinstance(values, (tuple, list, dict)):
+            values = next(iter(values.values() if isinstance(values, dict) else values))
+        return values
+
+    def hook(name):
+        def keep(module, arguments, named, result):
+            seen[name] = [first_tensor(arguments or named), first_tensor(result)]
+
+        return keep
+
+    modules = dict(model.named_modules())
+    hooks = [modules[name].register_forward_hook(hook(name), with_kwargs=True) for name in names]
+    logits = model(source, target)
+    for handle in hooks:
+        handle.remove()
+    return logits, [seen.get(name) for name in names]
+
+
+def slopes(model, source, target, towards, moves, step=1e-4):
+    """Compute the change of a weighted sum of logits along a move of each parameter: by gradient and by difference."""
+    (model(source, target) * towards).sum().backward()
+    parameters = dict(model.named_parameters())
+    by_gradient, by_moving = [], []
+    for name, move in moves.items():
+        if name in parameters:  # another check covers missing parameters
+            parameter, ends = parameters[name], []
+            gradient = parameter.grad
+            by_gradient.append(None if gradient is None else float((gradient * move).sum()))
+            with torch.no_grad():
+                for end in (step, -2 * step):
+                    parameter.add_(end * move)
+                    ends.append(float((model(source, target) * towards).sum()))
+                parameter.add_(step * move)
+            by_moving.append((ends[0] - ends[1]) / (2 * step))
+    return by_gradient, by_moving
+
+
+def train(model, batches, rate):
+    """Take one step of Adam for each batch of source, target and labels; -100 does not count."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    for source, target, labels in batches:
+        loss = torch.nn.functional.cross_entropy(model(source, target).flatten(0, 1), labels.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model
