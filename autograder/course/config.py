@@ -51,6 +51,7 @@ Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # Names that nbgrader and every file system accept.
 _FOLDER_NAME = re.compile(r"\w[\w-]*", re.ASCII)
+_TARGET_NAME = re.compile(r"(least|most)_\w+", re.ASCII)
 _FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 # A submission's module must not replace one of these modules.
 _LIBRARIES = frozenset({"hypothesis", "numpy", "pytest", "torch"})
@@ -119,6 +120,7 @@ class Stage(_Section, frozen=True, kw_only=True):
     entries: dict[str, PositiveInt] = {}  # the same for the leaderboard: no check reads them, no grade depends on them
     speedrun: Speedrun | None = None
     model_limits: ModelLimits | None = None  # of the trained model among the attachments
+    targets: dict[str, PositiveFloat] = {}  # what trained models must reach, for hidden tests and lab sheets
     exercises: Annotated[dict[str, Exercise], msgspec.Meta(min_length=1)]
     questions: dict[str, ManualQuestion] = {}
 
@@ -225,7 +227,7 @@ def _check_module(module: str, taken: Mapping[str, str], keys: tuple[str, ...], 
 
 
 def _check_names(stage: Stage, keys: tuple[str, ...], source: YamlSource) -> None:
-    """Check the names of exercises, checks, questions, attachments and entries."""
+    """Check the names of exercises, checks, targets, questions, attachments and entries."""
     taken = {f"{stage.module}.py", f"{stage.module}.ipynb"}
     for key, name in [*product(["attachments"], stage.attachments), *product(["entries"], stage.entries)]:
         if not _FILE_NAME.fullmatch(name) or name in taken:
@@ -251,6 +253,10 @@ def _check_names(stage: Stage, keys: tuple[str, ...], source: YamlSource) -> Non
             if not check.startswith("test_") or not check.isidentifier():
                 raise source.error((*here, "checks", check), f"`{check}` must be the name of a test function, test_…")
             owners[check] = name
+    for target in stage.targets:
+        if not _TARGET_NAME.fullmatch(target):
+            problem = f"`{target}` must begin with `least_` or `most_`, followed by the name of what is measured"
+            raise source.error((*keys, "targets", target), problem)
     for question in stage.questions:
         if not _FOLDER_NAME.fullmatch(question):
             where = (*keys, "questions", question)

@@ -56,7 +56,7 @@ def run_checks(
     Raises:
         HiddenTestsError: the tests cannot be collected or run.
     """
-    plugin = JudgePlugin(open_session, lambda: open_reference(stage, code), seed, only, attachments)
+    plugin = JudgePlugin(open_session, lambda: open_reference(stage, code), seed, only, attachments, stage.spec.targets)
     run_plugin(stage, plugin)
     return plugin.records
 

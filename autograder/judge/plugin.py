@@ -9,10 +9,11 @@ import functools
 import hashlib
 import inspect
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import hypothesis
@@ -72,6 +73,7 @@ class JudgePlugin:
         seed: the seed of the course; each check draws its examples from this seed and its own id.
         only: ids of the checks to run; all when None.
         attachments: the files submitted beside the module, for the fixture ``attachments``.
+        targets: the targets of the stage in ``grading.yml``, for the fixture ``targets``.
 
     Attributes:
         seed: the seed of the course.
@@ -87,12 +89,14 @@ class JudgePlugin:
         seed: int,
         only: frozenset[str] | None = None,
         attachments: Attachments | None = None,
+        targets: Mapping[str, float] | None = None,
     ) -> None:
         self._open_session = open_session
         self._open_reference = open_reference
         self.seed = seed
         self._only = only
         self._attachments = attachments or Attachments({})
+        self._targets = targets or {}
         self._following: dict[str, str] = {}  # item → the check after it
         self.records: dict[str, CheckRecord] = {}
         self.problems: list[str] = []
@@ -127,6 +131,11 @@ class JudgePlugin:
     def attachments(self) -> Attachments:
         """The files submitted beside the module."""
         return self._attachments
+
+    @pytest.fixture
+    def targets(self) -> Mapping[str, float]:
+        """What trained models must reach, by name, from ``grading.yml``."""
+        return MappingProxyType(dict(self._targets))
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Write tracebacks, which are not read, in the one style that does not parse the test's file."""

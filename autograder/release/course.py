@@ -72,5 +72,6 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
         "attachments": {**stage.spec.attachments, **stage.spec.entries},
         "speedrun": stage.spec.speedrun,
         "model_limits": stage.spec.model_limits,
+        "targets": stage.spec.targets,
         "stub": strip_solutions(reference, str(stage.reference)),
     }

@@ -296,6 +296,30 @@ def test_an_error_in_the_limits_of_a_trained_model_names_the_key(tmp_path, old, 
     assert says in str(caught.value)
 
 
+def test_targets_are_read_by_name(tmp_path):
+    targets = "    targets: {least_filled: 0.36, most_loss: 3}\n"
+    assert load(tmp_path, GRADING + SECOND + targets).stages["2_more"].targets == {
+        "least_filled": 0.36,
+        "most_loss": 3.0,
+    }
+    assert load(tmp_path, GRADING).stages[STAGE].targets == {}
+
+
+@pytest.mark.parametrize(
+    ("targets", "says"),
+    [
+        ("{least_filled: high}", "targets.least_filled: Expected `float`"),
+        ("{most_loss: 0}", "targets.most_loss: Expected `float` > 0.0 (found 0)"),
+        ("{filled: 0.36}", "targets.filled: `filled` must begin with `least_` or `most_`"),
+    ],
+)
+def test_an_error_in_a_target_names_the_key(tmp_path, targets, says):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, GRADING + SECOND + f"    targets: {targets}\n")
+    assert "stages.2_more.targets" in str(caught.value)
+    assert says in str(caught.value)
+
+
 def test_entries_need_a_speedrun(tmp_path):
     text = GRADING + SECOND + ENTRIES
     with pytest.raises(ConfigError) as caught:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from judging import judge, write_checks
-from tiny_lab import MODULE, REFERENCE, STAGE, solution
+from tiny_lab import MODULE, REFERENCE, STAGE, replace_in, solution
 
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import Lab
@@ -87,6 +87,16 @@ def test_an_expected_failure_still_fails(tiny_lab):
 def test_a_plain_assert_is_a_wrong_value_and_its_text_is_dropped(tiny_lab, body):
     result = only(tiny_lab, body)
     assert (result.outcome, result.what) == (Outcome.FAILED, "the result has the right shape but wrong values")
+
+
+def test_a_check_reads_the_targets_of_its_stage(tiny_lab):
+    replace_in(tiny_lab.root / "grading.yml", "    module: ", "    targets: {least_filled: 0.36}\n    module: ")
+    for bound, outcome in (("0.35", Outcome.FAILED), ("0.36", Outcome.PASSED)):
+        body = f"    check_that({bound} >= targets['least_filled'], 'too low')\n"
+        result = only(tiny_lab, body, arguments="student, targets")
+        assert result.outcome is outcome
+    result = only(tiny_lab, "    check_that(targets['least_filed'] > 0, 'too low')\n", arguments="student, targets")
+    assert result.outcome is Outcome.GRADER_ERROR
 
 
 def test_one_failing_parameter_fails_the_check(tiny_lab):

@@ -28,6 +28,12 @@ def test_a_stage_is_listed_with_its_exercises(stage):
     assert double["tests"] == ["test_double"]
 
 
+def test_lab_sheets_can_read_the_targets(tiny_lab, stage):
+    assert stage["targets"] == {}
+    replace_in(tiny_lab.root / "grading.yml", "    module: ", "    targets: {least_filled: 0.36}\n    module: ")
+    assert json.loads(course_file(Lab(tiny_lab.root)))["stages"][0]["targets"] == {"least_filled": 0.36}
+
+
 def test_reset_gets_the_stub_that_was_handed_out(tiny_lab, stage):
     folders = tiny_lab.stage(STAGE)
     assert stage["stub"] == strip_solutions(folders.reference_source(), str(folders.reference))
