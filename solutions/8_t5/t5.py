@@ -60,7 +60,7 @@ def random_spans(length: int, generator: torch.Generator | None, rate: float = 0
 
     T5 draws the lengths of the spans, and of the gaps before them, from all possible lengths with equal probability.
     Other random lengths are right too if they vary: where three or more lengths are possible, no span and no gap has
-    the same length more than 85 % of the time, and the lengths of the gaps do not follow from those of the spans.
+    the same length more than 85 % of the time.
 
     Args:
         length: number of tokens in the text.
