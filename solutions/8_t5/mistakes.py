@@ -638,6 +638,27 @@ MISTAKES = {
         ),
         mistake("t5_attention_ignores_the_memory", "keys and values come from x", SOURCE, "source = x"),
         mistake(
+            "t5_attention_needs_a_memory",
+            "without a memory, the call fails",
+            SOURCE,
+            "source = memory",
+        ),
+        mistake(
+            "t5_attention_needs_a_bias",
+            "without a bias, the call fails",
+            "if bias is not None:\n            scores = scores + bias",
+            ADD_BIAS,
+        ),
+        mistake(
+            "t5_attention_always_causal",
+            "self-attention is always causal",
+            WEIGHTS,
+            "if memory is None:\n"
+            "            causal = causal_mask(x.shape[1], device=x.device)\n"
+            "            mask = causal if mask is None else causal & mask\n"
+            "        " + WEIGHTS,
+        ),
+        mistake(
             "t5_attention_values_of_x",
             "values come from x if it is as long as the memory",
             VALUE,
@@ -967,6 +988,12 @@ MISTAKES = {
             BLOCKS,
             "self.blocks = nn.ModuleList([kind(config)] * config.num_blocks)",
             named=False,
+        ),
+        mistake(
+            "t5_blocks_are_one_less",
+            "each stack has one block too few",
+            BLOCKS,
+            BLOCKS.replace("config.num_blocks", "config.num_blocks - 1"),
         ),
         mistake(
             "t5_probabilities", "the result is probabilities instead of logits", LOGITS, LOGITS + ".softmax(dim=-1)"

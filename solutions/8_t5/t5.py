@@ -60,7 +60,7 @@ def random_spans(length: int, generator: torch.Generator | None, rate: float = 0
 
     T5 draws the lengths of the spans, and of the gaps before them, from all possible lengths with equal probability.
     Other random lengths are right too if they vary: where three or more lengths are possible, no span and no gap has
-    the same length more than 85 % of the time.
+    the same length more than 80 % of the time.
 
     Args:
         length: number of tokens in the text.
@@ -262,7 +262,8 @@ class T5Attention(nn.Module):
     Parameters: the linears `query_proj`, `key_proj`, `value_proj` and `output_proj` (`d_model` → `d_model`), all
     without bias. Head `h` uses the features `h·d_head … (h+1)·d_head` of the projections.
 
-    The scores are `q·k`, **not** divided by `√d_head`: T5 initialises its projections for that.
+    The scores are `q·k`, **not** divided by `√d_head`: T5 initialises its projections for that. They can be large, and
+    must not overflow.
 
     Write it yourself: no ready-made attention, such as `F.scaled_dot_product_attention`, may be used here.
 

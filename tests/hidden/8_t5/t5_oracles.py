@@ -113,20 +113,20 @@ def attention_shapes(d_model=D_MODEL):
     return {f"{name}.weight": (d_model, d_model) for name in PROJECTIONS}
 
 
-def t5_shapes(num_blocks, d_hidden=D_HIDDEN):
+def t5_shapes(num_blocks, d_model=D_MODEL, d_hidden=D_HIDDEN):
     """Return name → shape of each parameter of a T5."""
-    shapes, norms = {"embedding.weight": (VOCAB, D_MODEL)}, ["encoder.norm", "decoder.norm"]
+    shapes, norms = {"embedding.weight": (VOCAB, d_model)}, ["encoder.norm", "decoder.norm"]
     for stack, attentions in (("encoder", ["attention"]), ("decoder", ["self_attention", "cross_attention"])):
         shapes[f"{stack}.position_bias.weight"] = (BUCKETS, HEADS)
         for block in (f"{stack}.blocks.{number}" for number in range(num_blocks)):
             for attention in attentions:
-                shapes |= {f"{block}.{attention}.{name}": shape for name, shape in attention_shapes().items()}
-            shapes[f"{block}.feed_forward.input_proj.weight"] = (d_hidden, D_MODEL)
+                shapes |= {f"{block}.{attention}.{name}": shape for name, shape in attention_shapes(d_model).items()}
+            shapes[f"{block}.feed_forward.input_proj.weight"] = (d_hidden, d_model)
             shapes[f"{block}.feed_forward.input_proj.bias"] = (d_hidden,)
-            shapes[f"{block}.feed_forward.output_proj.weight"] = (D_MODEL, d_hidden)
-            shapes[f"{block}.feed_forward.output_proj.bias"] = (D_MODEL,)
+            shapes[f"{block}.feed_forward.output_proj.weight"] = (d_model, d_hidden)
+            shapes[f"{block}.feed_forward.output_proj.bias"] = (d_model,)
             norms += [f"{block}.{part}_norm" for part in (*attentions, "feed_forward")]
-    return shapes | {f"{norm}.weight": (D_MODEL,) for norm in norms}
+    return shapes | {f"{norm}.weight": (d_model,) for norm in norms}
 
 
 def state_of(shapes, seed):
@@ -152,8 +152,8 @@ def flat(state):
 def t5_with(student, state, **options):
     """Create the student's T5 in float64 with this state."""
     num_blocks = sum(name.endswith("self_attention_norm.weight") for name in state)
-    d_hidden = len(state["encoder.blocks.0.feed_forward.input_proj.bias"])
-    sizes = [VOCAB, D_MODEL, HEADS, num_blocks, d_hidden, BUCKETS, DISTANCE]
+    d_hidden, d_model = state["encoder.blocks.0.feed_forward.input_proj.weight"].shape
+    sizes = [VOCAB, d_model, HEADS, num_blocks, d_hidden, BUCKETS, DISTANCE]
     options = {"pad_id": PAD} | options
     return in_worker(student).make_model(student.T5, student.T5Config, sizes, options, *flat(state))
 
@@ -226,3 +226,28 @@ def t5_logits(state, source, target, pad_id=PAD):
 def real_keys(source, pad_id):
     """Return the mask of the keys that are not padding, `(batch, 1, 1, key)`."""
     return (source != pad_id)[:, None, None, :]
+
+
+# --- Training --------------------------------------------------------------------------------------------------------
+
+
+def gap_batches(count, size, seed, length=10):
+    """Draw batches of source, target and labels: each text repeats one letter, so what is missing is in the source."""
+    end, sentinel_ids, letters, generator = 1, [12, 11, 10], 8, torch.Generator().manual_seed(seed)
+    batches = []
+    for _ in range(count):
+        pairs = []
+        for letter in torch.randint(2, 2 + letters, (size,), generator=generator).tolist():
+            first, second = (torch.randint(1, length // 2, (2,), generator=generator) + torch.tensor([0, 5])).tolist()
+            spans = torch.zeros(length, dtype=torch.bool)
+            spans[[first, second]] = True
+            pairs.append(corrupted(torch.full((length,), letter), spans, sentinel_ids, end))
+        source, target = (torch.stack(rows) for rows in zip(*pairs, strict=True))
+        batches.append((source, functional.pad(target[:, :-1], (1, 0)), target))
+    return batches
+
+
+def letter_loss(logits, target):
+    """Compute the mean surprise at the letters of a target; sentinels and the end do not count."""
+    labels = target.masked_fill((target < 2) | (target > 9), -100)
+    return functional.cross_entropy(logits.flatten(0, 1), labels.flatten()).item()

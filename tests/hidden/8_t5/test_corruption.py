@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from t5_oracles import corrupt, corrupted, in_worker, restore
 
-from autograder.judge.compare import check_close, check_dtype, check_raises, check_results, check_values
+from autograder.judge.compare import check_close, check_dtype, check_equal, check_raises, check_results, check_values
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device
 from autograder.judge.strategies import seeds
 
@@ -115,7 +115,11 @@ def test_corrupt_uses_the_sentinels_in_order(student, seed):
     Hint: take the next element of `sentinel_ids`; do not compute ids, and do not sort them.
     """
     for sentinel_ids in ([70, 71, 72, 73, 74, 75], [64, 90, 61, 83, 70, 66]):
-        check_corrupts(student, cases(seed), sentinel_ids)
+        for tokens, spans in cases(seed):
+            expected = corrupted(tokens, spans, sentinel_ids, END)[0].tolist()
+            inputs, _ = corrupt(student, tokens, spans, sentinel_ids, END)
+            found, used = ([token for token in part if token in sentinel_ids] for part in (inputs.tolist(), expected))
+            check_equal(found, used, says="the sentinels in the inputs are not the first of `sentinel_ids`, in order")
 
 
 def test_corrupt_refuses_too_few_sentinels(student):
@@ -124,7 +128,7 @@ def test_corrupt_refuses_too_few_sentinels(student):
     Hint: the targets have one sentinel more than there are spans.
     """
     for pattern, needed in ((".#.#..#..", 4), ("##..#...#", 4), (".........", 1)):
-        check_corrupts(student, [(TEXT, mask(pattern))], SENTINELS[:needed])
+        corrupt(student, TEXT, mask(pattern), SENTINELS[:needed], END)
         with check_raises(ValueError, says="too few sentinels raise no ValueError"):
             in_worker(student).with_sentinels(student.corrupt_spans, TEXT, mask(pattern), SENTINELS[: needed - 1], END)
 
@@ -134,7 +138,7 @@ def test_corrupt_refuses_sentinels_in_the_text(student):
 
     Hint: also if the sentinel is not needed for this text, and if it is masked.
     """
-    check_corrupts(student, [(TEXT, MIDDLE)])
+    corrupt(student, TEXT, MIDDLE, SENTINELS, END)
     for position, sentinel in ((0, SENTINELS[0]), (1, SENTINELS[1]), (8, SENTINELS[-1])):
         tokens = TEXT.clone()
         tokens[position] = sentinel
