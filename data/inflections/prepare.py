@@ -15,7 +15,6 @@ SEED, UNSEEN = 8, 1_000
 WORD = re.compile("[a-z]{3,10}")
 DICTIONARY = "resources/infl_lu.csv.gz"
 TASKS = {"noun": "plural", "verb": "past"}
-VOWELS = "aeiou"
 
 
 def dictionary() -> list[list[str]]:
@@ -35,18 +34,6 @@ def inflections(rows: list[list[str]]) -> list[tuple[str, str, str]]:
         if kind in TASKS and WORD.fullmatch(lemma) and WORD.fullmatch(form) and form != lemma:
             found.append((TASKS[kind], lemma, form))
     return found
-
-
-def by_rule(task: str, lemma: str) -> str:
-    """Inflect a word as a grammar book does in one paragraph; consonants are not doubled."""
-    ends_in_y = lemma.endswith("y") and lemma[-2] not in VOWELS
-    if task == "plural":
-        if ends_in_y:
-            return lemma[:-1] + "ies"
-        return lemma + ("es" if re.search("(s|x|z|ch|sh)$", lemma) else "s")
-    if ends_in_y:
-        return lemma[:-1] + "ied"
-    return lemma + ("d" if lemma.endswith("e") else "ed")
 
 
 def is_regular(task: str, lemma: str, form: str) -> bool:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import t5
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from transformer import greedy_decode, shift_right
 
 PAD, END, SENTINELS = 0, 1, 12
+GAP_STEPS, INFLECTION_STEPS = 550, 900
 SIZES = {"d_model": 64, "num_heads": 4, "num_blocks": 2, "d_hidden": 256}
 DATA = Path(__file__).parent.parent / "data"
 
@@ -54,23 +56,53 @@ class Vocabulary:
         return found
 
 
-def sentences(part: str) -> list[list[str]]:
-    """Read the English sentences of the translation grammar, each as a list of words."""
-    lines = (DATA / "translation" / f"{part}.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    return [line.split("\t")[0].replace("'s", " 's").split() for line in lines]
+def _table(name: str, part: str) -> list[list[str]]:
+    """Read the rows of a table of the course."""
+    lines = (DATA / name / f"{part}.tsv").read_text(encoding="utf-8").splitlines()
+    return [line.split("\t") for line in lines[1:]]
+
+
+def _words(part: str) -> list[str]:
+    """Read the English sentences of the translation grammar, word after word, with a full stop after each sentence."""
+    return [word for english, _ in _table("translation", part) for word in [*english.replace("'s", " 's").split(), "."]]
+
+
+def word_vocabulary() -> Vocabulary:
+    """Number the words of the sentences."""
+    return Vocabulary(_words("train"))
+
+
+def lines_of(part: str, words: Vocabulary, length: int = 20) -> list[Tensor]:
+    """Cut the sentences of a part, `train` or `unseen`, into lines of equal length."""
+    ids = words.encode(_words(part))
+    return list(ids[: len(ids) - len(ids) % length].split(length))
 
 
 def inflections(part: str) -> list[tuple[str, str, bool]]:
     """Read the inflections as texts: what the model reads, what it is to write, and whether the form is regular."""
-    lines = (DATA / "inflections" / f"{part}.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    rows = [line.split("\t") for line in lines]
+    rows = _table("inflections", part)
     return [(t5.text_to_text(task, text=lemma), form, regular == "1") for task, lemma, form, regular in rows]
 
 
-def letters(text: str) -> list[str]:
+def letters_of(text: str) -> list[str]:
     """Split a text into tokens: the name of the task is a token, and so is every letter after it."""
     task, space, rest = text.partition(" ")
     return [task, *rest] if space else list(text)
+
+
+def letter_vocabulary() -> Vocabulary:
+    """Number the letters and the names of the tasks."""
+    return Vocabulary(token for text, form, _ in inflections("train") for token in [*letters_of(text), *form])
+
+
+def by_rule(text: str) -> str:
+    """Inflect a word as a paragraph of a grammar book does. It doubles no consonants."""
+    task, word = text.split(" ")
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return word[:-1] + ("ies" if task == "plural:" else "ied")
+    if task == "plural:":
+        return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
+    return word + ("d" if word.endswith("e") else "ed")
 
 
 def padded(rows: Sequence[Tensor]) -> Tensor:
@@ -150,26 +182,70 @@ def train(model: t5.T5, draw: Callable[[], Batch], steps: int, rate: float = 3e-
     return losses
 
 
+def learn_gaps(words: Vocabulary, seed: int, steps: int = GAP_STEPS) -> tuple[t5.T5, list[float]]:
+    """Train a new model to fill the gaps in lines of words; return it and the loss of each step."""
+    model, generator, lines = new_model(words, seed), torch.Generator().manual_seed(seed), lines_of("train", words)
+    losses = train(model, lambda: span_batch(lines, words.sentinel_ids, 32, generator), steps)
+    return model, losses
+
+
+def learn_inflections(
+    letters: Vocabulary,
+    seed: int,
+    steps: int = INFLECTION_STEPS,
+    count: int | None = None,
+    model: t5.T5 | None = None,
+) -> tuple[t5.T5, list[float]]:
+    """Train a model, a new model when None, on the first `count` inflections, all when None."""
+    generator = torch.Generator().manual_seed(seed)
+    model = new_model(letters, seed) if model is None else model
+    end = torch.tensor([END])
+    pairs = [
+        (torch.cat([letters.encode(letters_of(text)), end]), torch.cat([letters.encode(form), end]))
+        for text, form, _ in inflections("train")[:count]
+    ]
+    losses = train(model, lambda: task_batch(pairs, 32, generator), steps)
+    return model, losses
+
+
+def learn_letter_gaps(letters: Vocabulary, seed: int, steps: int) -> t5.T5:
+    """Train a new model to fill the gaps in the words of the inflections, letter by letter."""
+    model, generator = new_model(letters, seed), torch.Generator().manual_seed(seed)
+    texts = [letters.encode(word) for text, form, _ in inflections("train") for word in (letters_of(text)[1:], form)]
+    train(model, lambda: span_batch(texts, letters.sentinel_ids, 32, generator), steps)
+    return model
+
+
+def load(name: str, vocabulary: Vocabulary) -> t5.T5:
+    """Load a model that the course has trained."""
+    model = new_model(vocabulary, seed=0)
+    model.load_state_dict(load_file(Path(__file__).with_name(f"{name}.safetensors")))
+    return model.eval()
+
+
 @torch.no_grad()
-def span_loss(model: t5.T5, texts: Sequence[Tensor], vocabulary: Vocabulary, size: int = 500, seed: int = 0) -> float:
-    """Compute the mean surprise at the hidden words of held-out texts; sentinels and the end do not count."""
+def span_loss(model: t5.T5, lines: Sequence[Tensor], words: Vocabulary) -> float:
+    """Compute the mean surprise at the hidden words of held-out lines; sentinels and the end do not count."""
     model.eval()
-    batch = span_batch(texts, vocabulary.sentinel_ids, size, torch.Generator().manual_seed(seed))
-    first_sentinel = min(vocabulary.sentinel_ids)
+    batch = span_batch(lines, words.sentinel_ids, 500, torch.Generator().manual_seed(0))
+    first_sentinel = min(words.sentinel_ids)
     return loss_of(model, batch, lambda target: (target > END) & (target < first_sentinel)).item()
 
 
-def answers(model: t5.T5, vocabulary: Vocabulary, texts: Sequence[str], longest: int = 14) -> list[str]:
+def frequency_loss(lines: Sequence[Tensor], unseen: Sequence[Tensor], words: Vocabulary) -> float:
+    """Compute the mean surprise at words of unseen lines if only the frequencies of the words are known."""
+    counts = torch.bincount(torch.cat(list(lines)), minlength=len(words)).double()
+    return -(counts / counts.sum()).log()[torch.cat(list(unseen))].mean().item()
+
+
+def write(model: t5.T5, source: Tensor, longest: int) -> list[list[int]]:
+    """Let the model write: the likeliest token, again and again, by your `greedy_decode`."""
+    written: list[list[int]] = greedy_decode(model, source, PAD, END, longest).tolist()
+    return written
+
+
+def answers(model: t5.T5, letters: Vocabulary, texts: Sequence[str]) -> list[str]:
     """Let the model answer texts, in letters."""
-    source = padded([torch.cat([vocabulary.encode(letters(text)), torch.tensor([END])]) for text in texts])
-    written = greedy_decode(model, source, PAD, END, longest)
-    return ["".join(vocabulary.decode(row)) for row in written.tolist()]
-
-
-def task_pairs(rows: Iterable[tuple[str, str, bool]], vocabulary: Vocabulary) -> list[Batch]:
-    """Encode texts and answers, each with the end behind it."""
     end = torch.tensor([END])
-    return [
-        (torch.cat([vocabulary.encode(letters(text)), end]), torch.cat([vocabulary.encode(answer), end]))
-        for text, answer, _ in rows
-    ]
+    source = padded([torch.cat([letters.encode(letters_of(text)), end]) for text in texts])
+    return ["".join(letters.decode(row)) for row in write(model, source, 14)]

@@ -16,6 +16,7 @@ from t5_oracles import (
     letter_loss,
     padded,
     state_of,
+    t5_hidden,
     t5_logits,
     t5_memory,
     t5_shapes,
@@ -84,8 +85,14 @@ def memory_of(student, model, source, target):
     return memory
 
 
-def check_logits(found, expected):
-    check_values(found, expected, axes=LOGITS, accuracy=FLOAT32)
+def check_decoder(student, model, state, source, target, pad_id=PAD):
+    """Check the output of the decoder's norm, and that it gives the logits. A wrong scale costs its own check only."""
+    logits, [(_, hidden)] = seen_by(student, model, ["decoder.norm"], source, target)
+    check_values(hidden, t5_hidden(state, source, target, pad_id), axes=HIDDEN, accuracy=FLOAT32)
+    product = (hidden @ state["embedding.weight"].T).detach()
+    found = float((logits.detach() * product).sum() / product.square().sum())
+    scale = min((D_MODEL**power for power in (-1, -0.5, 0, 0.5)), key=lambda scale: abs(scale - found))
+    check_values(logits, scale * product, axes=LOGITS, accuracy=FLOAT32)
 
 
 def test_t5_has_the_modules_listed(student):
@@ -167,7 +174,7 @@ def test_t5_decodes_past_padding(student):
         tokens, target = token_ids(batch, length, seed=5, pad_id=pad_id), token_ids(batch, 6, seed=6, pad_id=pad_id)
         source = padded(tokens, [1 + row % length for row in range(2, 2 + batch)], pad_id)
         model, state = model_of(student, 7, silent=silent, pad_id=pad_id)
-        check_logits(model(source, target), t5_logits(state, source, target, pad_id))
+        check_decoder(student, model, state, source, target, pad_id)
         check_finite(model(torch.full_like(source, pad_id), target))
 
 
@@ -180,7 +187,7 @@ def test_t5_does_not_mask_the_target(student):
     target[:, 0] = PAD
     target[1, 2] = PAD
     model, state = model_of(student, 8)
-    check_logits(model(source, target), t5_logits(state, source, target))
+    check_decoder(student, model, state, source, target)
 
 
 def test_t5_never_sees_what_comes_later(student):
@@ -209,7 +216,7 @@ def test_t5_decoder_shares_a_unidirectional_bias(student):
     """
     model, state = model_of(student, 10, 3, silent=["cross_attention"], zero=["query_proj"])
     source, target = texts(2, 4, 9, seed=10)
-    check_logits(model(source, target), t5_logits(state, source, target))
+    check_decoder(student, model, state, source, target)
 
 
 def test_t5_cross_attention_has_no_bias(student):
@@ -220,7 +227,7 @@ def test_t5_cross_attention_has_no_bias(student):
     model, state = model_of(student, 11, silent=["self_attention", "attention"], zero=["query_proj"])
     for shape in ((2, 6, 6), (3, 5, 8)):
         source, target = texts(*shape, seed=11)
-        check_logits(model(source, target), t5_logits(state, source, target))
+        check_decoder(student, model, state, source, target)
 
 
 def test_t5_reads_the_memory(student):
@@ -230,7 +237,7 @@ def test_t5_reads_the_memory(student):
     """
     model, state = model_of(student, 12, 3, silent=["self_attention"])
     source, target = texts(3, 6, 4, seed=12)
-    check_logits(model(source, target), t5_logits(state, source, target))
+    check_decoder(student, model, state, source, target)
 
 
 def test_t5_ties_the_output_with_a_scale(student):
@@ -243,7 +250,8 @@ def test_t5_ties_the_output_with_a_scale(student):
         source, target = texts(*shape, seed=13)
         logits, [(_, hidden)] = seen_by(student, model, ["decoder.norm"], source, target)
         check_shape(hidden, (*target.shape, D_MODEL), axes=HIDDEN)
-        check_logits(logits, hidden @ state["embedding.weight"].T / D_MODEL**0.5)
+        expected = hidden @ state["embedding.weight"].T / D_MODEL**0.5
+        check_values(logits, expected, axes=LOGITS, accuracy=FLOAT32)
 
 
 @given(seeds())
