@@ -61,7 +61,7 @@ def test_random_spans_are_random():
     generator = torch.Generator().manual_seed(0)
     drawn = {tuple(t5.random_spans(40, generator, rate=0.3, mean_span=4.0).tolist()) for _ in range(50)}
     assert len(drawn) > 25, "two draws are hardly ever equal"
-    longest = {max(map(len, "".join(".#"[one] for one in draw).split("."))) for draw in drawn}
+    longest = {max(map(len, "".join(".#"[hidden] for hidden in draw).split("."))) for draw in drawn}
     assert len(longest) > 2, "spans have different lengths"
 
 

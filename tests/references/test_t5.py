@@ -72,7 +72,7 @@ def spans_of_t5(length, generator, rate, mean_span):
 @pytest.mark.parametrize(("length", "rate", "mean_span"), [(9, 0.5, 2.0), (11, 0.3, 1.5), (12, 0.15, 3.0)])
 def test_spans_have_the_distribution_of_t5(t5, length, rate, mean_span):
     """Every mask is as frequent as with T5's algorithm: a two-sample chi-squared statistic."""
-    draws = 6000
+    draws = 2000
     generator, other = torch.Generator().manual_seed(1), random.Random(1)
     ours = Counter(tuple(t5.random_spans(length, generator, rate, mean_span).tolist()) for _ in range(draws))
     theirs = Counter(tuple(spans_of_t5(length, other, rate, mean_span)) for _ in range(draws))
@@ -119,6 +119,7 @@ def test_the_example_of_the_docstring(t5):
 # --- Positions -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # the import of transformers takes seconds
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize(("num_buckets", "max_distance"), [(32, 128), (16, 64), (64, 256), (8, 20), (10, 13), (32, 40)])
 def test_buckets_are_those_of_hugging_face(t5, bidirectional, num_buckets, max_distance):
@@ -130,6 +131,7 @@ def test_buckets_are_those_of_hugging_face(t5, bidirectional, num_buckets, max_d
     assert torch.equal(t5.relative_position_bucket(positions, **options), expected)
 
 
+@pytest.mark.slow  # the import of transformers takes seconds
 @pytest.mark.parametrize("is_decoder", [True, False])
 def test_the_bias_is_that_of_hugging_face(t5, is_decoder):
     from transformers.models.t5.configuration_t5 import T5Config
@@ -196,6 +198,7 @@ def renamed(tensors):
     return found
 
 
+@pytest.mark.slow  # the import of transformers takes seconds
 def test_the_model_is_that_of_hugging_face(t5):
     """Hidden states, logits and the gradient of every parameter agree, with padding in the source."""
     config = t5.T5Config(VOCAB, D_MODEL, HEADS, BLOCKS, D_HIDDEN, BUCKETS, DISTANCE, pad_id=0)
@@ -235,3 +238,44 @@ def test_the_attention_is_that_of_hugging_face_where_nothing_may_be_seen(t5):
     )
     assert torch.isfinite(empty).all()
     assert_close(empty, other, **EXACT)
+
+
+# --- The inflections -------------------------------------------------------------------------------------------------
+
+INFLECTIONS = LAB.root / "data" / "inflections"
+
+
+def rows_of(part):
+    lines = (INFLECTIONS / f"{part}.tsv").read_text(encoding="utf-8").splitlines()
+    return [line.split("\t") for line in lines[1:]]
+
+
+def test_inflections_are_split_by_lemma():
+    train, unseen = rows_of("train"), rows_of("unseen")
+    readme = (INFLECTIONS / "README.md").read_text(encoding="utf-8")
+    irregular = sum(regular == "0" for *_, regular in unseen)
+    assert f"{len(train):,} inflections".replace(",", " ") in readme
+    assert f"{len(unseen):,} for evaluation".replace(",", " ") in readme
+    assert f"{irregular} are\nirregular" in readme
+    assert not {lemma for _, lemma, *_ in train} & {lemma for _, lemma, *_ in unseen}
+    assert set("".join(form for _, _, form, _ in unseen)) <= set("".join(form for _, _, form, _ in train))
+
+
+def test_an_inflection_is_regular_if_its_ending_is():
+    prepare = SimpleNamespace(**runpy.run_path(str(INFLECTIONS / "prepare.py")))
+    for part in ("train", "unseen"):
+        for task, lemma, form, regular in rows_of(part):
+            assert prepare.is_regular(task, lemma, form) == (regular == "1")
+    for regular in ("plural baby babies", "plural box boxes", "past stop stopped", "past love loved", "past try tried"):
+        assert prepare.is_regular(*regular.split())
+    for irregular in ("plural knife knives", "plural man men", "past go went", "past send sent", "past pay paid"):
+        assert not prepare.is_regular(*irregular.split())
+
+
+def test_inflections_are_chosen_from_a_dictionary():
+    prepare = SimpleNamespace(**runpy.run_path(str(INFLECTIONS / "prepare.py")))
+    rows = [
+        ["cat", "noun", "cats"], ["Ann", "noun", "Anns"], ["sheep", "noun", "sheep"], ["fish", "noun", "fishes/fish"],
+        ["go", "verb", "went", "gone"], ["stop", "verb", "stopped", "", "stopping"], ["big", "adj", "bigger"],
+    ]  # fmt: skip
+    assert prepare.inflections(rows) == [("plural", "cat", "cats"), ("past", "stop", "stopped")]

@@ -52,17 +52,21 @@ def make_model(kind, config, sizes, options, numbers, shapes):
 
 
 def watch(model, names, source, target):
-    """Return the logits, and the first tensors that each named module reads and returns."""
+    """Return the logits, and the hidden states `(batch, length, d_model)` that each named module reads and returns."""
     seen = {}
 
-    def first_tensor(values):
-        while isinstance(values, (tuple, list, dict)):
-            values = next(iter(values.values() if isinstance(values, dict) else values))
-        return values
+    def hidden_states(values):
+        if isinstance(values, torch.Tensor):
+            return [values] if values.ndim == 3 and values.is_floating_point() else []
+        if isinstance(values, dict):
+            values = list(values.values())
+        parts = values if isinstance(values, (list, tuple)) else []
+        return [state for part in parts for state in hidden_states(part)]
 
     def hook(name):
         def keep(module, arguments, named, result):
-            seen[name] = [first_tensor(arguments or named), first_tensor(result)]
+            read, written = hidden_states([arguments, named]), hidden_states([result])
+            seen[name] = [read[0], written[0]] if read and written else None
 
         return keep
 

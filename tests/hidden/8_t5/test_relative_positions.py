@@ -8,7 +8,8 @@ from autograder.judge.compare import check_dtype, check_equal, check_finite, che
 from autograder.judge.probes import check_computes, check_inputs_unchanged, check_keeps_device, gradients
 from autograder.judge.strategies import distinct_sizes, normal_tensor, seeds
 
-NEAR, FAR = torch.arange(-7, 8), torch.cat([torch.arange(-127, -15), torch.arange(16, 128)])
+# Tables of two axes, as for queries and keys; one check takes other shapes.
+NEAR, FAR = torch.arange(-7, 8)[None], torch.cat([torch.arange(-127, -15), torch.arange(16, 128)])[None]
 AXES = "heads, query, key"
 
 
@@ -39,7 +40,7 @@ def test_bucket_in_one_direction(student):
 
     Hint: the distance is query − key there, and 0 for a key after the query; no half is left for the future.
     """
-    positions = torch.cat([NEAR, FAR])
+    positions = torch.cat([NEAR, FAR], dim=1)
     for num_buckets, max_distance in ((32, 128), (16, 64), (6, 9)):
         check_buckets(student, positions, bidirectional=False, num_buckets=num_buckets, max_distance=max_distance)
 
@@ -49,7 +50,7 @@ def test_bucket_of_the_farthest_positions(student):
 
     Hint: clip the bucket to the last bucket of its direction.
     """
-    positions = torch.tensor([-100_000, -1000, -129, -128, 128, 129, 1000, 100_000])
+    positions = torch.tensor([[-100_000, -1000, -129, -128], [128, 129, 1000, 100_000]])
     for bidirectional in (True, False):
         check_buckets(student, positions, bidirectional=bidirectional, num_buckets=32, max_distance=128)
 
@@ -60,7 +61,7 @@ def test_bucket_with_other_settings(student):
     Hint: no size may be written into the formula as a number.
     """
     for num_buckets, max_distance in ((16, 64), (8, 20), (12, 20), (8, 10), (4, 6)):
-        check_buckets(student, torch.arange(-40, 41), num_buckets=num_buckets, max_distance=max_distance)
+        check_buckets(student, torch.arange(-40, 41)[None], num_buckets=num_buckets, max_distance=max_distance)
 
 
 def test_bucket_has_its_usual_defaults(student):
@@ -68,7 +69,7 @@ def test_bucket_has_its_usual_defaults(student):
 
     Hint: look at the defaults in the signature.
     """
-    check_buckets(student, torch.arange(-140, 141))
+    check_buckets(student, torch.arange(-140, 141)[None])
 
 
 def test_bucket_takes_any_shape(student):

@@ -114,7 +114,7 @@ def test_t5_reads_plain_embeddings(student):
 
     Hint: T5 knows positions from the bias alone.
     """
-    model, state = model_of(student)
+    model, state = model_of(student, num_blocks=1)
     for shape in ((3, 5, 4), (3, 3, 3)):
         source, target = texts(*shape, seed=2)
         _, seen = seen_by(student, model, ["encoder.blocks.0", "decoder.blocks.0"], source, target)
@@ -156,7 +156,7 @@ def test_t5_encodes_past_padding(student):
         tokens, target = token_ids(batch, length, seed=5, pad_id=pad_id), token_ids(batch, 3, seed=6)
         lengths = [1 + row % length for row in range(2, 2 + batch)]
         source = padded(tokens, lengths, pad_id)
-        model, state = model_of(student, 5, pad_id=pad_id)
+        model, state = model_of(student, 5, 1, pad_id=pad_id)
         memory, expected = memory_of(student, model, source, target), t5_memory(state, source, pad_id)
         real = source != pad_id
         check_values(memory[real], expected[real], accuracy=FLOAT32)
@@ -173,7 +173,7 @@ def test_t5_decodes_past_padding(student):
     for pad_id, batch, length in ((PAD, 3, 6), (0, 6, 6)):
         tokens, target = token_ids(batch, length, seed=5, pad_id=pad_id), token_ids(batch, 6, seed=6, pad_id=pad_id)
         source = padded(tokens, [1 + row % length for row in range(2, 2 + batch)], pad_id)
-        model, state = model_of(student, 7, silent=silent, pad_id=pad_id)
+        model, state = model_of(student, 7, 1, silent=silent, pad_id=pad_id)
         check_decoder(student, model, state, source, target, pad_id)
         check_finite(model(torch.full_like(source, pad_id), target))
 
@@ -186,7 +186,7 @@ def test_t5_does_not_mask_the_target(student):
     source, target = texts(2, 5, 4, seed=8)
     target[:, 0] = PAD
     target[1, 2] = PAD
-    model, state = model_of(student, 8)
+    model, state = model_of(student, 8, 1)
     check_decoder(student, model, state, source, target)
 
 
@@ -224,7 +224,7 @@ def test_t5_cross_attention_has_no_bias(student):
 
     Hint: a position in the target is not a position in the source.
     """
-    model, state = model_of(student, 11, silent=["self_attention", "attention"], zero=["query_proj"])
+    model, state = model_of(student, 11, 1, silent=["self_attention", "attention"], zero=["query_proj"])
     for shape in ((2, 6, 6), (3, 5, 8)):
         source, target = texts(*shape, seed=11)
         check_decoder(student, model, state, source, target)
@@ -245,7 +245,7 @@ def test_t5_ties_the_output_with_a_scale(student):
 
     Hint: the scale is applied before or after the product, once; no softmax follows.
     """
-    model, state = model_of(student, 13)
+    model, state = model_of(student, 13, 1)
     for shape in ((2, 5, 4), (3, 3, 3)):
         source, target = texts(*shape, seed=13)
         logits, [(_, hidden)] = seen_by(student, model, ["decoder.norm"], source, target)
