@@ -916,6 +916,15 @@ MISTAKES = {
             "from transformer import FeedForward\nfrom transformer import LayerNorm as RMSNorm",
         ),
         mistake(
+            "t5_other_eps",
+            "the norms have an eps of 1e-3",
+            "from transformer import FeedForward, RMSNorm",
+            "from transformer import FeedForward\n"
+            "from transformer import RMSNorm as Norm\n\n\n"
+            "def RMSNorm(d_model):\n"
+            "    return Norm(d_model, 1e-3)\n",
+        ),
+        mistake(
             "t5_without_residual",
             "the self-attention of the decoder replaces x instead of being added",
             SELF_ATTENTION,

@@ -440,7 +440,7 @@ class T5(nn.Module):
     (`RelativePositionBias`). A block of the encoder has `attention`, `attention_norm`, `feed_forward` and
     `feed_forward_norm`. A block of the decoder has `self_attention`, `self_attention_norm`, `cross_attention`,
     `cross_attention_norm`, `feed_forward` and `feed_forward_norm`. The attentions are `T5Attention`s, the feed-forward
-    layers stage 5's `FeedForward`, and all norms stage 5's `RMSNorm`.
+    layers stage 5's `FeedForward`, and all norms stage 5's `RMSNorm` with its default `eps`.
 
     - Blocks are pre-norm: `x + f(norm(x))`. Embeddings are not scaled, and no positions are added to them.
     - All self-attentions of a stack use the same position bias. It is bidirectional in the encoder and
