@@ -111,11 +111,17 @@ def padded(rows: Sequence[Tensor]) -> Tensor:
 
 
 def span_batch(texts: Sequence[Tensor], sentinel_ids: list[int], size: int, generator: torch.Generator) -> Batch:
-    """Draw texts, and spans in each of them: what is left of the texts, and what is missing."""
+    """Draw texts, and spans in each of them: what is left of the texts, and what is missing.
+
+    T5's masks end with a span. Rolled around by a random number of tokens, spans stand anywhere, also in short texts
+    (`random_roll` in the authors' code).
+    """
     pairs = []
     for index in torch.randint(len(texts), (size,), generator=generator).tolist():
-        spans = t5.random_spans(len(texts[index]), generator)
-        pairs.append(t5.corrupt_spans(texts[index], spans, sentinel_ids, END))
+        text = texts[index]
+        spans = t5.random_spans(len(text), generator)
+        spans = spans.roll(int(torch.randint(len(text), (), generator=generator)))
+        pairs.append(t5.corrupt_spans(text, spans, sentinel_ids, END))
     return padded([source for source, _ in pairs]), padded([target for _, target in pairs])
 
 
