@@ -145,8 +145,6 @@ def new_model(vocabulary: Vocabulary, seed: int) -> t5.T5:
             smaller = d_head**-0.5 if "query_proj" in name else 1.0
             std = 1.0 if name == "embedding.weight" else parameter.shape[1] ** -0.5 * smaller
             nn.init.normal_(parameter, std=0.02 if "position_bias" in name else std)
-        elif name.endswith("bias"):
-            nn.init.zeros_(parameter)
     return model
 
 
