@@ -37,7 +37,7 @@ class LayerNorm(nn.Module):
 
     Gradients also flow through the mean and the variance. A float64 input is computed in float64.
 
-    Write it yourself: no ready-made normalisation, such as `nn.LayerNorm` or `F.group_norm`, may not be used here.
+    Write it yourself: no ready-made normalisation, such as `nn.LayerNorm` or `F.group_norm`, may be used here.
 
     Source: Ba et al. 2016.
     """
@@ -73,7 +73,7 @@ class RMSNorm(nn.Module):
 
     Gradients also flow through the mean square. A float64 input is computed in float64.
 
-    Write it yourself: no ready-made normalisation, such as `nn.RMSNorm` or `F.layer_norm`, may not be used here.
+    Write it yourself: no ready-made normalisation, such as `nn.RMSNorm` or `F.layer_norm`, may be used here.
 
     Source: Zhang and Sennrich 2019; used by T5 and Llama.
     """
@@ -157,7 +157,7 @@ class EncoderBlock(nn.Module):
     each of the two, `attention_norm` and `feed_forward_norm`. Pre-norm: `x + f(norm(x))`. Post-norm: `norm(x + f(x))`.
     Dropout acts inside both modules, and on each of the two branches before it is added.
 
-    Write it yourself: no ready-made Transformer layer, such as `nn.TransformerEncoderLayer`, may not be used here.
+    Write it yourself: no ready-made Transformer layer, such as `nn.TransformerEncoderLayer`, may be used here.
 
     Source: Vaswani et al. 2017, section 3.1 (post-norm); pre-norm: Xiong et al. 2020, figure 1.
     """
@@ -200,7 +200,7 @@ class DecoderBlock(nn.Module):
     (`FeedForward`), and a `LayerNorm` for each of the three: `self_attention_norm`, `cross_attention_norm`,
     `feed_forward_norm`. All three are added to their input, as in `EncoderBlock`; the memory is not normalised here.
 
-    Write it yourself: no ready-made Transformer layer, such as `nn.TransformerDecoderLayer`, may not be used here.
+    Write it yourself: no ready-made Transformer layer, such as `nn.TransformerDecoderLayer`, may be used here.
 
     Source: Vaswani et al. 2017, section 3.1.
     """
@@ -252,7 +252,7 @@ class Encoder(nn.Module):
 
     Modules: `blocks`, a list of independent `EncoderBlock`s, and, with pre-norm only, `norm` at the end (`LayerNorm`).
 
-    Write it yourself: no ready-made Transformer layer, such as `nn.TransformerEncoder`, may not be used here.
+    Write it yourself: no ready-made Transformer layer, such as `nn.TransformerEncoder`, may be used here.
 
     Source: Vaswani et al. 2017, section 3.1.
     """
@@ -297,7 +297,7 @@ class Decoder(nn.Module):
 
     Modules: `blocks`, a list of independent `DecoderBlock`s, and, with pre-norm only, `norm` at the end (`LayerNorm`).
 
-    Write it yourself: no ready-made Transformer layer, such as `nn.TransformerDecoder`, may not be used here.
+    Write it yourself: no ready-made Transformer layer, such as `nn.TransformerDecoder`, may be used here.
 
     Source: Vaswani et al. 2017, section 3.1.
     """
@@ -350,7 +350,7 @@ class Transformer(nn.Module):
     Padding of the target is on the right, where the causal mask hides it from every real token. It needs no further
     mask, so the token that starts a sentence may have the same id.
 
-    Write it yourself: no ready-made Transformer layer, such as `nn.Transformer`, may not be used here.
+    Write it yourself: no ready-made Transformer layer, such as `nn.Transformer`, may be used here.
 
     Source: Vaswani et al. 2017, sections 3.1 and 3.4; without its weight sharing.
     """

@@ -203,7 +203,7 @@ class AdamW(torch.optim.Optimizer):
 
     It equals `torch.optim.AdamW` step for step. Each parameter has its own `m`, `v` and `t`; `m` and `v` have the dtype
     of the parameter. Gradients do not change.
-    Write it yourself: no ready-made optimizer, such as `torch.optim.AdamW` or `torch.optim.Adam`, may not be used here.
+    Write it yourself: no ready-made optimizer, such as `torch.optim.AdamW` or `torch.optim.Adam`, may be used here.
 
     Source: Loshchilov and Hutter 2019, algorithm 2; Kingma and Ba 2015, algorithm 1.
     """

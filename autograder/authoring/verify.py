@@ -117,6 +117,9 @@ def verify_stage(
 def variants(lab: Lab, stage: StageFolders, code: CourseCode, with_mistakes: bool = True) -> Iterator[Variant]:
     """Yield every solution to judge for a stage, with its expected result.
 
+    The mistakes run on the course's stand-ins for the earlier stages: a mistake must not need what only the references
+    have.
+
     Raises:
         LabError: the stage cannot be released, or a module that it needs has no stand-in.
     """
@@ -126,9 +129,11 @@ def variants(lab: Lab, stage: StageFolders, code: CourseCode, with_mistakes: boo
     def changed(source: str) -> dict[str, str]:
         return {**code.modules, main: source}
 
+    on_stand_ins, _ = modules_for(lab, stage, reference, {})
+
     yield Variant("reference", main, code.modules)
     if stage.spec.needs:
-        yield Variant("reference", f"{main} on stand-ins", modules_for(lab, stage, reference, {})[0])
+        yield Variant("reference", f"{main} on stand-ins", on_stand_ins)
     stub = strip_solutions(reference, str(stage.reference))
     yield Variant("stub", main, changed(stub), every)
     yield Variant("stub", f"{main} that returns None", changed(_STUB_LINE.sub("return None", stub)), every)
@@ -139,7 +144,8 @@ def variants(lab: Lab, stage: StageFolders, code: CourseCode, with_mistakes: boo
             yield Variant("alternative", f"{alternative.name} as a student's module", modules, refused=refused)
     for mistake in code.mistakes if with_mistakes else ():
         if not _application_problem(mistake, reference):
-            yield Variant("mistake", mistake.id, changed(mistake.apply(reference)), mistake.fails, mistake.named)
+            modules = {**on_stand_ins, main: mistake.apply(reference)}
+            yield Variant("mistake", mistake.id, modules, mistake.fails, mistake.named)
     for name, spoiled in wrong_solutions(stage.spec, code.modules) if with_mistakes else ():
         yield Variant(WRONG_VALUES, name, spoiled)
 

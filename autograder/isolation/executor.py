@@ -73,10 +73,10 @@ class Executor:
 
         Operations:
             surround(folders, placeholders): what modules that are loaded later find around them, see ``Sources``.
-            load(modules, main, forbidden, replace, replacement): compile and import ``main``; it can import the
-                other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not call, see
-                ``Guard.install``. ``replace`` lists definitions of ``main`` that those of the source
-                ``replacement`` replace.
+            load(modules, main, forbidden, exercises, replace, replacement): compile and import ``main``; it can
+                import the other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not call,
+                see ``Guard.install``; of another module, its ``exercises`` may call it, or everything if none are
+                given. ``replace`` lists definitions of ``main`` that those of the source ``replacement`` replace.
             outline(source): what the text of a module says, see ``outline``; nothing of it runs.
             define(source): run helper code in a new namespace; returns its functions and
                 classes as handles.
@@ -103,6 +103,7 @@ class Executor:
         modules: Mapping[str, str],
         main: str,
         forbidden: Mapping[str, Sequence[str]] | None = None,
+        exercises: Mapping[str, Sequence[str]] = {},
         replace: Sequence[str] = (),
         replacement: str = "",
     ) -> None:
@@ -114,9 +115,9 @@ class Executor:
         replacements = {main: Replacement(tuple(replace), replacement)} if replace else {}
         self._modules = Sources(modules, replacements, self._folders, self._placeholders)
         self._guard.remove()
-        path = self._modules.path(main)
-        others = self._modules.files.keys() - {path} | {REPLACEMENT_FILE}
-        self._guard = Guard(path, others, self._modules.holds, self._refused)
+        others = {self._modules.path(name): exercises.get(name) for name in modules if name not in RESERVED | {main}}
+        others[REPLACEMENT_FILE] = None
+        self._guard = Guard(self._modules.path(main), others, self._modules.holds, self._refused)
         if forbidden:
             self._guard.install(forbidden)
         with self._modules.importable(), self._guard.watching():

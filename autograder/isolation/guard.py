@@ -1,10 +1,10 @@
 """Refuses functions of torch to one file of a submission, and records the refused calls.
 
 A call belongs to the file if that file is the submission's innermost file on the stack. This includes calls through
-torch, and excludes calls that another module makes for the file. Calls are detected at two levels. Functions and
-classes of these names are replaced by wrappers that inspect the stack, in every module of torch. Kernels get a wrapper
-in torch's dispatcher, where every alias, method and compiled call ends. All other calls behave as without the guard,
-gradients included.
+torch and through helpers in other modules, and excludes calls that an exercise of another module makes for the file.
+Calls are detected at two levels. Functions and classes of these names are replaced by wrappers that inspect the stack,
+in every module of torch. Kernels get a wrapper in torch's dispatcher, where every alias, method and compiled call ends.
+All other calls behave as without the guard, gradients included.
 
 A refusal is reported before the submission learns of it, and cannot be taken back. The guard runs in the submission's
 process, whose code could disable it before it calls. So a refusal is evidence, and the absence of one is not.
@@ -48,7 +48,7 @@ class Guard:
 
     Args:
         file: The file that may not call them.
-        others: The submission's other files.
+        others: The submission's other files → the functions and classes in each that may call them; None if all may.
         holds: Whether a code object was compiled from one of these files, and not made by the submission.
         report: Receives the first refused calls; the file is empty if the stack has none of the submission's files.
     """
@@ -56,12 +56,12 @@ class Guard:
     def __init__(
         self,
         file: str = "",
-        others: Iterable[str] = (),
+        others: Mapping[str, Iterable[str] | None] = {},
         holds: Callable[[CodeType], bool] = lambda code: True,
         report: Report = lambda *call: None,
     ) -> None:
         self._file = file
-        self._others = frozenset(others)
+        self._others = dict(others)
         self._holds = holds
         self._report = report
         self._watching = False
@@ -106,7 +106,7 @@ class Guard:
             self._refuse(name, site)
 
     def _call_site(self, frame: FrameType | None) -> CallSite | None:
-        """Where the guarded file made this call; None if another file of the submission made it.
+        """Where the guarded file made this call; None if another file of the submission made it and may do so.
 
         If no file of the submission is on the stack, the submission has bound the function to a name of its own, as
         in ``softmax = torch.softmax``. Code that the submission compiled or renamed itself is the guarded file's, too.
@@ -116,9 +116,17 @@ class Guard:
             if code.co_filename == self._file or code.co_filename in self._others:
                 if not self._holds(code):
                     return _NOWHERE
-                return (self._file, frame.f_lineno, code.co_name) if code.co_filename == self._file else None
+                if code.co_filename == self._file:
+                    return self._file, frame.f_lineno, code.co_name
+                if self._may_call(code):
+                    return None
             frame = frame.f_back
         return _NOWHERE
+
+    def _may_call(self, code: CodeType) -> bool:
+        """Whether code of another file may make the call: its own exercises may, and so may its import."""
+        callers = self._others[code.co_filename]
+        return callers is None or code.co_qualname.partition(".")[0] in (*callers, "<module>")
 
     def _refuse(self, name: str, site: CallSite) -> NoReturn:
         if len(self._reported) < _MOST_KEPT and (name, site) not in self._reported:

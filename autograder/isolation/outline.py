@@ -22,11 +22,26 @@ _PARTS = ("body", "handlers", "cases", "orelse", "finalbody")
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
+class Parameters(msgspec.Struct, frozen=True):
+    """The parameters of a function.
+
+    Attributes:
+        names: Their names, in order.
+        required: The names of those without a default.
+        any_others: Whether the function takes others too, with ``*args`` or ``**kwargs``.
+    """
+
+    names: tuple[str, ...]
+    required: tuple[str, ...]
+    any_others: bool
+
+
 class Outline(msgspec.Struct, frozen=True):
     """The outline of a module.
 
     Attributes:
         definitions: The line where each function, class and method begins; methods have dotted names.
+        parameters: The parameters of each function and method.
         statements: First line, last line and function of each statement without the statements in it; ``<module>``
             outside functions. Empty if the file has more than ``MOST_CODE_LINES`` lines with code.
         imports: The names in each import statement, in parts as well; empty beyond ``MOST_IMPORTED_NAMES``.
@@ -34,6 +49,7 @@ class Outline(msgspec.Struct, frozen=True):
     """
 
     definitions: dict[str, int] = {}
+    parameters: dict[str, Parameters] = {}
     statements: tuple[tuple[int, int, str], ...] = ()
     imports: tuple[tuple[str, ...], ...] = ()
     syntax_error: int | None = None
@@ -52,20 +68,33 @@ def outline(source: str) -> Outline:
         return Outline()
     statements = [(first, last, name[:_LONGEST_NAME]) for first, last, name in _statements(tree)]
     lines = sum(last - first + 1 for first, last, _ in statements)
+    definitions = list(_definitions(tree.body, ""))[:_MOST_DEFINITIONS]
     imports = [tuple(_imported_names(node)) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     return Outline(
-        definitions=dict(list(_definitions(tree.body, ""))[:_MOST_DEFINITIONS]),
+        definitions={name: node.lineno for name, node in definitions},
+        parameters={name: _parameters(node.args) for name, node in definitions if not isinstance(node, ast.ClassDef)},
         statements=tuple(statements) if lines <= MOST_CODE_LINES else (),
         imports=tuple(imports) if sum(map(len, imports)) <= MOST_IMPORTED_NAMES else (),
     )
 
 
-def _definitions(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, int]]:
+def _definitions(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, _Scope]]:
     for node in body:
         if isinstance(node, _Scope):
-            yield (prefix + node.name)[:_LONGEST_NAME], node.lineno
+            yield (prefix + node.name)[:_LONGEST_NAME], node
         if isinstance(node, ast.ClassDef):
             yield from _definitions(node.body, f"{prefix}{node.name}.")
+
+
+def _parameters(args: ast.arguments) -> Parameters:
+    by_place = [*args.posonlyargs, *args.args]
+    by_name = zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    required = by_place[: len(by_place) - len(args.defaults)] + [arg for arg, default in by_name if default is None]
+    return Parameters(
+        names=tuple(arg.arg[:_LONGEST_NAME] for arg in (*by_place, *args.kwonlyargs)),
+        required=tuple(arg.arg[:_LONGEST_NAME] for arg in required),
+        any_others=args.vararg is not None or args.kwarg is not None,
+    )
 
 
 def _statements(tree: ast.Module) -> Iterator[tuple[int, int, str]]:

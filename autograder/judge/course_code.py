@@ -22,6 +22,7 @@ class CourseCode:
         stand_in: source of the module that stands in for exercises that did not pass; empty if no exercise builds
             on another.
         check_kinds: check → what it looks at.
+        exercises: module name → its exercises, for every stage that the stage builds on.
     """
 
     modules: Mapping[str, str]
@@ -29,6 +30,7 @@ class CourseCode:
     builds_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stand_in: str = ""
     check_kinds: Mapping[str, CheckKind] = field(default_factory=dict)
+    exercises: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def replacement(self, exercises: Iterable[str]) -> Replacement:
         """Return the course's definitions of these exercises, with what these need and nothing else."""
@@ -42,11 +44,13 @@ def read_course_code(lab: Lab, stage: StageFolders) -> CourseCode:
     Raises:
         LabError: a reference, the catalogue of mistakes or the stand-in is missing or contradicts itself.
     """
-    modules = {needed.spec.module: needed.reference_source() for needed in needed_stages(lab, stage)}
+    stages = list(needed_stages(lab, stage))
+    modules = {needed.spec.module: needed.reference_source() for needed in stages}
+    exercises = {needed.spec.module: tuple(needed.spec.exercises) for needed in stages if needed.id != stage.id}
     dependencies = builds_on(modules[stage.spec.module], stage.spec.exercises)
     needed = dict.fromkeys(chain.from_iterable(dependencies.values()))
     stand_in = stage.stand_in_source() if needed else ""
     for name in needed:
         if not extract(stand_in, [name]):
             raise LabError(f"{stage.stand_in} does not define `{name}`, on which other exercises build")
-    return CourseCode(modules, load_mistakes(stage), dependencies, stand_in, read_check_kinds(stage))
+    return CourseCode(modules, load_mistakes(stage), dependencies, stand_in, read_check_kinds(stage), exercises)

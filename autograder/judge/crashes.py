@@ -37,6 +37,27 @@ def missing_name(error: SubmissionError, source: SourceMap) -> tuple[str, Source
     return what, near
 
 
+def wrong_parameters(
+    error: SubmissionError, source: SourceMap, exercise: str
+) -> tuple[str, SourceLocation | None] | None:
+    """Describe a function whose parameters are not those of the contract; None for any other error.
+
+    Returns:
+        The sentence, and the location of the function.
+    """
+    if not isinstance(error, TypeError) or source.of_error(error):
+        return None
+    for name, wanted in source.contract_parameters.items():
+        own = source.outline.parameters.get(name)
+        if name.partition(".")[0] != exercise or own is None or own.any_others:
+            continue
+        if missing := [parameter for parameter in wanted.names if parameter not in own.names]:
+            return f"`{name}` has no parameter `{missing[0]}`", source.of_exercise(name)
+        if extra := [parameter for parameter in own.required if parameter not in wanted.names]:
+            return f"`{name}` requires `{extra[0]}`, which is not among its parameters", source.of_exercise(name)
+    return None
+
+
 def error_sentence(error: SubmissionError, source: SourceMap) -> str:
     """Say which error was raised, and which name was missing if the line that raised it contains that name."""
     location = source.of_error(error)

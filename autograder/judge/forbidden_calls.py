@@ -1,7 +1,7 @@
 """Sessions guarded against forbidden calls, and the calls that were refused in them."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,7 @@ class GuardedSessions:
         open_session: opens a fresh session with nothing loaded.
         forbid: whether to refuse forbidden calls at all.
         replacements: check → the course's definitions that replace the submission's.
+        exercises: earlier module → its exercises, which may call what this stage forbids.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class GuardedSessions:
         open_session: Callable[[], Session],
         forbid: bool,
         replacements: Mapping[str, Replacement],
+        exercises: Mapping[str, Sequence[str]],
     ) -> None:
         self._main = stage.module
         self._modules = dict(modules)
         self._forbidden = {check.id: stage.exercises[check.exercise].forbidden for check in stage.checks if forbid}
         self._open_session = open_session
         self._replacements = replacements
+        self._exercises = exercises
         self._loading: dict[str, _LoadingSession] = {}
         self._calls: dict[str, list[ForbiddenCall]] = {}
 
@@ -92,7 +95,8 @@ class GuardedSessions:
         session = _GuardedSession(opened, self._calls.setdefault(check, [])) if forbidden else opened
         load = opened.post if isinstance(opened, Worker) else opened.request
         try:
-            load("load", modules=self._modules, main=self._main, forbidden=forbidden, **self._replacing(check))
+            more = self._replacing(check) | ({"exercises": dict(self._exercises)} if forbidden else {})
+            load("load", modules=self._modules, main=self._main, forbidden=forbidden, **more)
         except BaseException:
             close(session)
             raise

@@ -9,7 +9,7 @@ from autograder.base.errors import AttachmentError
 from autograder.base.results import Outcome
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
 from autograder.judge.attachments import NotHandedIn
-from autograder.judge.crashes import error_sentence, missing_name
+from autograder.judge.crashes import error_sentence, missing_name, wrong_parameters
 from autograder.judge.environment_errors import environment_problem
 from autograder.judge.sessions import SessionFault
 from autograder.judge.source_map import SourceLocation, SourceMap
@@ -90,7 +90,7 @@ def _of_submission(error: SubmissionError, source: SourceMap, exercise: str) -> 
         return Ending(Outcome.NOT_ATTEMPTED, NOT_ATTEMPTED, location)
     if (problem := environment_problem(error, source.outline.imports)) is not None:
         return Ending(Outcome.ERROR, problem.what, location, hint=problem.hint)
-    if missing := missing_name(error, source):
+    if missing := missing_name(error, source) or wrong_parameters(error, source, exercise):
         return Ending(Outcome.ERROR, *missing)
     return Ending(Outcome.ERROR, error_sentence(error, source), location)
 

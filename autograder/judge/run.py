@@ -8,6 +8,7 @@ from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
+from autograder.isolation.outline import Outline
 from autograder.isolation.proxy import Session
 from autograder.judge.attachments import Attachments
 from autograder.judge.check_results import check_result
@@ -23,7 +24,7 @@ from autograder.judge.payment import withhold_points
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
 from autograder.judge.sessions import close
-from autograder.judge.source_map import SourceMap, contract_names, read_outline
+from autograder.judge.source_map import SourceMap, contract_of, read_outline
 from autograder.judge.suspects import Suspects
 from autograder.judge.unrun import unrun_stage
 
@@ -114,7 +115,8 @@ class _Submission:
     def guarded(self, stand_ins: StandIns) -> GuardedSessions:
         """Return sessions that refuse forbidden calls, with the course's exercises where these stand in."""
         replacements = {check: self.code.replacement(names) for check, names in stand_ins.items()}
-        return GuardedSessions(self.stage.spec, self.modules, self.open_session, self.forbid, replacements)
+        stage, exercises = self.stage.spec, self.code.exercises
+        return GuardedSessions(stage, self.modules, self.open_session, self.forbid, replacements, exercises)
 
 
 def _exercises(stage: StageFolders) -> dict[str, str]:
@@ -125,12 +127,12 @@ def _load_once(
     open_session: Callable[[], Session], modules: Mapping[str, str], main: str, code: CourseCode
 ) -> tuple[SourceMap, SubmissionError | WorkerDied | None]:
     """Load the submission once; return what its text says, read before any of its code runs, and the error, if any."""
-    file, contract = f"{main}.py", contract_names(code.modules[main])
-    source, session = SourceMap(file, modules[main], contract=contract), None
+    contract, parameters = contract_of(code.modules[main])
+    source, session = SourceMap(f"{main}.py", modules[main], Outline(), contract, parameters), None
     try:
         session = open_session()
         outline = read_outline(session.request("outline", source=modules[main]))
-        source = SourceMap(file, modules[main], outline, contract)
+        source = replace(source, outline=outline)
         session.request("load", modules=dict(modules), main=main)
     except (SubmissionError, WorkerDied) as error:
         return source, error

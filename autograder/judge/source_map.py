@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from autograder.isolation.errors import SubmissionError, TracebackFrame
-from autograder.isolation.outline import Outline
+from autograder.isolation.outline import Outline, Parameters, outline
 
 # An error's sentence may name a word of its line. A longer line, from which a program could choose, names none.
 _MOST_WORDS = 40
@@ -38,12 +38,14 @@ class SourceMap:
         text: its text; empty if it was not read.
         outline: its definitions, the lines of its statements and the names that it imports.
         contract: the names that the exercises require: functions, classes, methods and attributes.
+        contract_parameters: the parameters of the functions and methods that the exercises require.
     """
 
     file: str
     text: str = ""
     outline: Outline = field(default_factory=Outline)
     contract: frozenset[str] = frozenset()
+    contract_parameters: Mapping[str, Parameters] = field(default_factory=dict)
 
     @property
     def functions(self) -> Mapping[str, int]:
@@ -51,7 +53,7 @@ class SourceMap:
         return self.outline.definitions
 
     def of_exercise(self, exercise: str) -> SourceLocation:
-        """Locate the beginning of the exercise's function or class."""
+        """Locate the beginning of the exercise's function or class, or of a method of it."""
         return SourceLocation(self.file, self.functions.get(exercise), exercise)
 
     def of_error(self, error: SubmissionError) -> SourceLocation | None:
@@ -118,9 +120,9 @@ def read_outline(reply: Any) -> Outline:
         return Outline()
 
 
-def contract_names(reference: str) -> frozenset[str]:
-    """Return the names of the functions, classes, methods and attributes that a reference defines."""
-    return frozenset(_names(ast.parse(reference)))
+def contract_of(reference: str) -> tuple[frozenset[str], Mapping[str, Parameters]]:
+    """Return the names that a reference defines, and the parameters of its functions and methods."""
+    return frozenset(_names(ast.parse(reference))), outline(reference).parameters
 
 
 def _names(tree: ast.AST) -> Iterator[str]:

@@ -32,8 +32,10 @@ from autograder.judge.evidence import forbidden_call_notes
 
 EARLIER = """
 from torch.nn.functional import scaled_dot_product_attention
-def attention(q): return scaled_dot_product_attention(q, q, q)
+def helper(q): return scaled_dot_product_attention(q, q, q)
+def exercise(q): return helper(q)
 """
+EXERCISES = {"earlier": ["exercise"]}
 LIMITS = WorkerLimits(call_cpu_seconds=5, worker_cpu_seconds=20, memory_mb=400, reply_mb=4)
 
 
@@ -50,7 +52,7 @@ def refusals(template: Template, source: str, names: tuple[str, ...]) -> tuple[l
     message = ""
     try:
         modules = {"submission": with_imports(source), "earlier": EARLIER}
-        worker.request("load", modules=modules, main="submission", forbidden=forbidden)
+        worker.request("load", modules=modules, main="submission", forbidden=forbidden, exercises=EXERCISES)
         Student(worker).f(torch.ones(1, 2, 4, 8))
     except (SubmissionError, WorkerDied) as error:
         message = str(error)

@@ -318,6 +318,11 @@ def f(q):
     finally:
         os._exit(0)
 """,
+    "a helper in an earlier module": """\
+import earlier
+def f(q): return earlier.helper(q)
+""",
+    "a helper in an earlier module under the name of the exercise": "from earlier import helper as f",
     "the file of another module": """\
 earlier = __file__.replace('submission', 'earlier')
 exec(compile('def f(q): return F.scaled_dot_product_attention(q, q, q)', earlier, 'exec'))
@@ -335,7 +340,7 @@ CIRCUMVENTIONS = {
 import gc
 for guard in gc.get_objects():
     if type(guard).__name__ == 'Guard':
-        guard._file, guard._others = 'other.py', {__file__}
+        guard._file, guard._others = 'other.py', {__file__: None}
 def f(q): return F.scaled_dot_product_attention(q, q, q)
 """,
         "gc",
@@ -377,10 +382,10 @@ def f(q):
 """,
         "__new__",
     ),
-    "a call in an earlier module of the student": (
+    "a call in an exercise of an earlier module": (
         """\
-from earlier import attention
-def f(q): return attention(q)
+from earlier import exercise
+def f(q): return exercise(q)
 """,
         None,
     ),

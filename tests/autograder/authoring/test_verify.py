@@ -370,6 +370,18 @@ def test_a_stage_is_also_judged_on_stand_ins(tmp_path):
     assert names == ["more", "more on stand-ins"]
 
 
+def test_mistakes_run_on_stand_ins(tmp_path):
+    """A mistake that needs what only the reference of an earlier stage has would fail for another reason."""
+    lab = two_stages(tmp_path)
+    once = 'mistake("quadruple_doubles", "it is doubled once", "tiny.double(tiny.double(x))", "tiny.double(x)")'
+    text = f'from autograder.course.mistakes import mistake\n\nMISTAKES = {{"quadruple": ({once},)}}\n'
+    lab.stage("2_more").mistakes.write_text(text, encoding="utf-8")
+    done: list[Verdict] = []
+    problems(lab, "2_more", on_done=done.append)
+    (modules,) = (verdict.variant.modules for verdict in done if verdict.variant.kind == "mistake")
+    assert modules[MODULE] == lab.stage(STAGE).stand_in_source()
+
+
 def test_a_stand_in_that_a_later_stage_cannot_use_is_reported(tmp_path):
     lab = two_stages(tmp_path)
     replace_in(lab.stage(STAGE).folder / "alternatives" / "pytorch.py", "return x + x", "return x + x + 1")

@@ -64,7 +64,16 @@ def weights(x):
 
 
 def apply(function, x):
-    return function(x)
+    return helper(function(x))
+
+
+def helper(x):
+    return x.softmax(-1)
+
+
+class Helper:
+    def __call__(self, x):
+        return x.softmax(-1)
 
 
 def normalised(x):
@@ -89,7 +98,8 @@ def student(sessions):
         session = InProcessSession()
         sessions.append(session)
         forbidden = {name: FORBIDDABLE[name] for name in names}
-        session.request("load", modules={"main": main, "earlier": EARLIER}, main="main", forbidden=forbidden)
+        modules, exercises = {"main": main, "earlier": EARLIER}, {"earlier": ["weights", "apply", "normalised"]}
+        session.request("load", modules=modules, main="main", forbidden=forbidden, exercises=exercises)
         return Student(session)
 
     return load
@@ -113,6 +123,27 @@ def test_the_submissions_own_call_is_refused_with_its_line(student):
 def test_a_call_by_another_module_is_not_refused(student):
     loaded = student("torch.softmax")
     assert torch.equal(loaded.through_earlier(x()), torch.softmax(x(), -1))
+    assert refusals(loaded) == []
+
+
+@pytest.mark.parametrize(
+    ("main", "site"),
+    [
+        ("import earlier\n\ndef own(x):\n    return earlier.helper(x)\n", ("main.py", 4, "own")),
+        ("from earlier import helper as own\n", ("", 0, "")),
+        ("from earlier import Helper\nown = Helper()\n", ("", 0, "")),
+    ],
+)
+def test_a_helper_of_another_module_makes_no_difference(student, main, site):
+    loaded = student("torch.softmax", main=main)
+    with pytest.raises(SubmissionError):
+        loaded.own(x())
+    assert refusals(loaded) == [("torch.softmax", *site)]
+
+
+def test_a_helper_of_another_modules_exercise_is_not_refused(student):
+    loaded = student("torch.softmax", main="import earlier\n\ndef own(x):\n    return earlier.apply(abs, x)\n")
+    assert torch.equal(loaded.own(x()), torch.softmax(x(), -1))
     assert refusals(loaded) == []
 
 

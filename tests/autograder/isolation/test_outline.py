@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.isolation.outline import MOST_CODE_LINES, MOST_IMPORTED_NAMES, Outline, outline
+from autograder.isolation.outline import MOST_CODE_LINES, MOST_IMPORTED_NAMES, Outline, Parameters, outline
 
 SOURCE = """\
 import a.b
@@ -33,6 +33,7 @@ class A:
 def test_the_outline_of_a_module():
     read = outline(SOURCE)
     assert read.definitions == {"f": 4, "A": 20, "A.g": 22}
+    assert read.parameters == {"f": Parameters(("x",), ("x",), False), "A.g": Parameters(("self",), ("self",), False)}
     assert set(read.imports) == {("a", "a.b", "b"), ("c", "d")}
     assert sorted(read.statements) == [
         (1, 1, "<module>"),
@@ -54,6 +55,15 @@ def test_the_outline_of_a_module():
         (22, 22, "g"),
         (22, 22, "g"),
     ]
+
+
+def test_the_parameters_of_a_function():
+    read = outline("def f(a, /, b, c=1, *, d, e=None): ...\ndef g(*args, x): ...\ndef h(**kwargs): ...\n")
+    assert read.parameters == {
+        "f": Parameters(("a", "b", "c", "d", "e"), ("a", "b", "d"), False),
+        "g": Parameters(("x",), ("x",), True),
+        "h": Parameters((), (), True),
+    }
 
 
 @pytest.mark.parametrize("source", ["x = 1\ny = (\n", "x = 1\nreturn\n", "x = 1\ndef f(a, a): pass\n"])

@@ -8,7 +8,7 @@ from autograder.isolation.outline import Outline, outline
 from autograder.judge.crashes import error_word
 from autograder.judge.outcomes import Ending, ending_of, with_unfinished
 from autograder.judge.sessions import SessionFault
-from autograder.judge.source_map import SourceLocation, SourceMap, contract_names, read_outline
+from autograder.judge.source_map import SourceLocation, SourceMap, contract_of, read_outline
 from autograder.judge.symptoms import CheckFailure, Symptom
 
 TEXT = """\
@@ -153,7 +153,7 @@ class Cache:
     def append(self, x):
         self.length = 0
 """
-MISSING = SourceMap("made.py", MISSPELT, outline(MISSPELT), contract_names(REQUIRED))
+MISSING = SourceMap("made.py", MISSPELT, outline(MISSPELT), *contract_of(REQUIRED))
 AT = {
     name: [TracebackFrame("made.py", line, name)]
     for name, line in {"sofmax": 5, "masked_softmax": 9, "apend": 15}.items()
@@ -203,6 +203,45 @@ def test_a_missing_name_is_named_with_the_nearest_definition(message, what, wher
 def test_a_name_that_stands_in_the_line_is_shown(name, message, function, what):
     ending = ending_of(SubmissionError.of(name, message, AT[function]), MISSING, "softmax")
     assert ending.what == f"your code raised {name}{what}"
+
+
+RENAMED = """\
+def mask(query_len, key_length=None, *, device=None): ...
+def loss(logits, targets, weight): ...
+def many(*args, **kwargs): ...
+class Model:
+    def __init__(self, sizes): ...
+    def forward(self, x, cache=None): ...
+"""
+LISTED = """\
+def mask(query_length, key_length=None, device=None): ...
+def loss(logits, targets): ...
+def many(first, second): ...
+class Model:
+    def __init__(self, size): ...
+    def forward(self, tokens, cache=None): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("exercise", "what", "where"),
+    [
+        ("mask", "`mask` has no parameter `query_length`", "made.py, line 1, mask"),
+        ("loss", "`loss` requires `weight`, which is not among its parameters", "made.py, line 2, loss"),
+        ("Model", "`Model.__init__` has no parameter `size`", "made.py, line 5, Model.__init__"),
+        ("many", "your code raised TypeError", "None"),
+    ],
+)
+def test_a_parameter_with_another_name_is_named(exercise, what, where):
+    source = SourceMap("made.py", RENAMED, outline(RENAMED), *contract_of(LISTED))
+    ending = ending_of(SubmissionError.of("TypeError", "got an unexpected keyword argument"), source, exercise)
+    assert (ending.outcome, ending.what, str(ending.location)) == (Outcome.ERROR, what, where)
+
+
+def test_an_error_inside_a_function_is_not_one_of_its_parameters():
+    source = SourceMap("made.py", RENAMED, outline(RENAMED), *contract_of(LISTED))
+    frames = [TracebackFrame("made.py", 1, "mask")]
+    assert ending_of(SubmissionError.of("TypeError", "", frames), source, "mask").what == "your code raised TypeError"
 
 
 def test_a_module_that_is_not_installed_is_named():

@@ -325,7 +325,8 @@ def test_adamw_reads_its_groups(student, seed):
 
     Hint: read lr, betas, eps and weight_decay from the group in `step`, not from the arguments of `__init__`.
     """
-    groups = [[[1], {"lr": 0.02, "betas": (0.5, 0.9)}], [[0, 2], {"eps": 0.1, "weight_decay": 0.0}]]
+    first, second = {"lr": 0.02, "betas": (0.5, 0.9), "eps": 0.01}, {"eps": 0.1, "weight_decay": 0.0}
+    groups = [[[1], first], [[0, 2], second]]
     changes = [[], [{"lr": 0.3}, {}], [{"weight_decay": 0.5}, {"lr": 0.01}]]
     steps = steps_of(4, seed, changes=changes)
     check_same_path(student, seed, steps, groups=groups, lr=0.1, weight_decay=0.2)
