@@ -6,11 +6,12 @@ READY := $(VENV)/.ready
 # The tensors are tiny: a second thread inside an operation costs more than it gains.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup demo test lint verify prove train clean
+.PHONY: help setup demo demo-full test lint verify prove train clean
 
 help:
 	@echo 'make setup   create the virtual environment, linters and test tools included'
 	@echo 'make demo    grade a sample class through nbgrader, print the table and write the pages'
+	@echo 'make demo-full   grade the large class, over thirty students, which takes many minutes'
 	@echo 'make test    run the linters, the type checker and every test except the slow tests'
 	@echo 'make lint    run only the linters and the type checker'
 	@echo 'make verify  prove the lab: references, stubs, alternatives and mistakes score as designed'
@@ -30,6 +31,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/autograder demo
+
+demo-full: $(READY)
+	$(BIN)/autograder demo --full
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder

@@ -183,7 +183,7 @@ def _processes(command: psutil.Process) -> Iterator[tuple[str, psutil.Process]]:
             line, parent = " ".join(process.cmdline()), process.ppid()
         except psutil.NoSuchProcess:
             continue
-        if "autograder.judge.server" in line:
+        if "autograder.judge.start" in line:
             yield ("judge" if parent == command.pid else "job"), process
         elif "autograder.isolation" in line:
             yield "student code", process

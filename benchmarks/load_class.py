@@ -66,7 +66,7 @@ def write_large_class(stages: Sequence[StageFolders], folder: Path, students: in
         share: the share of pathological students, who are spread evenly.
     """
     honest_names = ("ada", *ALTERNATIVE_STUDENTS, *MISTAKEN_STUDENTS, *UNFINISHED_STUDENTS)
-    samples = sample_class(stages)
+    samples = sample_class(stages, full=True)
     templates = cycle([[sample for sample in samples if sample.student == name] for name in honest_names])
     kinds = cycle(PATHOLOGICAL.items())
     every = round(1 / share) if share else students + 1

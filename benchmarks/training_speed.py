@@ -149,7 +149,7 @@ def make_trainers(
 
     recipe = CONFIGS[config] if dropout is None else replace(CONFIGS[config], dropout=dropout)
     corpus = Corpus.read(folder / "data" / recipe.data)
-    display = Display(folder / Files().curve, folder / Files().samples, Console(quiet=True))
+    display = Display(folder / Files().curve, folder / Files().samples, Console(quiet=True), {})
     task = gpt_task(recipe, corpus, folder / "6_gpt", parts)
     machine = find_machine(device, 1, compiled)
     ours = Trainer(task, recipe, corpus, machine, folder, display)

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from autograder.base.atomic_files import write_atomically
-from autograder.cli.grade import grade_class
+from autograder.cli.grading import grade_class
 from autograder.course.lab import Lab
 from autograder.course.mistakes import load_mistakes
 from autograder.feedback.pages import write_student_pages

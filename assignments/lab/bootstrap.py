@@ -27,9 +27,11 @@ def set_up(repository: str, stage: str) -> None:
     os.chdir(root / stage)
     if str(root / stage) not in sys.path:
         sys.path.insert(0, str(root / stage))
-    # The other stages come after it, as in pytest: a stage imports modules of earlier stages.
-    others = (str(folder) for folder in sorted(root.glob("[1-9]*_*")) if folder.is_dir())
-    sys.path.extend(folder for folder in others if folder not in sys.path)
+    # The other stages come before installed packages, as in pytest: one of those may have the name of a stage.
+    packages = ("site-packages", "dist-packages")
+    first = next((index for index, folder in enumerate(sys.path) if folder.endswith(packages)), len(sys.path))
+    others = [str(folder) for folder in sorted(root.glob("[1-9]*_*")) if folder.is_dir()]
+    sys.path[first:first] = [folder for folder in others if folder not in sys.path]
     # `!python` in a cell must run this notebook's Python even if its environment is not activated.
     binaries = str(Path(sys.executable).parent)
     if os.environ.get("PATH", "").split(os.pathsep)[0] != binaries:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from lab import ci as actions
 from lab import doctor as health
 from lab import handin
+from lab.ask import ask_id, confirm_answers
 from lab.checking import TIME_LIMIT, check
 from lab.course import CompanionError, Course, Exercise, Stage
 from lab.hints import next_hint
@@ -22,7 +23,7 @@ from lab.show_checks import show_checks
 from lab.show_handin import show_pack, show_stage_lines
 from lab.show_remarks import show_remarks
 from lab.show_status import show_status
-from lab.terminal import make_console
+from lab.terminal import make_console, save_progress
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,11 +32,13 @@ def cli() -> None:
 
 
 @cli.command()
+@click.argument("names", nargs=-1, metavar="[STAGE]…")
 @click.option("--all", "everything", is_flag=True, help="Show the exercises of every stage.")
-def status(everything: bool) -> None:
-    """Show your progress and the next exercise."""
+def status(names: Sequence[str], everything: bool) -> None:
+    """Show your progress and the next exercise, or the exercises of the named stages."""
     course = Course.find()
-    show_status(make_console(), course, Progress.load(course.root), everything=everything)
+    shown = [stage.id for stage in named_stages(course, names)]
+    show_status(make_console(), course, Progress.load(course.root), everything=everything, shown=shown)
 
 
 @cli.command(name="check")
@@ -52,6 +55,7 @@ def check_command(names: Sequence[str], everything: bool, limit: float) -> None:
     console = make_console()
     show_checks(console, course, results)
     show_remarks(console, course, _stages(course, exercises))
+    save_progress(console, course, progress)
     stuck = [result.exercise.name for result in results if result.is_started and not result.passed]
     if len(stuck) == 1:
         console.print(f"Stuck? [name]lab hint {stuck[0]}[/]", style="quiet")
@@ -72,7 +76,7 @@ def hint(name: str | None, again: bool) -> None:
     console = make_console()
     for line in next_hint(exercise, progress, again=again):
         console.print(line)
-    progress.save(course.root)
+    save_progress(console, course, progress)
 
 
 @cli.command(name="reset")
@@ -81,12 +85,14 @@ def reset_command(name: str) -> None:
     """Restore the stub of an exercise or a stage; a copy of your code is kept."""
     course = Course.find()
     exercises = course.select(name)
-    backup = reset(course, exercises, Progress.load(course.root))
+    progress = Progress.load(course.root)
+    backup = reset(course, exercises, progress)
     console = make_console()
     target = exercises[0].name if len(exercises) == 1 else exercises[0].stage
     console.print(f"[name]{target}[/] is reset to its stub.")
     if backup is not None:
         console.print(f"Your code is kept in {backup.relative_to(course.root).as_posix()}", soft_wrap=True)
+    save_progress(console, course, progress)
 
 
 @cli.command()
@@ -128,7 +134,7 @@ def submit(names: Sequence[str], student: str | None) -> None:
     stages = named_stages(course, names) or handin.started_stages(course, progress)
     if not stages:
         raise CompanionError("there is nothing to hand in yet: no stage has been started")
-    answer = student or progress.student or click.prompt("Your id in the course")
+    answer = student or progress.student or ask_id()
     progress.student = handin.student_id(answer)
     try:
         results = check(course, [exercise for stage in stages for exercise in stage.exercises], progress)
@@ -137,7 +143,11 @@ def submit(names: Sequence[str], student: str | None) -> None:
         results = []
     show_stage_lines(console, results)
     show_remarks(console, course, stages)
+    if not confirm_answers(console, course, stages):
+        console.print("Nothing was packed.")
+        sys.exit(1)
     show_pack(console, course, handin.pack(course, stages, progress.student, results))
+    save_progress(console, course, progress)
     if omitted := [stage.id for stage in course.stages if stage not in stages]:
         command = f"lab submit {omitted[0]}"
         console.print(f"Not included: {', '.join(omitted)}. To hand in a stage, name it: {command}", style="quiet")
@@ -147,9 +157,12 @@ def submit(names: Sequence[str], student: str | None) -> None:
 def ci() -> None:
     """Check everything, as after a push; fail if a started exercise fails."""
     course = Course.find()
-    results = check(course, course.exercises, Progress.load(course.root))
+    progress = Progress.load(course.root)
+    results = check(course, course.exercises, progress)
     actions.write_summary(actions.summary(course, results))
-    show_stage_lines(make_console(), results)
+    console = make_console()
+    show_stage_lines(console, results)
+    save_progress(console, course, progress)
     for command in actions.commands(course, results):
         click.echo(command)
     if actions.failing(results):
@@ -192,6 +205,10 @@ def run() -> int:
         return 2
     except click.ClickException as error:
         error.show()
+        return 2
+    except OSError as error:  # a full disk, a read-only folder
+        reason = f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}"
+        make_console().print(f"[bad]{escape(reason)}[/]", soft_wrap=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         return 130

@@ -26,8 +26,14 @@ device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is
 name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()
 assert torch.ones(2, 2, device=device).matmul(torch.ones(2, 2, device=device)).sum().item() == 8
 print(f"{torch.__version__} on {device} ({name}), {torch.get_num_threads()} threads")
+if device == "cpu" and torch.version.cuda:
+    print("(the CUDA build, and no GPU: it works; the CPU build needs a tenth of the space)")
 """
 _SLOWEST_IMPORT = 180
+_INSTALL_TORCH = (
+    f'"{sys.executable}" -m pip install uv, then "{sys.executable}" -m uv pip install --reinstall --torch-backend cpu '
+    "torch (auto instead of cpu for an NVIDIA GPU)"
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def _packages(root: Path) -> Iterator[Finding]:
         if match is None:
             continue
         name, minimum = match[1], match[2] or "0"
-        install = f'"{sys.executable}" -m pip install "{line.strip()}"'
+        install = _INSTALL_TORCH if name == "torch" else f'"{sys.executable}" -m pip install "{line.strip()}"'
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -96,7 +102,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _torch() -> Finding:
     """Import torch and multiply, in a separate process because a bad build may crash Python."""
     if importlib.util.find_spec("torch") is None:
-        return Finding("tensors", "torch is not installed", "install it first, see above")
+        return Finding("tensors", "torch is not installed", _INSTALL_TORCH)
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-c", "import platform\n" + _TORCH],
@@ -108,9 +114,9 @@ def _torch() -> Finding:
     except subprocess.TimeoutExpired:
         return Finding("tensors", f"no answer in {_SLOWEST_IMPORT} seconds", "restart the machine and try again")
     if done.returncode == 0:
-        return Finding("tensors", done.stdout.strip())
+        return Finding("tensors", " ".join(done.stdout.split()))
     last = (done.stderr.strip().splitlines() or [f"Python ended with code {done.returncode}"])[-1]
-    fix = f'"{sys.executable}" -m pip install --force-reinstall torch'
+    fix = _INSTALL_TORCH
     if sys.platform == "win32":
         fix += "; Windows also needs the Microsoft Visual C++ Redistributable"
     return Finding("tensors", last, fix)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import unicodedata
 import zipfile
@@ -67,6 +68,7 @@ def pack(course: Course, stages: Sequence[Stage], student: str, results: Sequenc
 
     Raises:
         CompanionError: a file is missing, larger than the largest file that is graded, or not a plain file.
+        OSError: the archive cannot be written; nothing is left of it.
     """
     when = now()
     limits = {path: limit for stage in stages for path, limit in _files(course.root, stage)}
@@ -81,11 +83,14 @@ def pack(course: Course, stages: Sequence[Stage], student: str, results: Sequenc
         "public_tests": {result.exercise.key: result.passed for result in results},
     }
     folder = _new_folder(course.root, when)
-    archive = folder / f"{student}.zip"
-    _write_archive(archive, course.root, {**files, RECEIPT: _json(receipt)})
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    beside = folder / RECEIPT
-    beside.write_bytes(_json({**receipt, "archive": archive.name, "archive_sha256": digest}))
+    archive, beside = folder / f"{student}.zip", folder / RECEIPT
+    try:
+        _write_archive(archive, course.root, {**files, RECEIPT: _json(receipt)})
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        beside.write_bytes(_json({**receipt, "archive": archive.name, "archive_sha256": digest}))
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)  # half an archive looks like a hand-in
+        raise
     return PackedHandIn(archive, beside, digest, listed, when)
 
 

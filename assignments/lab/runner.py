@@ -1,29 +1,35 @@
 """Runs public tests in a separate process, which then ends: ``python -m lab.runner REPORT``.
 
-The request is one line of JSON on standard input. Each result is written to the file REPORT as one line, as soon as
-its test ends. ``--warm`` imports the large libraries before the process waits for the request.
+The request is one line of JSON on standard input. Each step is written to the file REPORT as one line, at once, so
+that the companion knows how far this process came: ``importing`` a test file, a test ``started``, its ``result``, and
+``finished``. ``--warm`` imports the large libraries before the process waits for the request.
 """
 
 import faulthandler
-import importlib.util
+import importlib
 import json
 import os
+import pdb
 import sys
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import pytest
 
-from lab.explain import Explanation, explain
+from lab.explain import LIBRARIES, Explanation, explain
 from lab.results import TestOutcome, TestResult
 
-LIBRARIES = ("numpy", "torch")
 _MOST_PRINTED = 2000
-# For a faster start, and no output or files of other plugins.
-PYTEST_OPTIONS = ("-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:faulthandler")
+# Seconds until the large libraries are imported, which alone may take a minute on a cold disk.
+_LIBRARY_LIMIT = 300
+# For a faster start, and no output or files of other plugins. A file that cannot be imported stops no other file.
+PYTEST_OPTIONS = (
+    *("-q", "--no-header", "--continue-on-collection-errors"),
+    *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:debugging"),
+)
 
 
 class ReportPlugin:
@@ -35,6 +41,7 @@ class ReportPlugin:
         self.modules = frozenset(request["modules"])
         self.wanted = {(stage["id"], test) for stage in request["stages"] for test in stage["tests"]}
         self.limit = float(request["limit"])
+        self.import_limit = float(request["import_limit"])
         self.report = report
         self.traces = traces
 
@@ -42,6 +49,22 @@ class ReportPlugin:
         """Write a line and flush it: the next test may end this process."""
         self.report.write(f"{kind} {line}\n")
         self.report.flush()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, Any]:
+        """Import a test file with the modules that it tests; stop an import that does not end."""
+        if not isinstance(collector, pytest.Module):
+            return (yield)
+        stage = _stage_of(collector)
+        self.write("importing", json.dumps(stage))
+        faulthandler.dump_traceback_later(self.import_limit, exit=True, file=self.traces)
+        try:
+            return (yield)
+        except SystemExit as error:  # pytest would stop here, and leave out the other files
+            self._write_for_all(stage, error)
+            return pytest.CollectReport(collector.nodeid, "failed", "exit() was called during the import", [])
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep only the requested tests."""
@@ -70,10 +93,12 @@ class ReportPlugin:
         """Write the results of a test file that cannot be imported because its module raised an exception."""
         if isinstance(node, pytest.Module):
             error = call.excinfo.value
-            cause = error.__cause__ if error.__cause__ is not None else error
-            for stage, test in sorted(self.wanted):
-                if stage == _stage_of(node):
-                    self.write("result", self._result(stage, test, cause, "").to_json())
+            self._write_for_all(_stage_of(node), error.__cause__ if error.__cause__ is not None else error)
+
+    def _write_for_all(self, stage: str, error: BaseException) -> None:
+        for wanted, test in sorted(self.wanted):
+            if wanted == stage:
+                self.write("result", self._result(stage, test, error, "").to_json())
 
     def _result(self, stage: str, test: str, error: Any, printed: str) -> TestResult:
         if error is None:
@@ -82,7 +107,7 @@ class ReportPlugin:
         try:
             explanation = explain(value, value.__traceback__, self.root, self.modules)
         except Exception:  # an unusual object of the student's must not discard the other results
-            explanation = Explanation(f"{type(value).__name__}, raised with values that cannot be shown")
+            explanation = Explanation(type(value).__name__)
         outcome = TestOutcome.MISSING if explanation.missing else TestOutcome.FAILED
         return TestResult(
             stage,
@@ -105,27 +130,45 @@ def _stage_of(item: Any) -> str:
 def main(arguments: list[str]) -> int:
     """Read a request, run its tests and write the report."""
     if "--warm" in arguments:
-        for library in LIBRARIES:
-            if importlib.util.find_spec(library) is not None:
-                importlib.import_module(library)
+        _import_libraries()
     line = sys.stdin.readline()
     if not line.strip():
         return 0  # closed without a request
     request = json.loads(line)
     file = Path(arguments[0])
     os.chdir(request["root"])
+    pdb.set_trace = _refuse_breakpoint  # `breakpoint()` calls it
     with ExitStack() as stack:
         report = stack.enter_context(file.open("w", encoding="utf-8"))
         traces = stack.enter_context(file.with_suffix(".trace").open("w", encoding="utf-8"))
-        files = [str(Path(stage["id"]) / stage["file"]) for stage in request["stages"]]
+        faulthandler.enable(traces)
+        faulthandler.dump_traceback_later(_LIBRARY_LIMIT, exit=True, file=traces)
+        _import_libraries()
+        faulthandler.cancel_dump_traceback_later()
         plugin = ReportPlugin(request, report, traces)
-        # Until the first test: importing a module may run an endless loop.
-        faulthandler.dump_traceback_later(float(request["import_limit"]), exit=True, file=traces)
-        code = pytest.main([*PYTEST_OPTIONS, f"--rootdir={request['root']}", *files], plugins=[plugin])
-        if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
-            return int(code)  # pytest could not start; its output says why
+        files = [str(Path(stage["id"]) / stage["file"]) for stage in request["stages"]]
+        present = [name for name in files if Path(name).is_file()]
+        if present:
+            code = pytest.main([*PYTEST_OPTIONS, f"--rootdir={request['root']}", *present], plugins=[plugin])
+            if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+                return int(code)  # pytest could not start; its output says why
         plugin.write("finished", "")
+        faulthandler.disable()
     return 0
+
+
+def _import_libraries() -> None:
+    for library in LIBRARIES:
+        with suppress(Exception):  # a library that is missing or broken: the tests say so
+            importlib.import_module(library)
+
+
+def _refuse_breakpoint(*arguments: Any, **options: Any) -> NoReturn:
+    """Explain why ``breakpoint()`` does not stop here, in place of an error of the debugger."""
+    raise RuntimeError(
+        "breakpoint() needs a terminal, and `lab` runs the tests without one. "
+        "Type `python -m pytest -s FOLDER -k TEST`, with your stage's folder and this test's name"
+    )
 
 
 if __name__ == "__main__":

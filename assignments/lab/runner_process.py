@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,23 @@ from typing import Any
 from lab.course import CompanionError
 
 _TRACE_LINE = re.compile(r'File "(.+)", line (\d+) in (\S+)')
+_CRASH = re.compile(r"^(?:Fatal Python error|Windows fatal exception): (.+)$", re.MULTILINE)
+_KILLED = -9
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process ended before its last test.
+
+    Attributes:
+        timed_out: whether its time ran out.
+        reason: why it ended otherwise.
+        line: the line of the student's files that ran last, if it is known.
+    """
+
+    timed_out: bool
+    reason: str
+    line: dict[str, Any] | None
 
 
 class RunnerProcess:
@@ -21,9 +39,12 @@ class RunnerProcess:
     def __init__(self, root: Path, warm: bool = False) -> None:
         """Start the process; ``warm`` makes it import the large libraries while it waits."""
         self.root = root
-        self._folder = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
-        self._report = Path(self._folder.name) / "report"
-        self._log = (Path(self._folder.name) / "log").open("w+b")
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
+            self._report = Path(self._folder.name) / "report"
+            self._log = (Path(self._folder.name) / "log").open("w+b")
+        except OSError as error:
+            raise CompanionError(f"no temporary file can be written ({error}): free some disk space") from None
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lab.runner", str(self._report), *(["--warm"] if warm else [])],
             cwd=root,
@@ -76,22 +97,31 @@ class RunnerProcess:
             lines = self._report.read_text(encoding="utf-8").splitlines()
         except OSError:
             lines = []
-        if not lines and (stuck := self.stuck_line()) is not None:
-            location = f"{stuck['file']}, line {stuck['line']}"
-            raise CompanionError(f"{location}: the import of this file never got past this line: {stuck['code']}")
         if not lines:
             raise CompanionError(
                 f"the tests could not be run:\n{self._last_output()}\nRun `lab doctor` to look for the reason."
             )
         return [(kind, content) for kind, _, content in (line.partition(" ") for line in lines)]
 
-    def stuck_line(self) -> dict[str, Any] | None:
-        """Return the line of the student's files at which the process was when its time ran out."""
+    def ending(self) -> "Ending":
+        """Return how the process ended, if it ended before its last test."""
         try:
-            text = self._report.with_suffix(".trace").read_text(encoding="utf-8", errors="replace")
+            trace = self._report.with_suffix(".trace").read_text(encoding="utf-8", errors="replace")
         except OSError:
-            return None
-        for file, line, function in _TRACE_LINE.findall(text):
+            trace = ""
+        line = self._students_line(trace)
+        if trace.startswith("Timeout"):
+            return Ending(True, "", line)
+        if crash := _CRASH.search(trace):
+            return Ending(False, f"Python crashed ({crash[1]})", line)
+        code = self._process.returncode
+        if code == _KILLED:
+            return Ending(False, "the system stopped Python, most likely because memory ran out", line)
+        return Ending(False, f"Python ended with code {code}: is exit() or os._exit() called?", line)
+
+    def _students_line(self, trace: str) -> dict[str, Any] | None:
+        """Return the innermost line of the student's files in a traceback."""
+        for file, line, function in _TRACE_LINE.findall(trace):
             path = Path(file)
             if path.is_relative_to(self.root) and path.parent.parent == self.root and _is_students(path):
                 relative = path.relative_to(self.root).as_posix()

@@ -27,7 +27,8 @@ def refuse_hiding_files(course: Course) -> None:
     """
     if hiding := hiding_files(course):
         hide = "hides a library" if len(hiding) == 1 else "hide libraries"
-        raise CompanionError(f"{', '.join(hiding)} {hide} of that name: rename it, for example to my_{hiding[0]}")
+        name = hiding[0].rstrip("/").rpartition("/")[2]
+        raise CompanionError(f"{', '.join(hiding)} {hide} of that name: rename it, for example to my_{name}")
 
 
 def _importable(folder: Path) -> Iterator[Path]:

@@ -4,9 +4,11 @@ import io
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 from rich.theme import Theme
 
-from lab.progress import ExerciseStatus
+from lab.course import Course
+from lab.progress import STATE_FOLDER, ExerciseStatus, Progress
 
 THEME = Theme(
     {
@@ -55,3 +57,12 @@ def bar(console: Console, share: float, width: int = 10) -> str:
     full, empty = ("█", "░") if can_show(console, "█░") else ("#", ".")
     filled = int(share * width)
     return f"[good]{full * filled}[/][quiet]{empty * (width - filled)}[/]"
+
+
+def save_progress(console: Console, course: Course, progress: Progress) -> None:
+    """Save the progress; if that fails, say so, because what was shown above is right all the same."""
+    try:
+        progress.save(course.root)
+    except OSError as error:
+        reason = f"{course.root / STATE_FOLDER}: {error.strerror or error}"
+        console.print(f"[warn]Your progress could not be saved ({escape(reason)}).[/]", soft_wrap=True)

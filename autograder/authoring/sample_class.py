@@ -1,11 +1,12 @@
 """A sample class, built from the lab's own files, and the expected score of each submission.
 
-It has references, alternatives, named mistakes, unfinished work, careless files and hostile code in
-every stage. ``autograder demo`` grades it; a score that differs from the design is a defect.
+It has references, alternatives, named mistakes, unfinished work, careless files and hostile code. ``autograder demo``
+grades it; a score that differs from the design is a defect. The short class has every kind of submission; the full
+class has more students of a kind, who hand in every stage.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,10 @@ ALTERNATIVE_STUDENTS = ("bela", "chidi", "dora", "emeka", "farah", "gita")
 MISTAKEN_STUDENTS = ("hana", "igor", "jun", "kofi", "lena", "mateo", "nadia", "omar", "priya", "quentin")
 # The share of a stage's exercises that each student has finished, from the first exercise on.
 UNFINISHED_STUDENTS = {"rosa": 0.0, "samir": 0.25, "tala": 0.5, "uma": 0.75}
+# The short class has these students in every stage. It has the others in the first stage, without those of a kind that
+# it has already.
+_SHORT_THROUGHOUT = ("ada", "bela", "hana", "nadia", "tala")
+_SHORT_OMITTED = frozenset((*ALTERNATIVE_STUDENTS, *MISTAKEN_STUDENTS, "samir", "uma")) - {*_SHORT_THROUGHOUT}
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,19 @@ class Sample:
     link: Path | None = None
 
 
-def sample_class(stages: Sequence[StageFolders]) -> list[Sample]:
-    """Return the whole class, student by student, with the stages in order."""
+def sample_class(stages: Sequence[StageFolders], *, full: bool) -> list[Sample]:
+    """Return the class, student by student, with the stages in order."""
     return [
         sample
         for student, make in _students().items()
+        if full or student not in _SHORT_OMITTED
         for index, stage in enumerate(stages)
+        if full or student in _SHORT_THROUGHOUT or index == 0
         if (sample := make(_Maker(stage, student, first=index == 0))) is not None
     ]
 
 
-def write_class(samples: list[Sample], folder: Path) -> None:
+def write_class(samples: Iterable[Sample], folder: Path) -> None:
     """Write the class in the layout of nbgrader: ``STUDENT/STAGE/MODULE.py`` and the notebook beside it."""
     for sample in samples:
         target = folder / sample.student / sample.stage

@@ -93,17 +93,19 @@ def verify_stage(
     seeds: Sequence[int],
     workers: int,
     with_mistakes: bool = True,
+    chosen: Callable[[Variant], bool] = lambda variant: True,
     on_done: Callable[[Verdict], None] = lambda verdict: None,
 ) -> list[str]:
-    """Judge all variants of a stage with each seed and return every problem, one line each.
+    """Judge the variants of a stage with each seed and return every problem, one line each.
 
-    Most variants are mistakes; without them the proof takes a tenth of the time.
+    Most variants are mistakes; without them the proof takes a tenth of the time. ``chosen`` selects from the rest.
     """
     code = read_course_code(lab, stage)
     inspections = (_mistake_problems, _check_problems, _docstring_problems)
     static = (*(problem for inspect in inspections for problem in inspect(stage, code)), *lint_hidden_tests(stage))
     problems = [f"{stage.id}: {problem}" for problem in static]
-    jobs = [(variant, seed) for seed in seeds for variant in variants(lab, stage, code, with_mistakes)]
+    selected = [variant for variant in variants(lab, stage, code, with_mistakes) if chosen(variant)]
+    jobs = [(variant, seed) for seed in seeds for variant in selected]
     verdicts = parallel_map(lambda job: _judge(stage, judges, *job), jobs, workers, on_done, judges.stop)
     problems += [
         f"{stage.id}: {verdict.variant.kind} {verdict.variant.name}: {problem}"

@@ -3,8 +3,10 @@
 import shutil
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -14,13 +16,19 @@ from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport, lowest_level
 from autograder.base.run_lock import only_run
 from autograder.cli.endings import FAILURES, OutputConsole
-from autograder.cli.grade import grade_class
+from autograder.cli.grading import grade_class
 from autograder.cli.shared import LabOption, pass_lab, stage_option, unsafe_option, workers_option
 from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
-from autograder.feedback.pages import STUDENT_PAGES, statistics_of, write_class_page, write_student_pages
-from autograder.intake import take_in
-from autograder.integrations.nbgrader import file_results, write_workspace_config
+from autograder.feedback.pages import (
+    STUDENT_PAGES,
+    GrowingPages,
+    statistics_of,
+    write_class_page,
+    write_student_pages,
+)
+from autograder.intake import StageSubmission, take_in
+from autograder.integrations.gradebook import file_results, register_release
 from autograder.pipeline.grade import Graded, Reuse, stage_files
 from autograder.pipeline.secret import SECRET_FILE
 from autograder.release import write_nbgrader_source
@@ -30,43 +38,79 @@ _SECRET = b"no secret: the sample class is public\n"
 
 @click.command()
 @stage_option
+@click.option("--full", is_flag=True, help="Grade the large class: over thirty students, who hand in every stage.")
 @click.option(
     "--fresh", is_flag=True, help="Judge every submission again instead of reusing results of an earlier demo."
 )
 @workers_option
 @unsafe_option
 @pass_lab
-def demo(option: LabOption, stage_ids: tuple[str, ...], fresh: bool, workers: int, unsafe_no_isolation: bool) -> None:
+def demo(
+    option: LabOption, stage_ids: tuple[str, ...], full: bool, fresh: bool, workers: int, unsafe_no_isolation: bool
+) -> None:
     """Grade a sample class and compare each score with its design.
 
-    The scores go through nbgrader into a gradebook in build/demo, apart from your own.
+    The scores go through nbgrader into a gradebook in build/demo, apart from your own. Pages appear while the class is
+    being graded.
     """
     console = OutputConsole(highlight=False)
     workspace = option.lab.root / "build" / "demo"
     lab = replace(option.lab, workspace=workspace)
+    stages = [lab.stage(stage_id) for stage_id in stage_ids] or lab.stages()
     with only_run(workspace, "autograder demo"):
-        surprises = _grade_sample_class(lab, stage_ids, console, Reuse(nothing=fresh), workers, not unsafe_no_isolation)
+        samples = sample_class(stages, full=full)
+        submissions = _write_class(lab, samples, stage_ids)
+        graded = _grade(lab, submissions, console, Reuse(nothing=fresh), workers, isolated=not unsafe_no_isolation)
+        surprises = _show(lab, samples, graded, console)
     if surprises:
         sys.exit(FAILURES)
 
 
-def _grade_sample_class(
-    lab: Lab, stage_ids: Sequence[str], console: Console, reuse: Reuse, workers: int, isolated: bool
-) -> list[str]:
-    """Grade the sample class, show it, and return the differences from its design, one line each."""
+def _write_class(lab: Lab, samples: Sequence[Sample], stage_ids: Sequence[str]) -> list[StageSubmission]:
+    """Write the class and take it in, the students with the least work first: their pages appear first."""
     workspace = lab.gradebook.parent
     class_folder = workspace / "class"
     shutil.rmtree(class_folder, ignore_errors=True)
-    samples = sample_class(lab.stages() if not stage_ids else [lab.stage(stage_id) for stage_id in stage_ids])
     write_class(samples, class_folder)
     # Every demo draws the same examples: each sample must earn its designed score exactly.
     write_atomically(workspace / SECRET_FILE, _SECRET)
-    write_nbgrader_source(lab)
-    write_workspace_config(lab)
+    work = Counter(sample.student for sample in samples)
     submissions = take_in([class_folder], stage_files(lab, stage_ids))
-    graded = grade_class(lab, submissions, reuse, workers, console, isolated=isolated)
+    return sorted(submissions, key=lambda submission: (work[submission.student], submission.student))
+
+
+def _grade(
+    lab: Lab,
+    submissions: Sequence[StageSubmission],
+    console: Console,
+    reuse: Reuse,
+    workers: int,
+    *,
+    isolated: bool,
+) -> list[Graded]:
+    pages = GrowingPages(_pages(lab), lab, submissions)
+    console.print(f"The class page grows while the class is being graded: {pages.class_page}", soft_wrap=True)
+
+    def prepare_gradebook() -> None:
+        from autograder.integrations.nbgrader import write_workspace_config  # a second, while the judges start
+
+        write_nbgrader_source(lab)
+        write_workspace_config(lab)
+        register_release(lab)
+
+    return grade_class(
+        lab, submissions, reuse, workers, console, isolated=isolated, meanwhile=prepare_gradebook, on_done=pages.add
+    )
+
+
+def _pages(lab: Lab) -> Path:
+    return lab.build / "pages"
+
+
+def _show(lab: Lab, samples: Sequence[Sample], graded: Sequence[Graded], console: Console) -> list[str]:
+    """File and show the results, and return the differences from the design, one line each."""
     filed = file_results(lab, graded)
-    pages = lab.build / "pages"
+    pages = _pages(lab)
     reports = [result.report for result in graded]
     statistics = statistics_of(lab, reports)
     class_page = write_class_page(pages, statistics, write_student_pages(pages, lab, graded))

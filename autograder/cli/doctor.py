@@ -5,9 +5,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import click
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -15,9 +15,10 @@ from autograder.cli.endings import FAILURES, OutputConsole
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.course.config import ConfigError
 from autograder.course.lab import LabError
-from autograder.isolation.process import Template, TemplateError
-from autograder.isolation.selfcheck import Probe, proven_level, self_check
 from autograder.judge.pool import no_isolation_message
+
+if TYPE_CHECKING:
+    from autograder.isolation.selfcheck import Probe
 
 _PACKAGES = ("torch", "numpy", "pytest", "hypothesis", "nbgrader")
 
@@ -50,6 +51,8 @@ def _facts() -> Iterator[tuple[str, str]]:
 
 
 def _devices() -> Iterator[str]:
+    import torch  # takes two seconds, and the help text does not need it
+
     yield "cpu"
     for index in range(torch.cuda.device_count()):
         yield f"cuda:{index} ({torch.cuda.get_device_name(index)})"
@@ -69,6 +72,9 @@ def _lab_facts(option: LabOption) -> Iterator[tuple[str, str]]:
 
 def _isolation(console: Console) -> str | None:
     """Print the isolation level and every probe; return the problem if this machine cannot grade."""
+    from autograder.isolation.process import Template, TemplateError
+    from autograder.isolation.selfcheck import proven_level, self_check
+
     try:
         template = Template.start()
     except TemplateError as error:
@@ -86,12 +92,12 @@ def _isolation(console: Console) -> str | None:
     return _verdict(probes)
 
 
-def _mark(probe: Probe) -> str:
+def _mark(probe: "Probe") -> str:
     if not probe.closed:
         return "[red]NOT STOPPED[/]"
     return "[green]stopped[/]" if probe.conclusive else "[yellow]inconclusive[/]"
 
 
-def _verdict(probes: list[Probe]) -> str | None:
+def _verdict(probes: list["Probe"]) -> str | None:
     through = tuple(probe.name for probe in probes if not probe.closed)
     return no_isolation_message(through) if through else None

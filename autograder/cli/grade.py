@@ -12,12 +12,12 @@ from rich.console import Console
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import ReportState, StageReport, encode_results, lowest_level
 from autograder.base.run_lock import only_run
-from autograder.cli.endings import FAILURES, GRADER_ERROR, WRONG_USE, OutputConsole, Stopped
+from autograder.cli.endings import FAILURES, GRADER_ERROR, WRONG_USE, OutputConsole
+from autograder.cli.grading import grade_class
 from autograder.cli.shared import (
     LabOption,
     notice,
     pass_lab,
-    progress,
     stage_option,
     tell_about_secret,
     unsafe_option,
@@ -30,9 +30,9 @@ from autograder.feedback.pages import statistics_of, write_class_page, write_stu
 from autograder.feedback.terminal import print_report
 from autograder.feedback.views import counted
 from autograder.intake import KnownTimes, StageSubmission, read_roster, read_times, take_in
-from autograder.integrations.nbgrader import file_results, register_release
-from autograder.judge.pool import JudgePool
-from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
+from autograder.integrations.gradebook import file_results, register_release
+from autograder.pipeline.grade import Graded, Reuse, stage_files
+from autograder.release import released_notebooks, source_folder, write_nbgrader_source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +115,24 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
     lab, console = option.lab, OutputConsole(highlight=False)
     with only_run(lab.gradebook.parent, "autograder grade"):
         submissions = _take_in(lab, options)
-        graded = _judge(lab, submissions, options, console)
-        exit_code = _publish(lab, graded, options, console)
+        tell_about_secret(lab)
+        graded = grade_class(
+            lab,
+            submissions,
+            options.reuse,
+            options.workers,
+            console,
+            isolated=not options.unsafe_no_isolation,
+            meanwhile=lambda: _register(lab) if options.gradebook else None,
+        )
+        # Earlier stages that a chosen stage needs are graded but not shown.
+        chosen = [result for result in graded if not options.stage_ids or result.submission.stage in options.stage_ids]
+        exit_code = _publish(lab, chosen, options, console)
     sys.exit(exit_code)
 
 
 def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
-    """Collect the submissions, and check that the gradebook can take their scores."""
+    """Collect the submissions."""
     console = OutputConsole(stderr=True)
     zone = lab.config.policies.zone
     times = KnownTimes(zone=zone)
@@ -137,17 +148,15 @@ def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
     if not submissions:
         console.print("autograder: these paths hold no submission", style="red")
         sys.exit(WRONG_USE)
-    tell_about_secret(lab)
-    if options.gradebook:
-        register_release(lab)  # a gradebook that refuses scores must fail before the class is judged
     return submissions
 
 
-def _judge(lab: Lab, submissions: Sequence[StageSubmission], options: GradeOptions, console: Console) -> list[Graded]:
-    """Grade the submissions; earlier stages that a chosen stage needs are graded but not returned."""
-    isolated = not options.unsafe_no_isolation
-    graded = grade_class(lab, submissions, options.reuse, options.workers, console, isolated=isolated)
-    return [result for result in graded if not options.stage_ids or result.submission.stage in options.stage_ids]
+def _register(lab: Lab) -> None:
+    """Prepare the gradebook: one that refuses scores must fail before the class is judged."""
+    if not all(notebook.is_file() for notebook in released_notebooks(lab)):
+        write_nbgrader_source(lab)
+        notice(f"no release was here yet: its notebooks, which the gradebook needs, are now in {source_folder(lab)}")
+    register_release(lab)
 
 
 def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console: Console) -> int:
@@ -171,10 +180,9 @@ def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console:
     if any(report.grader_failed for report in reports) or (filed is not None and filed.differences):
         return GRADER_ERROR
     failed = any(
-        report.why_not_graded or not check.passed
+        report.why_not_graded or not all(check.passed for check in report.checks)
         for report in reports
         if report.state is not ReportState.NOT_BEGUN or report.owed
-        for check in report.checks
     )
     return FAILURES if options.fail_on_failures and failed else 0
 
@@ -188,36 +196,3 @@ def print_notes(console: Console, reports: Sequence[StageReport], *, details: bo
     elif notes:
         count = counted(len(notes), "note")
         console.print(f"{count} about these submissions: --details prints them, --json includes them")
-
-
-def grade_class(
-    lab: Lab,
-    submissions: Sequence[StageSubmission],
-    reuse: Reuse,
-    workers: int,
-    console: Console,
-    *,
-    isolated: bool,
-) -> list[Graded]:
-    """Grade submissions in parallel, showing progress."""
-    with (
-        JudgePool(lab.root, size=workers, isolated=isolated) as judges,
-        progress(console, "grading", len(submissions)) as advance,
-    ):
-
-        def show(graded: Graded) -> None:
-            report = graded.report
-            is_scored = report.state is ReportState.GRADED
-            points = f"{report.final_score}/{report.points}" if is_scored else report.state.value
-            advance(f"{report.student} {report.stage} {points}{' (reused)' if graded.cached else ''}")
-
-        grader = Grader(lab, judges, reuse)
-        try:
-            graded = grader.grade_all(submissions, workers=workers, on_done=show)
-        except KeyboardInterrupt:
-            kept = f"{len(grader.finished)} of {len(submissions)} results are stored"
-            more = "no score of this run is in the gradebook yet. Run the same command again to continue"
-            raise Stopped(f"{kept}, and {more}") from None
-    if line := grader.distrusted():
-        notice(line)
-    return graded

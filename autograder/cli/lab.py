@@ -11,7 +11,7 @@ from autograder.cli.shared import LabOption, pass_lab
 from autograder.course.config import schema as config_schema
 from autograder.course.exercise_texts import schema as texts_schema
 from autograder.course.promises import schema as promises_schema
-from autograder.integrations.nbgrader import register_release
+from autograder.integrations.gradebook import register_release
 from autograder.release import release as make_release
 
 
@@ -36,7 +36,10 @@ def release(option: LabOption) -> None:
 @click.command()
 @pass_lab
 def schema(option: LabOption) -> None:
-    """Write the JSON Schemas of grading.yml, exercises.yml and promises.yml, which editors use, to docs/."""
+    """Write the JSON Schemas that editors use to docs/.
+
+    They are those of grading.yml, exercises.yml and promises.yml.
+    """
     console = OutputConsole(soft_wrap=True, highlight=False)
     schemas = {"grading": config_schema(), "exercises": texts_schema(), "promises": promises_schema()}
     for name, content in schemas.items():

@@ -9,19 +9,20 @@ import click
 from autograder.cli.endings import ended_with_a_sentence
 from autograder.cli.shared import LabOption
 
-# Command → its module, imported on first use: some modules need torch and some nbgrader.
-_MODULES = {
-    "release": "lab",
-    "grade": "grade",
-    "report": "output",
-    "export": "output",
-    "evaluate": "evaluate",
-    "leaderboard": "leaderboard",
-    "verify": "verify",
-    "doctor": "doctor",
-    "demo": "demo",
-    "new-stage": "lab",
-    "schema": "lab",
+# Command → its module, imported when the command runs because some modules take seconds to import, and its line in the
+# list of commands, which is the first sentence of its help.
+_COMMANDS = {
+    "release": ("lab", "Build `assignments` from `solutions`, and register the stages in the gradebook."),
+    "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
+    "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
+    "export": ("output", "Write scores in another program's format."),
+    "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),
+    "leaderboard": ("leaderboard", "Evaluate the entries to the speedrun on held-out text, and rank them."),
+    "verify": ("verify", "Prove that the lab grades correctly."),
+    "doctor": ("doctor", "Show whether this machine can grade."),
+    "demo": ("demo", "Grade a sample class and compare each score with its design."),
+    "new-stage": ("lab", "Write a new stage with one small exercise."),
+    "schema": ("lab", "Write the JSON Schemas that editors use to docs/."),
 }
 
 
@@ -29,14 +30,18 @@ class _Commands(click.Group):
     """The commands; ``autograder.cli.endings`` decides how each error ends."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_MODULES)
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _MODULES:
+        if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"autograder.cli.{_MODULES[cmd_name]}")
+        module = importlib.import_module(f"autograder.cli.{_COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with ended_with_a_sentence(debug=False):  # the help text may be printed here

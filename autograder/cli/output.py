@@ -15,7 +15,6 @@ from autograder.feedback.class_terminal import print_class_report
 from autograder.feedback.junit import junit
 from autograder.feedback.markdown import report_markdown
 from autograder.feedback.pages import statistics_of, write_class_page
-from autograder.integrations.nbgrader import changed_scores, export_csv
 from autograder.pipeline.stored_reports import stored_reports
 
 _NOTHING_GRADED = "no submission has been graded yet: run `autograder grade PATH…` first"
@@ -56,6 +55,8 @@ def export_nbgrader(option: LabOption, file: Path) -> None:
     Each student and stage is a row. The scores include manual grades, bonus points and late penalties.
     Automatic scores that differ from the stored results are listed, and the exit code is then 3.
     """
+    from autograder.integrations.nbgrader import changed_scores, export_csv  # a second; no other command here needs it
+
     rows = export_csv(option.lab, file)
     differences = changed_scores(option.lab) if stored_reports(option.lab) else []
     for line in differences:

@@ -13,6 +13,8 @@ import yaml
 T = TypeVar("T")
 Keys = tuple[str, ...]
 
+# libyaml's parser takes a tenth of the time; PyYAML may be installed without it.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LONGEST_VALUE = 60
 _TEXT = "tag:yaml.org,2002:str"
 _KINDS = {
@@ -45,7 +47,7 @@ class YamlSource:
         self._name = name or path.name
         try:
             text = path.read_text(encoding="utf-8")
-            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._root = yaml.compose(text, Loader=_Loader)
             self._data = yaml.load(text, Loader=_UniqueKeyLoader)
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
@@ -115,7 +117,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class _UniqueKeyLoader(_Loader):  # type: ignore[misc]
     """A loader that refuses a repeated key and a key that is not text.
 
     Plain YAML lets the later of two values silently replace the earlier value, and reads a student's id such as
@@ -135,7 +137,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 problem = f"`{key}` appears twice; the first is on line {lines[key]}"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             lines[key] = key_node.start_mark.line + 1
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:

@@ -1,6 +1,7 @@
 """Pages on disk: one page per student, and the instructor's page of the class."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from autograder.course.lab import Lab
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
 from autograder.feedback.student_page import student_page
+from autograder.intake import StageSubmission
 from autograder.pipeline.grade import Graded
 
 STUDENT_PAGES = "students"
+_CLASS_PAGE = "class.html"
 
 
 def write_student_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> dict[str, str]:
@@ -40,13 +43,44 @@ def write_student_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> dic
     return pages
 
 
+class GrowingPages:
+    """Pages of a class that is being graded: each student's as soon as all of the student's reports are ready."""
+
+    def __init__(self, folder: Path, lab: Lab, submissions: Iterable[StageSubmission]) -> None:
+        """Prepare pages in ``folder`` for a class with these submissions; nothing is written yet."""
+        self.class_page = folder / _CLASS_PAGE
+        self._folder = folder
+        self._lab = lab
+        self._statistics = _statistics_maker(lab)
+        self._missing = Counter(submission.student for submission in submissions)
+        self._graded: dict[str, list[Graded]] = {}
+        self._pages: dict[str, str] = {}
+
+    def add(self, graded: Graded) -> None:
+        """Add a result; the last result of a student writes the student's page, and the class page again."""
+        student = graded.submission.student
+        self._graded.setdefault(student, []).append(graded)
+        self._missing[student] -= 1
+        if self._missing[student]:
+            return
+        self._pages |= write_student_pages(self._folder, self._lab, self._graded[student])
+        finished = [result.report for name in self._pages for result in self._graded[name]]
+        write_class_page(self._folder, self._statistics(finished), self._pages)
+
+
 def write_class_page(folder: Path, statistics: ClassStatistics, pages: dict[str, str]) -> Path:
     """Write the class page, linked to the students' pages, to ``folder``; returns its path."""
-    path = folder / "class.html"
+    path = folder / _CLASS_PAGE
     write_atomically(path, class_page(statistics, pages).encode())
     return path
 
 
 def statistics_of(lab: Lab, reports: Sequence[StageReport]) -> ClassStatistics:
     """Compute the statistics of a class."""
-    return class_statistics(reports, lab.config, sentences=mistake_sentences(lab), locations=check_locations(lab))
+    return _statistics_maker(lab)(reports)
+
+
+def _statistics_maker(lab: Lab) -> Callable[[Sequence[StageReport]], ClassStatistics]:
+    """Read what the statistics of any class of the lab need, and return the function that computes them."""
+    sentences, locations = mistake_sentences(lab), check_locations(lab)
+    return lambda reports: class_statistics(reports, lab.config, sentences=sentences, locations=locations)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from autograder.base.results import ReportState, StageReport
+from autograder.base.results import Outcome, ReportState, StageReport
 from autograder.base.sinks import one_line
 from autograder.course.config import Config
 from autograder.feedback.html import render
 from autograder.feedback.source_view import source_lines
 from autograder.feedback.views import CheckView, ExerciseView, StageView, counted, stage_view
+
+# Segments of the points bar with gaps of two pixels between them; with more, the gaps would hide the colours.
+MOST_GAPS = 24
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class ShownExercise:
 
     view: ExerciseView
     checks: tuple[ShownCheck, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.view.outcome is Outcome.PASSED for check in self.checks)
 
 
 @dataclass(frozen=True)
@@ -56,20 +64,38 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class NamedMistake:
+    """A mistake that the page names first: in which exercises, in which line, and the checks that it explains."""
+
+    what: str
+    exercises: tuple[str, ...]
+    checks: tuple[ShownCheck, ...]
+
+    @property
+    def place(self) -> ShownCheck | None:
+        """The first check that points at a line of the file that is shown."""
+        return next((check for check in self.checks if check.line_anchor), None)
+
+
+@dataclass(frozen=True)
 class StageSection:
     """One stage's part of the page.
 
-    ``named`` lists the named mistakes, each with the checks that it explains. ``common`` replaces the
-    details of all checks if none of them ran.
+    ``common`` replaces the details of all checks if none of them ran.
     """
 
     view: StageView
     anchor: str
     exercises: tuple[ShownExercise, ...]
-    named: tuple[tuple[str, tuple[ShownCheck, ...]], ...]
+    named: tuple[NamedMistake, ...]
     common: ShownCheck | None
     bar: tuple[Segment, ...]
     source: tuple[SourceLine, ...]
+
+    @property
+    def fine(self) -> bool:
+        """Whether the points bar has so many segments that gaps between them would hide it."""
+        return len(self.bar) > MOST_GAPS
 
 
 def student_page(
@@ -138,7 +164,7 @@ def _section(index: int, view: StageView, source: str | None) -> StageSection:
         view=view,
         anchor=anchor,
         exercises=tuple(exercises),
-        named=tuple(_named(checks).items()),
+        named=_named(checks),
         common=common,
         bar=tuple(_bar(view)),
         source=tuple(_annotated(lines, [common] if common else checks)),
@@ -152,12 +178,15 @@ def _shown(check: CheckView, anchor: str, stage: str, file: str, lines: int) -> 
     return ShownCheck(check, anchor, line, f"{stage}-line-{line}")
 
 
-def _named(checks: Iterable[ShownCheck]) -> dict[str, tuple[ShownCheck, ...]]:
+def _named(checks: Iterable[ShownCheck]) -> tuple[NamedMistake, ...]:
     named: defaultdict[str, tuple[ShownCheck, ...]] = defaultdict(tuple)
     for check in checks:
         if check.view.named:
             named[check.view.what] += (check,)
-    return named
+    return tuple(
+        NamedMistake(what, tuple(dict.fromkeys(check.view.exercise for check in explained)), explained)
+        for what, explained in named.items()
+    )
 
 
 def _bar(view: StageView) -> Iterable[Segment]:

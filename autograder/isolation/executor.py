@@ -4,29 +4,29 @@ An ``Executor`` is independent of processes. A worker runs an executor for the s
 ``InProcessSession`` runs an executor in the judge's own process for the course's own code.
 """
 
-import builtins
 import importlib
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import CodeType, ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import msgspec
 import numpy as np
 import torch
 
+from autograder.isolation.error_report import describe
 from autograder.isolation.guard import Guard, Report
+from autograder.isolation.module_state import ModuleState
 from autograder.isolation.outline import outline
 from autograder.isolation.replacement import REPLACEMENT_FILE, Replacement
-from autograder.isolation.sources import RESERVED, Sources
-from autograder.isolation.wire import ERROR_NAMES, MESSAGE_LENGTH, Handle, Reference, is_sendable, tensors_in
+from autograder.isolation.self_contained import are_self_contained
+from autograder.isolation.sources import RESERVED, Sources, compiled
+from autograder.isolation.wire import Handle, Reference, is_sendable, tensors_in
 
-_ERROR_CLASSES: dict[type[BaseException], str] = {getattr(builtins, name): name for name in ERROR_NAMES}
-_MOST_FRAMES = 20
 # The number of autograd graphs kept for a later backward pass; beyond it, the oldest graph is dropped.
 _MOST_GRAPHS = 1024
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "cannot allocate memory")
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device)
 
 
@@ -44,6 +44,7 @@ class Executor:
         self._folders: Mapping[str, str] = {}
         self._placeholders: Sequence[str] = ()
         self._main: ModuleType | None = None
+        self._state: ModuleState | None = None
         self._guard = Guard()
         self._objects: dict[int, object] = {}
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
@@ -53,6 +54,9 @@ class Executor:
             "surround": self._surround,
             "load": self._load,
             "outline": self._outline,
+            "are_self_contained": are_self_contained,
+            "compile": self._compile,
+            "renew": self._renew,
             "define": self._define,
             "call": self._call,
             "vjp": self._vjp,
@@ -73,10 +77,16 @@ class Executor:
 
         Operations:
             surround(folders, placeholders): what modules that are loaded later find around them, see ``Sources``.
-            load(modules, main, forbidden, exercises, replace, replacement): compile and import ``main``; it can
-                import the other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not call,
-                see ``Guard.install``; of another module, its ``exercises`` may call it, or everything if none are
-                given. ``replace`` lists definitions of ``main`` that those of the source ``replacement`` replace.
+            load(modules, main, forbidden, exercises, replace, replacement, renewable, code): compile and import
+                ``main``; it can import the other modules. Seeds all generators with 0. ``forbidden`` lists what
+                ``main`` may not call, see ``Guard.install``; of another module, its ``exercises`` may call it, or
+                everything if none are given. ``replace`` lists definitions of ``main`` that those of the source
+                ``replacement`` replace. ``renewable`` notes what the modules hold, for ``renew``. ``code`` is what
+                ``compile`` returned for these modules.
+            compile(modules): the code of each module; nothing of it runs.
+            renew(): forget the objects and graphs of earlier calls, seed as ``load`` does, and return whether the
+                modules hold what they held when they were loaded.
+            are_self_contained(modules): whether the modules keep state in their own objects only, see there.
             outline(source): what the text of a module says, see ``outline``; nothing of it runs.
             define(source): run helper code in a new namespace; returns its functions and
                 classes as handles.
@@ -106,6 +116,8 @@ class Executor:
         exercises: Mapping[str, Sequence[str]] = {},
         replace: Sequence[str] = (),
         replacement: str = "",
+        renewable: bool = False,
+        code: Mapping[str, bytes] = {},
     ) -> None:
         for name in modules:
             if not name.isidentifier():
@@ -113,7 +125,7 @@ class Executor:
         if main in RESERVED or main not in modules:
             raise ValueError(f"{main!r} is not the name of a module in the request")
         replacements = {main: Replacement(tuple(replace), replacement)} if replace else {}
-        self._modules = Sources(modules, replacements, self._folders, self._placeholders)
+        self._modules = Sources(modules, replacements, self._folders, self._placeholders, code)
         self._guard.remove()
         others = {self._modules.path(name): exercises.get(name) for name in modules if name not in RESERVED | {main}}
         others[REPLACEMENT_FILE] = None
@@ -122,14 +134,25 @@ class Executor:
             self._guard.install(forbidden)
         with self._modules.importable(), self._guard.watching():
             self._main = importlib.import_module(main)
+            self._state = ModuleState(self._modules.loaded()) if renewable else None
         seed_all(0)
+
+    def _compile(self, modules: Mapping[str, str]) -> dict[str, bytes]:
+        return Sources(modules, folders=self._folders).marshalled()
+
+    def _renew(self) -> bool:
+        self._objects.clear()
+        self._graphs.clear()
+        seed_all(0)
+        sys.stdout.flush()  # what was printed reaches the judge
+        return self._state is not None and self._state.unchanged(self._modules.loaded())
 
     def _outline(self, source: str) -> Any:
         return msgspec.to_builtins(outline(source))
 
     def _define(self, source: str) -> dict[str, Handle]:
         namespace: dict[str, Any] = {"__name__": "helper"}
-        exec(compile(source, "<helper>", "exec", dont_inherit=True), namespace)
+        exec(compiled(source, "<helper>"), namespace)
         return {
             name: self._keep(value)
             for name, value in namespace.items()
@@ -229,33 +252,6 @@ def _keeping_default_dtype() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-def describe(error: BaseException, sources: Sources) -> tuple[str, str, list[tuple[str, int, str]]]:
-    """Describe an error by its class name, its text and its traceback frames in the sources.
-
-    Frames of code that the submission compiled or changed itself are left out: it chose their file, line and name.
-    The class name is the error's nearest ancestor in ``ERROR_NAMES``, else its own.
-    """
-    try:
-        text = str(error)
-    except Exception as second:
-        text = f"(its text is not available: {type(second).__name__})"
-    out_of_memory = isinstance(error, RuntimeError) and any(words in text.lower() for words in _NO_MEMORY)
-    known = (_ERROR_CLASSES[ancestor] for ancestor in type(error).__mro__ if ancestor in _ERROR_CLASSES)
-    name = "MemoryError" if out_of_memory else next(known, type(error).__name__)
-    frames = [
-        (sources.files[code.co_filename], line, code.co_name[:100])
-        for code, line in _frames(error.__traceback__)
-        if sources.holds(code)
-    ]
-    return name[:100], text[:MESSAGE_LENGTH], frames[-_MOST_FRAMES:]
-
-
-def _frames(trace: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
-    while trace is not None:
-        yield trace.tb_frame.f_code, trace.tb_lineno
-        trace = trace.tb_next
 
 
 def _in_order(items: Iterable[Any]) -> tuple[Any, ...]:

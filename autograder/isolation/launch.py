@@ -7,12 +7,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from autograder.base.results import IsolationLevel
-from autograder.isolation.errors import IsolationUnavailable
 from autograder.isolation.lockdown import Layer, landlock_abi, seccomp_available
 
 _LOCKED = frozenset({Layer.LIMITS, Layer.PRIVILEGES, Layer.SECCOMP})
@@ -67,19 +68,46 @@ def in_container() -> bool:
     return bool(variables) or any(Path(mark).exists() for mark in marks)
 
 
-def start_program(control: socket.socket, layers: frozenset[Layer], errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the template's program.
+@dataclass(frozen=True)
+class Program:
+    """A template's program, which may still be importing torch.
 
-    Args:
-        control: The template's end of the control socket.
-        layers: The layers that lock its workers.
-        errors: A file for the output that the template prints while it starts.
-
-    Raises:
-        IsolationUnavailable: The system has no ``fork``.
+    Attributes:
+        level: the isolation level that its layers should give.
+        process: the program, or bubblewrap around it.
+        control: the judge's end of the control socket.
+        errors: a file for the output that it prints while it starts.
     """
-    if not hasattr(os, "fork"):
-        raise IsolationUnavailable("student code runs in forked processes, which Windows lacks; use WSL2 or Docker")
+
+    level: IsolationLevel
+    process: "subprocess.Popen[bytes]"
+    control: socket.socket
+    errors: IO[bytes]
+
+    @classmethod
+    def start(cls, level: IsolationLevel, layers: frozenset[Layer]) -> "Program":
+        """Start a program whose workers are locked by these layers.
+
+        Raises:
+            IsolationUnavailable: The system has no ``fork``.
+        """
+        if not hasattr(os, "fork"):
+            from autograder.isolation.errors import IsolationUnavailable  # needs torch, which a judge imports later
+
+            raise IsolationUnavailable("student code runs in forked processes, which Windows lacks; use WSL2 or Docker")
+        errors = tempfile.TemporaryFile()  # closed with the template
+        ours, theirs = socket.socketpair()
+        with theirs:
+            return cls(level, _popen(theirs, layers, errors), ours, errors)
+
+    @classmethod
+    def first(cls, *, isolated: bool) -> "Program | None":
+        """Start the program of the strongest level that this machine may support; None if there is no such level."""
+        level = next(available_levels(), None) if isolated else IsolationLevel.NONE
+        return cls.start(level, layers_of(level)) if level is not None else None
+
+
+def _popen(control: socket.socket, layers: frozenset[Layer], errors: IO[bytes]) -> "subprocess.Popen[bytes]":
     python = os.path.realpath(sys.executable)
     sites = _sites()
     inner = [

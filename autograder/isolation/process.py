@@ -5,9 +5,6 @@ import math
 import os
 import secrets
 import signal
-import socket
-import subprocess
-import tempfile
 import threading
 from types import TracebackType
 from typing import Any
@@ -16,7 +13,7 @@ from autograder.base.results import IsolationLevel
 from autograder.isolation.budget import Budget
 from autograder.isolation.control import Control, End, Ended, Failed, Fork, Forked, Reply, Request, Started
 from autograder.isolation.errors import DeathReason, IsolationUnavailable, TemplateError, WorkerDied
-from autograder.isolation.launch import available_levels, layers_of, start_program
+from autograder.isolation.launch import Program, available_levels, layers_of
 from autograder.isolation.lockdown import Layer
 from autograder.isolation.worker import Worker, WorkerLimits
 
@@ -40,21 +37,19 @@ class Template:
 
     level: IsolationLevel
 
-    def __init__(self, level: IsolationLevel, layers: frozenset[Layer]) -> None:
-        self.level = level
-        self._errors = tempfile.TemporaryFile()  # closed with the template
-        judge_end, template_end = socket.socketpair()
-        with template_end:
-            self._process: subprocess.Popen[bytes] = start_program(template_end, layers, self._errors)
-        self._control = Control(judge_end)
+    def __init__(self, program: Program) -> None:
+        self.level = program.level
+        self._errors = program.errors
+        self._process = program.process
+        self._control = Control(program.control)
         self._lock = threading.Lock()
-        judge_end.settimeout(START_SECONDS)
+        program.control.settimeout(START_SECONDS)
         try:
             reply, _ = self._receive()
         except BaseException:
             self.close()
             raise
-        judge_end.settimeout(FORK_SECONDS)
+        program.control.settimeout(FORK_SECONDS)
         match reply:
             case Started(threads=1):
                 return
@@ -66,12 +61,19 @@ class Template:
         raise TemplateError(f"the template could not start: {problem}")
 
     @classmethod
-    def start(cls, *, level: IsolationLevel | None = None, without: frozenset[Layer] = frozenset()) -> "Template":
+    def start(
+        cls,
+        *,
+        level: IsolationLevel | None = None,
+        without: frozenset[Layer] = frozenset(),
+        started: Program | None = None,
+    ) -> "Template":
         """Start a template whose workers are locked as strongly as this machine supports.
 
         Args:
             level: The level to use, instead of the strongest that works.
             without: Layers to leave out; only for tests, which show that a layer stops an attack.
+            started: The result of ``Program.first``, which is used first.
 
         Raises:
             IsolationUnavailable: The machine offers no isolation.
@@ -79,8 +81,9 @@ class Template:
         """
         problems = []
         for candidate in [level] if level else available_levels():
+            program, started = started or Program.start(candidate, layers_of(candidate) - without), None
             try:
-                return cls(candidate, layers_of(candidate) - without)
+                return cls(program)
             except TemplateError as error:
                 problems.append(f"{candidate.value}: {error}")
         if not problems:
@@ -88,9 +91,9 @@ class Template:
         raise TemplateError("\n".join(problems))
 
     @classmethod
-    def start_without_isolation(cls) -> "Template":
+    def start_without_isolation(cls, started: Program | None = None) -> "Template":
         """Start a template whose workers have resource limits but are not locked."""
-        return cls(IsolationLevel.NONE, layers_of(IsolationLevel.NONE))
+        return cls(started or Program.start(IsolationLevel.NONE, layers_of(IsolationLevel.NONE)))
 
     def spawn(self, limits: WorkerLimits = _USUAL_LIMITS, budget: Budget | None = None) -> Worker:
         """Start a worker with nothing loaded.

@@ -1,6 +1,7 @@
 """A worker's process as the judge sees it: its CPU time, and how to end it."""
 
 import contextlib
+import mmap
 import os
 import signal
 import time
@@ -43,6 +44,13 @@ class WatchedProcess:
         except (OSError, IndexError):
             return True
         return state not in ("R", "D")
+
+    def mapped_bytes(self) -> int:
+        """Size of its address space; 0 if it cannot be read."""
+        try:
+            return int(Path(f"/proc/{self._own_pid}/statm").read_text().split()[0]) * mmap.PAGESIZE
+        except (OSError, IndexError, ValueError):
+            return 0
 
     def kill(self) -> None:
         """Kill it, even if it blocks signals. May be called twice."""

@@ -76,6 +76,7 @@ _DTYPES = (
 )  # fmt: skip
 _TORCH_DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in _DTYPES}
 _NUMPY_DTYPES: dict[np.dtype[Any], str] = {np.dtype(name): name for name in _DTYPES if name != "bfloat16"}
+_NUMPY_NUMBERS = frozenset(name for name in _DTYPES if name not in ("bool", "bfloat16"))
 _ITEM_BYTES = {name: dtype.itemsize for dtype, name in _TORCH_DTYPES.items()}
 _LENGTH = struct.Struct("<I")
 _COMPLEX = struct.Struct("<dd")
@@ -172,7 +173,8 @@ class _BodyEncoder:
 
     def plain(self, value: object) -> object:
         """Convert ``value`` to msgpack's own types and extensions."""
-        if value is None or type(value) in (bool, float, bytes):
+        kind = type(value)
+        if value is None or kind in (bool, float, bytes) or (kind is str and value.isascii()):  # type: ignore[attr-defined]
             return value
         if isinstance(value, (torch.Tensor, np.ndarray, np.generic)):
             return _extension(_Code.TENSOR, _LENGTH.pack(self._set_aside(value)))
@@ -229,6 +231,12 @@ class _BodyEncoder:
         if not is_sendable(value):
             raise TypeError(f"cannot send a {type(value).__name__} of {value.dtype}")
         numpy = not isinstance(value, torch.Tensor)
+        if type(value) is torch.Tensor and _is_ordinary(value):
+            flat = value.detach().view(-1).view(torch.uint8)
+            leaf = self._caps.requests and value.requires_grad
+            self.metas.append(_Meta(_TORCH_DTYPES[value.dtype], numpy, leaf, list(value.shape), []))
+            self.pieces.append(flat.numpy().data)
+            return len(self.metas) - 1
         if isinstance(value, torch.Tensor):
             leaf = self._caps.requests and value.requires_grad
             dense = value.detach().as_subclass(torch.Tensor).cpu().resolve_conj().resolve_neg()
@@ -249,6 +257,13 @@ class _BodyEncoder:
         raw = flat.view(torch.uint8).numpy() if turned.numel() else np.empty(0, np.uint8)
         self.pieces.append(raw.data)
         return len(self.metas) - 1
+
+
+def _is_ordinary(tensor: torch.Tensor) -> bool:
+    """Whether the bytes of a tensor are its numbers in order; most tensors are like this."""
+    return (
+        tensor.is_contiguous() and tensor.numel() > 1 and tensor.is_cpu and not tensor.is_neg() and not tensor.is_conj()
+    )
 
 
 def _as_tensor(array: "np.ndarray[Any, Any]") -> torch.Tensor:
@@ -339,6 +354,12 @@ def _check_metas(metas: list[_Meta], caps: Caps) -> None:
 
 def _rebuild(meta: _Meta, raw: "np.ndarray[Any, Any]") -> "torch.Tensor | np.ndarray[Any, Any]":
     """Build a tensor or array over its own buffer."""
+    if not meta.order and raw.size and meta.dtype in _NUMPY_NUMBERS:
+        array = raw.view(meta.dtype).reshape(meta.shape)
+        if meta.numpy:
+            return array
+        plain = torch.from_numpy(array)
+        return plain.requires_grad_() if meta.leaf else plain
     order = meta.order or list(range(len(meta.shape)))
     stored = [meta.shape[axis] for axis in order]
     back = [order.index(axis) for axis in range(len(order))]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.isolation.budget import Budget
-from autograder.isolation.errors import DeathReason, TemplateError, WorkerDied, value_of
+from autograder.isolation.errors import DeathReason, SubmissionError, TemplateError, WorkerDied, value_of
 from autograder.isolation.process_clock import WatchedProcess
 from autograder.isolation.serving import NO_MEMORY, NOTICE, READY, REFUSED, UNSENDABLE
 from autograder.isolation.stream import Deadline, DeadlinePassed, OutputFlood, StreamClosed, WorkerStream
@@ -23,6 +23,8 @@ LAST_FACTOR = 40
 # How long a fork may take to lock itself; generous, for a machine that swaps.
 LOCK_SECONDS = 60.0
 _MOST_REFUSALS = 20
+# A worker whose memory has grown by more than this is not used again: the next check has its whole limit.
+_MOST_GROWTH = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Worker:
         self._stream = WorkerStream(socket.socket(fileno=channel), output)
         self._caps = Caps(payload=limits.reply_mb << 20)
         self._number = 0
-        self._cpu_at_start = self._cpu_counted = self._process.cpu_seconds()
+        self._cpu_at_start = self._cpu_counted = self._cpu_of_process = self._process.cpu_seconds()
+        self._mapped = 0
         self._waited = self._starved_counted = 0.0
         self._budget = budget or Budget(math.inf, math.inf)
         self._death: tuple[DeathReason, str] | None = None
@@ -96,6 +99,7 @@ class Worker:
         if (number, status) != (0, READY):
             self.kill()
             raise TemplateError("a worker sent an unexpected first message")
+        self._mapped = self._process.mapped_bytes()
 
     def request(self, op: str, **arguments: Any) -> Any:
         """Run one operation of the executor and return its value.
@@ -166,6 +170,34 @@ class Worker:
         cpu = self._process.cpu_seconds()
         self._budget.cpu_left -= cpu - self._cpu_counted
         self._cpu_counted = cpu
+
+    def renew(self) -> None:
+        """Ask for a fresh start without waiting for the reply: another check may use the worker afterwards.
+
+        The modules must have been loaded with ``renewable``.
+
+        Raises:
+            WorkerDied: As for ``request``.
+        """
+        self.post("renew")
+
+    def renewed(self) -> bool:
+        """Whether the worker is as it was after it loaded its modules; if so, its limits begin anew.
+
+        It says itself that its modules hold the same as then. What it printed, reported or used is known here.
+        """
+        try:
+            same = self.settle() is True
+            with self._talking():
+                self._stream.drain()
+        except (SubmissionError, WorkerDied):
+            return False
+        used = self._process.cpu_seconds() - self._cpu_of_process
+        grown = self._process.mapped_bytes() - self._mapped
+        if not same or self.refusals or self._stream.printed or used > self._limits.worker_cpu_seconds:
+            return False
+        self._cpu_at_start, self._waited = self._cpu_counted, 0.0
+        return grown < _MOST_GROWTH
 
     def kill(self) -> None:
         """End the worker. May be called twice."""

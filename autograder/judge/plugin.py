@@ -24,7 +24,7 @@ from autograder.course.check_titles import title_and_hint
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.proxy import Session, Student
 from autograder.judge.attachments import Attachments
-from autograder.judge.sessions import CheckedSession, SessionFault, close
+from autograder.judge.sessions import CheckedSession, SessionFault, close, give_back
 
 OpenSession = Callable[[], Session]
 OpenForCheck = Callable[[str, str | None], Session]
@@ -110,7 +110,8 @@ class JudgePlugin:
         try:
             yield Student(CheckedSession(session))
         finally:
-            close(session)
+            end = give_back if self.records[name].error is None else close
+            end(session)
 
     @pytest.fixture
     def twin(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
@@ -249,6 +250,8 @@ class _Examples:
             yield
             return
         hypothesis.seed(self._seed)(self._function)
+        # Without it, Hypothesis parses the source of the test for a key to the database, which is not used.
+        vars(self._function).setdefault("_hypothesis_internal_database_key", None)
         inner = self._handle.inner_test
         self._handle.inner_test = self._watching(inner)
         try:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ class _Running:
     def start(cls, root: Path, isolated: bool) -> "_Running":
         ours, theirs = socket.socketpair()
         # -P: nothing is imported from the current folder, which may be a student's.
-        arguments = [sys.executable, "-P", "-m", "autograder.judge.server", str(theirs.fileno()), str(root)]
+        arguments = [sys.executable, "-P", "-m", "autograder.judge.start", str(theirs.fileno()), str(root)]
         paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2]))))
         with theirs:
             process = subprocess.Popen(
@@ -195,6 +196,22 @@ class JudgePool:
             with self._borrowed() as process:
                 process.start()
         return lowest_level(self._levels()) or IsolationLevel.NONE
+
+    @contextmanager
+    def warming(self, count: int) -> Generator[None, None, None]:
+        """Start up to ``count`` processes while the block runs, and wait until they are ready.
+
+        A process that cannot start reports why with its first job.
+        """
+        first = self._processes[-count:] if count else []  # the order in which jobs take them
+        with ThreadPoolExecutor(max(1, count)) as threads:
+            for process in first:
+                threads.submit(process.start)
+            try:
+                yield
+            except BaseException:
+                self.stop()
+                raise
 
     def judge(self, job: Job) -> Judged | Broken:
         """Judge one job on the next idle process.

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import StageFolders
@@ -10,6 +10,7 @@ from autograder.course.mistakes import Mistake
 from autograder.isolation.errors import SubmissionError, WorkerDied
 from autograder.isolation.outline import Outline
 from autograder.isolation.proxy import Session
+from autograder.isolation.worker import Worker
 from autograder.judge.attachments import Attachments
 from autograder.judge.check_results import check_result
 from autograder.judge.course_code import CourseCode
@@ -61,25 +62,29 @@ def judge_stage(
     """
     main = stage.spec.module
     expected = [check for check in stage.spec.checks if only is None or check.id in only]
-    source, error = _load_once(open_session, modules, main, code)
-    if isinstance(error, SubmissionError):
-        return _not_loaded(stage, error, source, modules, open_session, code, only)
-    if error is not None:
-        what = f"{main}.py cannot be loaded: {ending_of(error, source).what}"
+    first = _load_once(open_session, modules, main, code)
+    source = first.source
+    if isinstance(first.error, SubmissionError):
+        return _not_loaded(stage, first.error, source, modules, open_session, code, only)
+    if first.error is not None:
+        what = f"{main}.py cannot be loaded: {ending_of(first.error, source).what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    submission = _Submission(stage, modules, open_session, code, seed, forbid, attachments, source)
+    submission = _Submission(stage, modules, open_session, code, seed, forbid, attachments, first)
     runs = run_with_stand_ins(stage.spec, code.builds_on, submission.run, only, source)
     runs = _explain_our_errors(stage, runs, code, seed, attachments)
     endings = with_unfinished({check: run.ending for check, run in runs.items()}, _exercises(stage))
     runs = {check: replace(run, ending=endings[check]) for check, run in runs.items()}
     stand_ins = {check: run.stand_ins for check, run in runs.items() if run.stand_ins}
+    sessions = submission.guarded(stand_ins)
     try:
-        named = _name_mistakes(endings, stage, code, seed, submission.guarded(stand_ins).open)
+        named = _name_mistakes(endings, stage, code, seed, sessions.open)
     except Exception:  # whatever a submission returns, the diagnosis decides no points
         named = {}
         if notes is not None:
             notes.append(f"no mistake is named, because the diagnosis failed: {traceback.format_exc(limit=-3)}")
+    finally:
+        sessions.close()
     not_run = CheckRun(CheckRecord(), NO_RECORD)
     results = [check_result(stage, check, runs.get(check.id, not_run), source, named) for check in expected]
     return tuple(withhold_points(results, code.check_kinds, source))
@@ -96,7 +101,7 @@ class _Submission:
     seed: int
     forbid: bool
     attachments: Attachments | None
-    source: SourceMap
+    first: "_FirstLoad"
 
     def run(self, only: frozenset[str] | None, stand_ins: StandIns) -> dict[str, CheckRun]:
         """Run checks in fresh sessions; see ``RunChecks``."""
@@ -107,7 +112,8 @@ class _Submission:
             sessions.close()
         exercises = _exercises(self.stage)
         endings = {
-            check: sessions.ending(check, self.source) or _ending(record, self.source, exercises.get(check, ""))
+            check: sessions.ending(check, self.first.source)
+            or _ending(record, self.first.source, exercises.get(check, ""))
             for check, record in records.items()
         }
         return {check: CheckRun(records[check], endings[check], stand_ins.get(check, ())) for check in records}
@@ -115,31 +121,55 @@ class _Submission:
     def guarded(self, stand_ins: StandIns) -> GuardedSessions:
         """Return sessions that refuse forbidden calls, with the course's exercises where these stand in."""
         replacements = {check: self.code.replacement(names) for check, names in stand_ins.items()}
-        stage, exercises = self.stage.spec, self.code.exercises
-        return GuardedSessions(stage, self.modules, self.open_session, self.forbid, replacements, exercises)
+        exercises = self.code.exercises
+        return GuardedSessions(
+            *(self.stage.spec, self.modules, self.open_session, self.forbid, replacements, exercises),
+            self_contained=self.first.self_contained,
+            code=self.first.code,
+        )
 
 
 def _exercises(stage: StageFolders) -> dict[str, str]:
     return {check.id: check.exercise for check in stage.spec.checks}
 
 
+@dataclass(frozen=True)
+class _FirstLoad:
+    """What is known of a submission after it was loaded once.
+
+    Attributes:
+        source: what its text says, read before any of its code runs.
+        error: the error that it raised or that ended its worker, if any.
+        self_contained: whether its text keeps state in its own objects only.
+        code: module name → its code; empty in this process, which compiles each text once.
+    """
+
+    source: SourceMap
+    error: SubmissionError | WorkerDied | None = None
+    self_contained: bool = False
+    code: Mapping[str, bytes] = field(default_factory=dict)
+
+
 def _load_once(
     open_session: Callable[[], Session], modules: Mapping[str, str], main: str, code: CourseCode
-) -> tuple[SourceMap, SubmissionError | WorkerDied | None]:
-    """Load the submission once; return what its text says, read before any of its code runs, and the error, if any."""
+) -> _FirstLoad:
+    """Load the submission once."""
     contract, parameters = contract_of(code.modules[main])
     source, session = SourceMap(f"{main}.py", modules[main], Outline(), contract, parameters), None
     try:
         session = open_session()
         outline = read_outline(session.request("outline", source=modules[main]))
         source = replace(source, outline=outline)
+        is_worker, texts = isinstance(session, Worker), {"modules": dict(modules)}
+        self_contained = is_worker and session.request("are_self_contained", **texts)
+        compiled = session.request("compile", **texts) if is_worker else {}
         session.request("load", modules=dict(modules), main=main)
     except (SubmissionError, WorkerDied) as error:
-        return source, error
+        return _FirstLoad(source, error)
     finally:
         if session is not None:
             close(session)
-    return source, None
+    return _FirstLoad(source, None, self_contained is True, compiled)
 
 
 def _not_loaded(
@@ -155,7 +185,7 @@ def _not_loaded(
     main = stage.spec.module
 
     def loads(text: str) -> bool:
-        return _load_once(open_session, {**modules, main: text}, main, code)[1] is None
+        return _load_once(open_session, {**modules, main: text}, main, code).error is None
 
     where = str(source.of_error(error) or source.file)
     if (version := python_needed(error, modules[main], loads)) is not None:

@@ -1,6 +1,6 @@
 """A warm judge: it imports torch, pytest and the hidden tests once, then forks for each job.
 
-``python -m autograder.judge.server FD LAB [--no-isolation]``; started by ``autograder.judge.pool``.
+``python -m autograder.judge.start`` runs it.
 A fork judges one job and ends: no state passes from one submission to the next, and a judge that
 dies loses only its own job.
 """
@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import socket
-import sys
 import traceback
 import warnings
 from pathlib import Path
@@ -19,9 +18,10 @@ import hypothesis
 import msgspec
 
 from autograder.base.results import IsolationLevel, Outcome
-from autograder.course.lab import Lab
+from autograder.course.lab import Lab, StageFolders
 from autograder.course.surroundings import surroundings
 from autograder.isolation.budget import Budget
+from autograder.isolation.launch import Program
 from autograder.isolation.lockdown import die_with_parent, limit_cpu_seconds, limit_memory
 from autograder.isolation.preload import import_rest_of_torch
 from autograder.isolation.process import IsolationUnavailable, Template, Worker, WorkerLimits
@@ -44,12 +44,14 @@ _JOB_SECONDS = 1800
 class Server:
     """The state that stays warm between jobs."""
 
-    def __init__(self, lab: Lab, isolated: bool) -> None:
+    def __init__(self, lab: Lab, isolated: bool, program: Program | None = None) -> None:
+        """Wait until the template is ready; ``program`` is its program, if that has been started."""
         self._lab = lab
         self._isolated = isolated
         self._code: dict[str, CourseCode] = {}
+        self._jobs = 0
         self._surroundings = surroundings(lab)
-        self._template = self._start_template()
+        self._template = self._start_template(program)
 
     def ready(self) -> Ready:
         """Test the isolation with probes, and report its level."""
@@ -64,6 +66,10 @@ class Server:
             code = self._warm(job.stage)
         except Exception:
             return Broken(traceback.format_exc())
+        self._jobs += 1
+        if self._jobs == 2:  # most jobs do not need the modules: for a single job, they cost more than they save
+            import_rest_of_torch()
+            _freeze()
         if not self._template.alive:
             self._restart_template()
         reply = self._in_fork(job, code)
@@ -93,8 +99,8 @@ class Server:
         """End the template."""
         self._template.close()
 
-    def _start_template(self) -> Template:
-        return Template.start() if self._isolated else Template.start_without_isolation()
+    def _start_template(self, program: Program | None = None) -> Template:
+        return Template.start(started=program) if self._isolated else Template.start_without_isolation(program)
 
     def _restart_template(self) -> None:
         self._template.close()
@@ -105,8 +111,7 @@ class Server:
         if stage_id not in self._code:
             stage = self._lab.stage(stage_id)
             code = read_course_code(self._lab, stage)
-            collect_checks(stage)
-            _prepare_for_forks()
+            prepare_for_forks(stage)
             self._code[stage_id] = code
         return self._code[stage_id]
 
@@ -172,11 +177,15 @@ class Server:
         return worker
 
 
-def _prepare_for_forks() -> None:
-    """Do once what each fork would repeat: import modules, and collect torch's garbage with the first example."""
-    import_rest_of_torch()
+def prepare_for_forks(stage: StageFolders) -> None:
+    """Do once what each fork would repeat: import the hidden tests, and collect torch's garbage with an example."""
+    collect_checks(stage)
     once = hypothesis.settings(max_examples=1, database=None)
     once(hypothesis.given(hypothesis.strategies.none())(lambda nothing: None))()
+    _freeze()
+
+
+def _freeze() -> None:
     gc.collect()
     gc.freeze()  # a collection in a fork would otherwise copy the pages of everything imported
 
@@ -192,14 +201,14 @@ def _read_all(pipe: int, seconds: float) -> bytes | None:
     return None
 
 
-def main(descriptor: int, root: str, isolated: bool) -> None:
-    """Serve jobs until the other side closes."""
+def serve(descriptor: int, root: str, isolated: bool, program: Program | None) -> None:
+    """Serve jobs until the other side closes; ``program`` is the template's program, started before this module."""
     # Wrong variants of the course's own code run here to name mistakes; their warnings are expected.
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the pipeline handles an interrupt, and closes this process
     channel = Channel(socket.socket(fileno=descriptor))
     try:
-        server = Server(Lab(Path(root)), isolated)
+        server = Server(Lab(Path(root)), isolated, program)
         channel.send(server.ready())
     except IsolationUnavailable:
         channel.send(Ready(IsolationLevel.NONE))
@@ -212,7 +221,3 @@ def main(descriptor: int, root: str, isolated: bool) -> None:
             channel.send(server.judge(channel.receive(Job)))
     except EOFError:
         server.close()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], "--no-isolation" not in sys.argv[3:])

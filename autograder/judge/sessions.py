@@ -128,6 +128,15 @@ def close(session: Session) -> None:
         kill()
 
 
+def give_back(session: Session) -> None:
+    """End the use of a session, which may serve another check if it can be renewed."""
+    give_back = getattr(session, "give_back", None)
+    if give_back is not None:
+        give_back()
+    else:
+        close(session)
+
+
 def copied(value: Any) -> Any:
     """Copy the value with each tensor, array and generator in it, at any depth."""
     if isinstance(value, torch.Tensor):

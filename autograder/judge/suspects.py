@@ -15,7 +15,7 @@ from autograder.judge.hidden_tests import open_reference, run_checks
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.replay import ChangedReplies, Transcript
 from autograder.judge.replies import is_missing_in, mixed, same_reply, shares_fault
-from autograder.judge.sessions import RecordingSession, TooLarge, close, limited
+from autograder.judge.sessions import RecordingSession, TooLarge, close, give_back, limited
 
 # Requests replayed and runs of checks for one submission, all mistakes together. Counted, not timed: the same
 # submission gets the same report on every machine.
@@ -127,9 +127,12 @@ class Suspects:
     def _students_replies(self, check: str, transcript: Transcript) -> list[Any]:
         session = self._open_student(check, None)
         try:
-            return list(limited(transcript.replayed(session)))
-        finally:
+            replies = list(limited(transcript.replayed(session)))
+        except BaseException:
             close(session)
+            raise
+        give_back(session)
+        return replies
 
     def _matches(self, check: str, evidence: _Evidence, source: str) -> bool:
         """Whether the source shares a fault with the student's code, and the check cannot tell the two apart."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from autograder.base.digests import files_below, program_files
 from autograder.course.config import Stage
 from autograder.course.lab import Lab, LabError, StageFolders, needed_stages
 from autograder.course.surroundings import importable_only
@@ -23,18 +24,18 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
     Raises:
         LabError: a file that every stage needs is missing.
     """
-    if not _files(stage.hidden_tests):
+    if not files_below(stage.hidden_tests):
         raise LabError(f"{stage.hidden_tests} is missing or empty: it holds the hidden tests of the stage")
     digest = hashlib.sha256(f"python={platform.python_version()}\n".encode())
     for package in _PACKAGES:
         digest.update(f"{package}={version(package)}\n".encode())
     digest.update(msgspec.json.encode(_judged_spec(stage.spec), order="deterministic"))
     digest.update(msgspec.json.encode(importable_only(lab)))
-    files = [*_own_program(), *_files(stage.hidden_tests), stage.mistakes]
+    files = [*_own_program(), *files_below(stage.hidden_tests), stage.mistakes]
     files += [lock for lock in (stage.mistakes_lock, stage.checks_lock) if lock.is_file()]  # a new stage has none yet
     files += [file for needed in needed_stages(lab, stage) for file in (needed.reference, *needed.alternatives)]
     files += stage.attachments.values()
-    files += [file for name in stage.spec.data for file in _files(lab.root / "data" / name)]
+    files += [file for name in stage.spec.data for file in files_below(lab.root / "data" / name)]
     for path in files:
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(_read(path)).digest())
     return digest.hexdigest()
@@ -47,12 +48,7 @@ def _judged_spec(stage: Stage) -> Stage:
 
 def _own_program() -> list[Path]:
     package = Path(__file__).parents[1]
-    modules = [path for path in _files(package) if path.suffix == ".py"]
-    return [path for path in modules if path.relative_to(package).parts[0] not in _PRESENTATION]
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return [path for path in program_files() if path.relative_to(package).parts[0] not in _PRESENTATION]
 
 
 def _read(path: Path) -> bytes:

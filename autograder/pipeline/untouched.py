@@ -9,6 +9,7 @@ import io
 import json
 import tokenize
 from collections import Counter
+from functools import cached_property
 
 from autograder.course.lab import StageFolders
 from autograder.intake import Answers, RefusedError, graft_answers
@@ -27,18 +28,24 @@ class ReleasedStage:
     """A stage as students received it."""
 
     def __init__(self, stage: StageFolders) -> None:
-        """Generate the stub and the lab sheet. Work in a stage that cannot be released counts as begun.
+        """Generate the stub. Work in a stage that cannot be released counts as begun.
 
         Raises:
             LabError: the stage has no reference.
         """
+        self._stage = stage
         self._file = f"{stage.spec.module}.py"
         self._exercises = frozenset(stage.spec.exercises)
         self._stub: Counter[Statement] | None = None
-        self._sheet = ""
         with contextlib.suppress(ReleaseError):
-            self._sheet = build_notebook(stage)
             self._stub = Counter(statements_of(strip_solutions(stage.reference_source(), str(stage.reference))))
+
+    @cached_property
+    def _sheet(self) -> str:
+        """The lab sheet, which takes long to generate; empty if it cannot be released."""
+        with contextlib.suppress(ReleaseError):
+            return build_notebook(self._stage)
+        return ""
 
     def is_stub(self, source: str) -> bool:
         """Whether every exercise is still the stub, and nothing but imports was added.
@@ -53,9 +60,9 @@ class ReleasedStage:
             return False
         added = statements - self._stub
         removed = self._stub - statements
-        return all(self._is_harmless(statement) for statement in added) and not any(
-            _defined(statement) in self._exercises for statement in removed
-        )
+        if any(_defined(statement) in self._exercises for statement in removed):
+            return False
+        return all(self._is_harmless(statement) for statement in added) and bool(self._sheet)
 
     def is_unanswered(self, answers: Answers) -> bool:
         """Whether the lab sheet holds no answer."""

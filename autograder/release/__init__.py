@@ -4,12 +4,18 @@ The same lab gives the same bytes, so ``differences`` can determine whether ``as
 date. A release that fails changes nothing.
 """
 
-from dataclasses import dataclass
-
 from autograder.course.lab import Lab
 from autograder.release.contents import assignments, generated_earlier, stage_files
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder, replace_folder, restore_folder
+from autograder.release.record import (
+    ReleaseReport,
+    inputs_digest,
+    keep_record,
+    released_notebooks,
+    source_folder,
+    unchanged_release,
+)
 from autograder.release.sheets import check_id
 from autograder.release.stubs import strip_solutions
 
@@ -19,38 +25,27 @@ __all__ = [
     "check_id",
     "differences",
     "release",
+    "released_notebooks",
+    "source_folder",
     "strip_solutions",
     "write_nbgrader_source",
 ]
 
 
-@dataclass(frozen=True)
-class ReleaseReport:
-    """The changes of a release in ``assignments``.
-
-    Attributes:
-        files: number of generated files.
-        written: paths of new or changed files.
-        removed: paths of files that only an earlier release generated.
-        strangers: paths of files that no release generated; they stay.
-    """
-
-    files: int
-    written: tuple[str, ...]
-    removed: tuple[str, ...]
-    strangers: tuple[str, ...]
-
-
 def release(lab: Lab) -> ReleaseReport:
-    """Generate ``assignments`` and the folders that nbgrader uses as its source.
+    """Generate ``assignments`` and the folders that nbgrader uses as its source, unless both are up to date.
 
     Raises:
         ReleaseError: the lab cannot be released; ``assignments`` is then unchanged.
         LabError: a stage has no reference.
     """
-    fresh = assignments(lab)
     folder = lab.root / "assignments"
-    restore_folder(folder)
+    for written_whole in (folder, source_folder(lab)):
+        restore_folder(written_whole)
+    inputs = inputs_digest(lab)
+    if (unchanged := unchanged_release(lab, inputs)) is not None:
+        return unchanged
+    fresh = assignments(lab)
     present = read_folder(folder)
     generated = generated_earlier(present)
     written = [name for name, file in fresh.items() if present.get(name) != file]
@@ -59,7 +54,9 @@ def release(lab: Lab) -> ReleaseReport:
     if written or removed:
         replace_folder(folder, {**fresh, **strangers})
     write_nbgrader_source(lab)
-    return ReleaseReport(len(fresh), tuple(written), tuple(removed), tuple(strangers))
+    report = ReleaseReport(len(fresh), tuple(written), tuple(removed), tuple(strangers))
+    keep_record(lab, inputs, report)
+    return report
 
 
 def differences(lab: Lab) -> list[str]:
@@ -87,7 +84,7 @@ def write_nbgrader_source(lab: Lab) -> None:
     nbgrader copies every file of its source to students and over submissions, so the instructor's
     folder must never be its source.
     """
-    folder = lab.build / "nbgrader" / "source"
+    folder = source_folder(lab)
     restore_folder(folder)
     fresh: dict[str, FileContent] = {
         f"{stage.id}/{name}": file for stage in lab.stages() for name, file in stage_files(stage).items()

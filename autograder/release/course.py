@@ -1,7 +1,7 @@
 """The course data of the students' companion: one file, made from ``grading.yml`` and ``exercises.yml``.
 
-It holds only data that students may read: titles, points, hints, public tests, and the stubs that ``reset``
-restores. Of the hidden checks it holds only the sum of their points.
+It holds only data that students may read: titles, points, hints, public tests, forbidden functions, the text of
+each question's cell, and the stubs that ``reset`` restores. Of the hidden checks it holds only the sum of their points.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ from autograder.course.lab import Lab, StageFolders
 from autograder.course.python_versions import NEWEST, OLDEST, added_names, dotted
 from autograder.course.surroundings import USABLE, importable_only
 from autograder.release.public_tests import public_tests
+from autograder.release.sheets import question_cells
 from autograder.release.stubs import refuse_leaks, strip_solutions
 
 COURSE_FILE = "lab/course.json"
@@ -42,6 +43,7 @@ def course_file(lab: Lab) -> bytes:
 
 def _stage(stage: StageFolders) -> dict[str, Any]:
     tests = public_tests(stage)
+    prompts = question_cells(stage)
     reference = stage.reference_source()
     texts = stage.exercise_texts()
     hints = {f"{stage.exercises_file}, hints of {name}": "\n".join(text.hints) for name, text in texts.items()}
@@ -62,11 +64,12 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
                 "hints": list(texts[name].hints),
                 "attachments": list(exercise.attachments),
                 "tests": list(tests[name]),
+                "forbid": list(exercise.forbidden),
             }
             for name, exercise in stage.spec.exercises.items()
         ],
         "questions": [
-            {"name": name, "title": question.title, "points": question.points}
+            {"name": name, "title": question.title, "points": question.points, "text": prompts[name]}
             for name, question in stage.spec.questions.items()
         ],
         "attachments": {**stage.spec.attachments, **stage.spec.entries},

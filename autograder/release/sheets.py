@@ -4,14 +4,15 @@ import hashlib
 import json
 import re
 from collections import Counter
-from typing import Any
-
-import jupytext
-from nbformat import NotebookNode
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from autograder.course.config import Stage
 from autograder.course.lab import StageFolders
 from autograder.release.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 # The line that a release fills in, in the script that becomes every sheet's first code cell.
 _STAGE_LINE = '\nSTAGE = ""\n'
@@ -66,23 +67,38 @@ def exercise_cells(stage: StageFolders) -> dict[str, str]:
     Raises:
         ReleaseError: the sheet is missing, or does not have exactly one cell per exercise.
     """
-    found = [(cell.metadata["exercise"], cell.source) for cell in _read_cells(stage) if "exercise" in cell.metadata]
+    return _marked_cells("exercise", stage.spec.exercises, stage)
+
+
+def question_cells(stage: StageFolders) -> dict[str, str]:
+    """Map each question to the text of its cell, as students receive it, in the order of ``grading.yml``.
+
+    Raises:
+        ReleaseError: the sheet is missing, or does not have exactly one cell per question.
+    """
+    return _marked_cells("question", stage.spec.questions, stage)
+
+
+def _marked_cells(kind: str, names: Iterable[str], stage: StageFolders) -> dict[str, str]:
+    found = [(cell.metadata[kind], cell.source) for cell in _read_cells(stage) if kind in cell.metadata]
     counts = Counter(name for name, _ in found)
-    for name in stage.spec.exercises:
-        _expect_one("exercise", name, counts[name], stage)
+    for name in names:
+        _expect_one(kind, name, counts[name], stage)
     sources = dict(found)
-    return {name: sources[name] for name in stage.spec.exercises}
+    return {name: sources[name] for name in names}
 
 
-def _read_cells(stage: StageFolders) -> list[NotebookNode]:
+def _read_cells(stage: StageFolders) -> list["NotebookNode"]:
     try:
         text = stage.sheet.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ReleaseError(f"{stage.sheet} is missing: every stage needs its lab sheet") from None
+    import jupytext  # half a second; a release without changes reads no sheet
+
     return list(jupytext.reads(text, fmt="md").cells)
 
 
-def _role(cell: NotebookNode, stage: StageFolders) -> dict[str, Any] | None:
+def _role(cell: "NotebookNode", stage: StageFolders) -> dict[str, Any] | None:
     """The nbgrader metadata of a sheet's cell, without checksum; None for a cell that is not graded."""
     for key, kind in (("exercise", "code"), ("question", "markdown")):
         name = cell.metadata.get(key)
@@ -113,7 +129,7 @@ def _refuse_hidden_checks(source: str, name: str, stage: StageFolders) -> None:
             raise ReleaseError(f"{stage.sheet}: the cell of exercise `{name}` names the hidden check `{check}`")
 
 
-def _cell(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str]) -> dict[str, Any]:
+def _cell(cell: "NotebookNode", role: dict[str, Any] | None, taken: Counter[str]) -> dict[str, Any]:
     """The cell in the notebook format: no outputs, a stable id, and nbgrader's metadata if it is graded."""
     metadata: dict[str, Any] = {}
     if role is not None:
@@ -130,7 +146,7 @@ def _cell(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str]) 
     return {**node, "outputs": [], "execution_count": None} if cell.cell_type == "code" else node
 
 
-def _checksum(cell: NotebookNode, marks: dict[str, Any]) -> str:
+def _checksum(cell: "NotebookNode", marks: dict[str, Any]) -> str:
     """The checksum that nbgrader itself computes: a cell that still has it was not answered."""
     parts = (
         cell.source,
@@ -142,7 +158,7 @@ def _checksum(cell: NotebookNode, marks: dict[str, Any]) -> str:
     return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
 
 
-def _cell_id(cell: NotebookNode, role: dict[str, Any] | None, taken: Counter[str]) -> str:
+def _cell_id(cell: "NotebookNode", role: dict[str, Any] | None, taken: Counter[str]) -> str:
     """An id that depends only on the cell's text, not on the cells before it."""
     if role is not None:
         return re.sub(r"[^\w-]", "-", role["grade_id"])[

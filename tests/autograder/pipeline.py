@@ -116,7 +116,14 @@ class InProcessJudges:
         with self._lock:
             code, attachments = read_course_code(self._lab, stage), Attachments(job.attachments, job.class_secret)
             checks = judge_stage(
-                stage, job.modules, InProcessSession, code, job.seed, only=job.checks, attachments=attachments
+                stage,
+                job.modules,
+                InProcessSession,
+                code,
+                job.seed,
+                forbid=job.forbid,
+                only=job.checks,
+                attachments=attachments,
             )
         return Judged(checks)
 

@@ -1,7 +1,8 @@
 """A course of the tiny lab whose commands run in this process, with judges that need no other process."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,7 @@ from click.testing import CliRunner, Result
 from pipeline import ScriptedJudges
 from tiny_lab import LOOP, STAGE, solution
 
-from autograder.cli import grade as grade_module
-from autograder.cli import main
+from autograder.cli import grading, main
 from autograder.course.lab import Lab
 
 STUDENTS = {"ada": LOOP, "bob": "# wrong\n" + solution(), "cem": LOOP}
@@ -48,6 +48,10 @@ class Judges(ScriptedJudges):
     def __exit__(self, *error: object) -> None:
         pass
 
+    @contextmanager
+    def warming(self, count: int) -> Iterator[None]:
+        yield
+
     def judge(self, job):
         self._before_job(len(self.jobs) + 1)
         return super().judge(job)
@@ -61,7 +65,7 @@ class Course:
         self.class_folder = class_folder
         self.before_job: Callable[[int], None] = lambda number: None
         self.judged = 0
-        monkeypatch.setattr(grade_module, "JudgePool", self._judges)
+        monkeypatch.setattr(grading, "JudgePool", self._judges)
 
     def _judges(self, root: Path, **options: object) -> Judges:
         return Judges(Lab(root), self._count)

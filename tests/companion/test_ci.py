@@ -8,7 +8,7 @@ import pytest
 from tiny_lab import MODULE, STAGE
 
 from lab.checking import ExerciseResult
-from lab.ci import MOST_ANNOTATIONS, commands, failing, summary, write_summary
+from lab.ci import LARGEST_SUMMARY, MOST_ANNOTATIONS, commands, failing, summary, write_summary
 from lab.course import CompanionError
 from lab.results import TestOutcome, TestResult
 
@@ -66,7 +66,17 @@ def test_a_module_that_is_not_valid_python_gets_one_annotation(course):
 
 
 def test_there_are_at_most_as_many_annotations_as_github_shows(course, results):
-    lines = list(commands(course, [results[1]] * 30))
+    many = [
+        dataclasses.replace(
+            results[1],
+            exercise=dataclasses.replace(results[1].exercise, name=f"total_{number}"),
+            test_results=(
+                dataclasses.replace(results[1].test_results[0], student_line={"file": FILE, "line": number}),
+            ),
+        )
+        for number in range(1, 30)
+    ]
+    lines = list(commands(course, many))
     assert sum(line.startswith("::error") for line in lines) == MOST_ANNOTATIONS
 
 
@@ -86,3 +96,77 @@ def test_the_summary_is_written_if_there_is_a_page(tmp_path):
         write_summary("text", {"GITHUB_STEP_SUMMARY": str(page)})
     assert page.read_text(encoding="utf-8") == "text\ntext\n"
     write_summary("text", {})
+
+
+def failed(course, name: str, message: str = "differs", **fields) -> ExerciseResult:
+    (exercise,) = course.select(name)
+    line = {"file": f"{STAGE}/test_{MODULE}.py", "line": 4, "function": "", "code": ""}
+    result = TestResult(STAGE, f"test_{name}", TestOutcome.FAILED, message, test_line=line, **fields)
+    return ExerciseResult(exercise, (result,))
+
+
+def errors(course, results) -> list[str]:
+    return [line for line in commands(course, results) if line.startswith("::error")]
+
+
+def line_of(course, text: str) -> int:
+    lines = (course.root / FILE).read_text(encoding="utf-8").split("\n")
+    return next(number for number, line in enumerate(lines, 1) if line.startswith(text))
+
+
+def test_a_wrong_value_is_marked_at_the_students_function(course, write):
+    write(double="return x")
+    line = line_of(course, "def double(")
+    assert errors(course, [failed(course, "double")]) == [
+        f"::error file={FILE},line={line},title=double::double: differs"
+    ]
+
+
+def test_one_bug_makes_one_annotation(course, write):
+    """Total uses a helper that uses double; halve uses total: only double is wrong."""
+    write(
+        double="return x", total="return helper(x)", halve="return total(x, 0)", top="\ndef helper(x):\n    double(x)\n"
+    )
+    both = [failed(course, name) for name in ("double", "total", "halve")]
+    (annotation,) = errors(course, both)
+    assert f"line={line_of(course, 'def double(')},title=double::" in annotation
+    assert annotation.endswith("differs (this also concerns total, halve)")
+    assert len(errors(course, both[1:])) == 1  # double passes: total is the cause
+    assert len(errors(course, [both[0], failed(course, "halve")])) == 1
+
+
+def test_exercises_that_use_each_other_are_each_marked(course, write):
+    write(double="return total(x, 0)", total="return double(x)")
+    assert len(errors(course, [failed(course, "double"), failed(course, "total")])) == 2
+
+
+def test_an_error_during_the_import_makes_one_annotation_for_all_stages(course, write):
+    write(double="return x", total="return x", halve="return x")
+    line = {"file": FILE, "line": 3, "function": "<module>", "code": "import einops"}
+    results = [failed(course, name, student_line=line) for name in ("double", "total", "halve")]
+    (annotation,) = errors(course, results)
+    assert annotation.startswith(f"::error file={FILE},line=3,title=double::")
+
+
+def test_an_exercise_that_needs_an_unwritten_one_names_it(course, write):
+    write(total="return double(x)")
+    line = {"file": FILE, "line": 16, "function": "double", "code": ""}
+    (annotation,) = errors(course, [failed(course, "total", "not written yet", student_line=line, missing="double")])
+    assert "line=16" in annotation
+    assert "`double` is not written yet" in annotation
+
+
+def test_the_same_remark_is_shown_once(course, write):
+    write(top="\nimport einops\nimport einops\n")
+    (warning,) = [line for line in commands(course, []) if line.startswith("::warning")]
+    assert re.search(r"with this import the module cannot be loaded \(also in line \d+\)$", warning)
+
+
+def test_a_large_summary_is_cut_in_bytes_after_a_whole_row(course, results):
+    wide = dataclasses.replace(
+        results[1], test_results=(TestResult(STAGE, "test_total", TestOutcome.FAILED, "…" * 600),)
+    )
+    text = summary(course, [wide] * 700)
+    assert 900_000 < len(text.encode()) <= LARGEST_SUMMARY < 1_048_576
+    assert text.endswith("\n\nThe page ends here: GitHub shows no more. `lab check` shows everything.\n")
+    assert all(len(re.split(r"(?<!\\)\|", row)) == 6 for row in text.splitlines() if row.startswith("| ❌"))

@@ -44,7 +44,7 @@ def test_the_finding_says_why_torch_cannot_be_loaded(look, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     finding = look(broken)["tensors"]
     assert finding.found == "OSError: [WinError 126] c10.dll"
-    assert "--force-reinstall torch" in finding.fix
+    assert "-m uv pip install --reinstall --torch-backend cpu torch" in finding.fix
     assert "Visual C++" in finding.fix
 
 
@@ -63,6 +63,7 @@ def test_a_missing_or_old_package_comes_with_the_command_to_install_it(course, l
     found = look()
     assert (found["rich"].found, found["click"].fix) == ("not installed", "")
     assert '-m pip install "rich>=13"' in found["rich"].fix
+    assert "--torch-backend cpu torch" in found["torch"].fix
     assert "needs 2.6 or newer" in found["torch"].fix
 
 
@@ -155,7 +156,7 @@ def test_without_its_packages_the_companion_says_how_to_install_them(monkeypatch
     assert __main__.main() == 2
     output = capsys.readouterr().out
     assert "Missing packages: no_such_package." in output
-    assert "-m pip install -r requirements.txt" in output
+    assert "-m uv pip install --torch-backend cpu -r requirements.txt" in output
 
 
 @pytest.mark.parametrize("version", [(3, 10, 9), (3, 99, 0)])

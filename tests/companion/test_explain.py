@@ -108,3 +108,53 @@ def test_no_values_are_shown_if_the_failure_does_not_repeat():
         assert close(next(answers), UNITS)
 
     assert explained(unsteady).pair is None
+
+
+class Unshowable:
+    """An object that compares and prints by raising."""
+
+    dtype = shape = property(lambda self: 1 / 0)
+
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+    def __eq__(self, other: object) -> bool:
+        raise ZeroDivisionError
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (torch.tensor(2.0), torch.tensor(3.0)),
+        (torch.tensor(2.0, device="meta"), torch.tensor(3.0)),
+        (torch.zeros(0, 2, 3), torch.zeros(1, 2, 3)),
+        (torch.tensor(1j), torch.tensor(2j)),
+        (10**5000, 1),
+        (Unshowable(), torch.ones(2)),
+    ],
+    ids=["0-d", "mixed devices", "empty", "complex", "huge", "an object that raises"],
+)
+def test_the_words_and_the_line_stay_whatever_the_values_are(value, expected):
+    def same(found, expected):
+        return found is expected
+
+    def check():
+        assert same(value, expected), "the loss of three tokens"
+
+    def compare():
+        assert value is expected, "the loss of three tokens"
+
+    for function in (check, compare):
+        found = explained(function)
+        assert found.message == "the loss of three tokens"
+        assert found.test_line.code in ("same(value, expected)", "value is expected")
+
+
+def test_an_exception_whose_text_raises_keeps_its_name():
+    class Silent(ValueError):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    assert explain(Silent(), None, HERE, frozenset()).message == "Silent"

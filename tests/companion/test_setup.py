@@ -12,7 +12,10 @@ import pytest
 from lab.cli import cli
 
 ROOT = Path(__file__).parents[2] / "solutions" / "student_repository"
-UV_CALLERS = (".devcontainer/install.sh", ".github/workflows/classroom.yml", "README.md")
+UV_CALLERS = (
+    *(".devcontainer/install.sh", ".github/workflows/classroom.yml", "README.md"),
+    *("lab/__main__.py", "lab/doctor.py", "pyproject.toml"),
+)
 PAGES = ("README.md", "AGENTS.md", "docs/ai-assistants.md", "docs/debugging.md", "docs/graded-module.md")
 
 
@@ -78,10 +81,36 @@ def test_uv_accepts_the_options_in_use():
         assert done.returncode == 0, done.stderr
 
 
+def test_the_plain_command_of_the_readme_gets_the_cpu_build(tmp_path):
+    """Uv reads the choice from pyproject.toml; the command line can still change it."""
+    assert "`pip install uv && uv pip install -e .`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    (tmp_path / "missing.txt").write_text("torch==99\n", encoding="utf-8")
+
+    def backend(*options: str) -> set[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "compile",
+            "--offline",
+            "--no-cache",
+            "-v",
+            *options,
+            "missing.txt",
+        ]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        return set(re.findall(r"/whl/(\w+)/torch/", done.stderr))
+
+    assert (backend(), backend("--torch-backend", "cu128")) == ({"cpu"}, {"cu128"})
+
+
 def test_no_file_names_a_package_index():
     for path in ROOT.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
-            assert "--index-url" not in path.read_text(encoding="utf-8"), path
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"index-url|/(whl|simple)/", text), path
 
 
 def test_a_job_runs_its_command_in_the_folder_of_its_submission(tmp_path):

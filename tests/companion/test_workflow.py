@@ -98,5 +98,5 @@ def test_the_tests_are_run_and_reported(steps, course, write, tmp_path):
     done = run_step(steps["Public tests"], course.root, GITHUB_STEP_SUMMARY=str(page))
     assert done.returncode == 1, done.stderr  # total was started and fails
     assert "::notice title=Autograding complete::Points 3/7" in done.stdout
-    assert f"::error file={STAGE}/test_tiny.py,line=" in done.stdout
+    assert f"::error file={STAGE}/tiny.py,line=" in done.stdout
     assert "| ⬜ | `halve` | 0/1 | not started |" in page.read_text(encoding="utf-8")

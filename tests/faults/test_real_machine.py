@@ -140,6 +140,6 @@ def test_a_judge_that_is_killed_costs_nobody_a_point(graded_folder):
 def is_judge(pid: int) -> bool:
     """Whether a process is the judge's server."""
     try:
-        return b"autograder.judge.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"autograder.judge.start" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False

@@ -1,19 +1,40 @@
-"""The proof of the real lab, in isolation.
+"""The proof of the real lab: its references, stubs and stand-ins earn what they should.
 
-Its mistakes take longer than all other tests together: `make verify` judges them too.
+The other alternatives, and isolation, are left to the slow test. The mistakes take longer than all other tests
+together: `make verify` judges them too.
 """
 
 from pathlib import Path
 
-from autograder.authoring.verify import count_variants
+import pytest
+from pipeline import InProcessJudges
+
+from autograder.authoring.verify import Variant, count_variants, released_problems, verify_stage
 from autograder.course.lab import Lab
 
+LAB = Lab.find(Path(__file__).parent)
 
-def test_the_lab_holds(autograder):
-    lab = Lab.find(Path(__file__).parent)
-    done = autograder("verify", "--no-mistakes", cwd=lab.root, check=False)
+
+@pytest.mark.parametrize("stage", LAB.stages(), ids=lambda stage: stage.id)
+def test_a_stage_holds_in_this_process(stage):
+    """The same hidden tests without workers; of the alternatives, only the stand-in for later stages."""
+
+    def is_chosen(variant: Variant) -> bool:
+        return variant.kind != "alternative" or variant.name == stage.stand_in.stem
+
+    judges = InProcessJudges(LAB)
+    assert verify_stage(LAB, stage, judges, seeds=[0], workers=1, with_mistakes=False, chosen=is_chosen) == []
+
+
+def test_the_released_files_are_those_of_a_fresh_release():
+    assert released_problems(LAB) == []
+
+
+@pytest.mark.slow
+def test_the_lab_holds_in_isolation(autograder):
+    done = autograder("verify", "--no-mistakes", cwd=LAB.root, check=False)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-4000:]
-    for stage in lab.stages():
-        count = count_variants(lab, stage, with_mistakes=False)
+    for stage in LAB.stages():
+        count = count_variants(LAB, stage, with_mistakes=False)
         assert f"{stage.id}: {count} solutions judged, 0 problems" in done.stdout
     assert "the lab holds" in done.stdout

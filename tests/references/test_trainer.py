@@ -1,16 +1,19 @@
 """The trainer of stage 6, run as a student runs it, on the reference."""
 
+import errno
 import hashlib
 import json
 import math
 import os
+import runpy
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import msgspec
 import pytest
@@ -40,7 +43,10 @@ SMALL = """
 """.split()
 DROPPING = [*SMALL, "--dropout", "0.1"]
 STEPS = 50
-COMPLETE, STOPPED, WRONG_USE = 0, 1, 2
+COMPLETE, WRONG_USE, STOPPED, NOT_WRITTEN = 0, 2, 3, 4
+
+
+WITHOUT_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a graphics card")
 
 
 class Killed(BaseException):
@@ -198,8 +204,112 @@ def kill_at(step: int, at_step, train, folder: Path, *arguments: str) -> None:
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_can_start_again(train, at_step, tmp_path):
     kill_at(3, at_step, train, tmp_path, *DROPPING)
-    assert train(tmp_path, "--resume") == WRONG_USE
     assert train(tmp_path, *DROPPING) == COMPLETE
+
+
+def test_a_requeued_job_repeats_its_command_until_the_run_is_complete(train, at_step, whole, tmp_path, capsys):
+    """Slurm runs the same command again: it starts, continues, and does not train a complete run again."""
+    job = [*DROPPING, "--resume"]
+    kill_at(3, at_step, train, tmp_path, *job)
+    kill_at(23, at_step, train, tmp_path, *job)
+    assert "resumed after" not in capsys.readouterr().out
+    assert train(tmp_path, *job) == COMPLETE
+    assert "resumed after step 20" in capsys.readouterr().out
+    assert losses(tmp_path) == losses(whole)
+    written = (tmp_path / "training.json").stat().st_mtime_ns
+    assert train(tmp_path, *job) == COMPLETE
+    assert "gpt.safetensors is complete; without --resume, a new run starts" in capsys.readouterr().out.replace(
+        "\n", ""
+    )
+    assert (tmp_path / "training.json").stat().st_mtime_ns == written
+
+
+def test_a_resumed_run_keeps_its_recipe(train, at_step, tmp_path, capsys):
+    kill_at(23, at_step, train, tmp_path, *SMALL)
+    for option, value, says in (
+        ("--tokens", "99", "has tokens 1600, not 99: omit --tokens"),
+        ("--config", "gpu", "has data tiny, not shakespeare: omit --config"),
+    ):
+        assert train(tmp_path, "--resume", option, value) == WRONG_USE
+        assert says in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_second_run_in_a_folder_is_refused(train, at_step, stage, tmp_path, capsys):
+    """Both would end well, and one would overwrite the other's results."""
+    outcomes = []
+    at_step(7, lambda: outcomes.append(subprocess.run(command, capture_output=True, text=True)))
+    command = [sys.executable, str(stage / "train.py"), *SMALL, "--out", str(tmp_path)]
+    assert train(tmp_path, *SMALL) == COMPLETE
+    (second,) = outcomes
+    assert second.returncode == WRONG_USE
+    assert second.stdout.splitlines() == [
+        "Loading PyTorch and your modules ...",
+        f"another run is training in {tmp_path}: wait until it ends, or choose another folder with --out",
+    ]
+    assert (second.stderr, train(tmp_path, *SMALL)) == ("", COMPLETE)
+
+
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "curve.png", "gpt.safetensors", "training.json"])
+def test_a_full_disk_ends_the_run_with_one_line_and_loses_no_checkpoint(
+    train, whole, monkeypatch, tmp_path, capsys, name
+):
+    """Every file of a run is written whole; what the disk still holds continues once there is room."""
+    write_bytes, writes = Path.write_bytes, []
+
+    def full(path: Path, content: bytes) -> int:
+        writes.append(path.name)
+        if writes.count(f".{name}.new") > 1 or path.name in (".gpt.safetensors.new", ".training.json.new"):
+            write_bytes(path, content[:10])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return write_bytes(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert train(tmp_path, *DROPPING) == NOT_WRITTEN
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"{tmp_path}/.")
+    assert "cannot be written: No space left on device. The run is saved in" in last
+    assert not list(tmp_path.glob(".*.new"))
+    assert train(tmp_path, *DROPPING, "--resume") == COMPLETE
+    assert losses(tmp_path) == losses(whole)
+
+
+def test_a_folder_that_cannot_be_written_ends_the_run_with_one_line(train, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert train(tmp_path / "file" / "results", *SMALL) == NOT_WRITTEN
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{tmp_path}/file")
+    assert line.endswith("cannot be written: Not a directory. Make room, or choose another folder with --out.")
+
+
+def test_results_have_the_mode_of_other_files(whole):
+    modes = {path.name: path.stat().st_mode & 0o777 for path in whole.iterdir() if not path.name.startswith(".")}
+    assert set(modes) >= {"gpt.safetensors", "training.json", "curve.png", "samples.txt"}
+    assert set(modes.values()) == {0o666 & ~umask()}
+
+
+def umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def test_the_bars_are_those_of_the_lab_sheet(stage):
+    """The sheet computes them with the student's loss, from counts to which it adds 0.1."""
+    from trainer.corpus import Corpus
+
+    corpus = Corpus.read(stage.parent / "data" / "shakespeare")
+    size, train_ids, unseen = len(corpus.alphabet), corpus.train, corpus.validation
+    pairs = torch.zeros(size, size).index_put_((train_ids[:-1], train_ids[1:]), torch.tensor(1.0), accumulate=True)
+    expected = [
+        torch.nn.functional.cross_entropy(logits, unseen[1:]).item()
+        for logits in (
+            torch.zeros(len(unseen) - 1, size),
+            (pairs.sum(0) + 0.1).log().expand(len(unseen) - 1, -1),
+            (pairs + 0.1).log()[unseen[:-1]],
+        )
+    ]
+    assert list(corpus.bars().values()) == pytest.approx(expected, abs=1e-3)
 
 
 def test_ctrl_c_saves_and_the_run_can_be_resumed(train, at_step, whole, tmp_path, capsys):
@@ -368,7 +478,6 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, gpt, monkeypatch, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--resume"], "there is no checkpoint.safetensors in"),
         (["--data", "none"], "train.txt is missing"),
         (["--tokens", "40"], "the steps must exceed the warm-up of 5"),
         (["--d-model", "0"], "d_model is 0; it must be at least 1"),
@@ -376,12 +485,13 @@ def test_a_loss_that_is_not_finite_stops_the_run(train, gpt, monkeypatch, tmp_pa
         (["--seed", "-1"], "seed is -1; it must be at least 0"),
         (["--max-rate", "nan"], "max_rate is nan; it must be at least"),
         (["--accumulate", "3"], "batch_size is 4; it must be a multiple of accumulate, which is 3"),
-        (["--device", "abacus"], "--device abacus"),
+        (["--device", "gpu"], "--device is gpu; choose auto, cpu, cuda, cuda:NUMBER or mps"),
+        pytest.param(["--device", "cuda:1"], "--device cuda:1: PyTorch finds no CUDA device", marks=WITHOUT_CUDA),
         (["--context-length", "950", "--tokens", "99999"], "validation.txt is shorter than the context"),
     ],
 )
 def test_invalid_settings_are_refused(train, tmp_path, capsys, arguments, message):
-    assert train(tmp_path, *([] if arguments == ["--resume"] else SMALL), *arguments) == WRONG_USE
+    assert train(tmp_path, *SMALL, *arguments) == WRONG_USE
     assert message in capsys.readouterr().out.replace("\n", " ")
 
 
@@ -420,7 +530,8 @@ def test_the_grader_reads_the_files_of_a_model_with_buffers_and_a_tied_output(tr
 )
 def test_a_size_that_the_grader_does_not_accept_is_refused_at_the_start(train, tmp_path, capsys, name, message):
     option, _, size = message.split(";")[0].split(" ")
-    assert train(tmp_path, *SMALL, "--tokens", "1000000", option, size) == WRONG_USE
+    width = ["--d-model", "130"] if name == "num_heads" else []  # a multiple of the heads
+    assert train(tmp_path, *SMALL, "--tokens", "1000000", *width, option, size) == WRONG_USE
     assert message in " ".join(capsys.readouterr().out.split())
     assert MODEL_LIMITS.sizes[name][1] < int(size)
     assert not list(tmp_path.iterdir())
@@ -560,7 +671,7 @@ def test_a_speedrun_writes_the_files_that_the_leaderboard_reads(train, stage, sp
     model.load_state_dict(load_file(tmp_path / "speedrun.safetensors"))
     embeddings = (len(found["alphabet"]) + 8) * 16
     assert found["parameters"] - found["counted_parameters"] == embeddings
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == [
         "speedrun.json", "speedrun.safetensors", "speedrun_curve.png", "speedrun_samples.txt"
     ]  # fmt: skip
 
@@ -656,7 +767,6 @@ def test_a_model_that_breaks_the_rules_is_refused(train, speedrun, monkeypatch, 
         ([*SPEEDRUN, "--d-model", "32"], "--d-model cannot be used with --speedrun"),
         ([*SPEEDRUN, "--config", "gpu"], "--config cannot be used with --speedrun"),
         ([*SMALL, "--name", "Ada"], "--name requires --speedrun"),
-        (["--speedrun", "--resume"], "there is no speedrun_checkpoint.safetensors in"),
     ],
 )
 def test_options_that_do_not_apply_to_a_speedrun_are_refused(train, speedrun, tmp_path, capsys, arguments, message):
@@ -970,3 +1080,38 @@ def test_the_pages_for_students_state_the_limits_of_the_course():
     assert f"{events[0]:,}" in sheet
     for text in (starter, sheet):
         assert f"--speedrun --tokens {events[-1]} " in text
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch, capsys) -> Callable[[], tuple[int, str, list[str]]]:
+    """A repository with `train.py` alone; run it, and return the exit code, the output and the path it sets."""
+    for name in ("2_attention", "6_gpt"):
+        (tmp_path / name).mkdir()
+    shutil.copy(LAB.root / "solutions" / "6_gpt" / "given" / "train.py", tmp_path / "6_gpt")
+    monkeypatch.setitem(sys.modules, "trainer", ModuleType("trainer"))
+    monkeypatch.setitem(sys.modules, "trainer.command", SimpleNamespace(run=lambda stage, arguments: COMPLETE))
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+
+    def run_program() -> tuple[int, str, list[str]]:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "path", [str(tmp_path / "6_gpt"), "/python/lib", "/python/site-packages"])
+            code = runpy.run_path(str(tmp_path / "6_gpt" / "train.py"))["main"]()
+            return code, capsys.readouterr().out, list(sys.path)
+
+    return run_program
+
+
+def test_a_stage_comes_before_an_installed_package_of_its_name(program, tmp_path):
+    code, output, path = program()
+    stages = [str(tmp_path / name) for name in ("2_attention", "6_gpt")]
+    assert path == [stages[1], "/python/lib", *stages, "/python/site-packages"]
+    assert (code, output) == (COMPLETE, "Loading PyTorch and your modules ...\n")
+
+
+def test_a_file_that_hides_a_library_is_named(program, tmp_path):
+    (tmp_path / "6_gpt" / "random.py").touch()
+    code, output, _ = program()
+    assert code == WRONG_USE
+    assert output.splitlines()[-1].endswith(
+        "6_gpt/random.py hides a library of that name: rename it, for example to my_random.py"
+    )

@@ -24,16 +24,13 @@ def check_sizes(sizes: Mapping[str, object], limits: ModelLimits) -> None:
     """Check the sizes of a GPT against the limits of the course.
 
     Raises:
-        RefusedModelError: a size is out of bounds, or the heads do not divide the features.
+        RefusedModelError: a size is out of bounds.
     """
     for name, (smallest, largest) in limits.sizes.items():
         size = sizes[name]
         if not isinstance(size, int) or not smallest <= size <= largest:
             place = "the number of characters in train.txt" if name == "vocab_size" else f"--{name.replace('_', '-')}"
             raise RefusedModelError(f"{place} is {size}; the grader accepts {smallest} to {largest}")
-    d_model, num_heads = sizes["d_model"], sizes["num_heads"]
-    if isinstance(d_model, int) and isinstance(num_heads, int) and d_model % num_heads:
-        raise RefusedModelError(f"--d-model is {d_model}; it must be a multiple of --num-heads, which is {num_heads}")
 
 
 def check_parameters(model: nn.Module, limits: ModelLimits) -> None:

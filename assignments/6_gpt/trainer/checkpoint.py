@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as tensors_as_bytes
 from torch import Tensor, nn
 
 from trainer.recipe import Recipe
@@ -100,13 +101,22 @@ def load(path: Path) -> Checkpoint:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file, whole or not at all."""
+    plain = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
+    write_file(path, tensors_as_bytes(plain, metadata))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all: on a full disk, the old file stays."""
     beside = path.with_name(f".{path.name}.new")
-    save_file(
-        {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()},
-        beside,
-        metadata,
-    )
-    beside.replace(path)
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)  # half a file would fill the disk
+        raise
 
 
 def _optimizer_state(optimizers: Sequence[torch.optim.Optimizer]) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -1,5 +1,6 @@
 """Output of a run: a progress bar with loss, speed and time left; samples; and the loss curve."""
 
+import io
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,21 +12,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from trainer.checkpoint import RunProgress
+from trainer.checkpoint import RunProgress, write_file
 from trainer.recipe import Recipe
 
 SHOWN_LENGTH = 70
 # Number of steps over which the loss and the speed are smoothed.
 LAST_STEPS = 50
-BLUE, ORANGE = "#0072B2", "#E69F00"
+BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#707070"
 
 
 class Display:
     """Shows a run on a console; if the console is not a terminal, one line per evaluation."""
 
-    def __init__(self, curve: Path, samples: Path, console: Console) -> None:
-        """Print to `console`, draw the loss curve into `curve` and write samples into `samples`."""
-        self.curve, self.samples, self.console = curve, samples, console
+    def __init__(self, curve: Path, samples: Path, console: Console, bars: dict[str, float]) -> None:
+        """Print to `console`, draw the loss curve and the losses to beat, `bars`, and write samples into `samples`."""
+        self.curve, self.samples, self.console, self.bars = curve, samples, console, bars
         self._recipe = Recipe()
         self._loss: float | None = None
         self._seconds = 0.0
@@ -66,7 +67,7 @@ class Display:
             f"{last['tokens']:>12,} tokens   training {last['training_loss']:.3f}   "
             f"validation {last['validation_loss']:.3f}   {self._speed():,.0f} tokens/s{self._time_left(progress)}"
         )
-        draw_curve(self.curve, progress.curve)
+        draw_curve(self.curve, progress.curve, self.bars)
         if sample:
             line = sample.strip().replace("\n", " / ")
             self.say(f"    {line[:SHOWN_LENGTH]}…", "dim")
@@ -82,14 +83,19 @@ class Display:
         return f"   {seconds / 60:.0f} min left" if seconds >= 90 else f"   {seconds:.0f} s left" if seconds else ""
 
 
-def draw_curve(path: Path, curve: list[dict[str, float]]) -> None:
-    """Plot the losses against the number of training tokens."""
+def draw_curve(path: Path, curve: list[dict[str, float]], bars: dict[str, float]) -> None:
+    """Plot the losses against the number of training tokens, and the losses of models that need no training."""
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.subplots()
     tokens = [entry["tokens"] / 1e6 for entry in curve]
+    for name, loss in bars.items():
+        axes.axhline(loss, color=GREY, linewidth=0.8, linestyle=":")
+        axes.annotate(name, (1, loss), (0, 2), ("axes fraction", "data"), "offset points", ha="right", color=GREY)
     axes.plot(tokens, [entry["training_loss"] for entry in curve], "--", color=ORANGE, label="training")
     axes.plot(tokens, [entry["validation_loss"] for entry in curve], "-o", color=BLUE, label="validation")
     axes.set(xlabel="million tokens", ylabel="loss, nats per character")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend()
-    figure.savefig(path, dpi=120)
+    axes.legend(loc="lower left")
+    image = io.BytesIO()
+    figure.savefig(image, dpi=120, format="png")
+    write_file(path, image.getvalue())

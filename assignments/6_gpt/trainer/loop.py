@@ -102,7 +102,9 @@ class Trainer:
                 self.step()
                 if progress.step in evaluation_steps:
                     self._evaluate()
-                    self._save()
+                    self._save()  # before anything else is written: a full disk then costs no step
+                    if self.machine.rank == 0:
+                        self.display.show_evaluation(progress, self._sample())
                 elif self.machine.mean(float(interruption.requested)) > 0:
                     self._save()
                     return self._result(complete=False)
@@ -146,7 +148,7 @@ class Trainer:
         return list(zip(*pieces, strict=True))
 
     def _evaluate(self) -> None:
-        """Evaluate the model, keep the best weights, and generate a sample."""
+        """Evaluate the model and keep the best weights."""
         progress = self.progress
         if self.machine.rank != 0:
             progress.losses.clear()
@@ -162,7 +164,6 @@ class Trainer:
         if loss < progress.best:
             progress.best = loss
             progress.best_weights = {name: weight.clone() for name, weight in self.model.state_dict().items()}
-        self.display.show_evaluation(progress, self._sample())
 
     def _loss(self, chosen: list[tuple[Tensor, Tensor]]) -> float:
         return float(gpt.evaluate(self.evaluation_model, list(self._stacked(chosen))))

@@ -66,6 +66,8 @@ def find_machine(device: str, threads: int, compiled: bool | None) -> Machine:
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     found = torch.device(_best_device() if device == "auto" else device)
     if found.type == "cuda":
+        if not torch.cuda.is_available():
+            raise RuntimeError("PyTorch finds no CUDA device on this machine; `lab doctor` shows what it finds")
         found = torch.device("cuda", found.index if found.index is not None else int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(found)
         torch.set_float32_matmul_precision("high")

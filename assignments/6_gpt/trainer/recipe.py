@@ -51,6 +51,10 @@ class Recipe:
         for name in ("dropout", "beta2"):
             if getattr(self, name) >= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be less than 1")
+        if self.d_model % self.num_heads:
+            raise ValueError(
+                f"--d-model is {self.d_model}; it must be a multiple of --num-heads, which is {self.num_heads}"
+            )
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch_size is {self.batch_size}; it must be a multiple of accumulate, which is {self.accumulate}"

@@ -3,12 +3,13 @@
 No other part of the package imports nbgrader.
 """
 
+from autograder.integrations.filing_report import FilingReport
 from autograder.integrations.nbgrader.compare import changed_scores, compare_gradebook
 from autograder.integrations.nbgrader.course import configure, write_workspace_config
 from autograder.integrations.nbgrader.export import export_csv
 from autograder.integrations.nbgrader.faults import GradebookError
 from autograder.integrations.nbgrader.feedback import generate_feedback
-from autograder.integrations.nbgrader.filing import FilingReport, file_results
+from autograder.integrations.nbgrader.filing import file_results
 from autograder.integrations.nbgrader.register import register_release
 
 __all__ = [

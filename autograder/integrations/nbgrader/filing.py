@@ -18,6 +18,7 @@ from autograder.base.results import ReportState, StageReport
 from autograder.course.lab import Lab, StageFolders
 from autograder.intake import Grafted, StageSubmission, graft_answers
 from autograder.intake.notebooks import NO_ANSWERS
+from autograder.integrations.filing_report import FilingReport
 from autograder.integrations.nbgrader.compare import changed_cells, compare_gradebook
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.folders import FiledAnswers, remove_shown, write_autograded, write_submitted
@@ -34,37 +35,6 @@ from autograder.integrations.nbgrader.rows import SubmissionRows
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
 from autograder.pipeline.grade import Graded
 from autograder.release import check_id
-
-
-@dataclass(frozen=True)
-class FilingReport:
-    """The result of a filing pass.
-
-    Attributes:
-        filed: number of submissions with a score.
-        withheld: submissions without a score because a person must decide, one line each.
-        removed: earlier scores of these submissions that were removed, one line each.
-        corrected: scores in the gradebook that differed from the unchanged result of their submission, one line each.
-        differences: differences between the gradebook and the results, one line each.
-        notes: unexpected properties of submitted notebooks, one line each.
-    """
-
-    filed: int
-    withheld: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    corrected: tuple[str, ...] = ()
-    differences: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def summary(self) -> str:
-        """The report as text. The reasons of ``withheld`` are those of the reports, so they are not repeated."""
-        counts = f"{self.filed} filed, {len(self.withheld)} without a number, {len(self.differences)} differences"
-        lines = [f"gradebook: {counts}"]
-        lines += [f"  removed: {line}" for line in self.removed]
-        lines += [f"  corrected: {line}" for line in self.corrected]
-        lines += [f"  differs: {line}" for line in self.differences]
-        lines += [f"  notebook: {line}" for line in self.notes]
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True)

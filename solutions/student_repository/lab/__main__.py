@@ -20,8 +20,9 @@ def main() -> int:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         print(f"The lab is not set up in this Python ({sys.executable}). Missing packages: {', '.join(missing)}.")
-        print("Activate the lab's environment, or install the missing packages:")
-        print(f"    {sys.executable} -m pip install -r requirements.txt")
+        print("Activate the lab's environment, or install the missing packages, with the CPU build of PyTorch:")
+        print(f'    "{sys.executable}" -m pip install uv')
+        print(f'    "{sys.executable}" -m uv pip install --torch-backend cpu -r requirements.txt')
         return 2
     from lab.cli import run
 

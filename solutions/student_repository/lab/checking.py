@@ -1,5 +1,6 @@
 """Checks exercises: runs their public tests, which may hang or crash, and records the results."""
 
+import ast
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from lab.code import Module
 from lab.course import CompanionError, Course, Exercise
 from lab.progress import Progress, read_module, version
 from lab.results import TestOutcome, TestResult
-from lab.runner_process import RunnerProcess
+from lab.runner_process import Ending, RunnerProcess
 from lab.shadows import refuse_hiding_files
 
-# Public tests are quick; a test that takes longer most likely never ends.
-TIME_LIMIT = 120.0
-# Seconds until the first test. PyTorch is imported in this time, which alone may take a minute on a cold disk.
-IMPORT_LIMIT = 300.0
+# Public tests take milliseconds; a test that takes longer most likely never ends.
+TIME_LIMIT = 20.0
+# Seconds that the import of one test file may take, once PyTorch is imported.
+IMPORT_LIMIT = 30.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def check(
     Args:
         course: the course.
         exercises: the exercises to check, of any stages.
-        progress: the results are recorded here and saved.
+        progress: the results are recorded here; the caller saves them, after showing them.
         process: a process that was started earlier; a new process if None.
         limit: seconds that one test may take.
 
@@ -73,17 +74,28 @@ def check(
             results.append(ExerciseResult(exercise, (), problem=module))
             continue
         own = [result for result in test_results if result.stage == exercise.stage and result.base in exercise.tests]
-        gone = [test for test in exercise.tests if test not in {result.base for result in own}]
-        own += [TestResult(exercise.stage, test, TestOutcome.GONE, _GONE) for test in gone]
+        absent = [test for test in exercise.tests if test not in {result.base for result in own}]
+        own += [_without_result(course, exercise.stage, test) for test in absent]
         digest = version(course.root, exercise, module, stubs[exercise.stage])
         results.append(ExerciseResult(exercise, tuple(own), is_started=digest is not None))
         if digest is not None:
             progress.record_check(exercise, digest, results[-1].passed)
-    progress.save(course.root)
     return results
 
 
-_GONE = "this public test is missing from its file; restore the file from the course's repository"
+def _without_result(course: Course, stage_id: str, test: str) -> TestResult:
+    """Return the result of a test that left none: it is missing from its file, or pytest did not run it."""
+    file = course.stage(stage_id).tests
+    try:
+        tree = ast.parse((course.root / file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        tree = ast.Module([], [])
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    if test in defined:
+        why = f"pytest did not run this test; to see the reason, type: python -m pytest {file.as_posix()}"
+        return TestResult(stage_id, test, TestOutcome.FAILED, why)
+    gone = f"this public test is no longer in {file.as_posix()}; restore the file from the course's repository"
+    return TestResult(stage_id, test, TestOutcome.GONE, gone)
 
 
 def _modules(course: Course, exercises: Sequence[Exercise]) -> dict[str, Module | CompanionError]:
@@ -104,27 +116,34 @@ def _run(course: Course, wanted: list[tuple[str, str]], process: RunnerProcess, 
         with process:
             report = process.run_tests(_request(course, wanted, limit))
             fresh = [TestResult.from_json(content) for kind, content in report if kind == "result"]
-            started = [json.loads(content) for kind, content in report if kind == "started"]
-            if all(kind != "finished" for kind, _ in report) and started:
-                stage, test = started[-1]
-                fresh.append(_ended(stage, test, process.stuck_line(), limit))
+            finished = report[-1][0] == "finished"
+            if not finished:
+                fresh += _ended(report, wanted, process.ending(), limit)
         results += fresh
         done = {(result.stage, result.base) for result in fresh}
-        # A test that is missing from its file leaves no line: do not run the rest again after a complete run.
-        finished = any(kind == "finished" for kind, _ in report) or not done
-        wanted = [] if finished else [key for key in wanted if key not in done]
+        # A test without a result after a complete run is missing from its file: do not run it again.
+        wanted = [] if finished or not done else [key for key in wanted if key not in done]
         if wanted:
             process = RunnerProcess(course.root)
     return results
 
 
-def _ended(stage: str, test: str, stuck_line: dict[str, Any] | None, limit: float) -> TestResult:
-    """Return the result of the test during which the process ended."""
-    if stuck_line is not None:
-        message = f"no answer within {limit:g} s: is there a loop that does not end?"
-        return TestResult(stage, test, TestOutcome.HUNG, message, student_line=stuck_line)
-    message = "Python itself stopped during this test: exit() was called, memory ran out, or the test took very long"
-    return TestResult(stage, test, TestOutcome.CRASHED, message)
+def _ended(
+    report: list[tuple[str, str]], wanted: list[tuple[str, str]], ending: Ending, limit: float
+) -> list[TestResult]:
+    """Return the results of the tests during which the process ended: one test, or all of a file during its import."""
+    kind, content = next(((kind, content) for kind, content in reversed(report) if kind in ("importing", "started")))
+    if kind == "started":
+        stage, test = json.loads(content)
+        tests, reason = [test], ending.reason
+        timeout = f"no answer within {limit:g} s: is there a loop that does not end?"
+    else:
+        stage = json.loads(content)
+        tests = [test for stage_id, test in wanted if stage_id == stage]
+        timeout = f"the import did not end within {IMPORT_LIMIT:g} s: it never got past this line"
+        reason = f"{ending.reason}, during the import"
+    outcome, message = (TestOutcome.HUNG, timeout) if ending.timed_out else (TestOutcome.CRASHED, reason)
+    return [TestResult(stage, test, outcome, message, student_line=ending.line) for test in tests]
 
 
 def _request(course: Course, wanted: Sequence[tuple[str, str]], limit: float) -> dict[str, Any]:

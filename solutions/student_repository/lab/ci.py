@@ -9,14 +9,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from lab.causes import find_causes, words_of
 from lab.checking import ExerciseResult
 from lab.course import Course
 from lab.portability import remarks
-from lab.results import TestResult
 
-# GitHub shows ten annotations per step, and accepts a summary of one megabyte.
+# GitHub shows ten annotations per step. It accepts a summary of 1,048,576 bytes, and refuses a larger one whole.
 MOST_ANNOTATIONS = 10
-LARGEST_SUMMARY = 900_000
+LARGEST_SUMMARY = 1_000_000
+_CUT = "\n\nThe page ends here: GitHub shows no more. `lab check` shows everything.\n"
 
 
 def points(results: Sequence[ExerciseResult]) -> tuple[int, int]:
@@ -41,30 +42,22 @@ def commands(course: Course, results: Sequence[ExerciseResult]) -> Iterator[str]
 
 
 def _annotations(course: Course, results: Sequence[ExerciseResult]) -> Iterator[str]:
-    for stage_id in dict.fromkeys(result.exercise.stage for result in results if result.problem):
-        problem = next(result.problem for result in results if result.exercise.stage == stage_id)
-        line = problem.line if problem else None
-        yield _annotation(course.stage(stage_id).file.as_posix(), line, stage_id, str(problem))
-    for result in failing(results):
-        failed = next((test for test in result.test_results if not test.passed), None)
-        if failed is not None:
-            file, line = _location(course, failed)
-            yield _annotation(file, line, result.exercise.name, f"{_words(failed.test)}: {failed.message}")
+    """Yield one annotation for each cause, at the student's code."""
+    for cause in find_causes(course, results):
+        names = ", ".join(cause.exercises[1:])
+        also = f" (this also concerns {names})" if names else ""
+        yield _annotation(cause.file, cause.line, cause.exercises[0], cause.message + also)
 
 
 def _warnings(course: Course) -> Iterator[str]:
-    """Yield the annotations of code that does not work where it is graded."""
+    """Yield the annotations of code that does not work where it is graded: one for each text."""
+    found: dict[tuple[str, str], list[int]] = {}
     for stage in course.stages:
         for remark in remarks(course, stage):
-            yield _annotation(remark.file, remark.line, "Where it is graded", remark.text, kind="warning")
-
-
-def _location(course: Course, result: TestResult) -> tuple[str, int | None]:
-    """Return file and line of the student's line, else of the test's line, else the stage's module."""
-    location = result.student_line or result.test_line
-    if location is None:
-        return course.stage(result.stage).file.as_posix(), None
-    return location["file"], location["line"]
+            found.setdefault((remark.file, remark.text), []).append(remark.line)
+    for (file, text), (first, *rest) in found.items():
+        also = f" (also in line {', '.join(map(str, rest))})" if rest else ""
+        yield _annotation(file, first, "Where it is graded", text + also, kind="warning")
 
 
 def _annotation(file: str, line: int | None, title: str, message: str, kind: str = "error") -> str:
@@ -79,10 +72,6 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _words(test: str) -> str:
-    return test.removeprefix("test_").replace("_", " ")
 
 
 def summary(course: Course, results: Sequence[ExerciseResult]) -> str:
@@ -100,7 +89,15 @@ def summary(course: Course, results: Sequence[ExerciseResult]) -> str:
             continue
         title = f"### {stage.id} · {_cell(stage.title)}"
         lines += [title, "", "| | exercise | tests | problem |", "|---|---|---|---|", *map(_row, own), ""]
-    return "\n".join(lines)[:LARGEST_SUMMARY]
+    return _within("\n".join(lines), LARGEST_SUMMARY)
+
+
+def _within(text: str, most: int) -> str:
+    """Cut a text after a whole line, so that it has at most ``most`` bytes."""
+    if len(text.encode()) <= most:
+        return text
+    kept = text.encode()[: most - len(_CUT.encode())].decode(errors="ignore")
+    return kept.rpartition("\n")[0] + _CUT
 
 
 def _row(result: ExerciseResult) -> str:
@@ -113,7 +110,7 @@ def _row(result: ExerciseResult) -> str:
     elif not result.is_started:
         mark, problem = "⬜", "not started"
     else:
-        mark, problem = "❌", f"{_words(failed.test)}: {failed.message}" if failed else ""
+        mark, problem = "❌", f"{words_of(failed.test)}: {failed.message}" if failed else ""
     return f"| {mark} | `{result.exercise.name}` | {passed}/{len(result.exercise.tests)} | {_cell(problem)} |"
 
 

@@ -3,10 +3,13 @@
 import ast
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 
 from lab.course import CompanionError
 
+# Lines that git writes around the two versions of a place that it could not merge.
+_MERGE_MARKER = re.compile(r"(<{7}|={7}|>{7})(\s|$)")
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -28,9 +31,7 @@ class Module:
         try:
             return cls(file, text, ast.parse(text))
         except SyntaxError as error:
-            shown = (error.text or "").strip()
-            message = f"{file}, line {error.lineno}: {error.msg}" + (f": {shown}" if shown else "")
-            raise CompanionError(message, error.lineno) from None
+            raise CompanionError(f"{file}, line {error.lineno}: {describe_syntax(error)}", error.lineno) from None
         except ValueError as error:  # a zero byte
             raise CompanionError(f"{file} is not a text file ({error}); save it as UTF-8 in your editor") from None
 
@@ -47,6 +48,17 @@ class Module:
         node = self.definition(name) or self.tree
         return hashlib.sha256(ast.dump(node).encode()).hexdigest()[:16]
 
+    def mentions(self, name: str) -> frozenset[str]:
+        """Return the names in an exercise's code and in the definitions of this module that it uses."""
+        found: set[str] = set()
+        wanted = [name]
+        while wanted:
+            node = self.definition(wanted.pop())
+            names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} if node else set()
+            wanted += names - found
+            found |= names
+        return frozenset(found)
+
     def lines(self, name: str) -> tuple[int, int] | None:
         """Return an exercise's first line, decorators included, and the line after its end; counted from 0."""
         node = self.definition(name)
@@ -54,6 +66,14 @@ class Module:
             return None
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
         return first - 1, node.end_lineno or node.lineno
+
+
+def describe_syntax(error: SyntaxError) -> str:
+    """Return what is wrong with the line; a line that git left after a merge is named as such."""
+    shown = (error.text or "").strip()
+    if _MERGE_MARKER.match(error.text or ""):
+        return f"git left the merge marker `{shown}`: keep one of the two versions, and remove all three markers"
+    return error.msg + (f": {shown}" if shown else "")
 
 
 def put_back(module: Module, stub: Module, name: str) -> str:

@@ -26,7 +26,8 @@ class Exercise:
     """One function or class to write, or files to produce with the code.
 
     ``points`` is the most that it can earn when it is graded. ``tests`` are the names of its public tests.
-    ``attachments`` are the names of its files, in the stage's folder.
+    ``attachments`` are the names of its files, in the stage's folder. ``forbid`` are the functions and classes that the
+    module must not call for it.
     """
 
     stage: str
@@ -38,11 +39,22 @@ class Exercise:
     hints: tuple[str, ...]
     tests: tuple[str, ...]
     attachments: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """Name of the exercise that is unique across all stages."""
         return f"{self.stage}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of a lab sheet that a person grades; ``text`` is its cell as handed out."""
+
+    name: str
+    title: str
+    points: int
+    text: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,7 @@ class Stage:
     needs: tuple[str, ...]
     due: datetime | None
     exercises: tuple[Exercise, ...]
-    questions: tuple[str, ...]
+    questions: tuple[Question, ...]
     stub: str
     attachments: tuple[tuple[str, int], ...] = ()
 
@@ -190,7 +202,7 @@ def _stage(data: dict[str, Any]) -> Stage:
         needs=tuple(data["needs"]),
         due=datetime.fromisoformat(data["due"]) if data["due"] else None,
         exercises=tuple(_exercise(data["id"], exercise) for exercise in data["exercises"]),
-        questions=tuple(question["title"] for question in data["questions"]),
+        questions=tuple(Question(**question) for question in data["questions"]),
         stub=data["stub"],
         attachments=tuple(data["attachments"].items()),
     )

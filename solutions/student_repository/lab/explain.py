@@ -1,7 +1,8 @@
 """Turns a failed public test into an explanation: what the test checked, the values, and the student's line.
 
 Both sides of a failed comparison are evaluated again in the frame of the test. If the comparison then holds, no
-values are shown: they would not be the values that failed.
+values are shown: they would not be the values that failed. Values that cannot be shown never hide the words of the
+assertion and its line.
 """
 
 import ast
@@ -11,10 +12,13 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
+from lab.code import describe_syntax
 from lab.values import ValuePair, ValueTable, as_array, is_array, kind_of, make_pair, make_table
 
+LIBRARIES = ("numpy", "torch")
+_T = TypeVar("_T")
 _MOST_VALUES = 4
 _LONGEST_MESSAGE = 600
 
@@ -62,7 +66,7 @@ def explain(error: BaseException, trace: TracebackType | None, root: Path, modul
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(root):
         file = Path(error.filename).relative_to(root).as_posix()
         location = Location(file, error.lineno or 1, "", (error.text or "").strip())
-        return Explanation(_describe(error), student_line=location)
+        return Explanation(f"{type(error).__name__}: {describe_syntax(error)}", student_line=location)
     frames = list(_frames(trace, root))
     in_test = next((frame for frame in reversed(frames) if Path(frame.location.file).name.startswith("test_")), None)
     in_module = next((frame for frame in reversed(frames) if frame.location.file in modules), None)
@@ -73,8 +77,8 @@ def explain(error: BaseException, trace: TracebackType | None, root: Path, modul
         return Explanation("not written yet", missing=missing, test_line=test_line, student_line=student_line)
     if isinstance(error, AssertionError) and in_module is None and in_test is not None:
         return _explain_assertion(error, in_test)
-    values = _arrays(in_module.frame) if in_module else []
-    return Explanation(_describe(error), test_line=test_line, student_line=student_line, values=values)
+    values = _attempt(_arrays, in_module.frame) if in_module else None
+    return Explanation(_describe(error), test_line=test_line, student_line=student_line, values=values or [])
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,20 @@ def _frames(trace: TracebackType | None, root: Path) -> Iterator[_LocatedFrame]:
 
 
 def _describe(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """Return the exception in words."""
+    reason = _attempt(str, error)  # an exception of the student's may raise another
+    text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    if isinstance(error, ModuleNotFoundError) and error.name in LIBRARIES:
+        text += f" ({error.name} is not installed in this Python: run `lab doctor`)"
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def _attempt(function: Callable[..., _T], *arguments: Any) -> _T | None:
+    """Return the function's result; None if it raises, because a student's object may raise anything."""
+    try:
+        return function(*arguments)
+    except Exception:
+        return None
 
 
 def _arrays(frame: FrameType) -> list[tuple[str, ValueTable]]:
@@ -116,10 +132,11 @@ def _explain_assertion(error: AssertionError, in_test: _LocatedFrame) -> Explana
         message = _message_argument(test, in_test.frame)
     else:
         return Explanation(_describe(error), test_line=in_test.location)
-    sides = _sides(test, in_test.frame)
-    values = [] if sides else _named_values(test, in_test.frame)
+    sides = _attempt(_sides, test, in_test.frame)
+    values = None if sides else _attempt(_named_values, test, in_test.frame)
     location = replace(in_test.location, code=ast.unparse(test))  # without the text, which becomes the message
-    return Explanation(str(message or "this should hold"), test_line=location, pair=sides, values=values)
+    words = _attempt(str, message) if message is not None else ""
+    return Explanation(words or "this should hold", test_line=location, pair=sides, values=values or [])
 
 
 def _statement(in_test: _LocatedFrame) -> ast.stmt | None:
@@ -161,11 +178,9 @@ def _fails(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> bo
     """Whether the comparison fails again: ``assert_…`` raises, other functions return a false value."""
     try:
         result = function(*arguments, **keywords)
-    except AssertionError:
-        return True
-    except (TypeError, ValueError, RuntimeError):
-        return True  # the shapes or types cannot be compared: they differ
-    return result is not None and not result
+        return result is not None and not result
+    except Exception:
+        return True  # `assert_…` failed, or the shapes, types or devices cannot be compared: they differ
 
 
 def _named_values(test: ast.expr, frame: FrameType) -> list[tuple[str, ValueTable]]:

@@ -1,4 +1,4 @@
-"""Finds code that works on this machine and not where it is graded: libraries, files, newer Python, other names."""
+"""Finds code that works on this machine and not where it is graded: libraries, files, newer Python, forbidden calls."""
 
 import ast
 import json
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lab.code import Module
 from lab.course import CompanionError, Course, Stage
+from lab.forbidden import forbidden_calls
 from lab.progress import read_module
 
 _SECONDS = 20
@@ -41,7 +42,12 @@ def remarks(course: Course, stage: Stage) -> list[Remark]:
         module = read_module(course.root, stage)
     except CompanionError:
         return []
-    found = {*_newer_syntax(course, module), *_Imports(course, stage, module.tree).remarks(), *_outside(module.tree)}
+    found = {
+        *_newer_syntax(course, module),
+        *_Imports(course, stage, module.tree).remarks(),
+        *_outside(module.tree),
+        *forbidden_calls(stage, module),
+    }
     return [Remark(stage.id, stage.file.as_posix(), line, text) for line, text in sorted(found)]
 
 

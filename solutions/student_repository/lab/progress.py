@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -54,16 +56,32 @@ class Progress:
             return cls()
 
     def save(self, root: Path) -> None:
-        """Write the progress; an interrupted write leaves the old file."""
+        """Write the progress; an interrupted write leaves the old file.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
         file = _file(root)
         file.parent.mkdir(exist_ok=True)
-        fresh = file.with_suffix(f".{os.getpid()}.new")
-        fresh.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        fresh.replace(file)
+        write_whole(file, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
 
     def record_check(self, exercise: Exercise, digest: str, passed: bool) -> None:
         """Remember the result of a check."""
         self.checks[exercise.key] = LastCheck(passed, digest, now().isoformat(timespec="seconds"))
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all: on a full disk, the old file stays."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}.new")
+    try:
+        fresh.write_bytes(content)
+        if file.exists():
+            shutil.copymode(file, fresh)
+        fresh.replace(file)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
 
 
 def now() -> datetime:

@@ -1,11 +1,12 @@
 """``lab reset``: restores the stub of an exercise or a whole stage, and keeps a copy of the student's code."""
 
+import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
 from lab.code import Module, put_back
 from lab.course import Course, Exercise, Stage
-from lab.progress import STATE_FOLDER, Progress, now, read_module
+from lab.progress import STATE_FOLDER, Progress, now, read_module, write_whole
 
 
 def reset(course: Course, exercises: Sequence[Exercise], progress: Progress) -> Path | None:
@@ -14,7 +15,7 @@ def reset(course: Course, exercises: Sequence[Exercise], progress: Progress) -> 
     Args:
         course: the course.
         exercises: one exercise, or all of a stage; all resets the whole module, even if it is not valid Python.
-        progress: the checks of these exercises are forgotten.
+        progress: the checks of these exercises are forgotten; the caller saves it.
 
     Returns:
         Path of the copy of the old module; None if there was no module.
@@ -31,10 +32,12 @@ def reset(course: Course, exercises: Sequence[Exercise], progress: Progress) -> 
         text = _with_stubs(course, stage, exercises)
     backup = _back_up(course.root, stage)
     file.parent.mkdir(exist_ok=True)
-    file.write_text(text, encoding="utf-8", newline="\n")
+    old = file.read_bytes() if backup is not None else b""
+    ending = "\r\n" if b"\r\n" in old else "\n"  # every other line stays as it is
+    start = codecs.BOM_UTF8 if old.startswith(codecs.BOM_UTF8) else b""
+    write_whole(file, start + text.replace("\n", ending).encode())
     for exercise in exercises:
         progress.checks.pop(exercise.key, None)
-    progress.save(course.root)
     return backup
 
 

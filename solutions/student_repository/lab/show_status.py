@@ -1,33 +1,50 @@
 """``lab status``: the stages of the course, your progress and the next exercise."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from lab.course import Course, Exercise, Stage
 from lab.progress import ExerciseStatus, Progress, StageStatus, next_exercise, now, stage_status
+from lab.sheet import read_answers
 from lab.terminal import bar, sign
 
 
-def show_status(console: Console, course: Course, progress: Progress, *, everything: bool) -> None:
-    """Print the stages, with the exercises of the current stage, or with ``everything`` of all stages."""
+def show_status(
+    console: Console, course: Course, progress: Progress, *, everything: bool = False, shown: Collection[str] = ()
+) -> None:
+    """Print the stages and what is left to do.
+
+    Args:
+        console: the console.
+        course: the course.
+        progress: the last checks.
+        everything: show the exercises of all stages; otherwise those of the current stage.
+        shown: ids of the stages whose exercises are shown instead.
+    """
     statuses = [stage_status(course, stage, progress) for stage in course.stages]
     upcoming = next_exercise(course, progress)
     for status in statuses:
-        is_current = upcoming is not None and upcoming.stage == status.stage.id
+        is_current = status.stage.id in (shown or ([upcoming.stage] if upcoming else []))
         console.print(_stage_line(console, status))
         if status.problem:
             console.print(f"   [bad]cannot be read:[/] {escape(status.problem)}")
         if everything or is_current:
             console.print(_exercises(console, status, progress, upcoming))
-            if count := len(status.stage.questions):
-                words = f"{count} question{'s' if count > 1 else ''} to answer in {status.stage.sheet.as_posix()}"
-                console.print(f"    [quiet]{words}[/]")
+        if everything or is_current or _is_started(status):
+            for sentence in read_answers(course.root, status.stage).sentences():
+                console.print(Padding(f"[warn]question[/] {escape(sentence)}", (0, 0, 0, 4)))
     console.print()
     console.print(_total(statuses))
     console.print(_advice(course, upcoming))
+
+
+def _is_started(status: StageStatus) -> bool:
+    return any(current is not ExerciseStatus.NOT_STARTED for current in status.exercises.values())
 
 
 def _stage_line(console: Console, status: StageStatus) -> Table:

@@ -164,7 +164,7 @@ def test_a_stage_may_need_an_earlier_stage(tmp_path):
         ("course: tiny", "course: tiny\ncourse: other", "`course` appears twice; the first is on line 2"),
         ("course: tiny", "course: 'tiny", "found unexpected end of stream"),
         ("course: tiny", "course: !!python/name:os.system x", "could not determine a constructor"),
-        ("course: tiny", "course: \x00", "special characters are not allowed"),
+        ("course: tiny", "course: \x00", "characters are not allowed"),
     ],
 )
 def test_each_error_names_the_key_and_the_value(tmp_path, old, new, says):

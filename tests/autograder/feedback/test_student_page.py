@@ -25,8 +25,9 @@ from sample_reports import (
     report_with_secrets,
 )
 
-from autograder.base.results import IsolationLevel, Outcome
-from autograder.feedback.student_page import student_page
+from autograder.base.results import CheckResult, IsolationLevel, Outcome
+from autograder.course.config import Exercise, Stage
+from autograder.feedback.student_page import MOST_GAPS, student_page
 
 
 def page_of(*reports, source: str = SOURCE) -> Element:
@@ -76,11 +77,48 @@ def test_a_named_mistake_comes_before_the_checks_and_lists_what_it_explains():
     named = {"what": SCALE_SENTENCE, "mistake": "scores_unscaled", "outcome": Outcome.FAILED}
     wrong = {"test_scores_are_scaled": named, "test_masked_keys_get_no_weight": named}
     callout = page_of(make_report("ada", ATTENTION, wrong)).find("div", "callout")
-    assert squeezed(callout.find("p", "mistake")) == SCALE_SENTENCE
+    mistake = callout.find("p", "mistake")
+    assert squeezed(mistake) == f"scaled_dot_product_attention: {SCALE_SENTENCE}"
+    assert not mistake.find_all("a")  # these checks point at no line
     assert [squeezed(a) for a in callout.find_all("a")] == [
         "scores are scaled by the head size",
         "masked keys get no weight",
     ]
+
+
+def test_a_named_mistake_leads_to_the_line_of_the_code():
+    where = WRONG["test_scores_are_scaled"]["where"]
+    named = {"what": SCALE_SENTENCE, "where": where, "mistake": "scores_unscaled", "outcome": Outcome.FAILED}
+    root = page_of(make_report("ada", ATTENTION, {"test_scores_are_scaled": named}))
+    link = root.find("div", "callout").find("p", "mistake").find("a")
+    (line,) = root.find_all("li", "hit")
+    assert link.attributes["href"] == "#" + line.attributes["id"]
+    assert squeezed(link) == f"line {line.attributes['id'].rpartition('-')[2]}"
+
+
+def test_passed_exercises_are_folded_and_others_are_not():
+    root = page_of(make_report("ada", ATTENTION, {"test_scores_are_scaled": WRONG["test_scores_are_scaled"]}))
+    folded = [squeezed(part.find("summary").find("code")) for part in root.find_all("details", "exercise")]
+    shown = [squeezed(part.find("code")) for part in root.find_all("section", "exercise")]
+    assert (folded, shown) == (["softmax", "blockwise_attention"], ["scaled_dot_product_attention"])
+    assert not any("open" in part.attributes for part in root.find_all("details"))
+    scores = [part.find("summary").find("span", "score") for part in root.find_all("details")]
+    assert list(map(squeezed, scores)) == ["4 / 4", "4 / 4"]
+
+
+@pytest.mark.parametrize(("count", "fine"), [(MOST_GAPS, False), (MOST_GAPS + 1, True), (80, True)])
+def test_a_bar_of_many_checks_has_no_gaps(count, fine):
+    """The gaps are two pixels wide, as wide as a segment of a small bar with over 70 checks."""
+    checks = {f"test_{number}": 1 for number in range(count)}
+    stage = Stage(title="Many", module="many", exercises={"all": Exercise(checks=checks)})
+    config = msgspec.structs.replace(CONFIG, stages={"1_many": stage})
+    results = tuple(
+        CheckResult(id=name, title=name, exercise="all", outcome=Outcome.PASSED, points=1) for name in checks
+    )
+    report = msgspec.structs.replace(make_report("ada", ATTENTION), stage="1_many", checks=results)
+    bar = read_html(student_page([report], {}, config, {})).find("svg", "bar")
+    assert len(bar.find_all("rect")) == count
+    assert ("fine" in bar.classes) is fine
 
 
 def test_where_leads_to_the_line_and_the_line_back_to_the_check():

@@ -290,8 +290,8 @@ def texts(word): return sum(word in item for item in gc.get_objects() if isinsta
     student = load(spawn(), source)
     package = "autograder.isolation"
     own = (
-        "control executor guard huge_pages lockdown outline placeholders preload readable replacement serving sources "
-        "syscalls template wire"
+        "control error_report executor guard huge_pages lockdown module_state outline placeholders preload readable "
+        "replacement self_contained serving sources syscalls template wire"
     ).split()
     assert set(student.modules()) == {"autograder", package, *(f"{package}.{name}" for name in own)}
     assert student.argv() == (["worker"], ["worker"], "/")

@@ -31,7 +31,7 @@ def server_whose_forks(answer: Callable[[str], Any], lab: Lab) -> Server:
             pass
 
     class Scripted(Server):
-        def _start_template(self):
+        def _start_template(self, program=None):
             return Template()
 
         def _in_fork(self, job, code):

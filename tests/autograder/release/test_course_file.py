@@ -9,6 +9,7 @@ from autograder.course.lab import Lab
 from autograder.release import ReleaseError, strip_solutions
 from autograder.release.course import course_file
 from autograder.release.public_tests import public_tests
+from autograder.release.sheets import build_notebook
 
 ROOT = Lab.find()
 
@@ -37,6 +38,20 @@ def test_lab_sheets_can_read_the_targets(tiny_lab, stage):
 def test_reset_gets_the_stub_that_was_handed_out(tiny_lab, stage):
     folders = tiny_lab.stage(STAGE)
     assert stage["stub"] == strip_solutions(folders.reference_source(), str(folders.reference))
+
+
+@pytest.mark.parametrize("lab", [ROOT], ids=["the lab"])
+def test_the_text_of_a_question_is_that_of_its_released_cell(lab):
+    """The companion compares an answer with it: a difference would count as an answer."""
+    course = json.loads(course_file(lab))
+    listed = [(stage["id"], question) for stage in course["stages"] for question in stage["questions"]]
+    questions = {(stage_id, question["name"]): question for stage_id, question in listed}
+    for stage in lab.stages():
+        cells = json.loads(build_notebook(stage))["cells"]
+        texts = {cell["id"]: "".join(cell["source"]) for cell in cells if "nbgrader" in cell["metadata"]}
+        for name in stage.spec.questions:
+            assert questions.pop((stage.id, name))["text"] == texts[name]
+    assert not questions
 
 
 @pytest.mark.parametrize("lab", [ROOT], ids=["the lab"])

@@ -131,13 +131,14 @@ def test_sinusoids_compare_by_distance(student, length, pairs):
 
     Hint: cos(p)·cos(q) + sin(p)·sin(q) = cos(p − q) needs the sine and the cosine of the same clock.
     """
-    rows = as_float64(student.sinusoidal_encoding(length, 2 * pairs))
-    check_shape(rows, (length, 2 * pairs), axes="length, d_model")
-    products = rows @ rows.T
-    says = "the dot product of two rows changes when both shift by one position"
-    check_close(products[1:, 1:].contiguous(), products[:-1, :-1].contiguous(), says=says, **CLOSE)
-    norms = products.diagonal().contiguous()
-    check_close(norms, torch.full_like(norms, pairs), says="a row's squared norm is not d_model/2", **CLOSE)
+    for number, clocks in ((length, pairs), (12, 8)):
+        rows = as_float64(student.sinusoidal_encoding(number, 2 * clocks))
+        check_shape(rows, (number, 2 * clocks), axes="length, d_model")
+        products = rows @ rows.T
+        says = "the dot product of two rows changes when both shift by one position"
+        check_close(products[1:, 1:].contiguous(), products[:-1, :-1].contiguous(), says=says, **CLOSE)
+        norms = products.diagonal().contiguous()
+        check_close(norms, torch.full_like(norms, clocks), says="a row's squared norm is not d_model/2", **CLOSE)
 
 
 @given(sizes(min_size=2, max_size=6))

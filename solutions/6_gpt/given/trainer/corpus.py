@@ -1,6 +1,7 @@
 """A text as token ids: one token is one character."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,19 @@ class Corpus:
     def decode(self, tokens: Tensor) -> str:
         """Return the text of token ids `(length,)`."""
         return "".join(self.alphabet[token] for token in tokens.tolist())
+
+    def bars(self) -> dict[str, float]:
+        """Return the validation losses of three models that need no training: the bars of the lab sheet."""
+        size = len(self.alphabet)
+        pairs = torch.bincount(self.train[:-1] * size + self.train[1:], minlength=size**2).view(size, size) + 0.1
+        before, after = self.validation[:-1], self.validation[1:]
+        frequency = pairs.sum(0) / pairs.sum()
+        following = pairs / pairs.sum(1, keepdim=True)
+        return {
+            "knows nothing": math.log(size),
+            "knows the frequencies": -float(frequency[after].log().mean()),
+            "knows the character before": -float(following[before, after].log().mean()),
+        }
 
     def line_starts(self) -> Tensor:
         """Return the positions in the validation text whose next character begins a line."""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import torch
 
-from trainer.checkpoint import write_tensors
+from trainer.checkpoint import write_file, write_tensors
 from trainer.loop import RunResult, Trainer
 
 FORMAT_VERSION = 1
@@ -17,7 +17,7 @@ def write_results(trainer: Trainer, result: RunResult) -> None:
     files = trainer.task.files
     write_tensors(trainer.folder / files.weights, result.weights, {})
     text = json.dumps(record(trainer, result), indent=1, ensure_ascii=False, allow_nan=False)
-    (trainer.folder / files.record).write_text(text + "\n", encoding="utf-8")
+    write_file(trainer.folder / files.record, (text + "\n").encode())
     if result.complete:
         trainer.checkpoint.unlink(missing_ok=True)
 

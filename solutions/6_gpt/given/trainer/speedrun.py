@@ -54,6 +54,15 @@ def load(stage: Path) -> ModuleType:
     return speedrun
 
 
+def source_digest(stage: Path) -> str:
+    """Return the digest of your `speedrun.py`, which the record of a run holds."""
+    return _digest(stage / FILE)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def recipe_settings(stage: Path) -> dict[str, object]:
     """Return the settings that `speedrun.py` makes, and the tokens of the shortest event.
 
@@ -84,7 +93,7 @@ def speedrun_task(recipe: Recipe, corpus: Corpus, stage: Path) -> Task:
             f"at most {limits.most_parameters:,} are allowed"
         )
     _check_results(model, module, recipe, vocab_size, read_file_sizes(stage))
-    source = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
+    source = _digest(Path(str(module.__file__)))
     entries = asdict(recipe)
     return Task(
         model=model,

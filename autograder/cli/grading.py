@@ -1,0 +1,71 @@
+"""Grading with progress on the screen, for the commands that grade a class."""
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from autograder.base.results import ReportState
+from autograder.cli.endings import Stopped
+from autograder.cli.shared import notice, progress
+from autograder.course.lab import Lab
+from autograder.intake import StageSubmission
+from autograder.judge.pool import JudgePool
+from autograder.pipeline.grade import Graded, Grader, Reuse
+from autograder.pipeline.new_work import students_to_judge
+
+
+def grade_class(
+    lab: Lab,
+    submissions: Sequence[StageSubmission],
+    reuse: Reuse,
+    workers: int,
+    console: Console,
+    *,
+    isolated: bool,
+    meanwhile: Callable[[], object] = lambda: None,
+    on_done: Callable[[Graded], object] = lambda graded: None,
+) -> list[Graded]:
+    """Grade submissions in parallel, showing progress.
+
+    Args:
+        lab: the lab.
+        submissions: the submissions, student by student.
+        reuse: the stored results that are accepted.
+        workers: number of students graded at the same time.
+        console: where the progress is shown.
+        isolated: whether students' code must be isolated.
+        meanwhile: what to do while the judges start; if it fails, nothing is graded.
+        on_done: called with each result, as soon as all of its student's are ready.
+    """
+    with JudgePool(lab.root, size=workers, isolated=isolated) as judges:
+        with judges.warming(min(workers, students_to_judge(lab, submissions, reuse))):
+            meanwhile()
+        grader = Grader(lab, judges, reuse)
+        graded = _grade_all(grader, submissions, workers, console, on_done)
+    if line := grader.distrusted():
+        notice(line)
+    return graded
+
+
+def _grade_all(
+    grader: Grader,
+    submissions: Sequence[StageSubmission],
+    workers: int,
+    console: Console,
+    on_done: Callable[[Graded], object],
+) -> list[Graded]:
+    with progress(console, "grading", len(submissions)) as advance:
+
+        def show(graded: Graded) -> None:
+            report = graded.report
+            is_scored = report.state is ReportState.GRADED
+            points = f"{report.final_score}/{report.points}" if is_scored else report.state.value
+            advance(f"{report.student} {report.stage} {points}{' (reused)' if graded.cached else ''}")
+            on_done(graded)
+
+        try:
+            return grader.grade_all(submissions, workers=workers, on_done=show)
+        except KeyboardInterrupt:
+            kept = f"{len(grader.finished)} of {len(submissions)} results are stored"
+            more = "no score of this run is in the gradebook yet. Run the same command again to continue"
+            raise Stopped(f"{kept}, and {more}") from None
