@@ -34,7 +34,7 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
     files = [*_own_program(), *files_below(stage.hidden_tests), stage.mistakes]
     files += [lock for lock in (stage.mistakes_lock, stage.checks_lock) if lock.is_file()]  # a new stage has none yet
     files += [file for needed in needed_stages(lab, stage) for file in (needed.reference, *needed.alternatives)]
-    files += stage.attachments.values()
+    files += [*stage.attachments.values(), *files_below(stage.given)]  # hidden tests may read given weights
     files += [file for name in stage.spec.data for file in files_below(lab.root / "data" / name)]
     for path in files:
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(_read(path)).digest())

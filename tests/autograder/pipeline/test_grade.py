@@ -72,6 +72,7 @@ CHANGES_OF_THE_COURSE = {
     "the points": ("grading.yml", "test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 3"),
     "the limits": ("grading.yml", "call_cpu_seconds: 2.0", "call_cpu_seconds: 3.0"),
     "the data": ("data/pairs/pairs.csv", "1,2", "1,3"),
+    "a given file": (f"solutions/{STAGE}/given/weights.txt", "1 2", "1 3"),
 }
 
 
@@ -79,6 +80,9 @@ CHANGES_OF_THE_COURSE = {
 def test_a_change_of_the_course_judges_all_again_unless_unchanged_submissions_are_reused(students, change):
     students.hands_in("ada", GOOD)
     students.hands_in("bob", GOOD)
+    given = students.lab.stage(STAGE).given
+    given.mkdir(exist_ok=True)
+    (given / "weights.txt").write_text("1 2", encoding="utf-8")
     students.grade()
     file, old, new = CHANGES_OF_THE_COURSE[change]
     replace_in(students.lab.root / file, old, new)
