@@ -22,6 +22,8 @@ def printable(text: str, limit: int) -> str:
     as ``\x1b`` or ``\u202e``. A truncated text ends in ``…``. The result is not escaped for HTML, Markdown or
     workflow commands; the caller that renders these must escape it.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     shown: list[str] = []
     length = stacked = 0
     for character in text:

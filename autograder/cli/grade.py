@@ -180,10 +180,9 @@ def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console:
     if any(report.grader_failed for report in reports) or (filed is not None and filed.differences):
         return GRADER_ERROR
     failed = any(
-        report.why_not_graded or not check.passed
+        report.why_not_graded or not all(check.passed for check in report.checks)
         for report in reports
         if report.state is not ReportState.NOT_BEGUN or report.owed
-        for check in report.checks
     )
     return FAILURES if options.fail_on_failures and failed else 0
 

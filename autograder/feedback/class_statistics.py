@@ -211,8 +211,9 @@ def _stage(
     ran = [report for report in graded if any(check.outcome not in _NOT_RUN for check in report.checks)]
     by_check: dict[str, list[tuple[CheckResult, int]]] = defaultdict(list)
     for report in ran:
+        score = report.score
         for check in report.checks:
-            others = report.score - (0 if check.bonus else check.score)
+            others = score - (0 if check.bonus else check.score)
             by_check[check.id].append((check, others))
     return StageStatistics(
         id=stage_id,

@@ -55,6 +55,7 @@ class Executor:
             "load": self._load,
             "outline": self._outline,
             "are_self_contained": are_self_contained,
+            "compile": self._compile,
             "renew": self._renew,
             "define": self._define,
             "call": self._call,
@@ -76,11 +77,13 @@ class Executor:
 
         Operations:
             surround(folders, placeholders): what modules that are loaded later find around them, see ``Sources``.
-            load(modules, main, forbidden, exercises, replace, replacement, renewable): compile and import ``main``; it
-                can import the other modules. Seeds all generators with 0. ``forbidden`` lists what ``main`` may not
-                call, see ``Guard.install``; of another module, its ``exercises`` may call it, or everything if none
-                are given. ``replace`` lists definitions of ``main`` that those of the source ``replacement``
-                replace. ``renewable`` notes what the modules hold, for ``renew``.
+            load(modules, main, forbidden, exercises, replace, replacement, renewable, code): compile and import
+                ``main``; it can import the other modules. Seeds all generators with 0. ``forbidden`` lists what
+                ``main`` may not call, see ``Guard.install``; of another module, its ``exercises`` may call it, or
+                everything if none are given. ``replace`` lists definitions of ``main`` that those of the source
+                ``replacement`` replace. ``renewable`` notes what the modules hold, for ``renew``. ``code`` is what
+                ``compile`` returned for these modules.
+            compile(modules): the code of each module; nothing of it runs.
             renew(): forget the objects and graphs of earlier calls, seed as ``load`` does, and return whether the
                 modules hold what they held when they were loaded.
             are_self_contained(modules): whether the modules keep state in their own objects only, see there.
@@ -114,6 +117,7 @@ class Executor:
         replace: Sequence[str] = (),
         replacement: str = "",
         renewable: bool = False,
+        code: Mapping[str, bytes] = {},
     ) -> None:
         for name in modules:
             if not name.isidentifier():
@@ -121,7 +125,7 @@ class Executor:
         if main in RESERVED or main not in modules:
             raise ValueError(f"{main!r} is not the name of a module in the request")
         replacements = {main: Replacement(tuple(replace), replacement)} if replace else {}
-        self._modules = Sources(modules, replacements, self._folders, self._placeholders)
+        self._modules = Sources(modules, replacements, self._folders, self._placeholders, code)
         self._guard.remove()
         others = {self._modules.path(name): exercises.get(name) for name in modules if name not in RESERVED | {main}}
         others[REPLACEMENT_FILE] = None
@@ -132,6 +136,9 @@ class Executor:
             self._main = importlib.import_module(main)
             self._state = ModuleState(self._modules.loaded()) if renewable else None
         seed_all(0)
+
+    def _compile(self, modules: Mapping[str, str]) -> dict[str, bytes]:
+        return Sources(modules, folders=self._folders).marshalled()
 
     def _renew(self) -> bool:
         self._objects.clear()

@@ -7,6 +7,7 @@ folder works, and nothing exists there. Replies name a file by its last part onl
 
 import functools
 import linecache
+import marshal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +26,8 @@ RESERVED = sys.stdlib_module_names | {"torch", "numpy"}
 # from it: `Path(__file__).resolve().parents[2]`.
 _REPOSITORY = "/home/student/lab"
 
+_MOST_CODE = 1 << 19
+
 
 class Sources(MetaPathFinder, InspectLoader):
     """The loaded sources as importable modules, visible only while a request runs.
@@ -36,6 +39,7 @@ class Sources(MetaPathFinder, InspectLoader):
         replacements: Module name → the definitions in it that are replaced when it is imported.
         folders: Module name → the folder of its file in the student's repository.
         placeholders: Names of libraries that can be imported but not used.
+        code: Module name → its code, as ``marshalled`` returned it for the same sources and folders.
 
     Attributes:
         files: Path of each source's file, as in ``__file__`` and in tracebacks → its name in replies.
@@ -47,7 +51,9 @@ class Sources(MetaPathFinder, InspectLoader):
         replacements: Mapping[str, Replacement] = {},
         folders: Mapping[str, str] = {},
         placeholders: Iterable[str] = (),
+        code: Mapping[str, bytes] = {},
     ) -> None:
+        self._marshalled = code
         self._sources = {name: source for name, source in sources.items() if name not in RESERVED}
         self._replacements = replacements
         self._placeholders = frozenset(placeholders) - RESERVED - self._sources.keys()
@@ -61,6 +67,17 @@ class Sources(MetaPathFinder, InspectLoader):
     def path(self, name: str) -> str:
         """Return the path of a source's file; the file does not exist."""
         return self._paths[name]
+
+    def marshalled(self) -> dict[str, bytes]:
+        """Compile the sources for other processes: module name → its code, without sources that are invalid or large.
+
+        Nothing of the sources runs.
+        """
+        code = {}
+        for name, source in self._sources.items():
+            with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+                code[name] = marshal.dumps(compiled(source, self._paths[name]))
+        return code if sum(map(len, code.values())) <= _MOST_CODE else {}
 
     def loaded(self) -> dict[str, ModuleType]:
         """Return the modules of this executor that are loaded, by name; while they are importable."""
@@ -121,7 +138,8 @@ class Sources(MetaPathFinder, InspectLoader):
         if name in self._replacements:
             run_replacing(source, path, vars(module), self._replacements[name], self._run)
         else:
-            self._run(compiled(source, path), vars(module))
+            code = self._marshalled.get(name)
+            self._run(marshal.loads(code) if code else compiled(source, path), vars(module))
 
     def _run(self, code: CodeType, namespace: dict[str, Any]) -> None:
         waiting = [code]

@@ -51,6 +51,7 @@ class GuardedSessions:
         replacements: check → the course's definitions that replace the submission's.
         exercises: earlier module → its exercises, which may call what this stage forbids.
         self_contained: whether the submission keeps state in its own objects only, as its text says.
+        code: module name → its code, compiled by a worker that has not run it.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class GuardedSessions:
         replacements: Mapping[str, Replacement],
         exercises: Mapping[str, Sequence[str]],
         self_contained: bool = False,
+        code: Mapping[str, bytes] = {},
     ) -> None:
+        self._code = dict(code)
         self._main = stage.module
         self._modules = dict(modules)
         self._forbidden = {check.id: stage.exercises[check.exercise].forbidden for check in stage.checks if forbid}
@@ -145,6 +148,7 @@ class GuardedSessions:
         session = self._session(check, opened)
         load = opened.post if isinstance(opened, Worker) else opened.request
         options = {"forbidden": forbidden, "renewable": check not in self._alone, **self._replacing(check)}
+        options |= {"code": self._code} if isinstance(opened, Worker) else {}
         options |= {"exercises": dict(self._exercises)} if forbidden else {}
         try:
             load("load", modules=self._modules, main=self._main, **options)

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import StageFolders
@@ -125,6 +125,7 @@ class _Submission:
         return GuardedSessions(
             *(self.stage.spec, self.modules, self.open_session, self.forbid, replacements, exercises),
             self_contained=self.first.self_contained,
+            code=self.first.code,
         )
 
 
@@ -140,11 +141,13 @@ class _FirstLoad:
         source: what its text says, read before any of its code runs.
         error: the error that it raised or that ended its worker, if any.
         self_contained: whether its text keeps state in its own objects only.
+        code: module name → its code; empty in this process, which compiles each text once.
     """
 
     source: SourceMap
     error: SubmissionError | WorkerDied | None = None
     self_contained: bool = False
+    code: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def _load_once(
@@ -157,14 +160,16 @@ def _load_once(
         session = open_session()
         outline = read_outline(session.request("outline", source=modules[main]))
         source = replace(source, outline=outline)
-        self_contained = isinstance(session, Worker) and session.request("are_self_contained", modules=dict(modules))
+        is_worker, texts = isinstance(session, Worker), {"modules": dict(modules)}
+        self_contained = is_worker and session.request("are_self_contained", **texts)
+        compiled = session.request("compile", **texts) if is_worker else {}
         session.request("load", modules=dict(modules), main=main)
     except (SubmissionError, WorkerDied) as error:
         return _FirstLoad(source, error)
     finally:
         if session is not None:
             close(session)
-    return _FirstLoad(source, self_contained=self_contained is True)
+    return _FirstLoad(source, None, self_contained is True, compiled)
 
 
 def _not_loaded(
