@@ -564,6 +564,7 @@ MISTAKES = {
             "the result is a tensor instead of a float",
             PICKED,
             "return log_probabilities.gather(-1, continuation.unsqueeze(-1)).sum()",
+            named=False,  # a result of another type, None for example, is no different
         ),
         mistake(
             "sequence_of_nothing_is_an_integer",

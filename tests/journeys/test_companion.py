@@ -82,7 +82,8 @@ def paste(home: Path, exercise: Exercise) -> None:
     file = home / exercise.stage / f"{stage.spec.module}.py"
     mine = Module.parse(file.read_text(encoding="utf-8"), "mine")
     fresh = file.with_suffix(".tmp")
-    helpers = [node.name for node in reference.tree.body if getattr(node, "name", "").startswith("_")]
+    definitions = [getattr(node, "name", "") for node in reference.tree.body]
+    helpers = [name for name in definitions if name and name not in stage.spec.exercises]
     for name in (*helpers, exercise.name):
         mine = Module.parse(put_back(mine, reference, name), "mine")
     fresh.write_text(mine.text, encoding="utf-8")
@@ -172,6 +173,8 @@ def test_a_stage_from_stub_to_hand_in(home, course, autograder, instructor, tmp_
     terminal = Terminal(home, "submit")
     terminal.until("Your id in the course")
     terminal.type("ada")
+    terminal.until("No question is answered in")  # asked before an untouched sheet is packed
+    terminal.type("y")
     code, text = terminal.finish()
     assert code == 0, text
     (pack,) = (home / "handin").rglob("ada.zip")

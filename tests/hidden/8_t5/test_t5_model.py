@@ -291,7 +291,7 @@ def test_t5_learns_all_its_parameters(student):
 
 
 def test_t5_learns_from_gaps(student, targets):
-    """T5: trained for 40 steps on texts with gaps, it fills the gaps of other texts better than before.
+    """T5: trained for 40 steps on texts with gaps, it fills the gaps of other texts better.
 
     Hint: the gradients must reach everything that the answer needs: the encoder, the cross-attention, the embedding.
     """
