@@ -564,7 +564,7 @@ MISTAKES = {
             "the result is a tensor instead of a float",
             PICKED,
             "return log_probabilities.gather(-1, continuation.unsqueeze(-1)).sum()",
-            named=False,  # a result of another type, None for example, is no different
+            named=False,  # another type of result, None for example, is the same fault
         ),
         mistake(
             "sequence_of_nothing_is_an_integer",
