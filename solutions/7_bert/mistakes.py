@@ -278,6 +278,14 @@ MISTAKES = {
             "        [cls, first[len(first) - kept_first :], sep, second[len(second) - kept_second :], sep]\n    )",
         ),
         mistake(
+            "pair_cuts_both_to_halves",
+            "each text is cut to half of the room, also where the other one leaves more",
+            "        if kept_first > kept_second:\n            kept_first -= 1\n"
+            "        else:\n            kept_second -= 1\n",
+            "        half = (length - 3) // 2\n"
+            "        kept_first, kept_second = min(kept_first, half), min(kept_second, length - 3 - half)\n",
+        ),
+        mistake(
             "pair_cuts_one_too_many",
             "one token too many is cut: there is room for it",
             "while kept_first + kept_second > length - 3:",

@@ -982,6 +982,12 @@ MISTAKES = {
             DECODE.replace("causal, memory, real", "causal, self.embedding(source) + 0 * memory, real"),
         ),
         mistake(
+            "t5_normalises_the_memory",
+            "each block of the decoder normalises the memory once more",
+            "self.cross_attention(self.cross_attention_norm(x), memory, memory_mask)",
+            "self.cross_attention(*map(self.cross_attention_norm, (x, memory)), memory_mask)",
+        ),
+        mistake(
             "t5_reads_the_memory_once",
             "only the first block of the decoder reads the memory",
             STACK_LOOP,

@@ -708,6 +708,18 @@ MISTAKES = {
             "context, choices, answer = task(first, generator)",
         ),
         mistake(
+            "accuracy_adds_up_the_counts",
+            "the hits of earlier numbers of shots count as well",
+            "            for shots in shot_counts:\n                hits = []\n",
+            "            hits = []\n            for shots in shot_counts:\n",
+            "mean = sum(hits) / trials",
+            "mean = sum(hits) / len(hits)",
+            "for hit in hits) / (trials - 1)",
+            "for hit in hits) / (len(hits) - 1)",
+            "math.sqrt(variance / trials)",
+            "math.sqrt(variance / len(hits))",
+        ),
+        mistake(
             "accuracy_by_tokens",
             "the choices are compared by their mean log-probability per token",
             "score_choices(model, context, choices).argmax()",
@@ -931,6 +943,14 @@ MISTAKES = {
             "the weights are added up instead of averaged",
             MEAN,
             "return weights[:, positions[seen], last[seen]].sum(dim=-1)",
+        ),
+        mistake(
+            "induction_averages_over_tokens",
+            "the mean is taken for each token first, so frequent tokens count less",
+            MEAN,
+            "found, names = weights[:, positions[seen], last[seen]], tokens[seen]\n"
+            "    means = [found[:, names == name].mean(dim=-1) for name in names.unique()]\n"
+            "    return torch.stack(means).mean(dim=0)",
         ),
         mistake(
             "induction_takes_the_largest",
