@@ -27,6 +27,7 @@ from autograder.course.forbidden import in_docstring
 from autograder.course.lab import Lab, LabError, StageFolders
 from autograder.course.mistakes import Mistake, lock_problems
 from autograder.course.promises import promise_problems
+from autograder.course.python_source import parse_python
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Attached, Broken, Job
@@ -210,7 +211,7 @@ def _refusal_problems(variant: Variant, refused: Sequence[CheckResult]) -> Itera
 
 def _docstring_problems(stage: StageFolders, code: CourseCode) -> Iterator[str]:
     """Yield a problem for each forbidden function that the docstring of its exercise does not name."""
-    tree = ast.parse(code.modules[stage.spec.module])
+    tree = parse_python(code.modules[stage.spec.module])
     docstrings = {
         node.name: ast.get_docstring(node) or ""
         for node in tree.body

@@ -11,6 +11,7 @@ from autograder.authoring.spoiler import FORMULAS, NOTHING
 from autograder.course.check_kinds import CheckKind
 from autograder.course.config import Stage
 from autograder.course.lab import StageFolders
+from autograder.course.python_source import parse_python
 
 # The largest share of a stage's points that a solution with wrong values may earn.
 MOST_POINTS = 0.1
@@ -71,7 +72,7 @@ def kind_problems(
 
 
 def _spoiled(reference: str, exercises: Collection[str], kind: str) -> str:
-    nodes = [node for node in ast.parse(reference).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    nodes = [node for node in parse_python(reference).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     lines: Sequence[str] = reference.splitlines(keepends=True)
     starts = {_first_line(node) - 1 for node in nodes if node.name in exercises}
     first = min(_first_line(node) - 1 for node in nodes)

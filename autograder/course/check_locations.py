@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.course.lab import Lab
+from autograder.course.python_source import parse_python
 
 
 def check_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
@@ -31,6 +32,6 @@ def check_locations(lab: Lab) -> dict[tuple[str, str], str]:
 def parsed(path: Path) -> ast.Module:
     """Parse a hidden test module; one that cannot be parsed is empty, because judging reports it."""
     try:
-        return ast.parse(path.read_bytes())
+        return parse_python(path.read_bytes())
     except (SyntaxError, ValueError):
         return ast.Module(body=[], type_ignores=[])

@@ -8,6 +8,8 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from autograder.course.python_source import parse_python
+
 
 @dataclass(frozen=True)
 class _Statement:
@@ -52,7 +54,7 @@ def extract(source: str, names: Iterable[str]) -> str:
 
 
 def _statements(source: str) -> list[_Statement]:
-    return [_statement(node) for node in ast.parse(source).body]
+    return [_statement(node) for node in parse_python(source).body]
 
 
 def _statement(node: ast.stmt) -> _Statement:

@@ -16,6 +16,7 @@ import msgspec
 from autograder.course.config import Text
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
+from autograder.course.python_source import parse_python
 from autograder.course.yaml_source import ConfigError, Keys, YamlSource, nearest
 
 FORMAT_VERSION = 1
@@ -100,7 +101,7 @@ def exercise_docstrings(stage: StageFolders) -> dict[str, dict[str, str]]:
         LabError: the stage has no reference.
     """
     found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(stage.reference_source()).body:
+    for node in parse_python(stage.reference_source()).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in stage.spec.exercises:
             methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
             names = {node.name: node, **{f"{node.name}.{part.name}": part for part in methods}}

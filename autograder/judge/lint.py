@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autograder.course.check_locations import check_functions
 from autograder.course.lab import StageFolders
+from autograder.course.python_source import parse_python
 from autograder.judge.hidden_tests import collect_checks
 from autograder.judge.plugin import CheckRecord
 
@@ -43,7 +44,7 @@ def lint_hidden_tests(stage: StageFolders) -> Iterator[str]:
 
 
 def _file_problems(path: Path) -> Iterator[Problem]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parse_python(path.read_text(encoding="utf-8"))
     yield from _says_problems(tree)
     if not path.name.startswith("test_"):
         return  # a helper may compute an oracle in any way

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from autograder.course.python_source import parse_python
 from autograder.isolation.errors import SubmissionError, TracebackFrame
 from autograder.isolation.outline import Outline, Parameters, outline
 
@@ -122,7 +123,7 @@ def read_outline(reply: Any) -> Outline:
 
 def contract_of(reference: str) -> tuple[frozenset[str], Mapping[str, Parameters]]:
     """Return the names that a reference defines, and the parameters of its functions and methods."""
-    return frozenset(_names(ast.parse(reference))), outline(reference).parameters
+    return frozenset(_names(parse_python(reference))), outline(reference).parameters
 
 
 def _names(tree: ast.AST) -> Iterator[str]:

@@ -4,6 +4,7 @@ import ast
 import shlex
 
 from autograder.course.lab import StageFolders
+from autograder.course.python_source import parse_expression, parse_python
 from autograder.release.errors import ReleaseError
 from autograder.release.sheets import exercise_cells
 
@@ -39,7 +40,7 @@ def public_tests(stage: StageFolders) -> dict[str, tuple[str, ...]]:
 
 
 def _test_functions(source: str) -> list[str]:
-    tree = ast.parse(source)
+    tree = parse_python(source)
     return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
 
 
@@ -68,6 +69,6 @@ def _selects(selection: str, name: str, file: str, cell: str) -> bool:
         raise ReleaseError(f"{cell}: `-k {selection}` may contain only names, and, or, not and parentheses")
 
     try:
-        return matches(ast.parse(selection, mode="eval").body)
+        return matches(parse_expression(selection))
     except SyntaxError:
         raise ReleaseError(f"{cell}: `-k {selection}` is not a valid expression; write names, and, or, not") from None

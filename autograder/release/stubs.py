@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from autograder.course.python_source import parse_python
 from autograder.release.errors import ReleaseError
 
 BEGIN = "### BEGIN SOLUTION"
@@ -89,7 +90,7 @@ def refuse_leaks(source: str, file: str, shown: Mapping[str, str], shortest: int
 
 def _parse(source: str, file: str) -> ast.Module:
     try:
-        return ast.parse(source)
+        return parse_python(source)
     except SyntaxError as error:
         raise ReleaseError(f"{file}:{error.lineno}: not Python: {error.msg}") from None
 
