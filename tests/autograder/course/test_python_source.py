@@ -4,9 +4,11 @@ import gc
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+import autograder
 from autograder.course.python_source import parse_expression, parse_python
 
 SOURCE = "def f(x):\n    return [(x + 1) * (y - 2) for y in range(3)]\n" * 200
@@ -35,3 +37,11 @@ def test_several_threads_parse(busy_threads):
         expressions = [pool.submit(parse_expression, "[" + "a + b, " * 200 + "]") for _ in range(20)]
         assert all(len(module.result().body) == 200 for module in modules)
         assert all(len(expression.result().elts) == 200 for expression in expressions)
+
+
+def test_nothing_else_parses_beside_threads():
+    """Workers and the process that reads hand-ins have one thread."""
+    package = Path(autograder.__file__).parent
+    parsing = [path for path in package.rglob("*.py") if "ast.parse(" in path.read_text(encoding="utf-8")]
+    rooms = {path.relative_to(package).parts[0] for path in parsing if path.name != "python_source.py"}
+    assert rooms <= {"isolation", "intake"}
