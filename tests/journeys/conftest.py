@@ -1,12 +1,15 @@
 """Fixtures for journeys: the command ``autograder`` as a separate process."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from autograder.course.lab import Lab
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -29,3 +32,14 @@ def run_autograder(*arguments: str | Path, cwd: Path, check: bool = True) -> sub
 def autograder() -> Run:
     """Return ``run_autograder``."""
     return run_autograder
+
+
+@pytest.fixture
+def instructor(tmp_path: Path) -> Path:
+    """A copy of the instructor's files: the real gradebook, secret and stored results stay untouched."""
+    root = Lab.find(Path(__file__).parent).root
+    target = tmp_path / "instructor"
+    for name in ("solutions", "tests/hidden", "data"):
+        shutil.copytree(root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "grading.yml", target)
+    return target

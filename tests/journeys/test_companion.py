@@ -104,16 +104,6 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def instructor(tmp_path: Path) -> Path:
-    """A copy of the instructor's files: the real gradebook, secret and stored results stay untouched."""
-    target = tmp_path / "instructor"
-    for name in ("solutions", "tests/hidden", "data"):
-        shutil.copytree(ROOT.root / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT.root / "grading.yml", target)
-    return target
-
-
-@pytest.fixture
 def course(home: Path) -> Course:
     return Course.load(home)
 
