@@ -14,8 +14,8 @@ from autograder.cli.shared import LabOption
 _COMMANDS = {
     "release": ("lab", "Build `assignments` from `solutions`, and register the stages in the gradebook."),
     "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
-    "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
-    "export": ("output", "Write scores in another program's format."),
+    "report": ("report", "Show scores, checks, common mistakes and students who may need help."),
+    "export": ("export", "Write scores in another program's format."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),
     "leaderboard": ("leaderboard", "Evaluate the entries to the speedrun on held-out text, and rank them."),
     "verify": ("verify", "Prove that the lab grades correctly."),

@@ -26,13 +26,17 @@ def grant_extension(lab: Lab, submission: Any) -> None:
 
 
 def penalty(lab: Lab, notebook: Any) -> float | None:
-    """Compute the points that a submitted notebook loses for lateness; None if it loses nothing.
+    """Compute the points that a submitted notebook loses for lateness; None if it loses nothing."""
+    return late_penalty(lab, notebook.assignment, score(notebook))
 
-    The penalty is a share of the whole score, manual scores and extra credit included.
+
+def late_penalty(lab: Lab, submission: Any, earned: float) -> float | None:
+    """Compute the points that a ``SubmittedAssignment`` loses for lateness; None if it loses nothing.
+
+    The penalty is a share of ``earned``, the whole score, manual scores and extra credit included.
     """
-    policy, submission = lab.config.policies.late, notebook.assignment
+    policy = lab.config.policies.late
     days = days_late(policy, due=_utc(submission.duedate), handed_in=_utc(submission.timestamp))
-    earned = score(notebook)
     if points_lost(1, policy, days):
         # A single point is lost completely, so the whole score is, including fractions of a manual score.
         return earned or None
