@@ -165,11 +165,11 @@ def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console:
     if options.json_file is not None:
         isolation = lowest_level(report.isolation for report in reports)
         write_atomically(options.json_file, encode_results(reports, isolation, check_locations(lab)))
-    statistics = statistics_of(lab, reports)
-    if options.html_folder is not None:
-        pages = write_student_pages(options.html_folder, lab, graded)
-        write_class_page(options.html_folder, statistics, pages)
+    pages = write_student_pages(options.html_folder, lab, graded) if options.html_folder is not None else {}
     filed = file_results(lab, graded) if options.gradebook else None
+    statistics = statistics_of(lab, reports, filed.grades if filed is not None else ())
+    if options.html_folder is not None:
+        write_class_page(options.html_folder, statistics, pages)
     if options.details:
         for report in reports:
             print_report(console, report)

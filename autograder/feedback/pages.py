@@ -1,7 +1,7 @@
 """Pages on disk: one page per student, and the instructor's page of the class."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -9,10 +9,12 @@ from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport
 from autograder.course.check_locations import check_locations
 from autograder.course.lab import Lab
+from autograder.feedback.claims import Claim
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
 from autograder.feedback.student_page import student_page
 from autograder.intake import StageSubmission
+from autograder.integrations.grades import Grade
 from autograder.pipeline.grade import Graded
 
 STUDENT_PAGES = "students"
@@ -65,22 +67,31 @@ class GrowingPages:
             return
         self._pages |= write_student_pages(self._folder, self._lab, self._graded[student])
         finished = [result.report for name in self._pages for result in self._graded[name]]
-        write_class_page(self._folder, self._statistics(finished), self._pages)
+        write_class_page(self._folder, self._statistics(finished, ()), self._pages)
 
 
-def write_class_page(folder: Path, statistics: ClassStatistics, pages: dict[str, str]) -> Path:
+def write_class_page(
+    folder: Path, statistics: ClassStatistics, pages: Mapping[str, str], claims: Sequence[Claim] = ()
+) -> Path:
     """Write the class page, linked to the students' pages, to ``folder``; returns its path."""
     path = folder / _CLASS_PAGE
-    write_atomically(path, class_page(statistics, pages).encode())
+    write_atomically(path, class_page(statistics, pages, claims).encode())
     return path
 
 
-def statistics_of(lab: Lab, reports: Sequence[StageReport]) -> ClassStatistics:
-    """Compute the statistics of a class."""
-    return _statistics_maker(lab)(reports)
+def student_pages_in(folder: Path, students: Iterable[str]) -> dict[str, str]:
+    """The pages of students that an earlier run wrote: student → path relative to ``folder``."""
+    return {student: path for student in students if (folder / (path := f"{STUDENT_PAGES}/{student}.html")).is_file()}
 
 
-def _statistics_maker(lab: Lab) -> Callable[[Sequence[StageReport]], ClassStatistics]:
+def statistics_of(lab: Lab, reports: Sequence[StageReport], grades: Iterable[Grade] = ()) -> ClassStatistics:
+    """Compute the statistics of a class; with the grades of the gradebook, points by hand count."""
+    return _statistics_maker(lab)(reports, grades)
+
+
+def _statistics_maker(lab: Lab) -> Callable[[Sequence[StageReport], Iterable[Grade]], ClassStatistics]:
     """Read what the statistics of any class of the lab need, and return the function that computes them."""
     sentences, locations = mistake_sentences(lab), check_locations(lab)
-    return lambda reports: class_statistics(reports, lab.config, sentences=sentences, locations=locations)
+    return lambda reports, grades: class_statistics(
+        reports, lab.config, sentences=sentences, locations=locations, grades=grades
+    )

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from autograder.course.lab import Lab
 from autograder.integrations.grades import Grade
-from autograder.integrations.nbgrader.course import open_gradebook
+from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.penalties import late_penalty
 
 
@@ -38,13 +38,13 @@ class _Sums:
             self.by_hand += cell.manual_score - (cell.auto_score or 0.0)
 
 
-def gradebook_grades(lab: Lab) -> dict[tuple[str, str], Grade]:
+def gradebook_grades(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> dict[tuple[str, str], Grade]:
     """Return the grade of each submission in the gradebook, by student and stage; penalties are computed again.
 
     Raises:
         GradebookError: the gradebook cannot be read.
     """
-    with open_gradebook(lab) as gradebook:
+    with open_gradebook(lab, lock_seconds) as gradebook:
         return {(grade.student, grade.stage): grade for grade in submitted_grades(lab, gradebook)}
 
 
