@@ -20,8 +20,8 @@ PACKAGE = ROOT / "autograder"
 # The modules that the student's process runs. They import torch, numpy, msgspec and each other, and no other module
 # of the grader.
 WORKER_SIDE = set(
-    "control error_report executor guard huge_pages lockdown module_state outline placeholders preload readable "
-    "replacement self_contained serving sources syscalls template wire".split()
+    "borrowing control error_report executor guard huge_pages lockdown module_state outline placeholders preload "
+    "readable replacement self_contained serving sources syscalls template wire".split()
 )
 
 MAX_FILE_LINES = 200
