@@ -6,6 +6,7 @@ from datetime import datetime
 
 from autograder.base.results import ReportState, StageReport
 from autograder.course.lab import Lab
+from autograder.integrations.gradebook_server import has_gradebook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def final_grades(lab: Lab, reports: Iterable[StageReport], stage_ids: Collection
 
 
 def _gradebook_grades(lab: Lab) -> dict[tuple[str, str], Grade]:
-    if not lab.gradebook.exists():
+    if not has_gradebook(lab):
         return {}
     from autograder.integrations.nbgrader import gradebook_grades  # takes a second to import
 
