@@ -10,3 +10,11 @@ def by_hand_words(grade: Grade | None) -> str:
     given = f"{grade.by_hand:+g} by hand" if grade.by_hand else ""
     waiting = "by hand: open" if grade.waits else ""
     return ", ".join(filter(None, (given, waiting)))
+
+
+def by_hand_remark(grade: Grade) -> str:
+    """The same for the student; empty if no person has a part in the grade."""
+    if grade.points is None or not (grade.by_hand or grade.waits):
+        return ""
+    counted = f"{grade.points:g} of {grade.possible:g} points with those that your instructor gave"
+    return f"{counted}; some answers are not graded yet" if grade.waits else counted

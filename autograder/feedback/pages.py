@@ -1,6 +1,6 @@
 """Pages on disk: one page per student, and the instructor's page of the class."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +12,7 @@ from autograder.course.lab import Lab
 from autograder.feedback.claims import Claim
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
+from autograder.feedback.grade_words import by_hand_remark
 from autograder.feedback.student_page import student_page
 from autograder.intake import StageSubmission
 from autograder.integrations.grades import Grade
@@ -21,25 +22,31 @@ STUDENT_PAGES = "students"
 _CLASS_PAGE = "class.html"
 
 
-def write_student_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> dict[str, str]:
+def write_student_pages(
+    folder: Path, lab: Lab, graded: Sequence[Graded], grades: Iterable[Grade] = ()
+) -> dict[str, str]:
     """Write each student's page to ``folder/students``.
 
     Args:
         folder: the folder of all pages.
         lab: the lab.
         graded: the results; a student's stages must be adjacent, as grading returns them.
+        grades: the grades of the gradebook, if it was read.
 
     Returns:
         Student → path of the page, relative to ``folder``.
     """
     pages = {}
+    by_hand: dict[str, dict[str, str]] = defaultdict(dict)
+    for grade in grades:
+        by_hand[grade.student][grade.stage] = by_hand_remark(grade)
     titles = {stage.id: {name: text.title for name, text in stage.exercise_texts().items()} for stage in lab.stages()}
     for student, group in groupby(graded, key=lambda result: result.submission.student):
         results = list(group)
         sources = {
             result.submission.stage: result.judged_source for result in results if result.judged_source is not None
         }
-        page = student_page([result.report for result in results], sources, lab.config, titles)
+        page = student_page([result.report for result in results], sources, lab.config, titles, by_hand[student])
         pages[student] = f"{STUDENT_PAGES}/{student}.html"
         write_atomically(folder / pages[student], page.encode())
     return pages

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from markupsafe import Markup
 
@@ -103,6 +104,7 @@ def student_page(
     sources: Mapping[str, str],
     config: Config,
     titles: Mapping[str, Mapping[str, str]],
+    by_hand: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Render one self-contained HTML page about one student.
 
@@ -111,6 +113,7 @@ def student_page(
         sources: stage id → the text that was graded; a stage without a text is shown without its file.
         config: source of the titles of course and stages.
         titles: stage id → exercise → title; an exercise without a title is shown by its name.
+        by_hand: stage id → remark about the points that persons gave.
 
     Raises:
         ValueError: the reports are not all of one student, or there are none.
@@ -121,7 +124,10 @@ def student_page(
     sections = [
         _section(
             index,
-            stage_view(report, config.stages.get(report.stage), titles.get(report.stage, {})),
+            _with_remark(
+                stage_view(report, config.stages.get(report.stage), titles.get(report.stage, {})),
+                by_hand.get(report.stage, ""),
+            ),
             sources.get(report.stage),
         )
         for index, report in enumerate(reports, 1)
@@ -138,6 +144,10 @@ def student_page(
         not_graded=_count(sections, ReportState.NOT_GRADED),
         not_begun=_count(sections, ReportState.NOT_BEGUN),
     )
+
+
+def _with_remark(view: StageView, remark: str) -> StageView:
+    return replace(view, remarks=(*view.remarks, remark)) if remark else view
 
 
 def _count(sections: Sequence[StageSection], state: ReportState) -> str:

@@ -5,6 +5,7 @@ with limits on time and memory (``limited``).
 """
 
 from autograder.intake.collect import take_in, take_in_student
+from autograder.intake.git import is_commit_note
 from autograder.intake.grafting import Grafted, graft, graft_answers
 from autograder.intake.notebooks import Answers, read_answers
 from autograder.intake.people import read_people
@@ -28,6 +29,7 @@ __all__ = [
     "TimeSource",
     "graft",
     "graft_answers",
+    "is_commit_note",
     "read_answers",
     "read_people",
     "read_roster",
