@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
+from autograder.authoring.exercise_faults import missing_checks
 from autograder.base.results import ReportState
 from autograder.cli.endings import Stopped
 from autograder.cli.shared import notice, progress
-from autograder.course.lab import Lab
+from autograder.course.lab import Lab, LabError
 from autograder.intake import StageSubmission
 from autograder.judge.pool import JudgePool
 from autograder.pipeline.grade import Graded, Grader, Reuse
@@ -37,6 +38,7 @@ def grade_class(
         meanwhile: what to do while the judges start; if it fails, nothing is graded.
         on_done: called with each result, as soon as all of its student's are ready.
     """
+    _refuse_missing_checks(lab, submissions)
     with JudgePool(lab.root, size=workers, isolated=isolated) as judges:
         with judges.warming(min(workers, students_to_judge(lab, submissions, reuse))):
             meanwhile()
@@ -45,6 +47,17 @@ def grade_class(
     if line := grader.distrusted():
         notice(line)
     return graded
+
+
+def _refuse_missing_checks(lab: Lab, submissions: Sequence[StageSubmission]) -> None:
+    """Refuse to judge a class on hidden tests that lack a check of ``grading.yml``.
+
+    Raises:
+        LabError: a check has no hidden test; the message lists all.
+    """
+    stages = dict.fromkeys(submission.stage for submission in submissions)
+    if missing := [line for stage_id in stages for line in missing_checks(lab.stage(stage_id))]:
+        raise LabError("\n".join(["nothing was judged: hidden tests are missing", *missing]))
 
 
 def _grade_all(

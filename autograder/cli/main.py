@@ -22,6 +22,7 @@ _COMMANDS = {
     "doctor": ("doctor", "Show whether this machine can grade."),
     "demo": ("demo", "Grade a sample class and compare each score with its design."),
     "new-stage": ("lab", "Write a new stage with one small exercise."),
+    "new-exercise": ("new_exercise", "Add a small exercise to a stage."),
     "schema": ("lab", "Write the JSON Schemas that editors use to docs/."),
 }
 
