@@ -16,6 +16,7 @@ _COMMANDS = {
     "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
     "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
     "export": ("output", "Write scores in another program's format."),
+    "bundle": ("bundle", "Write what a platform needs to run this grader."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),
     "leaderboard": ("leaderboard", "Evaluate the entries to the speedrun on held-out text, and rank them."),
     "verify": ("verify", "Prove that the lab grades correctly."),
