@@ -58,7 +58,7 @@ class JudgePlugin(WorkerPlugin):
         self.readiness = Readiness("its isolation has not been proved yet")
 
     async def setup(self, worker: Worker) -> None:
-        """Prove the isolation, then offer the resource; Dask calls this on every worker, also on later ones."""
+        """Prove the isolation, then offer the resource; Dask calls this on every worker, also on later workers."""
         self.readiness = await asyncio.to_thread(self._prove, worker.state.nthreads)
         if not self.readiness.unfit:
             await worker.set_resources(**{self.name: self.readiness.judges})

@@ -146,7 +146,7 @@ def result(exercises: Sequence[dict[str, Any]], report: dict[str, Any], problems
 
 
 def write(folder: Path, name: str, text: str) -> None:
-    """Put a file in the place of whatever student code left there."""
+    """Write a file, and remove what student code left under its name."""
     target = folder / name
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
