@@ -19,6 +19,7 @@ _COMMANDS = {
     "bundle": ("bundle", "Write what a platform needs to run this grader."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),
     "leaderboard": ("leaderboard", "Evaluate the entries to the speedrun on held-out text, and rank them."),
+    "similarity": ("similarity", "List hand-ins that share passages."),
     "verify": ("verify", "Prove that the lab grades correctly."),
     "doctor": ("doctor", "Show whether this machine can grade."),
     "demo": ("demo", "Grade a sample class and compare each score with its design."),

@@ -6,14 +6,13 @@ files of the release and nothing else of the lab, and is refused if it holds any
 Source: Classroom 50, wiki, "Advanced Autograding"; bundles have at most 10 MiB.
 """
 
-import io
 import json
 import re
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autograder.course.lab import Lab, StageFolders, needed_stages
+from autograder.integrations.bundles.zipped import zipped
 from autograder.release.contents import assignments
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder
@@ -64,7 +63,7 @@ def classroom50_bundle(lab: Lab, stages: Iterable[StageFolders]) -> dict[str, Fi
     files = {name: FileContent(text.encode()) for name, text in texts.items()}
     files |= {name: FileContent.of(path) for name, path in _SHIMS.items()}
     _refuse_hidden(lab, {**kept, **files})
-    files["public.zip"] = FileContent(_zipped(kept))
+    files["public.zip"] = FileContent(zipped(kept))
     if (size := sum(len(file.content) for file in files.values())) > MOST_BYTES:
         raise ReleaseError(f"the bundle has {size} bytes; Classroom 50 accepts {MOST_BYTES}: choose fewer stages")
     return files
@@ -121,15 +120,3 @@ def _private_files(lab: Lab) -> dict[bytes, str]:
         paths += [stage.reference, stage.mistakes, stage.promises, *stage.alternatives]
         paths += [stage.hidden_tests / name for name in read_folder(stage.hidden_tests)]
     return {path.read_bytes(): path.relative_to(lab.root).as_posix() for path in paths if path.is_file()}
-
-
-def _zipped(files: Mapping[str, FileContent]) -> bytes:
-    """A zip of the files, the same bytes for the same files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, file in sorted(files.items()):
-            entry = zipfile.ZipInfo(name)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = (0o755 if file.executable else 0o644) << 16
-            archive.writestr(entry, file.content)
-    return buffer.getvalue()
