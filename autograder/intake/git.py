@@ -39,7 +39,7 @@ def changed_note(path: str, note: str) -> str:
 
 
 def is_commit_note(note: str) -> bool:
-    """Whether a note only names the commit, which is no reason to look at the hand-in."""
+    """Whether a note only names the commit: the hand-in needs no look."""
     return note.startswith(f"{_AT_COMMIT} ")
 
 
