@@ -100,8 +100,9 @@ def test_the_page_is_not_wider_than_the_screen(chromium, page_file, width):
 
 
 def test_everything_is_printed(chromium, page_file):
-    tab = opened(chromium, page_file)
+    tab = opened(chromium, page_file, viewport={"width": 760, "height": 1100})  # A4 between narrow margins
     tab.emulate_media(media="print")
+    assert tab.evaluate("document.documentElement.scrollWidth") == 760
     assert tab.locator(".filters").first.is_hidden()
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert tab.locator("details:not([open])").count() == 0
