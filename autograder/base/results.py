@@ -59,14 +59,16 @@ class ReportState(StrEnum):
 JUDGE_FAILED = "the grader failed, not the student; run `autograder doctor`, then grade again"
 
 
-class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One scored hidden check of one submission.
 
     ``what`` is a symptom, ``where`` a location in the student's file, ``hint`` the author's advice;
     none of them contains an input, a value or exception text. ``mistake`` is the id of the named
     mistake that explains the failure; ``forbidden`` is the name of the forbidden function that was called.
     ``stand_ins`` names the exercises of the same module for which the course's own stood in, because the
-    student's did not pass.
+    student's did not pass. ``given`` is the number of points that a person decided on, in place of the computed one,
+    and ``given_because`` the reason. ``kept`` is whether the check counts as passed because the same hand-in passed it
+    before the check was changed.
     """
 
     id: str
@@ -82,6 +84,9 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     forbidden: str = ""
     stand_ins: tuple[str, ...] = ()
     seconds: float = 0.0
+    given: int | None = None
+    given_because: str = ""
+    kept: bool = False
 
     @property
     def passed(self) -> bool:
@@ -95,8 +100,17 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def score(self) -> int:
-        """Points earned: all or nothing."""
+        """Points earned, all or nothing, unless a person decided otherwise."""
+        if self.given is not None:
+            return self.given
         return self.points if self.passed else 0
+
+    @property
+    def decision(self) -> str:
+        """What a person decided, as the student reads it; empty if nothing was decided."""
+        if self.given is None:
+            return ""
+        return f"your instructor gave {self.given} of {self.points} points: {self.given_because}"
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,10 @@ from autograder.cli.shared import LabOption
 _COMMANDS = {
     "release": ("lab", "Build `assignments` from `solutions`, and register the stages in the gradebook."),
     "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
+    "regrade": (
+        "regrade",
+        "Grade PATHS again after a change of the course, and show whose points change, and why.",
+    ),
     "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
     "export": ("output", "Write scores in another program's format."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),

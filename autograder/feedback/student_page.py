@@ -11,7 +11,8 @@ from autograder.base.sinks import one_line
 from autograder.course.config import Config
 from autograder.feedback.html import render
 from autograder.feedback.source_view import source_lines
-from autograder.feedback.views import CheckView, ExerciseView, StageView, counted, stage_view
+from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
+from autograder.feedback.words import counted
 
 # Segments of the points bar with gaps of two pixels between them; with more, the gaps would hide the colours.
 MOST_GAPS = 24

@@ -69,7 +69,6 @@ CHANGES_OF_THE_COURSE = {
     "the reference": (f"solutions/{STAGE}/tiny.py", "return 2 * x", "return x * 2"),
     "an alternative": (f"solutions/{STAGE}/alternatives/loop.py", "x + x", "2 * x"),
     "the mistakes": (f"solutions/{STAGE}/mistakes.py", "2 is added", "two is added"),
-    "the points": ("grading.yml", "test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 3"),
     "the limits": ("grading.yml", "call_cpu_seconds: 2.0", "call_cpu_seconds: 3.0"),
     "the data": ("data/pairs/pairs.csv", "1,2", "1,3"),
     "a given file": (f"solutions/{STAGE}/given/weights.txt", "1 2", "1 3"),
@@ -96,6 +95,7 @@ def test_a_change_of_the_course_judges_all_again_unless_unchanged_submissions_ar
     [
         ("due: 2026-03-01T12:00:00+00:00", "due: 2026-04-01T12:00:00+00:00"),
         ("per_day: 0.1", "per_day: 0.2"),
+        ("test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 3"),
         ("title: Twice and together", "title: Twice"),
         ("title: Why a sum needs an axis", "title: Why axes"),
     ],
