@@ -68,7 +68,8 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``stand_ins`` names the exercises of the same module for which the course's own stood in, because the
     student's did not pass. ``given`` is the number of points that a person decided on, in place of the computed one,
     and ``given_because`` the reason. ``kept`` is whether the check counts as passed because the same hand-in passed it
-    before the check was changed.
+    before the check was changed. ``example`` holds the input on which the check failed, the expected value and the
+    student's, each with its label: for the instructor, and for students only by the policy ``feedback``.
     """
 
     id: str
@@ -87,6 +88,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     given: int | None = None
     given_because: str = ""
     kept: bool = False
+    example: tuple[tuple[str, str], ...] = ()
 
     @property
     def passed(self) -> bool:

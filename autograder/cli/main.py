@@ -18,6 +18,7 @@ _COMMANDS = {
         "regrade",
         "Grade PATHS again after a change of the course, and show whose points change, and why.",
     ),
+    "explain": ("explain", "Show why CHECK of STUDENT failed."),
     "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
     "export": ("output", "Write scores in another program's format."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
@@ -41,6 +41,8 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         None  # graded submissions that count per stage; None: no limit
     )
     count_bonus: bool = True
+    # What pages for students show of a failed check: hints alone, or its example too once no hand-in earns points.
+    feedback: Literal["hints", "after_due"] = "hints"
     # of times without a zone, such as those in zip archives: Europe/Berlin
     time_zone: Annotated[str, msgspec.Meta(min_length=1)] | None = None
 
@@ -80,6 +82,18 @@ def check_policies(policies: Policies, points: Mapping[str, Mapping[str, int]], 
         close = nearest(str(policies.time_zone), sorted(available_timezones()))
         problem = f"`{policies.time_zone}` is not a time zone such as Europe/Berlin{close}"
         raise source.error((*keys, "time_zone"), problem) from None
+
+
+def examples_from(policies: Policies, stage: str, due: datetime | None) -> datetime | None:
+    """The time from which students may see the examples on which their checks failed; None for never.
+
+    It is the due date with the longest extension, and with the days on which late work still earns points.
+    """
+    if policies.feedback != "after_due" or due is None:
+        return None
+    extension = max((days.get(stage, 0) for days in policies.extensions.values()), default=0)
+    late = policies.late.max_days if policies.late.per_day else 0
+    return due + (extension + late) * _DAY + timedelta(minutes=policies.late.grace_minutes)
 
 
 def _check_name(kind: str, name: str, known: Iterable[str], keys: Keys, source: YamlSource) -> None:

@@ -47,6 +47,7 @@ class CheckView:
 
     ``named`` is whether ``what`` names the mistake that explains the failure. ``also`` lists the other checks with
     the same cause; ``explained`` is whether an earlier check shows the cause. ``decision`` is what a person decided.
+    ``example`` is the example on which the check failed, if students may see it.
     """
 
     title: str
@@ -59,6 +60,7 @@ class CheckView:
     hint: str
     named: bool
     decision: str = ""
+    example: tuple[tuple[str, str], ...] = ()
     also: tuple[str, ...] = ()
     explained: bool = False
 
@@ -100,7 +102,7 @@ class CheckView:
     def details(self) -> list[tuple[str, str]]:
         """Decision, symptom, location, hint and other checks with the same cause, with labels; without empty parts."""
         parts = [("what", self.what), ("where", self.where), ("hint", self.hint), ("also", "; ".join(self.also))]
-        shown = [("decided", self.decision), *(() if self.explained else parts)]
+        shown = [("decided", self.decision), *(() if self.explained else parts), *self.example]
         return [(name, text) for name, text in shown if text and text != self.label]
 
     def line_in(self, file: str) -> int | None:
@@ -176,13 +178,16 @@ class StageView:
         return f"{self.score} / {self.points}" + (f" + {self.bonus}" if self.bonus else "")
 
 
-def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[str, str] = _NO_TITLES) -> StageView:
+def stage_view(
+    report: StageReport, stage: Stage | None = None, titles: Mapping[str, str] = _NO_TITLES, *, examples: bool = False
+) -> StageView:
     """Copy from ``report`` what its student may see.
 
     Args:
         report: the student's report of one stage.
         stage: source of the stage's title and of the name of the file.
         titles: exercise → title; an exercise without a title is shown by its name.
+        examples: whether students may see the examples on which their checks failed.
     """
     view = StageView(
         student=one_line(report.student),
@@ -194,7 +199,7 @@ def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[
         points=report.points,
         bonus=report.final_bonus,
         bonus_points=report.bonus_points,
-        exercises=() if report.state is ReportState.NOT_BEGUN else tuple(_exercises(report.checks, titles)),
+        exercises=() if report.state is ReportState.NOT_BEGUN else tuple(_exercises(report.checks, titles, examples)),
         remarks=tuple(remarks(report)),
     )
     return view if view.common else replace(view, exercises=_causes_shown_once(view))
@@ -219,14 +224,14 @@ def _causes_shown_once(view: StageView) -> tuple[ExerciseView, ...]:
     return tuple(replace(exercise, checks=tuple(map(shown, exercise.checks))) for exercise in view.exercises)
 
 
-def _exercises(checks: Iterable[CheckResult], titles: Mapping[str, str]) -> Iterable[ExerciseView]:
+def _exercises(checks: Iterable[CheckResult], titles: Mapping[str, str], examples: bool) -> Iterable[ExerciseView]:
     for name, group in groupby(checks, key=lambda check: check.exercise):
         members = list(group)
         yield ExerciseView(
             name=one_line(name),
             title=one_line(titles.get(name, "")),
             bonus=members[0].bonus,
-            checks=tuple(_check(check) for check in members),
+            checks=tuple(_check(check, examples) for check in members),
             remark=_exercise_remark(members),
         )
 
@@ -239,7 +244,7 @@ def _exercise_remark(checks: Iterable[CheckResult]) -> str:
     return f"checked with the course's own {listed}, so that errors there cost no points here"
 
 
-def _check(check: CheckResult) -> CheckView:
+def _check(check: CheckResult, examples: bool) -> CheckView:
     return CheckView(
         title=one_line(check.title),
         exercise=one_line(check.exercise),
@@ -251,4 +256,5 @@ def _check(check: CheckResult) -> CheckView:
         hint=one_line(check.hint),
         named=check.mistake is not None,
         decision=one_line(check.decision),
+        example=tuple((label, one_line(text)) for label, text in check.example) if examples else (),
     )

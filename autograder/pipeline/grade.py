@@ -135,7 +135,7 @@ class Grader:
             source = graded.judged_source
             if source is not None:
                 handed_in[submission.stage] = source
-                if _code_passed(self._lab.stage(submission.stage), graded.report):
+                if code_passed(self._lab.stage(submission.stage), graded.report):
                     passed[submission.stage] = source
             self.finished.append(graded)
             yield graded
@@ -231,7 +231,7 @@ class Grader:
         return stored.report.isolation is not IsolationLevel.NONE or self._judges.level is IsolationLevel.NONE
 
 
-def _code_passed(stage: StageFolders, report: StageReport) -> bool:
+def code_passed(stage: StageFolders, report: StageReport) -> bool:
     """Whether later stages can run on the code; checks of attachments and bonus checks do not count."""
     attached = stage.spec.attached_checks
     return report.graded and all(check.passed or check.bonus or check.id in attached for check in report.checks)

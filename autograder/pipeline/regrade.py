@@ -82,7 +82,15 @@ def never_lower(report: StageReport, before: StageReport) -> StageReport:
     def kept(check: CheckResult) -> CheckResult:
         if check.id not in passed or check.passed or check.outcome in _UNDECIDED:
             return check
-        emptied = {"what": "", "where": "", "hint": "", "mistake": None, "forbidden": "", "stand_ins": ()}
+        emptied = {
+            "what": "",
+            "where": "",
+            "hint": "",
+            "mistake": None,
+            "forbidden": "",
+            "stand_ins": (),
+            "example": (),
+        }
         return msgspec.structs.replace(check, outcome=Outcome.PASSED, kept=True, **emptied)
 
     return msgspec.structs.replace(report, checks=tuple(map(kept, report.checks)))
