@@ -19,6 +19,8 @@ _COMMANDS = {
         "Grade PATHS again after a change of the course, and show whose points change, and why.",
     ),
     "explain": ("explain", "Show why CHECK of STUDENT failed."),
+    "commitment": ("replay", "Write digests of what the hidden tests draw to FILE, for students."),
+    "replay": ("replay", "Compare the lab with the commitments in FILE; with PATHS, judge the hand-ins again."),
     "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
     "export": ("output", "Write scores in another program's format."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),
