@@ -135,6 +135,8 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         days_late: days begun after the due date; None if the stage has a due date and the time is unknown.
         points_lost: the points that lateness costs.
         bonus_counts: whether the course counts the points of extensions.
+        attempts: the number of attempts so far; 0 if they are not limited.
+        attempts_allowed: the number of attempts that count; None if they are not limited.
     """
 
     student: str
@@ -153,6 +155,8 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     days_late: int | None = 0
     points_lost: int = 0
     bonus_counts: bool = True
+    attempts: int = 0
+    attempts_allowed: int | None = None
 
     @property
     def why_not_graded(self) -> str:
@@ -178,6 +182,11 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     def graded(self) -> bool:
         """Whether the score may be filed as a number: a stage that was not begun counts 0 only if it is owed."""
         return self.state is ReportState.GRADED or (self.state is ReportState.NOT_BEGUN and self.owed)
+
+    @property
+    def ran(self) -> bool:
+        """Whether the module could be loaded, so that the hand-in was an attempt."""
+        return any(check.outcome is not Outcome.BLOCKED for check in self.checks)
 
     @property
     def points(self) -> int:

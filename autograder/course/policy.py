@@ -40,6 +40,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     attempts: Annotated[int, msgspec.Meta(ge=1)] | None = (
         None  # graded submissions that count per stage; None: no limit
     )
+    counts: Literal["last", "best"] = "last"  # which attempt counts; the best by its points after the late penalty
     count_bonus: bool = True
     # What pages for students show of a failed check: hints alone, or its example too once no hand-in earns points.
     feedback: Literal["hints", "after_due"] = "hints"

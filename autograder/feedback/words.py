@@ -20,6 +20,9 @@ def remarks(report: StageReport) -> Iterable[str]:
             yield f"the stage counts 0 of {report.points} points"
     if report.state is ReportState.GRADED:
         yield from _lateness(report)
+    if report.attempts_allowed is not None and report.state is not ReportState.NOT_BEGUN:
+        left = max(report.attempts_allowed - report.attempts, 0)
+        yield f"attempts: {report.attempts} of {report.attempts_allowed} used, {left} left"
     if report.isolation is IsolationLevel.NONE:
         yield NOT_ISOLATED
     if report.stand_ins:

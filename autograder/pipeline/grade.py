@@ -167,11 +167,33 @@ class Grader:
         if report.digest == submission.digest:
             report = with_time(report, submission)
         report = with_rules(_with_notes(stage, submission, report), self._lab.config)
+        attempted = submission.source is not None and report.digest == submission.digest and report.ran
+        report = self._with_attempts(self._best(stored, key, report), stored, submission.digest if attempted else "")
         if lost := self._lost_result(submission):
             report = msgspec.structs.replace(report, not_graded=lost)
         elif not self._regrading.dry_run:
             self._keep(key, report, submission)
         return Graded(submission, report, cached, before)
+
+    def _best(self, stored: StoredResult | None, key: str, report: StageReport) -> StageReport:
+        """The report of the attempt that counts: this one, or by the policy an earlier one that earned more."""
+        if self._lab.config.policies.counts != "best" or stored is None or stored.digest == report.digest:
+            return report
+        earlier = with_rules(stored.report, self._lab.config)
+        if not report.graded or (earlier.final or 0) <= (report.final or 0):
+            return report
+        if not self._regrading.dry_run:
+            self._store.put_spare(key, report)  # it need not be judged again
+            if report.ran:
+                self._store.add_attempt(report.student, report.stage, report.digest)
+        note = f"an earlier attempt earned {earlier.final} points, this one {report.final}: the earlier one counts"
+        return msgspec.structs.replace(earlier, notes=(*report.notes, note))
+
+    def _with_attempts(self, report: StageReport, stored: StoredResult | None, attempt: str) -> StageReport:
+        """The report with the number of attempts, where the course limits them; ``attempt`` is this one's digest."""
+        most = self._lab.config.policies.attempts
+        digests = {*(stored.attempts if stored is not None else ()), *filter(None, [attempt])}
+        return msgspec.structs.replace(report, attempts=len(digests) if most else 0, attempts_allowed=most)
 
     def _spare(self, submission: StageSubmission, key: str) -> StageReport | None:
         """The report that a dry run judged with the same key; None if there is none."""
@@ -209,7 +231,8 @@ class Grader:
         if report.state is ReportState.NOT_GRADED:
             self._store.put_waiting(report)
         elif report.digest == submission.digest:
-            self._store.put(key, report, is_attempt=submission.source is not None)
+            # A module that cannot be loaded costs no attempt: its student learns nothing from hidden tests.
+            self._store.put(key, report, is_attempt=submission.source is not None and report.ran)
         else:
             self._store.settle(report.student, report.stage)
 

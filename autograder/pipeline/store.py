@@ -133,6 +133,14 @@ class ResultStore:
         self._write(report.student, report.stage, before, result, waiting=None)
         return result
 
+    def add_attempt(self, student: str, stage: str, digest: str) -> None:
+        """Count a submission as an attempt whose result does not stand."""
+        before = self._read(student, stage)
+        if before is not None and before.result is not None and digest not in before.result.attempts:
+            attempts = (*before.result.attempts, digest)
+            counted = msgspec.structs.replace(before.result, attempts=attempts)
+            self._write(student, stage, before, counted, waiting=None)
+
     def put_waiting(self, report: StageReport) -> None:
         """Show a report that waits for a person; the earlier result and the attempts stay."""
         before = self._read(report.student, report.stage)

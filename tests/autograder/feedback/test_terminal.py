@@ -61,6 +61,12 @@ def test_a_decision_with_its_reason_is_on_every_page_of_the_student():
     assert report.score == make_report("ada", ATTENTION, WRONG).score + 2
 
 
+def test_attempts_left_are_on_the_page():
+    report = msgspec.structs.replace(make_report("ada"), attempts=2, attempts_allowed=3)
+    assert "attempts: 2 of 3 used, 1 left" in student_page([report], {}, CONFIG, EXERCISE_TITLES)
+    assert "attempts" not in student_page([make_report("ada")], {}, CONFIG, EXERCISE_TITLES)
+
+
 def test_a_failed_check_reads_like_the_template():
     text = printed(print_report, make_report("ada", ATTENTION, WRONG))
     start = text.index("✗ 2_attention · scores are scaled by the head size")
