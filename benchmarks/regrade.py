@@ -62,7 +62,7 @@ def _store(lab: Lab, students: int) -> None:
             level = IsolationLevel.KERNEL_NAMESPACES
             report = StageReport(student=student, stage=stage.id, checks=checks, isolation=level, digest=student)
             key = result_key(fingerprint, student, student, [])
-            store.put(key, with_rules(report, lab.config))
+            store.put(key, with_rules(report, lab.config, 0))
 
 
 if __name__ == "__main__":

@@ -133,6 +133,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         handed_in: the time of the hand-in; None if it is unknown.
         time_source: where that time comes from.
         days_late: days begun after the due date; None if the stage has a due date and the time is unknown.
+        free_days: the late days among them that cost nothing.
         points_lost: the points that lateness costs.
         bonus_counts: whether the course counts the points of extensions.
         attempts: the number of attempts so far; 0 if they are not limited.
@@ -153,6 +154,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     handed_in: datetime | None = None
     time_source: str = ""
     days_late: int | None = 0
+    free_days: int = 0
     points_lost: int = 0
     bonus_counts: bool = True
     attempts: int = 0

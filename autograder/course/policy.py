@@ -17,10 +17,14 @@ Days = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class LatePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Share of a stage's score lost per started day after the due date, and the days after which all is lost."""
+    """Share of a stage's score lost per started day after the due date, and the days after which all is lost.
+
+    ``free_days`` late days of each student cost nothing. They are spent in the order of the stages.
+    """
 
     per_day: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     max_days: Days = 7
+    free_days: Days = 0
     grace_minutes: Annotated[int, msgspec.Meta(ge=0)] = 10
 
 

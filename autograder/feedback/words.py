@@ -36,6 +36,7 @@ def _lateness(report: StageReport) -> Iterable[str]:
     elif report.days_late:
         days = f"{counted(report.days_late, 'day')} late"
         earned = f"{report.score + report.bonus} points were earned"
+        days += f", {counted(report.free_days, 'free late day')} used" if report.free_days else ""
         yield f"{days}: {counted(report.points_lost, 'point')} deducted; {earned}" if report.points_lost else days
 
 

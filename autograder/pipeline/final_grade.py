@@ -1,6 +1,7 @@
 """Points, decisions of a person and lateness: the only place where the final grade of a stage is decided."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -19,9 +20,30 @@ def with_time(report: StageReport, submission: StageSubmission) -> StageReport:
     )
 
 
-def with_rules(report: StageReport, config: Config) -> StageReport:
+class FreeDays:
+    """The free late days that students have left; each is spent in the first stage, in order, that needs it.
+
+    Attributes:
+        days: the days that every student has in all.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.days = config.policies.late.free_days
+        self._spent: Counter[str] = Counter()
+
+    def left(self, student: str) -> int:
+        """The days that a student has left."""
+        return self.days - self._spent[student]
+
+    def spend(self, report: StageReport) -> StageReport:
+        """Note the days that a report has used; returns the report."""
+        self._spent[report.student] += report.free_days
+        return report
+
+
+def with_rules(report: StageReport, config: Config, free_days: int) -> StageReport:
     """The report with the points, overrides and penalties of ``grading.yml`` as it is now."""
-    return with_decisions(with_points(report, config), config)
+    return with_decisions(with_points(report, config), config, free_days)
 
 
 def with_points(report: StageReport, config: Config) -> StageReport:
@@ -33,7 +55,7 @@ def with_points(report: StageReport, config: Config) -> StageReport:
     return _with_checks(report, lambda check: {"points": points.get(check.id, check.points)})
 
 
-def with_decisions(report: StageReport, config: Config) -> StageReport:
+def with_decisions(report: StageReport, config: Config, free_days: int) -> StageReport:
     """The report with overrides and penalty, but with the points with which it was stored."""
     decided = config.policies.overrides.get(report.student, {}).get(report.stage, {})
 
@@ -45,7 +67,7 @@ def with_decisions(report: StageReport, config: Config) -> StageReport:
 
     if decided or any(check.given is not None for check in report.checks):
         report = _with_checks(report, decision)
-    return with_penalty(report, config)
+    return with_penalty(report, config, free_days)
 
 
 def _with_checks(report: StageReport, values: Callable[[CheckResult], dict[str, Any]]) -> StageReport:
@@ -53,10 +75,17 @@ def _with_checks(report: StageReport, values: Callable[[CheckResult], dict[str, 
     return msgspec.structs.replace(report, checks=checks)
 
 
-def with_penalty(report: StageReport, config: Config) -> StageReport:
+def with_attempts(report: StageReport, config: Config, attempts: Iterable[str]) -> StageReport:
+    """The report with the number of attempts, given by the digests of the hand-ins, where the course limits them."""
+    most = config.policies.attempts
+    return msgspec.structs.replace(report, attempts=len(set(attempts)) if most else 0, attempts_allowed=most)
+
+
+def with_penalty(report: StageReport, config: Config, free_days: int) -> StageReport:
     """The report with its days late and the points that they cost, by the policy of ``grading.yml``.
 
-    A report whose time is unknown loses nothing. A stage without a score, or without a due date, is not late.
+    ``free_days`` are the free late days that the student has left. A report whose time is unknown loses nothing. A
+    stage without a score, or without a due date, is not late.
     """
     policies, stage = config.policies, config.stages.get(report.stage)
     days: int | None = 0
@@ -65,10 +94,14 @@ def with_penalty(report: StageReport, config: Config) -> StageReport:
         days = None
         if report.handed_in is not None:
             days = days_late(policies.late, due=stage.due, handed_in=report.handed_in, extension_days=extension)
+    free = min(days or 0, free_days)
     lost = 0
     if days:
         counted = report.score + (report.bonus if policies.count_bonus else 0)
-        lost = points_lost(counted, policies.late, days)
-    if (report.days_late, report.points_lost, report.bonus_counts) == (days, lost, policies.count_bonus):
+        lost = points_lost(counted, policies.late, days - free)
+    before = (report.days_late, report.free_days, report.points_lost, report.bonus_counts)
+    if before == (days, free, lost, policies.count_bonus):
         return report
-    return msgspec.structs.replace(report, days_late=days, points_lost=lost, bonus_counts=policies.count_bonus)
+    return msgspec.structs.replace(
+        report, days_late=days, free_days=free, points_lost=lost, bonus_counts=policies.count_bonus
+    )

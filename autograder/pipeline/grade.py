@@ -16,7 +16,7 @@ from autograder.course.lab import Lab, StageFolders, needed_stages
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.judge.evidence import forbidden_call_notes
 from autograder.judge.messages import Job
-from autograder.pipeline.final_grade import with_rules, with_time
+from autograder.pipeline.final_grade import FreeDays, with_attempts, with_rules, with_time
 from autograder.pipeline.fingerprint import result_key, stage_fingerprint
 from autograder.pipeline.jobs import jobs_for
 from autograder.pipeline.judging import NOT_BEGUN, Judges, judged_report, refused_report
@@ -130,8 +130,11 @@ class Grader:
         """Grade one student's submissions, which must be in the order of ``grading.yml``."""
         passed: dict[str, str] = {}
         handed_in: dict[str, str] = {}
+        free, earlier = FreeDays(self._lab.config), iter(self._lab.config.stages)
         for submission in submissions:
-            graded = self._grade_stage(submission, passed, handed_in)
+            self._spend_before(submission, earlier, free)
+            graded = self._grade_stage(submission, passed, handed_in, free.left(submission.student))
+            free.spend(graded.report)
             source = graded.judged_source
             if source is not None:
                 handed_in[submission.stage] = source
@@ -141,7 +144,7 @@ class Grader:
             yield graded
 
     def _grade_stage(
-        self, submission: StageSubmission, passed: Mapping[str, str], handed_in: Mapping[str, str]
+        self, submission: StageSubmission, passed: Mapping[str, str], handed_in: Mapping[str, str], free_days: int
     ) -> Graded:
         stage = self._lab.stage(submission.stage)
         submission = self._without_stub(stage, submission)
@@ -166,20 +169,31 @@ class Grader:
             report = never_lower(report, stored.report)
         if report.digest == submission.digest:
             report = with_time(report, submission)
-        report = with_rules(_with_notes(stage, submission, report), self._lab.config)
-        attempted = submission.source is not None and report.digest == submission.digest and report.ran
-        report = self._with_attempts(self._best(stored, key, report), stored, submission.digest if attempted else "")
+        report = with_rules(_with_notes(stage, submission, report), self._lab.config, free_days)
+        attempts = list(stored.attempts) if stored is not None else []
+        if submission.source is not None and report.digest == submission.digest and report.ran:
+            attempts.append(submission.digest)
+        report = with_attempts(self._best(stored, key, report, free_days), self._lab.config, attempts)
         if lost := self._lost_result(submission):
             report = msgspec.structs.replace(report, not_graded=lost)
         elif not self._regrading.dry_run:
             self._keep(key, report, submission)
         return Graded(submission, report, cached, before)
 
-    def _best(self, stored: StoredResult | None, key: str, report: StageReport) -> StageReport:
+    def _spend_before(self, submission: StageSubmission, stages: Iterator[str], free: FreeDays) -> None:
+        """Spend the free late days of the stored results of earlier stages that are not graded in this run."""
+        for stage in stages:
+            if stage == submission.stage:
+                return
+            stored, _ = self._store.shown(submission.student, stage) if free.days else (None, None)
+            if stored is not None:
+                free.spend(with_rules(stored, self._lab.config, free.left(submission.student)))
+
+    def _best(self, stored: StoredResult | None, key: str, report: StageReport, free_days: int) -> StageReport:
         """The report of the attempt that counts: this one, or by the policy an earlier one that earned more."""
         if self._lab.config.policies.counts != "best" or stored is None or stored.digest == report.digest:
             return report
-        earlier = with_rules(stored.report, self._lab.config)
+        earlier = with_rules(stored.report, self._lab.config, free_days)
         if not report.graded or (earlier.final or 0) <= (report.final or 0):
             return report
         if not self._regrading.dry_run:
@@ -188,12 +202,6 @@ class Grader:
                 self._store.add_attempt(report.student, report.stage, report.digest)
         note = f"an earlier attempt earned {earlier.final} points, this one {report.final}: the earlier one counts"
         return msgspec.structs.replace(earlier, notes=(*report.notes, note))
-
-    def _with_attempts(self, report: StageReport, stored: StoredResult | None, attempt: str) -> StageReport:
-        """The report with the number of attempts, where the course limits them; ``attempt`` is this one's digest."""
-        most = self._lab.config.policies.attempts
-        digests = {*(stored.attempts if stored is not None else ()), *filter(None, [attempt])}
-        return msgspec.structs.replace(report, attempts=len(digests) if most else 0, attempts_allowed=most)
 
     def _spare(self, submission: StageSubmission, key: str) -> StageReport | None:
         """The report that a dry run judged with the same key; None if there is none."""

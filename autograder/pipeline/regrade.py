@@ -9,7 +9,7 @@ import msgspec
 
 from autograder.base.results import CheckResult, Outcome, ReportState, StageReport
 from autograder.course.lab import Lab
-from autograder.pipeline.final_grade import with_rules
+from autograder.pipeline.final_grade import FreeDays, with_rules
 from autograder.pipeline.fingerprint import is_current, stage_fingerprint
 from autograder.pipeline.stored_reports import result_store
 
@@ -61,14 +61,18 @@ def regraded_from_store(lab: Lab, stage_ids: Sequence[str] = ()) -> list[Regrade
     fingerprints = {stage.id: stage_fingerprint(lab, stage) for stage in chosen}
     outdated: Counter[str] = Counter()
     regraded = []
-    for student, stage in store.keys():
+    free, order = FreeDays(lab.config), {stage: index for index, stage in enumerate(lab.config.stages)}
+    for student, stage in sorted(store.keys(), key=lambda key: (key[0], order.get(key[1], len(order)))):
+        report, key = store.shown(student, stage) if stage in fingerprints or free.days else (None, None)
+        after = with_rules(report, lab.config, free.left(student)) if report is not None else None
+        if after is not None:
+            free.spend(after)
         if stage not in fingerprints:
             continue
-        report, key = store.shown(student, stage)
-        if report is None or (key is not None and not is_current(key, fingerprints[stage])):
+        if report is None or after is None or (key is not None and not is_current(key, fingerprints[stage])):
             outdated[stage] += 1
         else:
-            regraded.append(Regraded(report, with_rules(report, lab.config)))
+            regraded.append(Regraded(report, after))
     if outdated:
         listed = ", ".join(f"{count} of {stage}" for stage, count in sorted(outdated.items()))
         raise OutdatedError(f"these results were made with other tests or versions: {listed}")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from autograder.base.results import Outcome, StageReport
 from autograder.course.lab import Lab, StageFolders
 from autograder.judge.unrun import unrun_stage
-from autograder.pipeline.final_grade import with_decisions
+from autograder.pipeline.final_grade import FreeDays, with_decisions
 from autograder.pipeline.secret import course_secret, seal_secret
 from autograder.pipeline.store import ResultStore, distrust_line
 
@@ -35,7 +35,9 @@ def stored_reports(lab: Lab, notice: Callable[[str], object] = lambda line: None
     if not (lab.build / "results").exists():
         return []
     store = result_store(lab)
-    reports = [with_decisions(report, lab.config) for report in store.all()]
+    free, order = FreeDays(lab.config), {stage: index for index, stage in enumerate(lab.config.stages)}
+    in_order = sorted(store.all(), key=lambda report: order.get(report.stage, len(order)))
+    reports = [free.spend(with_decisions(report, lab.config, free.left(report.student))) for report in in_order]
     reports += [
         _without_number(lab.stage(stage), student, f"the stored result {error.reason}: grade the hand-in again")
         for (student, stage), error in store.distrusted.items()

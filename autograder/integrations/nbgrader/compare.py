@@ -82,8 +82,9 @@ def _submissions(gradebook: Any, stage: str) -> Any:
 def _changed(lab: Lab, submission: Any, store: ResultStore) -> Iterator[str]:
     stored = store.get(submission.student.id, submission.assignment.name)
     if stored is not None:
+        report = with_decisions(stored.report, lab.config, stored.report.free_days)
         for notebook in submission.notebooks:
-            for line in changed_cells(lab, notebook, with_decisions(stored.report, lab.config)):
+            for line in changed_cells(lab, notebook, report):
                 yield f"{line}; grade the submission again"
 
 
