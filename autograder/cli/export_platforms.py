@@ -12,7 +12,7 @@ from autograder.feedback.platforms.canvas import fill_canvas
 from autograder.feedback.platforms.classroom50 import rescore
 from autograder.feedback.platforms.gradescope import gradescope_results
 from autograder.feedback.platforms.moodle import fill_moodle, moodle_import
-from autograder.feedback.views import counted
+from autograder.feedback.words import counted
 
 _READ = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -1,12 +1,10 @@
 """Every check of every report as CSV, for the instructor's own analysis. It holds hidden tests: not for students."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autograder.base.results import StageReport
-from autograder.base.sinks import csv_cell
+from autograder.base.sinks import csv_table
 
 COLUMNS = (
     *("student", "stage", "state", "exercise", "check", "title", "test", "bonus", "outcome", "score", "points"),
@@ -21,13 +19,8 @@ def checks_csv(reports: Sequence[StageReport], locations: Mapping[tuple[str, str
         reports: the reports.
         locations: stage and check id → file and line of the hidden test.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for report in reports:
-        for row in _rows(report, locations):
-            writer.writerow({name: csv_cell(value) for name, value in row.items()})
-    return text.getvalue().encode()
+    rows = (row for report in reports for row in _rows(report, locations))
+    return csv_table([COLUMNS, *([row[name] for name in COLUMNS] for row in rows)])
 
 
 def _rows(report: StageReport, locations: Mapping[tuple[str, str], str]) -> Iterator[dict[str, Any]]:

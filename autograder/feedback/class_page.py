@@ -9,11 +9,11 @@ from markupsafe import Markup
 from autograder.base.results import IsolationLevel, Outcome, ReportState, lowest_level
 from autograder.feedback.claims import Claim
 from autograder.feedback.class_statistics import ClassStatistics
-from autograder.feedback.grade_words import by_hand_words
+from autograder.feedback.grade_words import by_hand_words, override_words
 from autograder.feedback.html import render
 from autograder.feedback.item_analysis import FEWEST_OF_EACH
 from autograder.feedback.stage_statistics import BINS, CheckStatistics, StageStatistics
-from autograder.feedback.views import late_words
+from autograder.feedback.words import late_words
 
 SHADES = 5
 MOST_MISTAKES = 3  # of one student in the table of students who may need help
@@ -164,7 +164,8 @@ def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> 
         return Cell(f"{report.state.value}{', 0' if report.owed else ''}", state="open")
     points, possible = statistics.points(report), statistics.possible(report)
     shade = min(int((SHADES - 1) * max(points, 0) / possible), SHADES - 1) if possible else None
-    remarks = _remarks(late_words(report), by_hand_words(statistics.grades.get((student, stage.id))))
+    by_hand = by_hand_words(statistics.grades.get((student, stage.id)))
+    remarks = _remarks(late_words(report), override_words(report), by_hand)
     return Cell(f"{points:g}", report.final_bonus, shade, remarks=remarks)
 
 

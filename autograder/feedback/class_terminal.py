@@ -13,9 +13,9 @@ from rich.text import Text
 from autograder.base.results import IsolationLevel, ReportState, StageReport
 from autograder.base.sinks import log_line
 from autograder.feedback.class_statistics import ClassStatistics
-from autograder.feedback.grade_words import by_hand_words
+from autograder.feedback.grade_words import by_hand_words, override_words
 from autograder.feedback.stage_statistics import StageStatistics
-from autograder.feedback.views import counted, late_words
+from autograder.feedback.words import counted, late_words
 
 WARNING = "bold yellow"
 _GAP = 3  # characters between two cells
@@ -94,7 +94,9 @@ def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> 
     late, by_hand = late_words(report), by_hand_words(statistics.grades.get((student, stage.id)))
     if late:
         cell.append(f" {late}", style=WARNING if report.days_late else "dim")
-    return cell.append(f" {by_hand}", style="dim") if by_hand else cell
+    for decided in filter(None, (override_words(report), by_hand)):
+        cell.append(f" {decided}", style="dim")
+    return cell
 
 
 def _remarks(statistics: ClassStatistics) -> Iterator[tuple[str, str]]:

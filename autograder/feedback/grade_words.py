@@ -1,5 +1,7 @@
 """What persons decided about a grade, in words."""
 
+from autograder.base.results import StageReport
+from autograder.feedback.words import counted
 from autograder.integrations.grades import Grade
 
 
@@ -12,9 +14,15 @@ def by_hand_words(grade: Grade | None) -> str:
     return ", ".join(filter(None, (given, waiting)))
 
 
+def override_words(report: StageReport) -> str:
+    """The number of checks whose points a person decided in ``grading.yml``; empty without one."""
+    count = sum(check.given is not None for check in report.checks)
+    return counted(count, "override") if count else ""
+
+
 def by_hand_remark(grade: Grade) -> str:
     """The same for the student; empty if no person has a part in the grade."""
     if grade.points is None or not (grade.by_hand or grade.waits):
         return ""
-    counted = f"{grade.points:g} of {grade.possible:g} points with those that your instructor gave"
-    return f"{counted}; some answers are not graded yet" if grade.waits else counted
+    points = f"{grade.points:g} of {grade.possible:g} points with those that your instructor gave"
+    return f"{points}; some answers are not graded yet" if grade.waits else points

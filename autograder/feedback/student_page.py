@@ -1,7 +1,7 @@
 """A student's page: points, what to fix and where, and the student's own file beside it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -12,7 +12,8 @@ from autograder.base.sinks import one_line
 from autograder.course.config import Config
 from autograder.feedback.html import render
 from autograder.feedback.source_view import source_lines
-from autograder.feedback.views import CheckView, ExerciseView, StageView, counted, stage_view
+from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
+from autograder.feedback.words import counted
 
 # Segments of the points bar with gaps of two pixels between them; with more, the gaps would hide the colours.
 MOST_GAPS = 24
@@ -104,6 +105,7 @@ def student_page(
     sources: Mapping[str, str],
     config: Config,
     titles: Mapping[str, Mapping[str, str]],
+    with_examples: Collection[str] = (),
     by_hand: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Render one self-contained HTML page about one student.
@@ -113,6 +115,7 @@ def student_page(
         sources: stage id → the text that was graded; a stage without a text is shown without its file.
         config: source of the titles of course and stages.
         titles: stage id → exercise → title; an exercise without a title is shown by its name.
+        with_examples: the stages whose failing examples students may see.
         by_hand: stage id → remark about the points that persons gave.
 
     Raises:
@@ -125,7 +128,12 @@ def student_page(
         _section(
             index,
             _with_remark(
-                stage_view(report, config.stages.get(report.stage), titles.get(report.stage, {})),
+                stage_view(
+                    report,
+                    config.stages.get(report.stage),
+                    titles.get(report.stage, {}),
+                    examples=report.stage in with_examples,
+                ),
                 by_hand.get(report.stage, ""),
             ),
             sources.get(report.stage),

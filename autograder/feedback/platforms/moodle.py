@@ -6,13 +6,11 @@ e-mail address. Sources: Moodle, ``mod/assign/feedback/offline/importgradeslib.p
 ``grade/import/csv/classes/load_data.php``.
 """
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from autograder.base.sinks import csv_cell
+from autograder.base.sinks import csv_table
 from autograder.course.config import Config
 from autograder.feedback.platforms import PlatformFileError, number
 from autograder.feedback.platforms.csv_file import CsvFile
@@ -60,12 +58,8 @@ def moodle_import(grades: Sequence[Grade], config: Config) -> bytes:
     """The points of each student in each stage, and their sum, for the import of grades."""
     stages = [stage for stage in config.stages if any(grade.stage == stage for grade in grades)]
     points = {(grade.student, grade.stage): grade.points for grade in grades}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["username", *stages, "total"])
+    rows = []
     for student, total in totals(grades).items():
-        cells = [points.get((student, stage)) for stage in stages]
-        writer.writerow(
-            [csv_cell(student), *("" if value is None else number(value) for value in [*cells, total.points])]
-        )
-    return text.getvalue().encode()
+        cells = [*(points.get((student, stage)) for stage in stages), total.points]
+        rows.append([student, *("" if value is None else number(value) for value in cells)])
+    return csv_table([["username", *stages, "total"], *rows])

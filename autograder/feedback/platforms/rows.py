@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from autograder.base.results import Outcome, ReportState, StageReport
 from autograder.feedback.platforms import number
-from autograder.feedback.views import CheckView, ExerciseView, StageView, counted, stage_view
+from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
+from autograder.feedback.words import counted
 from autograder.integrations.grades import Grade
 
 

@@ -114,6 +114,12 @@ def test_points_by_hand_count_in_cells_and_totals():
     ]
 
 
+def test_points_that_a_person_decided_are_marked():
+    decided = {"test_gaussian_is_even": {"given": 0, "given_because": "copied"}}
+    rows = part_of(class_page(class_statistics([make_report("ada", KERNELS, decided)], CONFIG)), "scores")
+    assert squeezed(rows.find("tbody").find("tr")) == "ada 7 1 override 7 / 8 – kernel"
+
+
 def test_claims_have_a_part_of_their_own_if_there_are_any(page):
     assert "claims" not in page.partition("<script>")[0]
     claims = [Claim("ada", 1.0, 0.25)]

@@ -268,11 +268,11 @@ WRITERS = {
     "print": ("isolation/escape_attempts.py", "__main__.py", "integrations/bundles/public_tests.py"),
     "echo": (),
     "secho": (),
-    "writer": ("feedback/platforms/csv_file.py", "feedback/platforms/moodle.py"),
-    "DictWriter": ("integrations/nbgrader/export.py", "feedback/checks_csv.py"),
+    "writer": ("base/sinks.py", "feedback/platforms/csv_file.py"),
+    "DictWriter": ("integrations/nbgrader/export.py",),
     "SubElement": ("feedback/junit.py",),
     "Environment": ("feedback/html.py",),
-    "format": ("base/sinks.py", "cli/lab.py", "course/", "release/"),
+    "format": ("base/sinks.py", "cli/lab.py", "course/", "pipeline/commitment.py", "release/"),
 }
 
 
