@@ -13,6 +13,7 @@ from autograder.cli.shared import LabOption
 # list of commands, which is the first sentence of its help.
 _COMMANDS = {
     "release": ("lab", "Build `assignments` from `solutions`, and register the stages in the gradebook."),
+    "intake": ("intake", "Show what `autograder grade` would find in PATHS, without judging anything."),
     "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
     "regrade": (
         "regrade",
