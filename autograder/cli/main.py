@@ -25,6 +25,7 @@ _COMMANDS = {
     "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
     "export": ("output", "Write scores in another program's format."),
     "bundle": ("bundle", "Write what a platform needs to run this grader."),
+    "forget": ("forget", "Delete what is stored about STUDENT, about a stage, or about both."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),
     "leaderboard": ("leaderboard", "Evaluate the entries to the speedrun on held-out text, and rank them."),
     "similarity": ("similarity", "List hand-ins that share passages."),
