@@ -43,6 +43,7 @@ class GradeOptions:
     paths: tuple[Path, ...]
     times_file: Path | None
     roster_file: Path | None
+    names: str | None
     stage_ids: tuple[str, ...]
     only_changed: bool
     fresh: bool
@@ -103,7 +104,9 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
         raise click.UsageError("--only-changed keeps results and --fresh discards them: choose one")
     lab, console = option.lab, OutputConsole(highlight=False)
     with only_run(lab.gradebook.parent, "autograder grade"):
-        submissions = read_class(lab, options.paths, options.stage_ids, options.times_file, options.roster_file)
+        submissions = read_class(
+            lab, options.paths, options.stage_ids, options.times_file, options.roster_file, options.names
+        )
         tell_about_secret(lab)
         graded = grade_class(
             lab,

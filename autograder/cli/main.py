@@ -13,6 +13,7 @@ from autograder.cli.shared import LabOption
 # list of commands, which is the first sentence of its help.
 _COMMANDS = {
     "release": ("lab", "Build `assignments` from `solutions`, and register the stages in the gradebook."),
+    "intake": ("intake", "Show what `autograder grade` would find in PATHS, without judging anything."),
     "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
     "regrade": (
         "regrade",
@@ -24,6 +25,7 @@ _COMMANDS = {
     "report": ("report", "Show scores, checks, common mistakes and students who may need help."),
     "export": ("export", "Write scores in another program's format."),
     "bundle": ("bundle", "Write what a platform needs to run this grader."),
+    "forget": ("forget", "Delete what is stored about STUDENT, about a stage, or about both."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),
     "leaderboard": ("leaderboard", "Evaluate the entries to the speedrun on held-out text, and rank them."),
     "similarity": ("similarity", "List hand-ins that share passages."),
