@@ -5,8 +5,10 @@ with limits on time and memory (``limited``).
 """
 
 from autograder.intake.collect import take_in, take_in_student
+from autograder.intake.git import is_commit_note
 from autograder.intake.grafting import Grafted, graft, graft_answers
 from autograder.intake.notebooks import Answers, read_answers
+from autograder.intake.people import read_people
 from autograder.intake.refusals import IntakeError, Refusal, RefusalReason, RefusedError
 from autograder.intake.roster import read_roster
 from autograder.intake.submission import Attachment, Owed, StageFiles, StageSubmission, TimeSource
@@ -27,7 +29,9 @@ __all__ = [
     "TimeSource",
     "graft",
     "graft_answers",
+    "is_commit_note",
     "read_answers",
+    "read_people",
     "read_roster",
     "read_times",
     "take_in",

@@ -10,6 +10,7 @@ from autograder.integrations.nbgrader.export import export_csv
 from autograder.integrations.nbgrader.faults import GradebookError
 from autograder.integrations.nbgrader.feedback import generate_feedback
 from autograder.integrations.nbgrader.filing import file_results
+from autograder.integrations.nbgrader.grades import gradebook_grades
 from autograder.integrations.nbgrader.register import register_release
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "export_csv",
     "file_results",
     "generate_feedback",
+    "gradebook_grades",
     "register_release",
     "write_workspace_config",
 ]
