@@ -89,7 +89,7 @@ def test_gpt_spread_of_the_first_weights():
         if parameter.ndim == 2:
             std = 0.5 / math.sqrt(2 * 2) if name.endswith("output_proj.weight") else 0.5
             assert abs(parameter.std() / std - 1) < 0.1, f"{name} should have the standard deviation {std}"
-        elif name.endswith("bias"):
+        elif "bias" in name:
             assert (parameter == 0).all(), f"{name} should start at 0"
 
 
