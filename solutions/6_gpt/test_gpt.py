@@ -95,12 +95,11 @@ def test_gpt_spread_of_the_first_weights():
 
 def test_gpt_by_its_parts():
     model = tiny(init_std=0.5)
-    with torch.no_grad():
-        for block in model.blocks:  # blocks that add nothing
-            block.attention.output_proj.weight.zero_()
-            block.feed_forward.output_proj.weight.zero_()
-        x = model.token_embedding.weight[3] + model.position_embedding.weight[0]
-        expected = model.token_embedding.weight @ nn.functional.layer_norm(x, (8,))
+    for block in model.blocks:  # blocks that add nothing
+        block.attention.output_proj.weight.data.zero_()
+        block.feed_forward.output_proj.weight.data.zero_()
+    x = model.token_embedding.weight[3] + model.position_embedding.weight[0]
+    expected = model.token_embedding.weight @ nn.functional.layer_norm(x, (8,))
     assert close(model(torch.tensor([[3]]))[0, 0], expected), (
         "the sum of both embeddings, the blocks, the last norm, then the token embedding's weight gives the logits"
     )
