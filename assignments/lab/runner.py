@@ -217,7 +217,11 @@ def run_pytest(plugin: ReportPlugin, request: dict[str, Any]) -> int:
     """Run the requested tests in the current folder, the root of the repository, and return pytest's exit code."""
     files = [str(Path(stage["id"]) / stage["file"]) for stage in request["stages"]]
     present = [name for name in files if Path(name).is_file()]
-    return int(pytest.main([*PYTEST_OPTIONS, f"--rootdir={request['root']}", *present], plugins=[plugin])) if present else 0
+    return (
+        int(pytest.main([*PYTEST_OPTIONS, f"--rootdir={request['root']}", *present], plugins=[plugin]))
+        if present
+        else 0
+    )
 
 
 def _import_libraries() -> None:

@@ -43,8 +43,7 @@ def _show_exercise(console: Console, course: Course, result: ExerciseResult) -> 
     name = f"{sign(console, status)} [name]{result.exercise.name}[/]"
     title = f"[quiet]{escape(result.exercise.title)}[/]"
     if not result.is_started:
-        console.print(f"{name}  {title}", no_wrap=True, overflow="ellipsis")
-        console.print(f"    {_to_do(course, result)}")
+        console.print(f"{name}  {_to_do(course, result)}", soft_wrap=True)
         return
     count = f"{sum(test.passed for test in tests)} of {len(tests)} tests pass" if tests else "its files exist"
     console.print(f"{name}  {count}  {title}", no_wrap=True, overflow="ellipsis")

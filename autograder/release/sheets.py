@@ -61,15 +61,6 @@ def _bootstrap_cell(stage: StageFolders) -> list[dict[str, Any]]:
     return [{**cell, "metadata": metadata, "source": source.splitlines(keepends=True)}]
 
 
-def exercise_cells(stage: StageFolders) -> dict[str, str]:
-    """Map each exercise to the source of its cell, in the order of ``grading.yml``.
-
-    Raises:
-        ReleaseError: the sheet is missing, or does not have exactly one cell per exercise.
-    """
-    return _marked_cells("exercise", stage.spec.exercises, stage)
-
-
 def question_cells(stage: StageFolders) -> dict[str, str]:
     """Map each question to the text of its cell, as students receive it, in the order of ``grading.yml``.
 
@@ -107,6 +98,8 @@ def _role(cell: "NotebookNode", stage: StageFolders) -> dict[str, Any] | None:
             raise ReleaseError(f"{stage.sheet}: {mark}; mark a {kind} cell with it")
     if (name := cell.metadata.get("exercise")) is not None:
         _refuse_hidden_checks(cell.source, name, stage)
+        if name in stage.spec.exercises and f"%check {name}" not in cell.source.splitlines():
+            raise ReleaseError(f"{stage.sheet}: the cell of exercise `{name}` must have the line `%check {name}`")
         return {"grade_id": check_id(name), "grade": True, "solution": False, "locked": True, **_points(stage, name)}
     if (name := cell.metadata.get("question")) is not None:
         question = stage.spec.questions.get(name)

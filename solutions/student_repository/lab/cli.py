@@ -16,7 +16,7 @@ from lab.ask import ask_id, confirm_answers
 from lab.checking import TIME_LIMIT, check
 from lab.course import CompanionError, Course, Exercise, Stage
 from lab.hints import next_hint
-from lab.progress import Progress, next_exercise
+from lab.progress import Progress, next_exercise, selected
 from lab.reset import reset
 from lab.runner_process import RunnerProcess
 from lab.show_checks import show_checks
@@ -49,7 +49,7 @@ def check_command(names: Sequence[str], everything: bool, limit: float) -> None:
     """Run the public tests of the named exercises, or of the next exercise."""
     course = Course.find()
     progress = Progress.load(course.root)
-    exercises = course.exercises if everything else _selected(course, progress, names)
+    exercises = course.exercises if everything else selected(course, progress, names)
     with RunnerProcess(course.root) as process:  # it starts while the console is made
         results = check(course, exercises, progress, process=process, limit=limit)
     console = make_console()
@@ -72,7 +72,7 @@ def hint(name: str | None, again: bool) -> None:
     """Show the next of three hints, from idea to formula."""
     course = Course.find()
     progress = Progress.load(course.root)
-    exercise = _only(_selected(course, progress, [name] if name else []))
+    exercise = _only(selected(course, progress, [name] if name else []))
     console = make_console()
     for line in next_hint(exercise, progress, again=again):
         console.print(line)
@@ -103,7 +103,7 @@ def watch(name: str | None, limit: float) -> None:
     from lab.watch import Watcher
 
     course = Course.find()
-    exercise = _only(_selected(course, Progress.load(course.root), [name] if name else []))
+    exercise = _only(selected(course, Progress.load(course.root), [name] if name else []))
     Watcher(make_console(), course, exercise, limit).run()
 
 
@@ -177,16 +177,6 @@ def named_stages(course: Course, names: Sequence[str]) -> tuple[Stage, ...]:
 def _stages(course: Course, exercises: Sequence[Exercise]) -> tuple[Stage, ...]:
     """Return the stages of some exercises, each once."""
     return tuple(course.stage(stage_id) for stage_id in dict.fromkeys(exercise.stage for exercise in exercises))
-
-
-def _selected(course: Course, progress: Progress, names: Sequence[str]) -> tuple[Exercise, ...]:
-    """Return the named exercises, each once; without names, the next exercise."""
-    if names:
-        return tuple(dict.fromkeys(exercise for name in names for exercise in course.select(name)))
-    upcoming = next_exercise(course, progress)
-    if upcoming is None:
-        raise CompanionError("every exercise passes its public tests; name an exercise, or hand in with `lab submit`")
-    return (upcoming,)
 
 
 def _only(exercises: Sequence[Exercise]) -> Exercise:

@@ -1,4 +1,4 @@
-"""Runs public tests in this process, for lab sheets: PyTorch is imported already, so an answer takes well under a second.
+"""Runs public tests in this process, for lab sheets: PyTorch is imported already, so an answer takes under a second.
 
 The student's modules are imported afresh for the tests, and the notebook keeps its own. So neither an earlier version
 of the code nor a cell of the notebook can change a result. A loop that does not end is interrupted. What this process
@@ -89,7 +89,9 @@ class ThisProcess:
             last = "\n".join(output.getvalue().strip().splitlines()[-6:])
             raise CompanionError(f"the tests could not be run:\n{last}")
         plugin.write("finished", "")
-        return [(kind, content) for kind, _, content in (line.partition(" ") for line in report.getvalue().splitlines())]
+        return [
+            (kind, content) for kind, _, content in (line.partition(" ") for line in report.getvalue().splitlines())
+        ]
 
     def ending(self) -> Ending:
         """Return an ending without a reason: this process has not ended."""
@@ -158,7 +160,7 @@ def _default_settings() -> Iterator[None]:
     state, dtype = torch.get_rng_state(), torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:
-        with torch.enable_grad(), torch.device("cpu"):
+        with torch.set_grad_enabled(True):
             yield
     finally:
         np.random.set_state(numpy_state)

@@ -1,4 +1,4 @@
-"""The share of the mistakes that public tests catch: computed for the tiny lab, and at least half in each real stage."""
+"""The share of the mistakes that public tests catch: computed for the tiny lab, at least half in each real stage."""
 
 import os
 import subprocess

@@ -81,13 +81,14 @@ def test_no_output_is_released(stage):
     ("old", "new", "says"),
     [
         ('exercise="double"', "", 'exercise `double` has no cell; mark exactly one with exercise="double"'),
-        ('exercise="total"', 'exercise="double"', "exercise `double` has 2 cells"),
+        ('exercise="total"\n%check total', 'exercise="double"\n%check double', "exercise `double` has 2 cells"),
+        ("%check total", "tiny.total(x)", "the cell of exercise `total` must have the line `%check total`"),
         ('exercise="total"', 'exercise="tootal"', "grading.yml lists no exercise `tootal` in 1_tiny"),
         ('question="why_axes"', 'question="why_not"', "grading.yml lists no question `why_not` in 1_tiny"),
         ('question="why_axes"', "", 'question `why_axes` has no cell; mark exactly one with question="why_axes"'),
         ('exercise="double"', 'question="why_axes"', 'question="why_axes" marks a code cell; mark a markdown cell'),
         ('question="why_axes"', 'exercise="double"', 'exercise="double" marks a markdown cell; mark a code cell'),
-        ("-k double", "-k test_double_keeps_the_dtype", "names the hidden check `test_double_keeps_the_dtype`"),
+        ("%check double", "%check test_double_keeps_the_dtype", "names the hidden check `test_double_keeps_the_dtype`"),
     ],
 )
 def test_a_sheet_that_does_not_fit_grading_yml_is_refused(stage, old, new, says):

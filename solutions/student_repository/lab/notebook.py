@@ -1,0 +1,58 @@
+"""The companion in a lab sheet: ``%check softmax`` checks an exercise in the notebook's own process."""
+
+import sys
+from pathlib import Path
+
+from rich.markup import escape
+
+from lab.checking import check as check_exercises
+from lab.course import CompanionError, Course, Exercise, Stage
+from lab.in_process import ThisProcess
+from lab.progress import Progress, selected
+from lab.show_checks import show_checks
+from lab.show_remarks import show_remarks
+from lab.terminal import make_console, save_progress
+
+# Seconds that one test may take: a notebook does nothing else meanwhile.
+_TIME_LIMIT = 5.0
+
+
+def register() -> None:
+    """Make ``%check`` available in this notebook; outside a notebook, do nothing."""
+    ipython = sys.modules.get("IPython")  # a notebook has imported it
+    if ipython is not None and (shell := ipython.get_ipython()) is not None:
+        shell.register_magic_function(lambda line: check(*line.split()), "line", "check")
+
+
+def check(*names: str) -> None:
+    """Run the public tests of the named exercises, or of the next exercise, and show the results below the cell.
+
+    Names of exercises are those of this folder's stage first. The result counts in ``lab status``.
+    """
+    console = make_console()
+    with console:  # one output for the whole result
+        try:
+            course = Course.find()
+            progress = Progress.load(course.root)
+            exercises = selected(course, progress, [_in_this_stage(course, name) for name in names])
+            results = check_exercises(course, exercises, progress, process=ThisProcess(course.root), limit=_TIME_LIMIT)
+        except CompanionError as error:
+            console.print(f"[bad]{escape(str(error))}[/]", soft_wrap=True)
+            return
+        show_checks(console, course, results)
+        started = [result.exercise for result in results if result.is_started]
+        show_remarks(console, course, _stages(course, started))
+        save_progress(console, course, progress)
+        for result in results:
+            if result.is_started and not result.passed:
+                console.print(f"Stuck? In a terminal: [name]lab hint {result.exercise.name}[/]", style="quiet")
+
+
+def _stages(course: Course, exercises: list[Exercise]) -> list[Stage]:
+    return [course.stage(stage_id) for stage_id in dict.fromkeys(exercise.stage for exercise in exercises)]
+
+
+def _in_this_stage(course: Course, name: str) -> str:
+    """Return the full name of an exercise of the stage in whose folder the notebook runs; other names as they are."""
+    key = f"{Path.cwd().name}/{name}"
+    return key if any(exercise.key.casefold() == key.casefold() for exercise in course.exercises) else name
