@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import torch
 
+from autograder.isolation.borrowing import with_helpers
 from autograder.isolation.error_report import describe
 from autograder.isolation.guard import Guard, Report
 from autograder.isolation.module_state import ModuleState
@@ -54,6 +55,7 @@ class Executor:
             "surround": self._surround,
             "load": self._load,
             "outline": self._outline,
+            "with_helpers": with_helpers,
             "are_self_contained": are_self_contained,
             "compile": self._compile,
             "renew": self._renew,
@@ -87,6 +89,7 @@ class Executor:
             renew(): forget the objects and graphs of earlier calls, seed as ``load`` does, and return whether the
                 modules hold what they held when they were loaded.
             are_self_contained(modules): whether the modules keep state in their own objects only, see there.
+            with_helpers(modules, own, exercises): the modules to load, see there; nothing of them runs.
             outline(source): what the text of a module says, see ``outline``; nothing of it runs.
             define(source): run helper code in a new namespace; returns its functions and
                 classes as handles.

@@ -18,11 +18,12 @@ import torch
 # The libraries that a module may import, and their modules that it may name.
 _MODULES = frozenset(
     {
-        "abc", "collections", "collections.abc", "contextlib", "copy", "dataclasses", "enum", "functools", "itertools",
-        "math", "numbers", "random", "re", "statistics", "string", "textwrap", "typing", "__future__",
+        "abc", "bisect", "collections", "collections.abc", "contextlib", "copy", "dataclasses", "enum", "functools",
+        "heapq", "itertools", "math", "numbers", "random", "re", "statistics", "string", "textwrap",
+        "typing", "__future__",
         "numpy", "numpy.fft", "numpy.linalg", "numpy.random", "numpy.typing",
         "torch", "torch.autograd", "torch.fft", "torch.func", "torch.linalg", "torch.nn", "torch.nn.functional",
-        "torch.nn.init", "torch.nn.utils", "torch.optim", "torch.special",
+        "torch.nn.init", "torch.nn.utils", "torch.nn.utils.rnn", "torch.optim", "torch.special",
     }
 )  # fmt: skip
 _BUILTINS = frozenset(
@@ -32,7 +33,9 @@ _BUILTINS = frozenset(
     }
 )  # fmt: skip
 _SPECIAL_NAMES = frozenset({"__name__", "__file__", "__doc__", "__all__", "__debug__"})
-_SPECIAL_ATTRIBUTES = frozenset({"__init__", "__name__", "__call__", "__post_init__", "__version__", "__len__"})
+_SPECIAL_ATTRIBUTES = frozenset(
+    {"__init__", "__name__", "__call__", "__post_init__", "__version__", "__len__", "__getitem__"}
+)
 # Attributes that lead to frames or to memory, and methods that give memory as it is.
 _ATTRIBUTES = frozenset(
     {

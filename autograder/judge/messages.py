@@ -23,7 +23,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         stage: the stage's id.
-        modules: module name → checked source text.
+        modules: module name → checked source text; the course's where an earlier module did not pass.
+        own: earlier module name → the submission's source text, where the course's stands in for it.
         seed: seed of the hidden examples.
         forbid: whether to refuse calls that the exercises forbid; a module of the course's own may use anything.
         checks: ids of the checks to run; all when None.
@@ -34,6 +35,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     modules: dict[str, str]
     seed: int
+    own: dict[str, str] = {}
     forbid: bool = True
     checks: frozenset[str] | None = None
     attachments: dict[str, Attached] = {}

@@ -2,15 +2,13 @@
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from autograder.base.results import CheckResult, Outcome
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
-from autograder.isolation.errors import SubmissionError, WorkerDied
-from autograder.isolation.outline import Outline
+from autograder.isolation.errors import SubmissionError
 from autograder.isolation.proxy import Session
-from autograder.isolation.worker import Worker
 from autograder.judge.attachments import Attachments
 from autograder.judge.check_results import check_result
 from autograder.judge.course_code import CourseCode
@@ -19,13 +17,13 @@ from autograder.judge.diagnose import explain
 from autograder.judge.environment_errors import environment_problem
 from autograder.judge.forbidden_calls import GuardedSessions
 from autograder.judge.hidden_tests import open_reference, run_checks
+from autograder.judge.loading import FirstLoad, load_once, load_with_helpers
 from autograder.judge.newer_python import needs_newer_python, python_needed
 from autograder.judge.outcomes import NO_RECORD, UNUSABLE_RESULT, Ending, ending_of, with_unfinished
 from autograder.judge.payment import withhold_points
 from autograder.judge.plugin import CheckRecord, OpenForCheck
 from autograder.judge.reruns import CheckRun, StandIns, run_with_stand_ins
-from autograder.judge.sessions import close
-from autograder.judge.source_map import SourceMap, contract_of, read_outline
+from autograder.judge.source_map import SourceMap
 from autograder.judge.suspects import Suspects
 from autograder.judge.unrun import unrun_stage
 
@@ -39,6 +37,7 @@ def judge_stage(
     code: CourseCode,
     seed: int,
     *,
+    own: Mapping[str, str] = {},
     forbid: bool = True,
     only: frozenset[str] | None = None,
     attachments: Attachments | None = None,
@@ -52,6 +51,7 @@ def judge_stage(
         open_session: opens a fresh session with nothing loaded; called once per check.
         code: the course's own code.
         seed: the seed of Hypothesis.
+        own: the submission's earlier modules for which the course's stand in; helpers are taken from them.
         forbid: whether to refuse calls that the exercises forbid.
         only: ids of the checks to run; all when None.
         attachments: the files submitted beside the module.
@@ -62,8 +62,8 @@ def judge_stage(
     """
     main = stage.spec.module
     expected = [check for check in stage.spec.checks if only is None or check.id in only]
-    first = _load_once(open_session, modules, main, code)
-    source = first.source
+    first = load_with_helpers(open_session, modules, own, main, code)
+    source, modules = first.source, first.modules
     if isinstance(first.error, SubmissionError):
         return _not_loaded(stage, first.error, source, modules, open_session, code, only)
     if first.error is not None:
@@ -101,7 +101,7 @@ class _Submission:
     seed: int
     forbid: bool
     attachments: Attachments | None
-    first: "_FirstLoad"
+    first: FirstLoad
 
     def run(self, only: frozenset[str] | None, stand_ins: StandIns) -> dict[str, CheckRun]:
         """Run checks in fresh sessions; see ``RunChecks``."""
@@ -133,45 +133,6 @@ def _exercises(stage: StageFolders) -> dict[str, str]:
     return {check.id: check.exercise for check in stage.spec.checks}
 
 
-@dataclass(frozen=True)
-class _FirstLoad:
-    """What is known of a submission after it was loaded once.
-
-    Attributes:
-        source: what its text says, read before any of its code runs.
-        error: the error that it raised or that ended its worker, if any.
-        self_contained: whether its text keeps state in its own objects only.
-        code: module name → its code; empty in this process, which compiles each text once.
-    """
-
-    source: SourceMap
-    error: SubmissionError | WorkerDied | None = None
-    self_contained: bool = False
-    code: Mapping[str, bytes] = field(default_factory=dict)
-
-
-def _load_once(
-    open_session: Callable[[], Session], modules: Mapping[str, str], main: str, code: CourseCode
-) -> _FirstLoad:
-    """Load the submission once."""
-    contract, parameters = contract_of(code.modules[main])
-    source, session = SourceMap(f"{main}.py", modules[main], Outline(), contract, parameters), None
-    try:
-        session = open_session()
-        outline = read_outline(session.request("outline", source=modules[main]))
-        source = replace(source, outline=outline)
-        is_worker, texts = isinstance(session, Worker), {"modules": dict(modules)}
-        self_contained = is_worker and session.request("are_self_contained", **texts)
-        compiled = session.request("compile", **texts) if is_worker else {}
-        session.request("load", modules=dict(modules), main=main)
-    except (SubmissionError, WorkerDied) as error:
-        return _FirstLoad(source, error)
-    finally:
-        if session is not None:
-            close(session)
-    return _FirstLoad(source, None, self_contained is True, compiled)
-
-
 def _not_loaded(
     stage: StageFolders,
     error: SubmissionError,
@@ -185,7 +146,7 @@ def _not_loaded(
     main = stage.spec.module
 
     def loads(text: str) -> bool:
-        return _load_once(open_session, {**modules, main: text}, main, code).error is None
+        return load_once(open_session, {**modules, main: text}, main, code).error is None
 
     where = str(source.of_error(error) or source.file)
     if (version := python_needed(error, modules[main], loads)) is not None:

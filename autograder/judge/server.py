@@ -88,7 +88,7 @@ class Server:
         if not isinstance(reply, Broken):
             return reply
         self._restart_template()
-        if isinstance(self._in_fork(msgspec.structs.replace(job, modules=dict(code.modules)), code), Broken):
+        if isinstance(self._in_fork(msgspec.structs.replace(job, modules=dict(code.modules), own={}), code), Broken):
             self._restart_template()
             return reply
         stage = self._lab.stage(job.stage)
@@ -158,6 +158,7 @@ class Server:
                 lambda: self._open(allowed, budget),
                 code,
                 job.seed,
+                own=job.own,
                 forbid=job.forbid,
                 only=job.checks,
                 attachments=Attachments(job.attachments, job.class_secret),

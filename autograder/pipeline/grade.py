@@ -147,7 +147,7 @@ class Grader:
         jobs, stand_ins = jobs_for(
             self._lab, stage, submission, passed=passed, handed_in=handed_in, secret=self._secret
         )
-        judged = [job.modules for job in jobs]
+        judged = [modules for job in jobs for modules in (job.modules, job.own)]
         key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, judged)
         stored = self._store.get(submission.student, stage.id)
         why = self._why_kept(stored, key, submission) if stored is not None else None

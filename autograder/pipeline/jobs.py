@@ -20,8 +20,8 @@ def jobs_for(
 ) -> tuple[list[Job], tuple[str, ...]]:
     """Make the jobs of a submission.
 
-    Code runs on stand-ins where an earlier stage did not pass. A trained model runs on the modules with which
-    it was trained: the student's own, right or wrong.
+    Code runs on stand-ins where an earlier stage did not pass; helpers come from the student's own module even there.
+    A trained model runs on the modules with which it was trained: the student's own, right or wrong.
 
     Args:
         lab: the lab.
@@ -40,16 +40,17 @@ def jobs_for(
     if submission.source is None:
         return [], ()
     modules, stand_ins = modules_for(lab, stage, submission.source, passed)
+    own, _ = modules_for(lab, stage, submission.source, handed_in)
     attached_checks = stage.spec.attached_checks
     code = Job(
         stage=stage.id,
         modules=modules,
+        own={name: own[name] for name in stand_ins if own[name] != modules[name]},
         seed=example_seed(secret, stage.id),
         checks=stage.spec.code_checks if attached_checks else None,
     )
     if not attached_checks:
         return [code], stand_ins
-    own, _ = modules_for(lab, stage, submission.source, handed_in)
     model = Job(
         stage=stage.id,
         modules=own,

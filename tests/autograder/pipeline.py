@@ -121,6 +121,7 @@ class InProcessJudges:
                 InProcessSession,
                 code,
                 job.seed,
+                own=job.own,
                 forbid=job.forbid,
                 only=job.checks,
                 attachments=attachments,

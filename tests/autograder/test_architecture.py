@@ -13,16 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import WORKER_SIDE
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "autograder"
-
-# The modules that the student's process runs. They import torch, numpy, msgspec and each other, and no other module
-# of the grader.
-WORKER_SIDE = set(
-    "control error_report executor guard huge_pages lockdown module_state outline placeholders preload readable "
-    "replacement self_contained serving sources syscalls template wire".split()
-)
 
 MAX_FILE_LINES = 200
 MAX_FUNCTION_LINES = 40

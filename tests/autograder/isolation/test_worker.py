@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from processes import wait_until_gone
+from processes import WORKER_SIDE, wait_until_gone
 from workers import SMALL, load
 
 from autograder.isolation.errors import DeathReason, SubmissionError, WorkerDied
@@ -289,11 +289,7 @@ def texts(word): return sum(word in item for item in gc.get_objects() if isinsta
 """
     student = load(spawn(), source)
     package = "autograder.isolation"
-    own = (
-        "control error_report executor guard huge_pages lockdown module_state outline placeholders preload readable "
-        "replacement self_contained serving sources syscalls template wire"
-    ).split()
-    assert set(student.modules()) == {"autograder", package, *(f"{package}.{name}" for name in own)}
+    assert set(student.modules()) == {"autograder", package, *(f"{package}.{name}" for name in WORKER_SIDE)}
     assert student.argv() == (["worker"], ["worker"], "/")
     assert not {"TOKEN", "SECRET", "USER", "PYTHONPATH"} & set(student.variables())
     assert student.texts("BEGIN" + " SOLUTION") == 0

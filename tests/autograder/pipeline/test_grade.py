@@ -486,6 +486,36 @@ def test_a_class_is_graded_end_to_end_with_the_real_hidden_tests(two_stages):
     assert all(graded.cached for graded in again.graded)
 
 
+WITH_HELPER = "def four_times(x):\n    return double(double(x))\n"
+USES_HELPER = "from tiny import four_times\n\ndef quadruple(x):\n    return four_times(x)\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "points"),
+    [
+        (solution(double="return x + 2") + WITH_HELPER, 2),
+        (solution(double="return x + 2") + WITH_HELPER.replace("double(double(x))", "3 * x"), 0),
+        (solution(double="return x + 2") + WITH_HELPER + "raise ValueError\n", 0),
+        (solution(double="return x + 2"), 0),
+        (WITH_HELPER + "def double(x:\n", 0),
+    ],
+    ids=["right", "wrong", "does not load", "missing", "no Python"],
+)
+def test_a_helper_in_an_earlier_module_is_the_students_own_where_the_exercises_are_the_courses(
+    two_stages, first, points
+):
+    hand_in_both(two_stages, "ada", first, USES_HELPER)
+    report = two_stages.grade(judges=InProcessJudges(two_stages.lab)).report("ada", SECOND)
+    assert (report.score, report.stand_ins) == (points, ("tiny",))
+
+
+def test_a_changed_helper_is_judged_again(two_stages):
+    hand_in_both(two_stages, "ada", WRONG + WITH_HELPER)
+    two_stages.grade()
+    two_stages.hands_in("ada", WRONG + WITH_HELPER.replace("four", "five"))
+    assert (SECOND, GOOD) in two_stages.grade().judged
+
+
 def test_every_submission_is_judged_on_the_same_examples(students):
     """A comment or another solution does not draw again; the second stage has examples of its own."""
     students.hands_in("ada", GOOD)
