@@ -135,15 +135,14 @@ def fresh_modules(root: Path) -> Iterator[None]:
 
 def _modules_below(root: Path, companion: Path) -> dict[str, Any]:
     """Return the imported modules whose files are in the repository, without the companion's and installed packages."""
-    found = {}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and name != "__main__":
-            path = Path(file)
-            own = path.is_relative_to(root) and not path.is_relative_to(companion)
-            if own and not {"site-packages", "dist-packages"} & set(path.parts):
-                found[name] = module
-    return found
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items() if name != "__main__"}
+    below = {name: Path(file) for name, file in files.items() if isinstance(file, str) and file.startswith(str(root))}
+    installed = {"site-packages", "dist-packages"}
+    return {
+        name: sys.modules[name]
+        for name, path in below.items()
+        if not path.is_relative_to(companion) and not installed & set(path.parts)
+    }
 
 
 @contextmanager

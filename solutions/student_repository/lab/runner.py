@@ -26,9 +26,10 @@ _MOST_PRINTED = 2000
 # Seconds until the large libraries are imported, which alone may take a minute on a cold disk.
 _LIBRARY_LIMIT = 300
 # For a faster start, and no output or files of other plugins. A file that cannot be imported stops no other file.
+# `explain` evaluates a failed comparison itself, so pytest need not rewrite the assertions.
 PYTEST_OPTIONS = (
-    *("-q", "--no-header", "--continue-on-collection-errors"),
-    *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:debugging"),
+    *("-q", "--no-header", "--continue-on-collection-errors", "--assert=plain"),
+    *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:debugging", "-p", "no:unraisableexception"),
 )
 # Exit codes of pytest when it could not start.
 NOT_STARTED = (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
