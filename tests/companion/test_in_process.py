@@ -49,6 +49,14 @@ def test_an_import_that_never_ends_is_interrupted(write, run, monkeypatch):
     assert (hung.outcome, hung.student_line["function"]) == (TestOutcome.HUNG, "<module>")
 
 
+def test_the_import_of_a_library_is_never_interrupted(tmp_path, write, run, monkeypatch):
+    (tmp_path / "slow_library.py").write_text("import time\ntime.sleep(1.5)\nready = True\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    write(double="import slow_library\nreturn 2 * x")
+    assert run("double", limit=0.2)["double"].passed
+    assert sys.modules.pop("slow_library").ready
+
+
 def test_exit_and_a_syntax_error_are_told(course, write, run):
     write(double="exit()")
     (ended,) = run("double")["double"].test_results

@@ -29,16 +29,20 @@ _INTERRUPTED = 2  # pytest's exit code
 
 
 class Interrupts:
-    """A deadline that interrupts the main thread, as Ctrl-C does; again and again, if the code catches that."""
+    """A deadline that interrupts the main thread, as Ctrl-C does; again and again, if the code catches that.
 
-    def __init__(self) -> None:
-        """Start without a step."""
+    It never interrupts the import of a library, which would stay half imported until the kernel is restarted.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Set the root of the repository; start without a step."""
+        self._root = str(root)
         self._passed = self._ended = threading.Event()
 
     def start(self, seconds: float) -> None:
         """Begin to count the seconds of a step."""
         self._passed, self._ended = threading.Event(), threading.Event()
-        threading.Thread(target=_interrupt, args=(seconds, self._passed, self._ended), daemon=True).start()
+        threading.Thread(target=self._wait, args=(seconds, self._passed, self._ended), daemon=True).start()
 
     def stop(self) -> None:
         """Stop counting: the step has ended."""
@@ -48,12 +52,21 @@ class Interrupts:
         """Whether the step was interrupted because its time had passed."""
         return self._passed.is_set()
 
+    def _wait(self, seconds: float, passed: threading.Event, ended: threading.Event) -> None:
+        while not ended.wait(seconds):
+            if not self._imports_a_library():
+                passed.set()
+                _thread.interrupt_main()
+            seconds = 1.0
 
-def _interrupt(seconds: float, passed: threading.Event, ended: threading.Event) -> None:
-    while not ended.wait(seconds):
-        passed.set()
-        _thread.interrupt_main()
-        seconds = 1.0
+    def _imports_a_library(self) -> bool:
+        """Whether the main thread imports something that no file of the repository is running yet."""
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        while frame is not None and not frame.f_code.co_filename.startswith(self._root):
+            if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+                return True
+            frame = frame.f_back
+        return False
 
 
 class ThisProcess:
@@ -76,7 +89,7 @@ class ThisProcess:
         Raises:
             CompanionError: the student interrupted the tests, or pytest could not start.
         """
-        report, output, deadline = io.StringIO(), io.StringIO(), Interrupts()
+        report, output, deadline = io.StringIO(), io.StringIO(), Interrupts(self._root)
         try:
             with fresh_modules(self._root), redirect_stdout(output), redirect_stderr(output):
                 plugin = ReportPlugin(request, report, deadline)

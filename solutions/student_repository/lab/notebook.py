@@ -14,7 +14,7 @@ from lab.show_remarks import show_remarks
 from lab.terminal import make_console, save_progress
 
 # Seconds that one test may take: a notebook does nothing else meanwhile.
-_TIME_LIMIT = 5.0
+_TIME_LIMIT = 10.0
 
 
 def register() -> None:
