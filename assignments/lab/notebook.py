@@ -1,5 +1,6 @@
 """The companion in a lab sheet: ``%check softmax`` checks an exercise in the notebook's own process."""
 
+import html
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lab.in_process import ThisProcess
 from lab.progress import Progress, selected
 from lab.show_checks import show_checks
 from lab.show_remarks import show_remarks
+from lab.solutions import Solution, released_solution
 from lab.terminal import make_console, save_progress
 
 # Seconds that one test may take: a notebook does nothing else meanwhile.
@@ -46,6 +48,21 @@ def check(*names: str) -> None:
         for result in results:
             if result.is_started and not result.passed:
                 console.print(f"Stuck? In a terminal: [name]lab hint {result.exercise.name}[/]", style="quiet")
+    for exercise in exercises:
+        if console.is_jupyter and (solution := released_solution(course, exercise)) is not None:
+            sys.modules["IPython"].display.display(sys.modules["IPython"].display.HTML(solution_html(solution)))
+
+
+def solution_html(solution: Solution) -> str:
+    """Return both versions of an exercise side by side, folded."""
+    name = html.escape(solution.exercise.name)
+    parts = "".join(
+        f'<div style="flex: 1 1 20em; min-width: 0"><b>{label}</b>'
+        f'<pre style="overflow-x: auto">{html.escape(code)}</pre></div>'
+        for label, code in (("yours", solution.yours), ("the course's", solution.ours))
+    )
+    summary = f"<summary>The course's solution of <code>{name}</code>, beside yours</summary>"
+    return f'<details>{summary}<div style="display: flex; flex-wrap: wrap; gap: 1em">{parts}</div></details>'
 
 
 def _stages(course: Course, exercises: list[Exercise]) -> list[Stage]:

@@ -62,6 +62,24 @@ def check_policies(policies: Policies, stages: Iterable[str], keys: Keys, source
         raise source.error((*keys, "time_zone"), problem) from None
 
 
+def last_hand_in(policies: Policies, stage_id: str, due: datetime | None) -> datetime | None:
+    """Return until when a hand-in of a stage can earn points: due date, grace, the longest extension and late days.
+
+    Late days count only where they cost something; work that costs nothing however late has no end of its own.
+
+    Args:
+        policies: the course's policies.
+        stage_id: the stage.
+        due: its due date with its time zone; None if it has none.
+    """
+    if due is None:
+        return None
+    late = policies.late
+    extension = max((stages.get(stage_id, 0) for stages in policies.extensions.values()), default=0)
+    days = extension + (late.max_days if late.per_day else 0)
+    return due + days * _DAY + timedelta(minutes=late.grace_minutes)
+
+
 def points_lost(points: int, policy: LatePolicy, days: int) -> int:
     """Compute the points that a submission loses when it is ``days`` late: an integer from 0 to ``points``.
 

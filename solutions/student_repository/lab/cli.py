@@ -23,6 +23,7 @@ from lab.show_checks import show_checks
 from lab.show_handin import show_pack, show_stage_lines
 from lab.show_remarks import show_remarks
 from lab.show_status import show_status
+from lab.solutions import released_solution
 from lab.terminal import make_console, save_progress
 
 
@@ -77,6 +78,22 @@ def hint(name: str | None, again: bool) -> None:
     for line in next_hint(exercise, progress, again=again):
         console.print(line)
     save_progress(console, course, progress)
+
+
+@cli.command()
+@click.argument("name", metavar="EXERCISE")
+def solution(name: str) -> None:
+    """Show the course's solution of an exercise after yours, once your course has released it."""
+    course = Course.find()
+    exercise = _only(course.select(name))
+    found = released_solution(course, exercise)
+    if found is None:
+        raise CompanionError(f"your course has not released the solution of {exercise.name}")
+    console = make_console()
+    for label, code in (("yours", found.yours), ("the course's", found.ours)):
+        console.print(f"[name]{label}[/]")
+        console.print(code, markup=False, soft_wrap=True)
+        console.print()
 
 
 @cli.command(name="reset")
