@@ -5,12 +5,14 @@ proves in isolation. All code that it runs is the course's own.
 """
 
 import functools
+import sys
 from collections.abc import Iterable
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
+from autograder.authoring.exercise_faults import exercise_faults
 from autograder.base.console import SafeConsole
 from autograder.base.results import CheckResult
 from autograder.course.alternatives import load_alternatives
@@ -34,6 +36,10 @@ def main(stage_id: str, mistakes: bool, alternatives: bool, only: tuple[str, ...
     """Judge the reference, alternatives and mistakes of STAGE_ID, and print every unexpected result."""
     lab, console = Lab.find(), SafeConsole(soft_wrap=True)
     stage = lab.stage(stage_id)
+    if faults := exercise_faults(lab, [stage], locks=False):
+        for fault in faults:
+            console.print(f"[red]fault[/] {escape(fault)}")
+        sys.exit(1)
     code = read_course_code(lab, stage)
     judge = functools.partial(_judge, stage, code, seed)
     for problem in (*lint_hidden_tests(stage), *promise_problems(stage, code.mistakes)):

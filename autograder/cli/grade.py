@@ -12,6 +12,7 @@ from rich.console import Console
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import ReportState, StageReport, encode_results, lowest_level
 from autograder.base.run_lock import only_run
+from autograder.cli.cluster import scheduler_option
 from autograder.cli.endings import FAILURES, GRADER_ERROR, WRONG_USE, OutputConsole
 from autograder.cli.grading import grade_class
 from autograder.cli.shared import (
@@ -46,6 +47,7 @@ class GradeOptions:
     only_changed: bool
     fresh: bool
     workers: int
+    scheduler: str | None
     json_file: Path | None
     html_folder: Path | None
     gradebook: bool
@@ -79,6 +81,7 @@ class GradeOptions:
 @click.option("--only-changed", is_flag=True, help="Reuse results of unchanged submissions even if the tests changed.")
 @click.option("--fresh", is_flag=True, help="Judge every submission again, whatever is stored.")
 @workers_option
+@scheduler_option
 @click.option(
     "--json",
     "json_file",
@@ -124,6 +127,7 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
             console,
             isolated=not options.unsafe_no_isolation,
             meanwhile=lambda: _register(lab) if options.gradebook else None,
+            scheduler=options.scheduler,
         )
         # Earlier stages that a chosen stage needs are graded but not shown.
         chosen = [result for result in graded if not options.stage_ids or result.submission.stage in options.stage_ids]

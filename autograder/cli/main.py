@@ -16,12 +16,15 @@ _COMMANDS = {
     "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
     "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
     "export": ("output", "Write scores in another program's format."),
+    "bundle": ("bundle", "Write what a platform needs to run this grader."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),
     "leaderboard": ("leaderboard", "Evaluate the entries to the speedrun on held-out text, and rank them."),
+    "similarity": ("similarity", "List hand-ins that share passages."),
     "verify": ("verify", "Prove that the lab grades correctly."),
     "doctor": ("doctor", "Show whether this machine can grade."),
     "demo": ("demo", "Grade a sample class and compare each score with its design."),
     "new-stage": ("lab", "Write a new stage with one small exercise."),
+    "new-exercise": ("new_exercise", "Add a small exercise to a stage."),
     "schema": ("lab", "Write the JSON Schemas that editors use to docs/."),
 }
 

@@ -7,6 +7,7 @@ from functools import partial
 import click
 from rich.console import Console
 
+from autograder.authoring.exercise_faults import exercise_faults
 from autograder.authoring.update_lock import count_wrong_solutions, update_check_kinds, update_lock
 from autograder.authoring.verify import Verdict, count_variants, released_problems, verify_stage
 from autograder.cli.endings import FAILURES, OutputConsole
@@ -20,6 +21,7 @@ from autograder.cli.shared import (
 )
 from autograder.course.lab import Lab, StageFolders
 from autograder.course.mistakes import load_mistakes
+from autograder.feedback.views import counted
 from autograder.judge.pool import JudgePool
 
 
@@ -50,7 +52,8 @@ def verify(
 ) -> None:
     """Prove that the lab grades correctly.
 
-    In each stage, the reference and every alternative earn all points; an alternative that calls a
+    All files of a stage list the same exercises and checks; if they do not, nothing is judged. In each
+    stage, the reference and every alternative earn all points; an alternative that calls a
     forbidden function is refused in the lines it marks. The stub earns none. Every named mistake loses
     exactly the checks in the lock file, and the diagnosis names it correctly or not at all. Every check
     is lost by some mistake. A mistake costs its own exercise only. Solutions whose values are all wrong earn
@@ -60,6 +63,11 @@ def verify(
         raise click.UsageError("--update judges the mistakes and --no-mistakes omits them: choose one")
     lab, console = option.lab, OutputConsole(highlight=False)
     stages = [lab.stage(stage_id) for stage_id in stage_ids] or lab.stages()
+    if faults := exercise_faults(lab, stages, locks=not update):
+        for fault in faults:
+            console.print(fault, markup=False, soft_wrap=True)
+        console.print(f"{counted(len(faults), 'fault')}, nothing was judged: grading.yml and the other files disagree")
+        sys.exit(FAILURES)
     if update:
         _update(lab, stages, console, range(seeds), workers, isolated=not unsafe_no_isolation)
         return

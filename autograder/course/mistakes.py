@@ -95,7 +95,7 @@ def load_mistakes(stage: StageFolders) -> tuple[Mistake, ...]:
     lock = read_lock(stage)
     known = frozenset(stage.spec.check_ids)
     mistakes: dict[str, Mistake] = {}
-    for exercise, entries in _run_catalogue(stage).items():
+    for exercise, entries in read_catalogue(stage).items():
         if exercise not in stage.spec.exercises:
             raise LabError(f"{stage.mistakes}: grading.yml has no exercise `{exercise}` in {stage.id}")
         for entry in entries:
@@ -106,7 +106,12 @@ def load_mistakes(stage: StageFolders) -> tuple[Mistake, ...]:
     return tuple(mistakes.values())
 
 
-def _run_catalogue(stage: StageFolders) -> Mapping[str, Iterable[Mistake]]:
+def read_catalogue(stage: StageFolders) -> Mapping[str, Iterable[Mistake]]:
+    """Return the mistakes by exercise, as the author wrote them: without the checks that each loses.
+
+    Raises:
+        LabError: the file is missing or cannot be run, or holds something else.
+    """
     path = stage.mistakes
     if not path.is_file():
         raise LabError(f"{path} is missing: every stage needs its named mistakes")

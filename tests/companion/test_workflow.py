@@ -1,7 +1,6 @@
 """The workflow in students' repositories: linted, and its steps run on this machine."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,11 +44,8 @@ def test_it_has_the_format_of_github_classroom(workflow):
     assert workflow["permissions"] == {"contents": "read"}
 
 
-def test_it_uses_only_pinned_actions_of_github(workflow):
+def test_it_reads_no_secret_and_no_event():
     text = WORKFLOW.read_text(encoding="utf-8")
-    uses = re.findall(r"uses: (\S+)", text)
-    assert uses
-    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action) for action in uses)
     assert "secrets." not in text
     assert "github.event" not in text
     assert not (WORKFLOW.parent / "autograde.yaml").exists()  # Classroom 50 adds its own

@@ -11,7 +11,10 @@ from pathlib import Path
 from autograder.base.atomic_files import write_atomically
 from autograder.course.lab import Lab, LabError
 
-# Template file → its target; NAME stands for the module, STAGE for the stage's id.
+# The exercise of a new stage.
+_EXERCISE = "double"
+
+# Template file → its target; NAME stands for the module, STAGE for the stage's id, EXERCISE for the exercise.
 _TARGETS: Mapping[str, str] = {
     "reference.py.txt": "solutions/STAGE/NAME.py",
     "lab.md": "solutions/STAGE/lab.md",
@@ -40,19 +43,21 @@ def new_stage(lab: Lab, stage_id: str, module: str) -> list[Path]:
         raise LabError(f"`{module}` is not a module name: use lower-case letters, digits and underscores, as in moe")
     if stage_id in lab.config.stages:
         raise LabError(f"grading.yml already has a stage `{stage_id}`; choose another id")
-    paths = {_template(name): lab.root / _fill(target, stage_id, module) for name, target in _TARGETS.items()}
+    paths = {name: lab.root / _fill(target, stage_id, module) for name, target in _TARGETS.items()}
     if existing := [path for path in paths.values() if path.exists()]:
         raise LabError(f"{existing[0]} already exists; remove it, or choose another id")
-    for template, path in paths.items():
-        write_atomically(path, _fill(template, stage_id, module).encode())
+    for name, path in paths.items():
+        write_atomically(path, filled(name, stage_id, module, _EXERCISE).encode())
     grading = lab.root / "grading.yml"
     text = grading.read_text(encoding="utf-8").rstrip("\n")
-    write_atomically(grading, f"{text}\n{_fill(_template('entry.yml'), stage_id, module)}".encode())
+    write_atomically(grading, f"{text}\n{filled('entry.yml', stage_id, module, _EXERCISE)}".encode())
     return [*paths.values(), grading]
 
 
-def _template(name: str) -> str:
-    return (files(__package__) / "files" / name).read_text(encoding="utf-8")
+def filled(template: str, stage_id: str, module: str, exercise: str) -> str:
+    """Return the text of a template for this stage, module and exercise."""
+    text = (files(__package__) / "files" / template).read_text(encoding="utf-8")
+    return _fill(text, stage_id, module).replace("EXERCISE", exercise)
 
 
 def _fill(text: str, stage_id: str, module: str) -> str:
