@@ -57,7 +57,7 @@ def check_command(names: Sequence[str], everything: bool, limit: float) -> None:
     show_checks(console, course, results)
     show_remarks(console, course, _stages(course, exercises))
     save_progress(console, course, progress)
-    stuck = [result.exercise.name for result in results if result.is_started and not result.passed]
+    stuck = [result.exercise.name for result in results if result.can_have_a_hint]
     if len(stuck) == 1:
         console.print(f"Stuck? [name]lab hint {stuck[0]}[/]", style="quiet")
     if not all(result.passed for result in results):

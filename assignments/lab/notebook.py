@@ -1,6 +1,7 @@
 """The companion in a lab sheet: ``%check softmax`` checks an exercise in the notebook's own process."""
 
 import html
+import logging
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def register() -> None:
     ipython = sys.modules.get("IPython")  # a notebook has imported it
     if ipython is not None and (shell := ipython.get_ipython()) is not None:
         shell.register_magic_function(lambda line: check(*line.split()), "line", "check")
+        logging.getLogger("autoreload").setLevel(logging.CRITICAL)  # it prints each traceback too
 
 
 def check(*names: str) -> None:
@@ -46,7 +48,7 @@ def check(*names: str) -> None:
         show_remarks(console, course, _stages(course, started))
         save_progress(console, course, progress)
         for result in results:
-            if result.is_started and not result.passed:
+            if result.can_have_a_hint:
                 console.print(f"Stuck? In a terminal: [name]lab hint {result.exercise.name}[/]", style="quiet")
     for exercise in exercises:
         if console.is_jupyter and (solution := released_solution(course, exercise)) is not None:

@@ -36,6 +36,11 @@ class ExerciseResult:
     problem: CompanionError | None = None
 
     @property
+    def can_have_a_hint(self) -> bool:
+        """Whether a hint may help: the exercise was started, its module can be read, and a test fails."""
+        return self.is_started and self.problem is None and not self.passed
+
+    @property
     def passed(self) -> bool:
         """Whether the exercise was started and all of its tests pass."""
         return self.problem is None and self.is_started and all(result.passed for result in self.test_results)

@@ -47,9 +47,14 @@ def _show_exercise(console: Console, course: Course, result: ExerciseResult) -> 
         return
     count = f"{sum(test.passed for test in tests)} of {len(tests)} tests pass" if tests else "its files exist"
     console.print(f"{name}  {count}  {title}", no_wrap=True, overflow="ellipsis")
+    seen: set[str] = set()
     for test in tests:
         if not test.passed or test.printed.strip():
-            console.print(Padding(_test(console, test), (0, 0, 0, 4)))
+            cause = f"{test.message} {test.student_line} {test.printed}"
+            told = cause in seen and test.student_line is not None and test.pair is None and not test.values
+            shown = Text.from_markup(f"\n[bad]{_readable(test.test)}[/]: as above") if told else _test(console, test)
+            console.print(Padding(shown, (0, 0, 0, 4)))
+            seen.add(cause)
 
 
 def _to_do(course: Course, result: ExerciseResult) -> str:
