@@ -208,14 +208,15 @@ def _run_cell(page: Any, line: str) -> str:
 def _keep_widths(page: Any, name: str, line: str) -> None:
     """Write screenshots of a cell at the widths of a laptop and of a phone."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.keyboard.press("Control+b")  # close the file browser, for which a phone has no room
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 1000})
-        page.keyboard.press("Control+b")  # the file browser, which a phone has no room for
         page.wait_for_timeout(500)
         page.locator(".jp-NotebookPanel .jp-CodeCell", has_text=line).first.scroll_into_view_if_needed()
         page.wait_for_timeout(300)
         page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png")
     page.set_viewport_size({"width": 1200, "height": 1000})
+    page.keyboard.press("Control+b")
 
 
 def _keep_screenshots(page: Any, stage_id: str) -> None:
