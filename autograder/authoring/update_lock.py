@@ -15,7 +15,7 @@ from autograder.course.lab import Lab, StageFolders
 from autograder.course.mistakes import encode_lock, read_lock
 from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Broken, Job
-from autograder.pipeline.grade import Judges
+from autograder.pipeline.judging import Judges
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from autograder.course.python_source import parse_python
 from autograder.judge.course_code import CourseCode, read_course_code
 from autograder.judge.lint import lint_hidden_tests
 from autograder.judge.messages import Attached, Broken, Job
-from autograder.pipeline.grade import Judges
+from autograder.pipeline.judging import Judges
 from autograder.pipeline.stand_ins import modules_for
 from autograder.release import differences, strip_solutions
 

@@ -59,14 +59,17 @@ class ReportState(StrEnum):
 JUDGE_FAILED = "the grader failed, not the student; run `autograder doctor`, then grade again"
 
 
-class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One scored hidden check of one submission.
 
     ``what`` is a symptom, ``where`` a location in the student's file, ``hint`` the author's advice;
     none of them contains an input, a value or exception text. ``mistake`` is the id of the named
     mistake that explains the failure; ``forbidden`` is the name of the forbidden function that was called.
     ``stand_ins`` names the exercises of the same module for which the course's own stood in, because the
-    student's did not pass.
+    student's did not pass. ``given`` is the number of points that a person decided on, in place of the computed one,
+    and ``given_because`` the reason. ``kept`` is whether the check counts as passed because the same hand-in passed it
+    before the check was changed. ``example`` holds the input on which the check failed, the expected value and the
+    student's, each with its label: for the instructor, and for students only by the policy ``feedback``.
     """
 
     id: str
@@ -82,6 +85,10 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     forbidden: str = ""
     stand_ins: tuple[str, ...] = ()
     seconds: float = 0.0
+    given: int | None = None
+    given_because: str = ""
+    kept: bool = False
+    example: tuple[tuple[str, str], ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -95,8 +102,17 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def score(self) -> int:
-        """Points earned: all or nothing."""
+        """Points earned, all or nothing, unless a person decided otherwise."""
+        if self.given is not None:
+            return self.given
         return self.points if self.passed else 0
+
+    @property
+    def decision(self) -> str:
+        """What a person decided, as the student reads it; empty if nothing was decided."""
+        if self.given is None:
+            return ""
+        return f"your instructor gave {self.given} of {self.points} points: {self.given_because}"
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,8 +133,11 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         handed_in: the time of the hand-in; None if it is unknown.
         time_source: where that time comes from.
         days_late: days begun after the due date; None if the stage has a due date and the time is unknown.
+        free_days: the late days among them that cost nothing.
         points_lost: the points that lateness costs.
         bonus_counts: whether the course counts the points of extensions.
+        attempts: the number of attempts so far; 0 if they are not limited.
+        attempts_allowed: the number of attempts that count; None if they are not limited.
     """
 
     student: str
@@ -135,8 +154,11 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     handed_in: datetime | None = None
     time_source: str = ""
     days_late: int | None = 0
+    free_days: int = 0
     points_lost: int = 0
     bonus_counts: bool = True
+    attempts: int = 0
+    attempts_allowed: int | None = None
 
     @property
     def why_not_graded(self) -> str:
@@ -162,6 +184,11 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     def graded(self) -> bool:
         """Whether the score may be filed as a number: a stage that was not begun counts 0 only if it is owed."""
         return self.state is ReportState.GRADED or (self.state is ReportState.NOT_BEGUN and self.owed)
+
+    @property
+    def ran(self) -> bool:
+        """Whether the module could be loaded, so that the hand-in was an attempt."""
+        return any(check.outcome is not Outcome.BLOCKED for check in self.checks)
 
     @property
     def points(self) -> int:

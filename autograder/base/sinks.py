@@ -5,16 +5,18 @@ terminal, build log                  ``log_line``; ``log_text`` for what the con
 self-contained pages                 ``html_text``, ``html_prose``; ``visible`` for lines of source
 Markdown                             ``markdown_prose``, ``markdown_code``
 JUnit XML                            ``xml_text``
-CSV                                  ``csv_cell``
+CSV                                  ``csv_table``, of ``csv_cell``
 JSON                                 ``json_text``
 nbgrader's pages and notebooks       ``integrations.nbgrader.answer_html``
 ===================================  ==========================================================
 """
 
+import csv
+import io
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -118,6 +120,13 @@ def xml_text(text: str) -> str:
 def csv_cell(value: object) -> object:
     """A cell of a spreadsheet: an apostrophe before the begin of a formula makes it text. Numbers and dates stay."""
     return _FORMULA.sub("'", printable(value, sys.maxsize)) if isinstance(value, str) else value
+
+
+def csv_table(rows: Iterable[Iterable[object]]) -> bytes:
+    """Rows as a CSV file for a spreadsheet."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([csv_cell(value) for value in row] for row in rows)
+    return text.getvalue().encode()
 
 
 def json_text(value: Any) -> bytes:

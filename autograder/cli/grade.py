@@ -12,14 +12,14 @@ from rich.console import Console
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import ReportState, StageReport, encode_results, lowest_level
 from autograder.base.run_lock import only_run
+from autograder.cli.class_options import class_options, read_class
 from autograder.cli.cluster import scheduler_option
-from autograder.cli.endings import FAILURES, GRADER_ERROR, WRONG_USE, OutputConsole
+from autograder.cli.endings import FAILURES, GRADER_ERROR, OutputConsole
 from autograder.cli.grading import grade_class
 from autograder.cli.shared import (
     LabOption,
     notice,
     pass_lab,
-    stage_option,
     tell_about_secret,
     unsafe_option,
     workers_option,
@@ -29,10 +29,9 @@ from autograder.course.lab import Lab
 from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
 from autograder.feedback.terminal import print_report
-from autograder.feedback.views import counted
-from autograder.intake import KnownTimes, StageSubmission, read_roster, read_times, take_in
+from autograder.feedback.words import counted
 from autograder.integrations.gradebook import file_results, register_release
-from autograder.pipeline.grade import Graded, Reuse, stage_files
+from autograder.pipeline.grade import Graded, Reuse
 from autograder.release import released_notebooks, source_folder, write_nbgrader_source
 
 
@@ -63,21 +62,7 @@ class GradeOptions:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@stage_option
-@click.option(
-    "--times",
-    "times_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Read hand-in times from this CSV file (student,stage,time); they count before all other times.",
-)
-@click.option(
-    "--roster",
-    "roster_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Read the students' names or ids from this file, one a line; it settles which folders are students.",
-)
+@class_options
 @click.option("--only-changed", is_flag=True, help="Reuse results of unchanged submissions even if the tests changed.")
 @click.option("--fresh", is_flag=True, help="Judge every submission again, whatever is stored.")
 @workers_option
@@ -117,7 +102,7 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
         raise click.UsageError("--only-changed keeps results and --fresh discards them: choose one")
     lab, console = option.lab, OutputConsole(highlight=False)
     with only_run(lab.gradebook.parent, "autograder grade"):
-        submissions = _take_in(lab, options)
+        submissions = read_class(lab, options.paths, options.stage_ids, options.times_file, options.roster_file)
         tell_about_secret(lab)
         graded = grade_class(
             lab,
@@ -126,7 +111,7 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
             options.workers,
             console,
             isolated=not options.unsafe_no_isolation,
-            meanwhile=lambda: _register(lab) if options.gradebook else None,
+            meanwhile=lambda: register(lab) if options.gradebook else None,
             scheduler=options.scheduler,
         )
         # Earlier stages that a chosen stage needs are graded but not shown.
@@ -135,27 +120,7 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
     sys.exit(exit_code)
 
 
-def _take_in(lab: Lab, options: GradeOptions) -> list[StageSubmission]:
-    """Collect the submissions."""
-    console = OutputConsole(stderr=True)
-    zone = lab.config.policies.zone
-    times = KnownTimes(zone=zone)
-    if options.times_file is not None:
-        times = read_times(options.times_file, lab.config.stages.keys(), zone)
-    submissions = take_in(
-        options.paths,
-        stage_files(lab, options.stage_ids),
-        times,
-        roster=read_roster(options.roster_file) if options.roster_file is not None else None,
-        notice=notice,
-    )
-    if not submissions:
-        console.print("autograder: these paths hold no submission", style="red")
-        sys.exit(WRONG_USE)
-    return submissions
-
-
-def _register(lab: Lab) -> None:
+def register(lab: Lab) -> None:
     """Prepare the gradebook: one that refuses scores must fail before the class is judged."""
     if not all(notebook.is_file() for notebook in released_notebooks(lab)):
         write_nbgrader_source(lab)

@@ -12,8 +12,10 @@ from autograder.cli.shared import notice, progress
 from autograder.course.lab import Lab, LabError
 from autograder.intake import StageSubmission
 from autograder.judge.pool import JudgePool
-from autograder.pipeline.grade import Graded, Grader, Reuse
+from autograder.pipeline.grade import Graded, Grader, Regrading, Reuse
 from autograder.pipeline.new_work import students_to_judge
+
+_PLAIN = Regrading()
 
 
 def grade_class(
@@ -24,6 +26,7 @@ def grade_class(
     console: Console,
     *,
     isolated: bool,
+    regrading: Regrading = _PLAIN,
     meanwhile: Callable[[], object] = lambda: None,
     on_done: Callable[[Graded], object] = lambda graded: None,
     scheduler: str | None = None,
@@ -37,6 +40,7 @@ def grade_class(
         workers: number of students graded at the same time.
         console: where the progress is shown.
         isolated: whether students' code must be isolated.
+        regrading: how the results replace those of earlier runs.
         meanwhile: what to do while the judges start; if it fails, nothing is graded.
         on_done: called with each result, as soon as all of its student's are ready.
         scheduler: address of the scheduler of a Dask cluster whose workers judge; None for this machine.
@@ -45,14 +49,14 @@ def grade_class(
     if scheduler is not None:
         with cluster_judges(lab, scheduler, submissions, isolated=isolated) as judges:
             meanwhile()
-            grader = Grader(lab, judges, reuse)
+            grader = Grader(lab, judges, reuse, regrading)
             # Each thread waits for the cluster; twice as many keep every worker busy while results are stored.
             graded = _grade_all(grader, submissions, max(workers, 2 * judges.size), console, on_done)
     else:
         with JudgePool(lab.root, size=workers, isolated=isolated) as pool:
             with pool.warming(min(workers, students_to_judge(lab, submissions, reuse))):
                 meanwhile()
-            grader = Grader(lab, pool, reuse)
+            grader = Grader(lab, pool, reuse, regrading)
             graded = _grade_all(grader, submissions, workers, console, on_done)
     if line := grader.distrusted():
         notice(line)

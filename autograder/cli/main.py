@@ -14,6 +14,13 @@ from autograder.cli.shared import LabOption
 _COMMANDS = {
     "release": ("lab", "Build `assignments` from `solutions`, and register the stages in the gradebook."),
     "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
+    "regrade": (
+        "regrade",
+        "Grade PATHS again after a change of the course, and show whose points change, and why.",
+    ),
+    "explain": ("explain", "Show why CHECK of STUDENT failed."),
+    "commitment": ("replay", "Write digests of what the hidden tests draw to FILE, for students."),
+    "replay": ("replay", "Compare the lab with the commitments in FILE; with PATHS, judge the hand-ins again."),
     "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
     "export": ("output", "Write scores in another program's format."),
     "bundle": ("bundle", "Write what a platform needs to run this grader."),

@@ -11,7 +11,7 @@ from autograder.base.atomic_files import write_atomically
 from autograder.base.sinks import log_line
 from autograder.cli.endings import OutputConsole
 from autograder.cli.shared import LabOption, notice, pass_lab, progress, stage_option
-from autograder.feedback.views import counted
+from autograder.feedback.words import counted
 from autograder.intake import StageSubmission, take_in
 from autograder.pipeline.grade import stage_files
 

@@ -21,7 +21,7 @@ from autograder.cli.shared import (
 )
 from autograder.course.lab import Lab, StageFolders
 from autograder.course.mistakes import load_mistakes
-from autograder.feedback.views import counted
+from autograder.feedback.words import counted
 from autograder.judge.pool import JudgePool
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,7 +107,7 @@ class ManualQuestion(_Section, frozen=True, kw_only=True):
     points: Points
 
 
-class Stage(_Section, frozen=True, kw_only=True):
+class Stage(_Section, frozen=True, kw_only=True, dict=True):
     """One stage: a folder in ``solutions``, a folder in ``tests/hidden`` and this entry."""
 
     title: Text
@@ -132,6 +133,11 @@ class Stage(_Section, frozen=True, kw_only=True):
             for name, exercise in self.exercises.items()
             for check, points in exercise.checks.items()
         )
+
+    @cached_property
+    def points_of_checks(self) -> Mapping[str, int]:
+        """Check → its points."""
+        return {check.id: check.points for check in self.checks}
 
     @property
     def check_ids(self) -> tuple[str, ...]:
@@ -183,7 +189,8 @@ def load_config(path: Path) -> Config:
         problem = f"{config.format_version} is unknown; this program reads {FORMAT_VERSION}"
         raise source.error(("format_version",), problem)
     _check_stages(config, source)
-    check_policies(config.policies, config.stages, ("policies",), source)
+    points = {stage_id: stage.points_of_checks for stage_id, stage in config.stages.items()}
+    check_policies(config.policies, points, ("policies",), source)
     return config
 
 

@@ -1,10 +1,10 @@
 """The rules that turn points into grades, in ``grading.yml``, and the cost of lateness that follows from them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
@@ -17,11 +17,22 @@ Days = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class LatePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Share of a stage's score lost per started day after the due date, and the days after which all is lost."""
+    """Share of a stage's score lost per started day after the due date, and the days after which all is lost.
+
+    ``free_days`` late days of each student cost nothing. They are spent in the order of the stages.
+    """
 
     per_day: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     max_days: Days = 7
+    free_days: Days = 0
     grace_minutes: Annotated[int, msgspec.Meta(ge=0)] = 10
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The points of one check of one student, decided by a person; the student reads the reason."""
+
+    points: Annotated[int, msgspec.Meta(ge=0)]
+    reason: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,10 +40,14 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     late: LatePolicy = LatePolicy()
     extensions: dict[str, dict[str, Days]] = {}  # student → stage → days
+    overrides: dict[str, dict[str, dict[str, Override]]] = {}  # student → stage → check → points
     attempts: Annotated[int, msgspec.Meta(ge=1)] | None = (
         None  # graded submissions that count per stage; None: no limit
     )
+    counts: Literal["last", "best"] = "last"  # which attempt counts; the best by its points after the late penalty
     count_bonus: bool = True
+    # What pages for students show of a failed check: hints alone, or its example too once no hand-in earns points.
+    feedback: Literal["hints", "after_due"] = "hints"
     # of times without a zone, such as those in zip archives: Europe/Berlin
     time_zone: Annotated[str, msgspec.Meta(min_length=1)] | None = None
 
@@ -42,18 +57,30 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return ZoneInfo(self.time_zone) if self.time_zone is not None else None
 
 
-def check_policies(policies: Policies, stages: Iterable[str], keys: Keys, source: YamlSource) -> None:
-    """Check the stages of the extensions, and the time zone.
+def check_policies(policies: Policies, points: Mapping[str, Mapping[str, int]], keys: Keys, source: YamlSource) -> None:
+    """Check the stages of the extensions, the checks of the overrides, and the time zone.
+
+    Args:
+        policies: the policies.
+        points: stage → check → its points.
+        keys: where the policies are in the file.
+        source: the file.
 
     Raises:
-        ConfigError: a stage or the time zone is unknown.
+        ConfigError: a stage, a check or the time zone is unknown, or an override exceeds its check.
     """
-    known = tuple(stages)
-    for student, extended in policies.extensions.items():
-        for stage_id in extended:
-            if stage_id not in known:
-                problem = f"no stage named `{stage_id}`{nearest(stage_id, known)}"
-                raise source.error((*keys, "extensions", student, stage_id), problem)
+    for name, granted in (("extensions", policies.extensions), ("overrides", policies.overrides)):
+        for student, stages in granted.items():
+            for stage_id in stages:
+                _check_name("stage", stage_id, points, (*keys, name, student), source)
+    for student, decided in policies.overrides.items():
+        for stage_id, checks in decided.items():
+            for check, override in checks.items():
+                here = (*keys, "overrides", student, stage_id)
+                _check_name("check", check, points[stage_id], here, source)
+                if override.points > points[stage_id][check]:
+                    most = f"{override.points} is more than the {points[stage_id][check]} points of the check"
+                    raise source.error((*here, check, "points"), most)
     try:
         _ = policies.zone
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -76,8 +103,22 @@ def last_hand_in(policies: Policies, stage_id: str, due: datetime | None) -> dat
         return None
     late = policies.late
     extension = max((stages.get(stage_id, 0) for stages in policies.extensions.values()), default=0)
-    days = extension + (late.max_days if late.per_day else 0)
+    days = extension + (late.max_days + late.free_days if late.per_day else 0)
     return due + days * _DAY + timedelta(minutes=late.grace_minutes)
+
+
+def examples_from(policies: Policies, stage: str, due: datetime | None) -> datetime | None:
+    """The time from which students may see the examples on which their checks failed; None for never.
+
+    It is the due date with the longest extension, and with the days on which late work still earns points.
+    """
+    return last_hand_in(policies, stage, due) if policies.feedback == "after_due" else None
+
+
+def _check_name(kind: str, name: str, known: Iterable[str], keys: Keys, source: YamlSource) -> None:
+    names = tuple(known)
+    if name not in names:
+        raise source.error((*keys, name), f"no {kind} named `{name}`{nearest(name, names)}")
 
 
 def points_lost(points: int, policy: LatePolicy, days: int) -> int:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from autograder.base.results import IsolationLevel, Outcome, ReportState
 from autograder.feedback.class_statistics import BINS, CheckStatistics, ClassStatistics, StageStatistics
 from autograder.feedback.html import render
-from autograder.feedback.views import late_words
+from autograder.feedback.words import late_words
 
 SHADES = 5
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from autograder.base.results import IsolationLevel, ReportState, StageReport
 from autograder.base.sinks import log_line
 from autograder.feedback.class_statistics import CheckStatistics, ClassStatistics, StageStatistics
-from autograder.feedback.views import counted, late_words
+from autograder.feedback.words import counted, late_words
 
 _WARNING = "bold yellow"
 _GAP = 3  # characters between two cells

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport
 from autograder.course.check_locations import check_locations
+from autograder.course.config import Config
 from autograder.course.lab import Lab
+from autograder.course.policy import examples_from
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
 from autograder.feedback.student_page import student_page
@@ -31,16 +34,23 @@ def write_student_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> dic
         Student → path of the page, relative to ``folder``.
     """
     pages = {}
+    shown = _with_examples(lab.config, datetime.now(UTC))
     titles = {stage.id: {name: text.title for name, text in stage.exercise_texts().items()} for stage in lab.stages()}
     for student, group in groupby(graded, key=lambda result: result.submission.student):
         results = list(group)
         sources = {
             result.submission.stage: result.judged_source for result in results if result.judged_source is not None
         }
-        page = student_page([result.report for result in results], sources, lab.config, titles)
+        page = student_page([result.report for result in results], sources, lab.config, titles, shown)
         pages[student] = f"{STUDENT_PAGES}/{student}.html"
         write_atomically(folder / pages[student], page.encode())
     return pages
+
+
+def _with_examples(config: Config, now: datetime) -> frozenset[str]:
+    """The stages whose failing examples students may see now."""
+    begins = {name: examples_from(config.policies, name, stage.due) for name, stage in config.stages.items()}
+    return frozenset(name for name, begin in begins.items() if begin is not None and now > begin)
 
 
 class GrowingPages:

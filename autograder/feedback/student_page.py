@@ -1,7 +1,7 @@
 """A student's page: points, what to fix and where, and the student's own file beside it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -11,7 +11,8 @@ from autograder.base.sinks import one_line
 from autograder.course.config import Config
 from autograder.feedback.html import render
 from autograder.feedback.source_view import source_lines
-from autograder.feedback.views import CheckView, ExerciseView, StageView, counted, stage_view
+from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
+from autograder.feedback.words import counted
 
 # Segments of the points bar with gaps of two pixels between them; with more, the gaps would hide the colours.
 MOST_GAPS = 24
@@ -103,6 +104,7 @@ def student_page(
     sources: Mapping[str, str],
     config: Config,
     titles: Mapping[str, Mapping[str, str]],
+    with_examples: Collection[str] = (),
 ) -> str:
     """Render one self-contained HTML page about one student.
 
@@ -111,6 +113,7 @@ def student_page(
         sources: stage id → the text that was graded; a stage without a text is shown without its file.
         config: source of the titles of course and stages.
         titles: stage id → exercise → title; an exercise without a title is shown by its name.
+        with_examples: the stages whose failing examples students may see.
 
     Raises:
         ValueError: the reports are not all of one student, or there are none.
@@ -121,7 +124,12 @@ def student_page(
     sections = [
         _section(
             index,
-            stage_view(report, config.stages.get(report.stage), titles.get(report.stage, {})),
+            stage_view(
+                report,
+                config.stages.get(report.stage),
+                titles.get(report.stage, {}),
+                examples=report.stage in with_examples,
+            ),
             sources.get(report.stage),
         )
         for index, report in enumerate(reports, 1)

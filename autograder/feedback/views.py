@@ -12,15 +12,12 @@ from functools import cached_property
 from itertools import groupby
 from types import MappingProxyType
 
-from autograder.base.results import CheckResult, IsolationLevel, Outcome, ReportState, StageReport
+from autograder.base.results import CheckResult, Outcome, ReportState, StageReport
 from autograder.base.sinks import one_line
 from autograder.course.config import Stage
+from autograder.feedback.words import remarks
 
 _NO_TITLES: Mapping[str, str] = MappingProxyType({})
-
-NOT_ISOLATED = "graded without isolation: these points are provisional"
-GRADER_FAILED = "no score yet: the grader failed, not your code"
-NOT_GRADED = "no score yet: your instructor decides"
 
 _LOCATION = re.compile(r"(?P<file>[^,]+), line (?P<line>[0-9]{1,7})(?=,|$)")
 
@@ -49,7 +46,8 @@ class CheckView:
     """One check as its student sees it.
 
     ``named`` is whether ``what`` names the mistake that explains the failure. ``also`` lists the other checks with
-    the same cause; ``explained`` is whether an earlier check shows the cause.
+    the same cause; ``explained`` is whether an earlier check shows the cause. ``decision`` is what a person decided.
+    ``example`` is the example on which the check failed, if students may see it.
     """
 
     title: str
@@ -61,6 +59,8 @@ class CheckView:
     where: str
     hint: str
     named: bool
+    decision: str = ""
+    example: tuple[tuple[str, str], ...] = ()
     also: tuple[str, ...] = ()
     explained: bool = False
 
@@ -100,11 +100,10 @@ class CheckView:
 
     @property
     def details(self) -> list[tuple[str, str]]:
-        """Symptom, location, hint and other checks with the same cause, each with its label; without empty parts."""
-        if self.explained:
-            return []
+        """Decision, symptom, location, hint and other checks with the same cause, with labels; without empty parts."""
         parts = [("what", self.what), ("where", self.where), ("hint", self.hint), ("also", "; ".join(self.also))]
-        return [(name, text) for name, text in parts if text and text != self.label]
+        shown = [("decided", self.decision), *(() if self.explained else parts), *self.example]
+        return [(name, text) for name, text in shown if text and text != self.label]
 
     def line_in(self, file: str) -> int | None:
         """The line of ``file`` that the check points at; None if it points elsewhere."""
@@ -179,13 +178,16 @@ class StageView:
         return f"{self.score} / {self.points}" + (f" + {self.bonus}" if self.bonus else "")
 
 
-def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[str, str] = _NO_TITLES) -> StageView:
+def stage_view(
+    report: StageReport, stage: Stage | None = None, titles: Mapping[str, str] = _NO_TITLES, *, examples: bool = False
+) -> StageView:
     """Copy from ``report`` what its student may see.
 
     Args:
         report: the student's report of one stage.
         stage: source of the stage's title and of the name of the file.
         titles: exercise → title; an exercise without a title is shown by its name.
+        examples: whether students may see the examples on which their checks failed.
     """
     view = StageView(
         student=one_line(report.student),
@@ -197,8 +199,8 @@ def stage_view(report: StageReport, stage: Stage | None = None, titles: Mapping[
         points=report.points,
         bonus=report.final_bonus,
         bonus_points=report.bonus_points,
-        exercises=() if report.state is ReportState.NOT_BEGUN else tuple(_exercises(report.checks, titles)),
-        remarks=tuple(_remarks(report)),
+        exercises=() if report.state is ReportState.NOT_BEGUN else tuple(_exercises(report.checks, titles, examples)),
+        remarks=tuple(remarks(report)),
     )
     return view if view.common else replace(view, exercises=_causes_shown_once(view))
 
@@ -222,14 +224,14 @@ def _causes_shown_once(view: StageView) -> tuple[ExerciseView, ...]:
     return tuple(replace(exercise, checks=tuple(map(shown, exercise.checks))) for exercise in view.exercises)
 
 
-def _exercises(checks: Iterable[CheckResult], titles: Mapping[str, str]) -> Iterable[ExerciseView]:
+def _exercises(checks: Iterable[CheckResult], titles: Mapping[str, str], examples: bool) -> Iterable[ExerciseView]:
     for name, group in groupby(checks, key=lambda check: check.exercise):
         members = list(group)
         yield ExerciseView(
             name=one_line(name),
             title=one_line(titles.get(name, "")),
             bonus=members[0].bonus,
-            checks=tuple(_check(check) for check in members),
+            checks=tuple(_check(check, examples) for check in members),
             remark=_exercise_remark(members),
         )
 
@@ -242,7 +244,7 @@ def _exercise_remark(checks: Iterable[CheckResult]) -> str:
     return f"checked with the course's own {listed}, so that errors there cost no points here"
 
 
-def _check(check: CheckResult) -> CheckView:
+def _check(check: CheckResult, examples: bool) -> CheckView:
     return CheckView(
         title=one_line(check.title),
         exercise=one_line(check.exercise),
@@ -253,41 +255,6 @@ def _check(check: CheckResult) -> CheckView:
         where=one_line(check.where),
         hint=one_line(check.hint),
         named=check.mistake is not None,
+        decision=one_line(check.decision),
+        example=tuple((label, one_line(text)) for label, text in check.example) if examples else (),
     )
-
-
-def _remarks(report: StageReport) -> Iterable[str]:
-    if report.state is ReportState.NOT_GRADED:
-        yield GRADER_FAILED if report.grader_failed or not report.checks else NOT_GRADED
-    if report.state is ReportState.NOT_BEGUN:
-        yield report.checks[0].what
-        if report.owed:
-            yield f"the stage counts 0 of {report.points} points"
-    if report.state is ReportState.GRADED:
-        yield from _lateness(report)
-    if report.isolation is IsolationLevel.NONE:
-        yield NOT_ISOLATED
-    if report.stand_ins:
-        names = ", ".join(one_line(name) for name in report.stand_ins)
-        yield f"run on the course's own {names}, because yours did not pass everything"
-
-
-def _lateness(report: StageReport) -> Iterable[str]:
-    if report.days_late is None:
-        yield "the time of the hand-in is unknown: no points are deducted for lateness"
-    elif report.days_late:
-        days = f"{counted(report.days_late, 'day')} late"
-        earned = f"{report.score + report.bonus} points were earned"
-        yield f"{days}: {counted(report.points_lost, 'point')} deducted; {earned}" if report.points_lost else days
-
-
-def late_words(report: StageReport) -> str:
-    """The lateness of a report in a cell of a table: ``2 d late``, ``time unknown``, or nothing."""
-    if report.days_late is None:
-        return "time unknown"
-    return f"{report.days_late} d late" if report.days_late else ""
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: ``1 day``, ``2 days``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

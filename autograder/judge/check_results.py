@@ -8,11 +8,14 @@ from autograder.base.results import CheckResult, Outcome
 from autograder.course.config import Check
 from autograder.course.lab import StageFolders
 from autograder.course.mistakes import Mistake
+from autograder.judge.failing_example import failing_example
 from autograder.judge.forbidden_calls import HINT
 from autograder.judge.outcomes import Ending
 from autograder.judge.reruns import CheckRun
 from autograder.judge.source_map import SourceLocation, SourceMap
 from autograder.judge.unrun import check_title
+
+_WITH_EXAMPLE = (Outcome.FAILED, Outcome.ERROR, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY)
 
 
 def check_result(
@@ -47,8 +50,9 @@ def check_result(
     at_fault = source.of_exercise(_exercise_at_fault(check, named))
     default = SourceLocation(exercise.attachments[0]) if exercise.attachments else at_fault
     location = ending.location or default
+    example = failing_example(record.error, stage.hidden_tests) if ending.outcome in _WITH_EXAMPLE else ()
     hint = HINT if ending.forbidden else ending.hint or record.hint
-    return msgspec.structs.replace(result, where=str(location), hint=hint)
+    return msgspec.structs.replace(result, where=str(location), hint=hint, example=example)
 
 
 def _exercise_at_fault(check: Check, named: Mapping[str, tuple[Mistake, ...]]) -> str:

@@ -80,6 +80,7 @@ class JudgePlugin:
         records: check → its record.
         problems: errors of the hidden tests themselves.
         interruption: the exception that ended the run early, such as Ctrl-C.
+        on_example: called before each example of a check that Hypothesis draws.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class JudgePlugin:
         self.records: dict[str, CheckRecord] = {}
         self.problems: list[str] = []
         self.interruption: BaseException | None = None
+        self.on_example: Callable[[], None] = lambda: None
 
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest) -> Generator[Student, None, None]:
@@ -195,7 +197,7 @@ class JudgePlugin:
         """Run one check; its first error counts."""
         assert isinstance(item, pytest.Function)
         seed = check_seed(self.seed, check_of(item))
-        with self._noting_errors(item), _Examples(item.function, seed).watched():
+        with self._noting_errors(item), _Examples(item.function, seed, self.on_example).watched():
             result = yield
         self.records[check_of(item)].runs += 1
         return result
@@ -231,8 +233,9 @@ class _Examples:
     twice. So the first error is kept, and every later example fails with it at once.
     """
 
-    def __init__(self, function: Callable[..., Any], seed: int) -> None:
+    def __init__(self, function: Callable[..., Any], seed: int, on_example: Callable[[], None] = lambda: None) -> None:
         self._function = function
+        self._on_example = on_example
         self._seed = seed
         self._handle = getattr(function, "hypothesis", None)
         self._error: BaseException | None = None
@@ -268,6 +271,7 @@ class _Examples:
         def watching(*args: Any, **kwargs: Any) -> Any:
             if self._error is not None:
                 raise self._error
+            self._on_example()
             try:
                 result = test(*args, **kwargs)
             except (UnsatisfiedAssumption, StopTest):  # Hypothesis abandons the example

@@ -70,7 +70,7 @@ def judge_stage(
         what = f"{main}.py cannot be loaded: {ending_of(first.error, source).what}"
         return unrun_stage(stage, what, f"{main}.py", hint=_LOAD_FIRST, only=only)
 
-    submission = _Submission(stage, modules, open_session, code, seed, forbid, attachments, first)
+    submission = Submission(stage, modules, open_session, code, seed, forbid, attachments, first)
     runs = run_with_stand_ins(stage.spec, code.builds_on, submission.run, only, source)
     runs = _explain_our_errors(stage, runs, code, seed, attachments)
     endings = with_unfinished({check: run.ending for check, run in runs.items()}, _exercises(stage))
@@ -91,7 +91,7 @@ def judge_stage(
 
 
 @dataclass(frozen=True)
-class _Submission:
+class Submission:
     """One submission that loads, and how its checks are run."""
 
     stage: StageFolders

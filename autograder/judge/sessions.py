@@ -63,9 +63,15 @@ class RecordingSession:
     def __init__(self, session: Session, most: int = MOST_EXCHANGES, most_bytes: int = MOST_BYTES) -> None:
         self._session = session
         self._most = most
-        self._bytes_left = most_bytes
+        self._most_bytes = self._bytes_left = most_bytes
         self.exchanges: list[Exchange] = []
         self.complete = True
+
+    def restart(self) -> None:
+        """Forget the exchanges so far: another example begins."""
+        self.exchanges.clear()
+        self.complete = True
+        self._bytes_left = self._most_bytes
 
     def request(self, op: str, **arguments: Any) -> Any:
         """Pass the request on, and record the exchange.

@@ -5,6 +5,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -42,8 +43,13 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
 
 
 def _judged_spec(stage: Stage) -> Stage:
-    """The stage without the fields that do not change a score."""
-    return msgspec.structs.replace(stage, title="", due=None, questions={}, entries={}, speedrun=None)
+    """The stage without the fields that do not change which checks pass; points are set when a result is read."""
+    exercises = {
+        name: msgspec.structs.replace(exercise, checks=dict.fromkeys(exercise.checks, 1))
+        for name, exercise in stage.exercises.items()
+    }
+    unjudged: dict[str, Any] = {"title": "", "due": None, "questions": {}, "entries": {}, "speedrun": None}
+    return msgspec.structs.replace(stage, **unjudged, exercises=exercises)
 
 
 def _own_program() -> list[Path]:
@@ -61,6 +67,8 @@ def _read(path: Path) -> bytes:
 def result_key(fingerprint: str, student: str, digest: str, judged: Iterable[Mapping[str, str]]) -> str:
     """Compute the key of a result from the stage, the student, the submission and the modules it runs on.
 
+    The key begins with the stage's fingerprint; see ``is_current``.
+
     Args:
         fingerprint: the stage's fingerprint.
         student: the student's id.
@@ -72,4 +80,9 @@ def result_key(fingerprint: str, student: str, digest: str, judged: Iterable[Map
         for name, source in sorted(modules.items()):
             key.update(f"{name}\0{hashlib.sha256(source.encode()).hexdigest()}\0".encode())
         key.update(b"\0")
-    return key.hexdigest()
+    return f"{fingerprint}-{key.hexdigest()}"
+
+
+def is_current(key: str, fingerprint: str) -> bool:
+    """Whether a result was made with what the fingerprint covers."""
+    return key.startswith(f"{fingerprint}-")

@@ -7,53 +7,40 @@ on the student's own earlier modules if these passed, and on the course's module
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import msgspec
 
 from autograder.base.parallel_map import parallel_map
-from autograder.base.results import CheckResult, IsolationLevel, Outcome, ReportState, StageReport
-from autograder.base.text import printable
+from autograder.base.results import IsolationLevel, ReportState, StageReport
 from autograder.course.lab import Lab, StageFolders, needed_stages
-from autograder.course.python_versions import grading_version
 from autograder.intake import Owed, Refusal, RefusalReason, StageFiles, StageSubmission
 from autograder.judge.evidence import forbidden_call_notes
-from autograder.judge.messages import Broken, Job, Judged
-from autograder.judge.unrun import GRADER_FAILED, unrun_stage
+from autograder.judge.messages import Job
+from autograder.pipeline.final_grade import FreeDays, with_attempts, with_rules, with_time
 from autograder.pipeline.fingerprint import result_key, stage_fingerprint
 from autograder.pipeline.jobs import jobs_for
-from autograder.pipeline.lateness import with_penalty, with_time
+from autograder.pipeline.judging import NOT_BEGUN, Judges, judged_report, refused_report
+from autograder.pipeline.regrade import never_lower
 from autograder.pipeline.secret import course_secret
 from autograder.pipeline.store import StoredResult, claimed_digest, distrust_line
 from autograder.pipeline.stored_reports import result_store
 from autograder.pipeline.untouched import ReleasedStage
 
-_LONGEST_REASON = 500
-_NOT_BEGUN = (RefusalReason.MISSING, RefusalReason.NOT_BEGUN)
-_UNDECIDED = (RefusalReason.MISNAMED, RefusalReason.AMBIGUOUS, RefusalReason.ARCHIVE, RefusalReason.UNREADABLE)
-
-
-class Judges(Protocol):
-    """Judges of jobs: processes on this machine, or workers of a cluster."""
-
-    @property
-    def level(self) -> IsolationLevel:
-        """The isolation level of submissions."""
-
-    def judge(self, job: Job) -> Judged | Broken:
-        """Judge one job; called from several threads."""
-
-    def stop(self) -> None:
-        """Judge nothing more: jobs that are being judged raise an error."""
-
 
 @dataclass(frozen=True)
 class Graded:
-    """A report, its submission, and whether the report came from the store."""
+    """A report, its submission, whether the report came from the store, and the report of earlier runs."""
 
     submission: StageSubmission
     report: StageReport
     cached: bool
+    before: StageReport | None = None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether every check has the points that an earlier run stored."""
+        before = {check.id: check.score for check in self.before.checks} if self.before is not None else {}
+        return self.cached and before == {check.id: check.score for check in self.report.checks}
 
     @property
     def judged_source(self) -> str | None:
@@ -76,6 +63,19 @@ class Reuse:
     unchanged_submissions: bool = False
 
 
+@dataclass(frozen=True)
+class Regrading:
+    """How results replace those of earlier runs.
+
+    Attributes:
+        dry_run: change no result and no gradebook; what must be judged is kept for the real run.
+        never_lower: a check that a hand-in passed before the course was changed stays passed.
+    """
+
+    dry_run: bool = False
+    never_lower: bool = False
+
+
 class Grader:
     """Grades submissions with the given judges, and stores the results.
 
@@ -83,8 +83,9 @@ class Grader:
         finished: what is graded so far; its results are stored, also if the run is stopped now.
     """
 
-    def __init__(self, lab: Lab, judges: Judges, reuse: Reuse = Reuse()) -> None:
+    def __init__(self, lab: Lab, judges: Judges, reuse: Reuse = Reuse(), regrading: Regrading = Regrading()) -> None:
         self._lab = lab
+        self._regrading = regrading
         self._judges = judges
         self._reuse = reuse
         self._store = result_store(lab)
@@ -129,18 +130,21 @@ class Grader:
         """Grade one student's submissions, which must be in the order of ``grading.yml``."""
         passed: dict[str, str] = {}
         handed_in: dict[str, str] = {}
+        free, earlier = FreeDays(self._lab.config), iter(self._lab.config.stages)
         for submission in submissions:
-            graded = self._grade_stage(submission, passed, handed_in)
+            self._spend_before(submission, earlier, free)
+            graded = self._grade_stage(submission, passed, handed_in, free.left(submission.student))
+            free.spend(graded.report)
             source = graded.judged_source
             if source is not None:
                 handed_in[submission.stage] = source
-                if _code_passed(self._lab.stage(submission.stage), graded.report):
+                if code_passed(self._lab.stage(submission.stage), graded.report):
                     passed[submission.stage] = source
             self.finished.append(graded)
             yield graded
 
     def _grade_stage(
-        self, submission: StageSubmission, passed: Mapping[str, str], handed_in: Mapping[str, str]
+        self, submission: StageSubmission, passed: Mapping[str, str], handed_in: Mapping[str, str], free_days: int
     ) -> Graded:
         stage = self._lab.stage(submission.stage)
         submission = self._without_stub(stage, submission)
@@ -151,23 +155,69 @@ class Grader:
         key = result_key(self._fingerprint(stage.id), submission.student, submission.digest, judged)
         stored = self._store.get(submission.student, stage.id)
         why = self._why_kept(stored, key, submission) if stored is not None else None
+        (before, _), cached = self._store.shown(submission.student, stage.id), True
         if stored is not None and why is not None:
             report, key = msgspec.structs.replace(stored.report, notes=why), stored.key
+        elif (spare := self._spare(submission, key)) is not None:
+            report = spare
         else:
-            report = msgspec.structs.replace(self._judged(stage, submission, jobs), stand_ins=stand_ins)
+            report, cached = self._judged(stage, submission, jobs), False
+            report = msgspec.structs.replace(report, stand_ins=stand_ins)
+            if self._regrading.dry_run and report.state is not ReportState.NOT_GRADED:
+                self._store.put_spare(key, report)
+        if self._regrading.never_lower and stored is not None and stored.digest == report.digest:
+            report = never_lower(report, stored.report)
         if report.digest == submission.digest:
             report = with_time(report, submission)
-        report = with_penalty(_with_notes(stage, submission, report), self._lab.config)
+        report = with_rules(_with_notes(stage, submission, report), self._lab.config, free_days)
+        attempts = list(stored.attempts) if stored is not None else []
+        if submission.source is not None and report.digest == submission.digest and report.ran:
+            attempts.append(submission.digest)
+        report = with_attempts(self._best(stored, key, report, free_days), self._lab.config, attempts)
         if lost := self._lost_result(submission):
             report = msgspec.structs.replace(report, not_graded=lost)
-        else:
+        elif not self._regrading.dry_run:
             self._keep(key, report, submission)
-        return Graded(submission, report, cached=why is not None)
+        return Graded(submission, report, cached, before)
+
+    def _spend_before(self, submission: StageSubmission, stages: Iterator[str], free: FreeDays) -> None:
+        """Spend the free late days of the stored results of earlier stages that are not graded in this run."""
+        for stage in stages:
+            if stage == submission.stage:
+                return
+            stored, _ = self._store.shown(submission.student, stage) if free.days else (None, None)
+            if stored is not None:
+                free.spend(with_rules(stored, self._lab.config, free.left(submission.student)))
+
+    def _best(self, stored: StoredResult | None, key: str, report: StageReport, free_days: int) -> StageReport:
+        """The report of the attempt that counts: this one, or by the policy an earlier one that earned more."""
+        if self._lab.config.policies.counts != "best" or stored is None or stored.digest == report.digest:
+            return report
+        earlier = with_rules(stored.report, self._lab.config, free_days)
+        if not report.graded or (earlier.final or 0) <= (report.final or 0):
+            return report
+        if not self._regrading.dry_run:
+            self._store.put_spare(key, report)  # it need not be judged again
+            if report.ran:
+                self._store.add_attempt(report.student, report.stage, report.digest)
+        note = f"an earlier attempt earned {earlier.final} points, this one {report.final}: the earlier one counts"
+        return msgspec.structs.replace(earlier, notes=(*report.notes, note))
+
+    def _spare(self, submission: StageSubmission, key: str) -> StageReport | None:
+        """The report that a dry run judged with the same key; None if there is none."""
+        spare = self._store.spare(submission.student, submission.stage)
+        usable = spare is not None and spare.key == key and not self._reuse.nothing and self._is_trusted(spare)
+        return spare.report if spare is not None and usable else None
+
+    def _judged(self, stage: StageFolders, submission: StageSubmission, jobs: Sequence[Job]) -> StageReport:
+        if submission.refusal is not None:
+            return refused_report(stage, submission, self._released(stage.id).is_unanswered)
+        return judged_report(stage, submission, jobs, self._judges)
 
     def _lost_result(self, submission: StageSubmission) -> str:
         """Why the stage is not graded, if an earlier result would stand but is not believed; empty otherwise."""
         distrust = self._store.distrusted.get((submission.student, submission.stage))
-        if distrust is None or submission.refusal is None or submission.refusal.reason not in _NOT_BEGUN:
+        if distrust is None or submission.refusal is None or submission.refusal.reason not in NOT_BEGUN:
             return ""
         if claimed_digest(distrust) == submission.digest:  # the earlier result was "not begun" too
             return ""
@@ -189,7 +239,8 @@ class Grader:
         if report.state is ReportState.NOT_GRADED:
             self._store.put_waiting(report)
         elif report.digest == submission.digest:
-            self._store.put(key, report, is_attempt=submission.source is not None)
+            # A module that cannot be loaded costs no attempt: its student learns nothing from hidden tests.
+            self._store.put(key, report, is_attempt=submission.source is not None and report.ran)
         else:
             self._store.settle(report.student, report.stage)
 
@@ -198,7 +249,7 @@ class Grader:
         same_files = self._reuse.unchanged_submissions and stored.digest == submission.digest
         if (stored.key == key or same_files) and not self._reuse.nothing and self._is_trusted(stored):
             return ()
-        if submission.refusal is not None and submission.refusal.reason in _NOT_BEGUN and stored.attempts:
+        if submission.refusal is not None and submission.refusal.reason in NOT_BEGUN and stored.attempts:
             # An earlier submission stays valid when a later folder lacks it.
             return ("missing from this submission: the earlier result stands",)
         most = self._lab.config.policies.attempts
@@ -210,51 +261,8 @@ class Grader:
         """Whether to trust the result: without isolation, a submission could have changed its own result."""
         return stored.report.isolation is not IsolationLevel.NONE or self._judges.level is IsolationLevel.NONE
 
-    def _judged(self, stage: StageFolders, submission: StageSubmission, jobs: Sequence[Job]) -> StageReport:
-        if submission.refusal is not None:
-            return self._refused(stage, submission, submission.refusal)
-        notes: list[str] = []
-        results = {check.id: check for job in jobs for check in self._results(stage, job, notes)}
-        report = StageReport(
-            student=submission.student,
-            stage=stage.id,
-            checks=tuple(results[check] for check in stage.spec.check_ids),
-            isolation=self._judges.level,
-            notes=tuple(notes),
-            digest=submission.digest,
-            python=grading_version(),
-        )
-        why = next((check.what for check in report.checks if check.outcome is Outcome.NOT_GRADED), "")
-        return msgspec.structs.replace(report, not_graded=why or report.why_not_graded)
 
-    def _refused(self, stage: StageFolders, submission: StageSubmission, refusal: Refusal) -> StageReport:
-        """Make the report of a submission without source: no code ran."""
-        begun = refusal.reason not in _NOT_BEGUN or not self._released(stage.id).is_unanswered(submission.answers)
-        waits = _needs_a_person(stage, refusal)
-        outcome = Outcome.NOT_GRADED if waits else Outcome.BLOCKED
-        if refusal.reason in _NOT_BEGUN:
-            outcome = Outcome.NOT_ATTEMPTED
-        return StageReport(
-            student=submission.student,
-            stage=stage.id,
-            checks=unrun_stage(stage, refusal.message, refusal.file, outcome),
-            isolation=None,
-            digest=submission.digest,
-            not_graded=refusal.message if waits else "",
-            begun=begun,
-        )
-
-    def _results(self, stage: StageFolders, job: Job, notes: list[str]) -> tuple[CheckResult, ...]:
-        """Judge one job, and add a note for the instructor to ``notes`` if the judge failed."""
-        reply = self._judges.judge(job)
-        if isinstance(reply, Judged):
-            notes += [f"the judge: {printable(note.strip(), _LONGEST_REASON)}" for note in reply.notes]
-            return reply.checks
-        notes.append(f"the judge failed: {printable(reply.reason.strip(), _LONGEST_REASON)}")
-        return unrun_stage(stage, GRADER_FAILED, "", Outcome.GRADER_ERROR, only=job.checks)
-
-
-def _code_passed(stage: StageFolders, report: StageReport) -> bool:
+def code_passed(stage: StageFolders, report: StageReport) -> bool:
     """Whether later stages can run on the code; checks of attachments and bonus checks do not count."""
     attached = stage.spec.attached_checks
     return report.graded and all(check.passed or check.bonus or check.id in attached for check in report.checks)
@@ -265,17 +273,6 @@ def _with_notes(stage: StageFolders, submission: StageSubmission, report: StageR
     source = submission.source if report.digest == submission.digest else None
     calls = forbidden_call_notes(stage.spec, source or "", report.checks)
     return msgspec.structs.replace(report, notes=(*submission.notes, *report.notes, *calls))
-
-
-def _needs_a_person(stage: StageFolders, refusal: Refusal) -> bool:
-    """Whether a person must decide about a refused submission.
-
-    That is so if another file than the refused file may hold the work, or if the module was never looked at: the
-    reason concerns an archive or a folder.
-    """
-    if refusal.reason in _NOT_BEGUN:
-        return False
-    return refusal.reason in _UNDECIDED or refusal.file.rpartition("/")[2] != f"{stage.spec.module}.py"
 
 
 def stage_files(lab: Lab, stage_ids: Iterable[str] = ()) -> list[StageFiles]:

@@ -72,6 +72,7 @@ class ResultStore:
         self._folder = folder
         self._results = SealedStore(folder, _Stored, secret)
         self._last = SealedStore(folder.with_name(f"{folder.name}_last"), _Last, secret)
+        self._spare = SealedStore(folder.with_name(f"{folder.name}_spare"), StoredResult, secret)
 
     @property
     def set_aside(self) -> Path:
@@ -89,10 +90,35 @@ class ResultStore:
         A report that waits for a person takes the place of an earlier result. Results that are not believed are
         listed in ``distrusted``.
         """
-        keys = {key for store in (self._results, self._last) for key in store.keys() if len(key) == 2}
-        found = [self._read(student, stage) for stage, student in sorted(keys, key=lambda key: (key[1], key[0]))]
-        reports = [stored.report for stored in found if stored is not None]
+        reports = [self.shown(student, stage)[0] for student, stage in self.keys()]
         return [report for report in reports if report is not None]
+
+    def keys(self) -> list[tuple[str, str]]:
+        """Student and stage of every result that is or was stored, sorted."""
+        keys = {key for store in (self._results, self._last) for key in store.keys() if len(key) == 2}
+        return sorted((student, stage) for stage, student in keys)
+
+    def shown(self, student: str, stage: str) -> tuple[StageReport | None, str | None]:
+        """Read the last report of a student in a stage, which may wait for a person, and the key of the last result.
+
+        Both are None if there is none, or if it is not believed.
+        """
+        stored = self._read(student, stage)
+        if stored is None:
+            return None, None
+        return stored.report, stored.result.key if stored.result is not None else None
+
+    def spare(self, student: str, stage: str) -> StoredResult | None:
+        """Read the result that was judged last without counting; None if there is none or it is not believed."""
+        try:
+            return self._spare.get(stage, student)
+        except DistrustError:
+            return None
+
+    def put_spare(self, key: str, report: StageReport) -> None:
+        """Keep a judged report that does not count, so that it need not be judged again."""
+        result = StoredResult(key=key, digest=report.digest, attempts=(), report=report)
+        self._spare.put(result, report.stage, report.student)
 
     def put(self, key: str, report: StageReport, *, is_attempt: bool = True) -> StoredResult:
         """Keep a report. Its submission counts as an attempt unless it was refused before judging."""
@@ -106,6 +132,14 @@ class ResultStore:
         result = StoredResult(key=key, digest=report.digest, attempts=attempts, report=report)
         self._write(report.student, report.stage, before, result, waiting=None)
         return result
+
+    def add_attempt(self, student: str, stage: str, digest: str) -> None:
+        """Count a submission as an attempt whose result does not stand."""
+        before = self._read(student, stage)
+        if before is not None and before.result is not None and digest not in before.result.attempts:
+            attempts = (*before.result.attempts, digest)
+            counted = msgspec.structs.replace(before.result, attempts=attempts)
+            self._write(student, stage, before, counted, waiting=None)
 
     def put_waiting(self, report: StageReport) -> None:
         """Show a report that waits for a person; the earlier result and the attempts stay."""

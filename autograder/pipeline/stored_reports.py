@@ -5,7 +5,7 @@ from collections.abc import Callable
 from autograder.base.results import Outcome, StageReport
 from autograder.course.lab import Lab, StageFolders
 from autograder.judge.unrun import unrun_stage
-from autograder.pipeline.lateness import with_penalty
+from autograder.pipeline.final_grade import FreeDays, with_decisions
 from autograder.pipeline.secret import course_secret, seal_secret
 from autograder.pipeline.store import ResultStore, distrust_line
 
@@ -20,9 +20,10 @@ def result_store(lab: Lab) -> ResultStore:
 
 
 def stored_reports(lab: Lab, notice: Callable[[str], object] = lambda line: None) -> list[StageReport]:
-    """Return the last report of every student and stage, late penalties by the current ``grading.yml`` included.
+    """Return the last report of every student and stage.
 
-    A result that is not believed has a report without a number.
+    Penalties and overrides are those of the current ``grading.yml``; points are those of the last grading. A result
+    that is not believed has a report without a number.
 
     Args:
         lab: the lab.
@@ -34,7 +35,9 @@ def stored_reports(lab: Lab, notice: Callable[[str], object] = lambda line: None
     if not (lab.build / "results").exists():
         return []
     store = result_store(lab)
-    reports = [with_penalty(report, lab.config) for report in store.all()]
+    free, order = FreeDays(lab.config), {stage: index for index, stage in enumerate(lab.config.stages)}
+    in_order = sorted(store.all(), key=lambda report: order.get(report.stage, len(order)))
+    reports = [free.spend(with_decisions(report, lab.config, free.left(report.student))) for report in in_order]
     reports += [
         _without_number(lab.stage(stage), student, f"the stored result {error.reason}: grade the hand-in again")
         for (student, stage), error in store.distrusted.items()

@@ -15,10 +15,10 @@ from autograder.judge.course_code import read_course_code
 from autograder.judge.messages import Broken, Job, Judged
 from autograder.judge.run import judge_stage
 from autograder.judge.unrun import unrun_stage
-from autograder.pipeline.grade import Graded, Grader, Reuse, stage_files
+from autograder.pipeline.grade import Graded, Grader, Regrading, Reuse, stage_files
 
 SECOND, SECOND_MODULE = "2_more", "more"
-AS_USUAL = Reuse()
+AS_USUAL, USUAL = Reuse(), Regrading()
 
 SECOND_STAGE = """\
   2_more:
@@ -149,11 +149,12 @@ class Class:
         reuse: Reuse = AS_USUAL,
         judges: ScriptedJudges | InProcessJudges | None = None,
         stages: Iterable[str] = (),
+        regrading: Regrading = USUAL,
     ) -> "Run":
         judges = judges or ScriptedJudges(Lab(self.lab.root))
         lab = Lab(self.lab.root)  # reads grading.yml again, as a new process does
         submissions = take_in([self.folder], stage_files(lab, stages))
-        return Run(Grader(lab, judges, reuse).grade_all(submissions, workers=3), judges)
+        return Run(Grader(lab, judges, reuse, regrading).grade_all(submissions, workers=3), judges)
 
 
 class Run:

@@ -10,6 +10,7 @@ from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.penalties import penalty
 from autograder.integrations.nbgrader.scores import automatic_score, extra_credit
+from autograder.pipeline.final_grade import with_decisions
 from autograder.pipeline.store import ResultStore
 from autograder.pipeline.stored_reports import result_store
 from autograder.release import check_id
@@ -81,8 +82,9 @@ def _submissions(gradebook: Any, stage: str) -> Any:
 def _changed(lab: Lab, submission: Any, store: ResultStore) -> Iterator[str]:
     stored = store.get(submission.student.id, submission.assignment.name)
     if stored is not None:
+        report = with_decisions(stored.report, lab.config, stored.report.free_days)
         for notebook in submission.notebooks:
-            for line in changed_cells(lab, notebook, stored.report):
+            for line in changed_cells(lab, notebook, report):
                 yield f"{line}; grade the submission again"
 
 

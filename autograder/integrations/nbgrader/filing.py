@@ -140,7 +140,7 @@ def _filed_points(gradebook: Any, submission: StageSubmission) -> float:
 
 def _corrected(lab: Lab, gradebook: Any, item: Graded) -> list[str]:
     """The scores in the gradebook that were not filed from this result, which is unchanged since the last run."""
-    if not (item.cached and item.report.graded):
+    if not (item.is_unchanged and item.report.graded):
         return []
     assignment = _find_submitted(gradebook, item.submission)
     notebooks = assignment.notebooks if assignment is not None else ()

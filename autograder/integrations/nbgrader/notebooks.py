@@ -120,11 +120,10 @@ def _points(check: CheckResult) -> str:
 
 
 def _feedback(check: CheckResult) -> list[str]:
-    """The symptom, location and hint of a check, without empty texts."""
-    if check.passed:
-        return ["passed"]
+    """The decision about a check, and its symptom, location and hint, without empty texts."""
     hint = f"Hint: {check.hint}" if check.hint else ""
-    return [text for text in (check.what, check.where, hint) if text]
+    texts = ("passed",) if check.passed else (check.what, check.where, hint)
+    return [text for text in (check.decision, *texts) if text]
 
 
 def _module_cells(file: str, source: str) -> list[NotebookNode]:

@@ -20,18 +20,50 @@ from autograder.course.policy import days_late, points_lost
 
 def grant_extension(lab: Lab, submission: Any) -> None:
     """Set the extension that ``grading.yml`` grants; nbgrader's due date then includes it."""
-    days = lab.config.policies.extensions.get(submission.student.id, {}).get(submission.assignment.name, 0)
-    due = submission.assignment.duedate
+    days, due = _extension_days(lab, submission), submission.assignment.duedate
     submission.extension = timedelta(days=days) if days and due is not None else None
+
+
+def _extension_days(lab: Lab, submission: Any) -> int:
+    return lab.config.policies.extensions.get(submission.student.id, {}).get(submission.assignment.name, 0)
+
+
+def _days_late(lab: Lab, submission: Any) -> int:
+    stage = lab.config.stages.get(submission.assignment.name)
+    due = stage.due if stage is not None else _utc(submission.assignment.duedate)
+    handed_in, extension = _utc(submission.timestamp), _extension_days(lab, submission)
+    return days_late(lab.config.policies.late, due=due, handed_in=handed_in, extension_days=extension)
+
+
+def _free_days_left(lab: Lab, submission: Any) -> int:
+    """The free late days that the student's submissions of earlier stages leave."""
+    left = lab.config.policies.late.free_days
+    if not left:
+        return 0
+    submitted = {other.assignment.name: other for other in submission.student.submissions}
+    for stage in lab.config.stages:
+        if stage == submission.assignment.name:
+            break
+        if stage in submitted and not _waits(submitted[stage]):
+            left -= min(left, _days_late(lab, submitted[stage]))
+    return left
+
+
+def _waits(submission: Any) -> bool:
+    """Whether the submission has no automatic score: a report without a number spends no free day."""
+    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+    return any(grade.cell_type == "code" and grade.auto_score is None for grade in grades)
 
 
 def penalty(lab: Lab, notebook: Any) -> float | None:
     """Compute the points that a submitted notebook loses for lateness; None if it loses nothing.
 
+    Due date and extension are those of ``grading.yml`` now: an export shows a new extension before the next grading.
     The penalty is a share of the whole score, manual scores and extra credit included.
     """
     policy, submission = lab.config.policies.late, notebook.assignment
-    days = days_late(policy, due=_utc(submission.duedate), handed_in=_utc(submission.timestamp))
+    days = _days_late(lab, submission)
+    days -= min(days, _free_days_left(lab, submission))
     earned = score(notebook)
     if points_lost(1, policy, days):
         # A single point is lost completely, so the whole score is, including fractions of a manual score.
@@ -69,6 +101,8 @@ class CurrentPenalty(NbGraderPreprocessor):  # type: ignore[misc]
         names = resources["nbgrader"]
         with Gradebook(names["db_url"]) as gradebook:
             submitted = gradebook.find_submission_notebook(names["notebook"], names["assignment"], names["student"])
-            set_penalty(Lab(Path(self.lab)), submitted)
+            lab = Lab(Path(self.lab))
+            grant_extension(lab, submitted.assignment)
+            set_penalty(lab, submitted)
             gradebook.db.commit()
         return nb, resources

@@ -71,6 +71,7 @@ def test_the_json_has_the_documented_keys():
     assert set(result["checks"][0]) == {
         *("id", "title", "exercise", "outcome", "points", "score", "bonus"),
         *("what", "where", "hint", "mistake", "forbidden", "stand_ins", "seconds", "test"),
+        *("given", "given_because", "kept", "example"),
     }
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.course.config import LatePolicy
-from autograder.course.policy import days_late, points_lost
+from autograder.course.config import LatePolicy, Policies
+from autograder.course.policy import days_late, examples_from, points_lost
 
 DUE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 POLICY = LatePolicy(per_day=0.1, max_days=5, grace_minutes=10)
@@ -107,3 +107,14 @@ def test_an_extension_never_costs(points, after, extension_days):
     plain = days_late(POLICY, due=DUE, handed_in=handed_in)
     extended = days_late(POLICY, due=DUE, handed_in=handed_in, extension_days=extension_days)
     assert points_lost(points, POLICY, extended) <= points_lost(points, POLICY, plain)
+
+
+def test_examples_are_shown_once_no_hand_in_of_anybody_earns_points():
+    def begin(**more):
+        return examples_from(Policies(late=POLICY, feedback="after_due", **more), "2_attention", DUE)
+
+    assert begin() == DUE + 5 * DAY + MINUTES_10
+    assert begin(extensions={"ada": {"2_attention": 3}, "bob": {"3_other": 9}}) == DUE + 8 * DAY + MINUTES_10
+    assert examples_from(Policies(feedback="after_due"), "2_attention", DUE) == DUE + MINUTES_10, "late work is free"
+    assert examples_from(Policies(feedback="after_due"), "2_attention", None) is None
+    assert examples_from(Policies(), "2_attention", DUE) is None

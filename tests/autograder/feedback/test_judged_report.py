@@ -5,11 +5,12 @@ import io
 import pytest
 from page_reader import assert_anchors, assert_inert, read_html
 from rich.console import Console
-from tiny_lab import MODULE, STAGE, build_tiny_lab, solution
+from tiny_lab import MODULE, STAGE, build_tiny_lab, replace_in, solution
 
 from autograder.base.results import IsolationLevel, StageReport
 from autograder.base.sinks import markdown_prose
 from autograder.course.check_locations import check_locations
+from autograder.course.lab import Lab
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import class_statistics, mistake_sentences
 from autograder.feedback.junit import junit
@@ -17,7 +18,7 @@ from autograder.feedback.markdown import report_markdown
 from autograder.feedback.pages import statistics_of, write_student_pages
 from autograder.feedback.student_page import student_page
 from autograder.feedback.terminal import print_report
-from autograder.intake import take_in
+from autograder.intake import StageSubmission, take_in
 from autograder.isolation.in_process import InProcessSession
 from autograder.judge.course_code import read_course_code
 from autograder.judge.run import judge_stage
@@ -47,6 +48,29 @@ def test_the_page_links_each_failure_to_its_line(lab, report):
     hit = [number for number, line in enumerate(root.find("figure").find_all("li"), 1) if "hit" in line.classes]
     asked = ("def double", "raise ValueError", "raise NotImplementedError('halve')")
     assert hit == [number for number, line in enumerate(LINES, 1) if any(words in line for words in asked)]
+
+
+def test_failing_examples_are_on_a_students_page_only_once_no_hand_in_earns_points(report, tmp_path):
+    lab = build_tiny_lab(tmp_path / "lab")
+    inputs = dict(report.checks[0].example)["input"]
+    assert inputs.startswith("seed = 0; sizes = (1, 2); x = [["), "the variables of the hidden test"
+    assert [label for label, _ in report.checks[0].example] == ["input", "expected", "yours"]
+    submission = StageSubmission("ada", STAGE, SOURCE)
+
+    def page() -> str:
+        write_student_pages(tmp_path, Lab(lab.root), [Graded(submission, report, cached=False)])
+        return (tmp_path / "students" / "ada.html").read_text(encoding="utf-8")
+
+    assert inputs not in page()
+    grading = lab.root / "grading.yml"
+    replace_in(grading, "policies:\n", "policies:\n  feedback: after_due\n")
+    assert inputs in page()
+    replace_in(grading, "due: 2026", "due: 2926")
+    assert inputs not in page()
+    console = Console(file=io.StringIO(), width=100)
+    print_report(console, report)
+    for text in (console.file.getvalue(), report_markdown([report]), junit([report]).decode()):
+        assert "seed = 0" not in text
 
 
 def test_the_terminal_and_markdown_say_the_same(report):

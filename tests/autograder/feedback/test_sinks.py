@@ -248,7 +248,7 @@ WRITERS = {
     "print": ("isolation/escape_attempts.py", "__main__.py"),
     "echo": (),
     "secho": (),
-    "writer": (),
+    "writer": ("base/sinks.py",),
     "DictWriter": ("integrations/nbgrader/export.py",),
     "SubElement": ("feedback/junit.py",),
     "Environment": ("feedback/html.py",),

@@ -47,6 +47,26 @@ def lines_of(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
+def test_a_decision_with_its_reason_is_on_every_page_of_the_student():
+    report = make_report("ada", ATTENTION, WRONG)
+    decided = tuple(
+        msgspec.structs.replace(check, given=2, given_because="the rule was unclear") if check.mistake else check
+        for check in report.checks
+    )
+    report = msgspec.structs.replace(report, checks=decided)
+    sentence = "your instructor gave 2 of 3 points: the rule was unclear"
+    assert sentence in printed(print_report, report)
+    assert sentence in report_markdown([report]).replace("\\", "")
+    assert sentence in student_page([report], {}, CONFIG, EXERCISE_TITLES)
+    assert report.score == make_report("ada", ATTENTION, WRONG).score + 2
+
+
+def test_attempts_left_are_on_the_page():
+    report = msgspec.structs.replace(make_report("ada"), attempts=2, attempts_allowed=3)
+    assert "attempts: 2 of 3 used, 1 left" in student_page([report], {}, CONFIG, EXERCISE_TITLES)
+    assert "attempts" not in student_page([make_report("ada")], {}, CONFIG, EXERCISE_TITLES)
+
+
 def test_a_failed_check_reads_like_the_template():
     text = printed(print_report, make_report("ada", ATTENTION, WRONG))
     start = text.index("✗ 2_attention · scores are scaled by the head size")

@@ -297,6 +297,13 @@ def test_an_extension_moves_the_due_date(classroom):
         classroom.graded(classroom.submission("ann", at=late)), classroom.graded(classroom.submission("bob", at=late))
     )
     assert [classroom.score(student)[1] for student in ("ann", "bob")] == [0.0, 2.0]
+    replace_in(classroom.lab.root / "grading.yml", "{ann: {1_tiny: 3}}", "{ann: {1_tiny: 3}, bob: {1_tiny: 2}}")
+    row = rows_of(Classroom(Lab(classroom.lab.root)))["bob"]
+    assert (row["late_submission_penalty"], row["score"]) == ("0.0", "8.0"), "an export shows a new extension at once"
+    replace_in(classroom.lab.root / "grading.yml", ", bob: {1_tiny: 2}}", "}")
+    replace_in(classroom.lab.root / "grading.yml", "max_days: 5", "max_days: 5, free_days: 1")
+    row = rows_of(Classroom(Lab(classroom.lab.root)))["bob"]
+    assert (row["late_submission_penalty"], row["score"]) == ("1.0", "7.0"), "two of the three days cost 1.6 points"
 
 
 def test_a_late_hand_in_loses_its_share_of_points_that_a_person_gives_later(classroom):

@@ -69,7 +69,6 @@ CHANGES_OF_THE_COURSE = {
     "the reference": (f"solutions/{STAGE}/tiny.py", "return 2 * x", "return x * 2"),
     "an alternative": (f"solutions/{STAGE}/alternatives/loop.py", "x + x", "2 * x"),
     "the mistakes": (f"solutions/{STAGE}/mistakes.py", "2 is added", "two is added"),
-    "the points": ("grading.yml", "test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 3"),
     "the limits": ("grading.yml", "call_cpu_seconds: 2.0", "call_cpu_seconds: 3.0"),
     "the data": ("data/pairs/pairs.csv", "1,2", "1,3"),
     "a given file": (f"solutions/{STAGE}/given/weights.txt", "1 2", "1 3"),
@@ -96,6 +95,7 @@ def test_a_change_of_the_course_judges_all_again_unless_unchanged_submissions_ar
     [
         ("due: 2026-03-01T12:00:00+00:00", "due: 2026-04-01T12:00:00+00:00"),
         ("per_day: 0.1", "per_day: 0.2"),
+        ("test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 3"),
         ("title: Twice and together", "title: Twice"),
         ("title: Why a sum needs an axis", "title: Why axes"),
     ],
@@ -236,6 +236,34 @@ def test_the_last_of_the_allowed_attempts_stands(students):
     again = students.grade()
     assert again.scores == {("ada", STAGE): 0}, "an attempt that counted may be handed in again"
     assert again.graded[0].judged_source == WRONG
+
+
+def test_the_best_attempt_counts_by_the_policy_and_every_attempt_is_judged_once(students):
+    replace_in(students.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 3\n  counts: best\n")
+    students.hands_in("ada", GOOD)
+    assert students.grade().report("ada").attempts == 1
+    students.hands_in("ada", WRONG)
+    second = students.grade()
+    assert second.judged == [(STAGE, WRONG)]
+    report = second.report("ada")
+    assert (report.score, report.attempts, report.attempts_allowed) == (7, 2, 3)
+    assert report.notes == ("an earlier attempt earned 8 points, this one 0: the earlier one counts",)
+    assert second.graded[0].judged_source is None
+    again = students.grade()
+    assert (again.judged, again.report("ada").score, again.report("ada").attempts) == ([], 7, 2)
+    students.hands_in("ada", f"{GOOD}# better\n")
+    third = students.grade().report("ada")
+    assert (third.score, third.attempts, third.notes) == (7, 3, ())
+
+
+def test_a_module_that_cannot_be_loaded_costs_no_attempt(students):
+    replace_in(students.lab.root / "grading.yml", "policies:\n", "policies:\n  attempts: 1\n")
+    students.hands_in("ada", "def double(x:\n")
+    broken = students.grade(judges=InProcessJudges(students.lab)).report("ada")
+    assert (broken.final, broken.attempts) == (0, 0)
+    students.hands_in("ada", GOOD)
+    fixed = students.grade().report("ada")
+    assert (fixed.score, fixed.attempts) == (7, 1)
 
 
 # ---- when the judge fails

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pipeline import Class, ScriptedJudges
+from pipeline import SECOND, SECOND_MODULE, Class, ScriptedJudges, build_two_stages
 from released_files import ANSWER, answered_sheet, released_stub
 from tiny_lab import MODULE, STAGE, build_tiny_lab, replace_in
 
-from autograder.base.results import Outcome, ReportState
+from autograder.base.results import Outcome, ReportState, StageReport
 from autograder.course.lab import Lab
+from autograder.feedback.words import remarks
 from autograder.intake import KnownTimes, take_in
 from autograder.pipeline.grade import Grader, stage_files
 from autograder.pipeline.stored_reports import stored_reports
@@ -184,3 +185,29 @@ def test_the_time_of_an_earlier_result_that_stands_is_its_own(students):
     path.unlink()
     assert graded_at(students, ada=DUE + 6 * DAY)["ada"].days_late == 3
     assert MODULE == path.stem
+
+
+def test_free_late_days_are_spent_in_the_order_of_the_stages_in_every_output(tmp_path):
+    lab = build_two_stages(tmp_path / "lab")
+    replace_in(lab.root / "grading.yml", "{per_day: 0.1,", "{per_day: 0.5, free_days: 3,")
+    replace_in(lab.root / "grading.yml", "    module: more\n", "    module: more\n    due: 2026-03-01T12:00:00+00:00\n")
+    students = Class(Lab(lab.root), tmp_path / "class")
+    students.hands_in("ada", GOOD)
+    students.hands_in("ada", GOOD, SECOND, SECOND_MODULE)
+
+    def grade(*stages: str, late_by: timedelta = 2 * DAY) -> list[StageReport]:
+        times = KnownTimes({("ada", stage): DUE + late_by for stage in (STAGE, SECOND)})
+        submissions = take_in([students.folder], stage_files(students.lab, stages), times)
+        graded = Grader(students.lab, ScriptedJudges(students.lab)).grade_all(submissions, workers=1)
+        return [result.report for result in graded if not stages or result.submission.stage in stages]
+
+    first, second = grade()
+    assert [(report.days_late, report.free_days, report.points_lost) for report in (first, second)] == [
+        (2, 2, 0),
+        (2, 1, 1),
+    ]
+    assert "2 days late, 1 free late day used: 1 point deducted" in " ".join(remarks(second))
+    assert stored_reports(students.lab) == [first, second]
+    assert grade(SECOND)[-1].points_lost == 1, "the days of a stage that is not graded in this run count too"
+    first, second = grade(late_by=5 * DAY)
+    assert (first.free_days, first.points_lost, second.free_days, second.points_lost) == (3, 8, 0, 2)

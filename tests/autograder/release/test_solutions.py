@@ -36,6 +36,7 @@ def test_solutions_are_released_and_kept_until_their_file_is_removed(tiny_lab):
     ("policy", "open_until"),
     [
         ("per_day: 0.1, max_days: 5", datetime(2026, 3, 9, 12, 10, tzinfo=UTC)),
+        ("per_day: 0.1, max_days: 5, free_days: 2", datetime(2026, 3, 11, 12, 10, tzinfo=UTC)),
         ("per_day: 0, max_days: 5", datetime(2026, 3, 4, 12, 10, tzinfo=UTC)),
     ],
 )

@@ -1,0 +1,5 @@
+"""A course of the tiny lab that has been graded once."""
+
+from graded_course import _graded, course
+
+__all__ = ["_graded", "course"]
