@@ -51,8 +51,10 @@ def _show_exercise(console: Console, course: Course, result: ExerciseResult) -> 
     for test in tests:
         if not test.passed or test.printed.strip():
             cause = f"{test.message} {test.student_line} {test.printed}"
-            told = cause in seen and test.student_line is not None and test.pair is None and not test.values
-            shown = Text.from_markup(f"\n[bad]{_readable(test.test)}[/]: as above") if told else _test(console, test)
+            repeated = cause in seen and test.student_line is not None and test.pair is None and not test.values
+            shown = (
+                Text.from_markup(f"\n[bad]{_readable(test.test)}[/]: as above") if repeated else _test(console, test)
+            )
             console.print(Padding(shown, (0, 0, 0, 4)))
             seen.add(cause)
 
