@@ -47,16 +47,21 @@ def _show_exercise(console: Console, course: Course, result: ExerciseResult) -> 
         return
     count = f"{sum(test.passed for test in tests)} of {len(tests)} tests pass" if tests else "its files exist"
     console.print(f"{name}  {count}  {title}", no_wrap=True, overflow="ellipsis")
-    seen: set[str] = set()
+    seen: list[TestResult] = []
     for test in tests:
         if not test.passed or test.printed.strip():
-            cause = f"{test.message} {test.student_line} {test.printed}"
-            repeated = cause in seen and test.student_line is not None and test.pair is None and not test.values
-            shown = (
-                Text.from_markup(f"\n[bad]{_readable(test.test)}[/]: as above") if repeated else _test(console, test)
-            )
-            console.print(Padding(shown, (0, 0, 0, 4)))
-            seen.add(cause)
+            console.print(Padding(_as_above(test) if _is_repeated(test, seen) else _test(console, test), (0, 0, 0, 4)))
+            seen.append(test)
+
+
+def _is_repeated(result: TestResult, seen: Sequence[TestResult]) -> bool:
+    """Whether an earlier test failed for the same reason, such as a module that cannot be imported."""
+    same = [test for test in seen if (test.message, test.student_line) == (result.message, result.student_line)]
+    return bool(same) and result.student_line is not None and not (result.values or result.printed.strip())
+
+
+def _as_above(result: TestResult) -> Text:
+    return Text.from_markup(f"\n[bad]{_readable(result.test)}[/]: as above")
 
 
 def _to_do(course: Course, result: ExerciseResult) -> str:
