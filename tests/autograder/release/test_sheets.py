@@ -4,6 +4,7 @@ import json
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum, is_grade, is_locked, is_solution
 from tiny_lab import MODULE, QUESTION, SHEET, STAGE, replace_in
@@ -97,6 +98,16 @@ def test_a_sheet_that_does_not_fit_grading_yml_is_refused(stage, old, new, says)
         build_notebook(stage)
     assert str(caught.value).startswith(f"{stage.sheet}: ")
     assert says in str(caught.value)
+
+
+def test_the_description_below_a_figure_is_its_alternative_text(stage):
+    figure = "```python\nplt.plot([1, 2])\n```\n\n*A rising\nline.* It is blue.\n\n## Twice\n"
+    replace_in(stage.sheet, "## Twice\n", figure)
+    notebook = nbformat.reads(build_notebook(stage), as_version=4)
+    (cell,) = [cell for cell in notebook.cells if "plt.plot" in cell.source]
+    cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})]
+    page, _ = HTMLExporter(template_name="classic").from_notebook_node(notebook)
+    assert 'alt="A rising line."' in page
 
 
 def test_a_missing_sheet_is_named(stage):
