@@ -154,27 +154,20 @@ def _modules_below(root: Path, companion: Path) -> dict[str, Any]:
     return {
         name: sys.modules[name]
         for name, path in below.items()
-        if not path.is_relative_to(companion) and not installed & set(path.parts)
+        if path.is_relative_to(root) and not path.is_relative_to(companion) and not installed & set(path.parts)
     }
 
 
 @contextmanager
 def _default_settings() -> Iterator[None]:
-    """Give NumPy's and PyTorch's generators, and PyTorch's settings, back as they were."""
-    import numpy as np
-
-    numpy_state = np.random.get_state()
-    try:
-        import torch
-    except ImportError:  # the tests say so
+    """Give NumPy's and PyTorch's generators, and PyTorch's settings, back as they were; import neither."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    with ExitStack() as stack:
+        if numpy is not None:
+            stack.callback(numpy.random.set_state, numpy.random.get_state())
+        if torch is not None:
+            stack.callback(torch.set_rng_state, torch.get_rng_state())
+            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(torch.float32)
+            stack.enter_context(torch.set_grad_enabled(True))
         yield
-        return
-    state, dtype = torch.get_rng_state(), torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        with torch.set_grad_enabled(True):
-            yield
-    finally:
-        np.random.set_state(numpy_state)
-        torch.set_default_dtype(dtype)
-        torch.set_rng_state(state)

@@ -1,10 +1,12 @@
 """The companion in a lab sheet: ``%check softmax`` checks an exercise in the notebook's own process."""
 
 import html
+import importlib
 import logging
 import sys
 from pathlib import Path
 
+from rich.console import Console
 from rich.markup import escape
 
 from lab.checking import check as check_exercises
@@ -50,9 +52,21 @@ def check(*names: str) -> None:
         for result in results:
             if result.can_have_a_hint:
                 console.print(f"Stuck? In a terminal: [name]lab hint {result.exercise.name}[/]", style="quiet")
+    if console.is_jupyter:
+        _show_solutions(console, course, [result.exercise for result in results if result.problem is None])
+
+
+def _show_solutions(console: Console, course: Course, exercises: list[Exercise]) -> None:
+    """Show the solutions that the course has released, folded."""
+    output = importlib.import_module("IPython.display")
     for exercise in exercises:
-        if console.is_jupyter and (solution := released_solution(course, exercise)) is not None:
-            sys.modules["IPython"].display.display(sys.modules["IPython"].display.HTML(solution_html(solution)))
+        try:
+            solution = released_solution(course, exercise)
+        except CompanionError as error:
+            console.print(f"[bad]{escape(str(error))}[/]", soft_wrap=True)
+            return
+        if solution is not None:
+            output.display(output.HTML(solution_html(solution)))
 
 
 def solution_html(solution: Solution) -> str:

@@ -1,14 +1,18 @@
 """Solutions that the course has released, beside the student's own."""
 
 import json
+import sys
+import types
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 from tiny_lab import STAGE
 
 from lab import cli, notebook
 from lab.course import CompanionError
 from lab.solutions import SOLUTIONS_FILE, released_solution
+from lab.terminal import THEME
 
 OURS = """\
 def double(x):
@@ -46,6 +50,24 @@ def test_the_html_is_folded_and_escaped(released, write):
     assert text.startswith("<details><summary>")
     assert "# &lt;mine&gt;" in text
     assert "<mine>" not in text
+
+
+def test_a_check_in_a_notebook_shows_the_solution_below(released, write, monkeypatch):
+    display = types.ModuleType("IPython.display")
+    shown = []
+    display.HTML, display.display = str, shown.append
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.setattr(notebook, "make_console", lambda: Console(force_jupyter=True, theme=THEME, highlight=False))
+    monkeypatch.setattr("rich.jupyter.display", lambda segments, text: shown.append(text))
+    monkeypatch.chdir(released.root / STAGE)
+    write(double="return x + x")
+    notebook.check("double")
+    result, solution = shown
+    assert "1 of 1 tests pass" in result
+    assert solution.startswith("<details>")
+    write(top="\ndef broken(:\n")
+    notebook.check("double")
+    assert "invalid syntax" in shown[-1]  # and no solution, because there is nothing to compare
 
 
 def test_without_a_release_there_is_nothing_to_show(course, monkeypatch):
