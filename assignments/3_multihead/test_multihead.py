@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, tensor
 
 LN3 = math.log(3)
+ALMOST_ALL = 1 - 1e-6  # a dropout that leaves nothing in a small test, and does not divide by zero
 
 
 def close(found: Tensor, expected: Tensor) -> bool:
@@ -82,6 +83,39 @@ def test_multi_head_attention_by_hand():
     assert close(weights[0, 0], tensor([[1 / 4, 3 / 4]])), "the first head compares first features: e⁰ to e^(ln 3)"
     assert close(weights[0, 1], tensor([[3 / 4, 1 / 4]])), "the second head compares second features"
     assert close(output, tensor([[[3 / 4 * LN3, 3 / 4 * LN3]]])), "each head averages its own feature"
+
+
+def test_multi_head_attention_scale_and_values():
+    # With one head d_head is 4: the scores are divided by 2. The values are ten times the memory.
+    module = attention_of(4, 1)
+    with torch.no_grad():
+        module.value_proj.weight.mul_(10)
+    memory = tensor([[[0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]])
+    query = tensor([[[2 * LN3, 0.0, 0.0, 0.0]]])
+    output, weights = module(query, memory=memory)
+    assert close(weights, tensor([[[[1 / 4, 3 / 4]]]])), "the scores q·k are divided by √d_head"
+    assert close(output, tensor([[[7.5, 0.0, 0.0, 0.0]]])), "the weights average the projected values"
+    output, _ = module(query, memory=memory, mask=tensor([[True, False]]))
+    assert close(output, torch.zeros(1, 1, 4)), "the mask applies to the memory too"
+    output, _ = module(1000 * query, memory=memory)
+    assert close(output, tensor([[[10.0, 0.0, 0.0, 0.0]]])), "exp(1000) overflows: use the stable softmax of stage 2"
+
+
+def test_multi_head_attention_with_dropout():
+    module = attention_of(2, 2, bias=True, dropout=ALMOST_ALL)
+    with torch.no_grad():
+        module.output_proj.bias.copy_(tensor([5.0, 6.0]))
+    output, weights = module(TOKENS)
+    assert close(output[0, 0], tensor([5.0, 6.0])), "dropout acts on the weights: only the output's bias is left"
+    assert close(weights.sum(dim=-1), torch.ones(1, 2, 2)), "the weights are returned without dropout"
+    assert not close(module.eval()(TOKENS)[0], output), "in eval mode nothing is dropped"
+
+
+def test_multi_head_attention_in_half_precision():
+    module = attention_of(2, 2).half()
+    _, weights = module(TOKENS.half(), mask=tensor([[True, False], [True, True]]))
+    assert weights.dtype == torch.float16, "float16 stays float16"
+    assert close(weights[0, :, 0].float(), tensor([[1.0, 0.0], [1.0, 0.0]])), "-1e9 does not fit into float16"
 
 
 def test_multi_head_attention_to_itself():

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+ALMOST_ALL = 1 - 1e-6  # a dropout that leaves nothing in a small test, and does not divide by zero
+
 
 def close(actual, expected, tolerance=1e-5):
     actual = torch.as_tensor(actual)
@@ -37,6 +39,14 @@ def test_cross_entropy_ignores():
     logits = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])
     loss = gpt.cross_entropy(logits, torch.tensor([0, -100]))
     assert close(loss, math.log(4 / 3)), "the second target counts neither in the sum nor in the number of targets"
+    assert close(gpt.cross_entropy(logits, torch.tensor([0, 1]), ignore_index=1), math.log(4 / 3)), (
+        "`ignore_index` names the target that does not count"
+    )
+    logits.requires_grad_()
+    nothing = gpt.cross_entropy(logits, torch.tensor([-100, -100]))
+    nothing.backward()
+    assert close(nothing.detach(), 0.0), "when no target counts, the loss is 0"
+    assert close(logits.grad, torch.zeros(2, 2)), "when no target counts, the gradient is 0"
 
 
 def test_cross_entropy_of_large_logits():
@@ -54,6 +64,9 @@ def test_sample_batch():
     windows = {((7, 1, 9), (1, 9, 4)), ((1, 9, 4), (9, 4, 8)), ((9, 4, 8), (4, 8, 2))}
     assert pairs <= windows, "a target is the token after its input in the text"
     assert pairs == windows, "each of the three windows is drawn, the last window too"
+    torch.manual_seed(1)
+    again, _ = gpt.sample_batch(text, 30, 3, torch.Generator().manual_seed(0))
+    assert torch.equal(again, inputs), "the windows are drawn with `generator`, so the same seed draws the same windows"
 
 
 def test_sample_batch_refuses_a_short_text():
@@ -68,6 +81,32 @@ def test_gpt_shape():
 def test_gpt_first_loss():
     loss = gpt.cross_entropy(tiny()(TOKENS), TOKENS.roll(1, 0))
     assert close(loss, math.log(5), 0.1), "the loss of an untrained model is near ln 5"
+
+
+def test_gpt_spread_of_the_first_weights():
+    config = gpt.GPTConfig(100, 50, 64, 2, 2, 128, init_std=0.5)
+    for name, parameter in gpt.GPT(config).named_parameters():
+        if parameter.ndim == 2:
+            std = 0.5 / math.sqrt(2 * 2) if name.endswith("output_proj.weight") else 0.5
+            assert abs(parameter.std() / std - 1) < 0.1, f"{name} should have the standard deviation {std}"
+        elif "bias" in name:
+            assert (parameter == 0).all(), f"{name} should start at 0"
+
+
+def test_gpt_by_its_parts():
+    model = tiny(init_std=0.5)
+    for block in model.blocks:  # blocks that add nothing
+        block.attention.output_proj.weight.data.zero_()
+        block.feed_forward.output_proj.weight.data.zero_()
+    x = model.token_embedding.weight[3] + model.position_embedding.weight[0]
+    expected = model.token_embedding.weight @ nn.functional.layer_norm(x, (8,))
+    assert close(model(torch.tensor([[3]]))[0, 0], expected), (
+        "the sum of both embeddings, the blocks, the last norm, then the token embedding's weight gives the logits"
+    )
+    assert model(torch.zeros(1, 6, dtype=torch.int64)).shape == (1, 6, 5), "as many tokens as the context are allowed"
+    dropping = tiny(init_std=0.5, dropout=ALMOST_ALL)
+    assert close(dropping(TOKENS), torch.zeros(2, 4, 5)), "in training, dropout acts on the sum of the embeddings"
+    assert not close(dropping.eval()(TOKENS), torch.zeros(2, 4, 5)), "in eval mode, nothing is dropped"
 
 
 def test_gpt_is_causal():
@@ -118,6 +157,8 @@ def test_clip_gradients_by_hand():
     assert close(norm, 6.0), "the norm is the root of 4 + 16 + 16"
     assert close(first.grad, [1.0, 2.0]), "all gradients are halved"
     assert close(second.grad, [2.0]), "all gradients are halved, by the same factor"
+    nothing = gpt.clip_gradients([nn.Parameter(torch.zeros(2))], 3.0)
+    assert close(nothing, 0.0), "without gradients, the norm is 0"
 
 
 def test_clip_gradients_leaves_short_ones():
@@ -134,6 +175,9 @@ def test_parameter_groups():
         "the bias of the linear layer, and the gain and bias of the norm, do not decay"
     )
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
+    tied = nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 3, bias=False))
+    tied[1].weight = tied[0].weight
+    assert len(gpt.parameter_groups(tied, 0.1)[0]["params"]) == 1, "a parameter that is used twice is listed once"
 
 
 def test_adamw_first_step():
@@ -146,13 +190,22 @@ def test_adamw_first_step():
 
 
 def test_adamw_walks_with_pytorchs():
-    ours, theirs = (nn.Parameter(torch.tensor([1.0, -2.0])) for _ in range(2))
-    optimizers = [gpt.AdamW([ours], lr=0.1), torch.optim.AdamW([theirs], lr=0.1)]
+    pairs = [[nn.Parameter(torch.tensor([1.0, -2.0])) for _ in range(2)] for _ in range(2)]
+    ours, theirs = (
+        [{"params": [first]}, {"params": [second], "lr": 0.01, "betas": (0.5, 0.9), "weight_decay": 0.5}]
+        for first, second in pairs
+    )
+    optimizers = [gpt.AdamW(ours, lr=0.1, eps=0.3), torch.optim.AdamW(theirs, lr=0.1, eps=0.3)]
     for step in range(5):
-        ours.grad = theirs.grad = torch.tensor([1.0 + step, 0.5 - step])
+        for parameter in (*pairs[0], *pairs[1]):
+            parameter.grad = torch.tensor([1.0 + step, 0.5 - step])
         for adamw in optimizers:
             adamw.step()
-        assert close(ours.data, theirs.data), f"after step {step + 1} the parameters differ from PyTorch's"
+        for mine, expected in zip(*pairs, strict=True):
+            assert close(mine.data, expected.data), (
+                f"after step {step + 1} the parameters differ from PyTorch's: eps is added to the root, "
+                "and each group has its own settings"
+            )
 
 
 class Constant(nn.Module):
@@ -174,11 +227,24 @@ def test_train_step_adds_up_batches():
     loss = gpt.train_step(model, optimizer, batches, max_norm=10.0)
     assert close(loss, math.log(2)), "the surprise of each of the four counted targets is ln 2"
     assert close(model.logits.data, [0.25, -0.25]), "three of the four counted targets are class 0, and one is class 1"
+    assert isinstance(loss, float), "the loss is a float"
+
+
+def test_train_step_clips_once():
+    model = Constant(0.0, 0.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    batches = [(torch.zeros(1, 1), torch.tensor([[0]])), (torch.zeros(1, 3), torch.tensor([[1, 1, 1]]))]
+    gpt.train_step(model, optimizer, batches, max_norm=0.1)
+    step = 0.1 / math.sqrt(2)
+    assert close(model.logits.data, [-step, step]), "the sum of all gradients is clipped to the norm 0.1, once"
+    before = model.logits.detach().clone()
+    assert gpt.train_step(model, optimizer, [(torch.zeros(1, 1), torch.tensor([[-100]]))], 1.0) == 0.0, "nothing counts"
+    assert close(model.logits.data, before), "when no target counts, the gradient is 0"
 
 
 def test_evaluate():
     model = nn.Sequential(Constant(math.log(3.0), 0.0), nn.Dropout(0.5))
-    batches = [(torch.zeros(1, 3), torch.tensor([[0, 0, 0]])), (torch.zeros(1, 1), torch.tensor([[1]]))]
+    batches = [(torch.zeros(1, 3), torch.tensor([[0, 0, 0]])), (torch.zeros(1, 2), torch.tensor([[1, -100]]))]
     expected = (3 * math.log(4 / 3) + math.log(4)) / 4
     assert close(float(gpt.evaluate(model, batches)), expected), (
         "the loss is the mean over four targets, without dropout"
@@ -223,6 +289,21 @@ def test_generate_goes_on():
     assert model.training, "the model should be in training mode again"
 
 
+def test_generate_draws_as_told():
+    model, prompt = tiny(init_std=0.5), torch.tensor([[3, 0], [1, 4]])
+
+    def text(seed=0, **options):
+        return gpt.generate(model, prompt, 12, generator=torch.Generator().manual_seed(seed), **options)
+
+    likeliest = text(temperature=0)
+    assert not torch.equal(text(), likeliest), "tokens are drawn, not only the most likely token"
+    assert not torch.equal(text(seed=1), text()), "another seed draws other tokens"
+    torch.manual_seed(5)
+    assert torch.equal(text(), text()), "the same seed of `generator` draws the same tokens"
+    for options in ({"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-4}):
+        assert torch.equal(text(**options), likeliest), f"with {options} only the most likely token is left"
+
+
 def test_generate_with_and_without_a_cache():
     model, prompt = tiny(init_std=0.5), torch.tensor([[3, 0], [1, 4]])
     texts = [gpt.generate(model, prompt, 7, temperature=0, use_cache=use_cache) for use_cache in (True, False)]
@@ -231,7 +312,7 @@ def test_generate_with_and_without_a_cache():
 
 def test_byte_bpe():
     bpe = gpt.ByteBPE()
-    bpe.train("banana bandana", 259)
+    bpe = bpe.train("banana bandana", 259) or bpe
     assert [bpe.decode([token]) for token in (256, 257, 258)] == [b"an", b"ban", b"ana"], (
         "`an` occurs four times; then, of the pairs that occur twice, the pair with the smaller ids is merged"
     )

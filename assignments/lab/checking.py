@@ -9,8 +9,8 @@ from typing import Any
 from lab.code import Module
 from lab.course import CompanionError, Course, Exercise
 from lab.progress import Progress, read_module, version
-from lab.results import TestOutcome, TestResult
-from lab.runner_process import Ending, RunnerProcess
+from lab.results import TestOutcome, TestResult, no_answer
+from lab.runner_process import Ending, Runner, RunnerProcess
 from lab.shadows import refuse_hiding_files
 
 # Public tests take milliseconds; a test that takes longer most likely never ends.
@@ -36,6 +36,11 @@ class ExerciseResult:
     problem: CompanionError | None = None
 
     @property
+    def can_have_a_hint(self) -> bool:
+        """Whether a hint may help: the exercise was started, its module can be read, and a test fails."""
+        return self.is_started and self.problem is None and not self.passed
+
+    @property
     def passed(self) -> bool:
         """Whether the exercise was started and all of its tests pass."""
         return self.problem is None and self.is_started and all(result.passed for result in self.test_results)
@@ -46,7 +51,7 @@ def check(
     exercises: Sequence[Exercise],
     progress: Progress,
     *,
-    process: RunnerProcess | None = None,
+    process: Runner | None = None,
     limit: float = TIME_LIMIT,
 ) -> list[ExerciseResult]:
     """Run the public tests of some exercises and record the results.
@@ -55,7 +60,7 @@ def check(
         course: the course.
         exercises: the exercises to check, of any stages.
         progress: the results are recorded here; the caller saves them, after showing them.
-        process: a process that was started earlier; a new process if None.
+        process: runs the tests, such as a process that was started earlier; a new process if None.
         limit: seconds that one test may take.
 
     Raises:
@@ -109,7 +114,7 @@ def _modules(course: Course, exercises: Sequence[Exercise]) -> dict[str, Module 
     return modules
 
 
-def _run(course: Course, wanted: list[tuple[str, str]], process: RunnerProcess, limit: float) -> list[TestResult]:
+def _run(course: Course, wanted: list[tuple[str, str]], process: Runner, limit: float) -> list[TestResult]:
     """Run all tests; if a test ends the process, another process runs the remaining tests."""
     results: list[TestResult] = []
     while wanted:
@@ -136,7 +141,7 @@ def _ended(
     if kind == "started":
         stage, test = json.loads(content)
         tests, reason = [test], ending.reason
-        timeout = f"no answer within {limit:g} s: is there a loop that does not end?"
+        timeout = no_answer(limit)
     else:
         stage = json.loads(content)
         tests = [test for stage_id, test in wanted if stage_id == stage]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -163,6 +164,20 @@ def next_exercise(course: Course, progress: Progress) -> Exercise | None:
         if statuses[exercise.stage][exercise.name] is not ExerciseStatus.DONE:
             return exercise
     return None
+
+
+def selected(course: Course, progress: Progress, names: Sequence[str]) -> tuple[Exercise, ...]:
+    """Return the named exercises, each once; without names, the next exercise.
+
+    Raises:
+        CompanionError: a name selects nothing or several exercises, or every exercise is done.
+    """
+    if names:
+        return tuple(dict.fromkeys(exercise for name in names for exercise in course.select(name)))
+    upcoming = next_exercise(course, progress)
+    if upcoming is None:
+        raise CompanionError("every exercise passes its public tests; name an exercise, or hand in with `lab submit`")
+    return (upcoming,)
 
 
 def _file(root: Path) -> Path:

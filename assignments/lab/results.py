@@ -77,6 +77,11 @@ class TestResult:
         return cls(**data)
 
 
+def no_answer(limit: float) -> str:
+    """Return what to say of a test that did not end in time."""
+    return f"no answer within {limit:g} s: is there a loop that does not end?"
+
+
 def _table(data: dict[str, Any]) -> ValueTable:
     marked = tuple((row, column) for row, column in data["marked"])
     return ValueTable(data["kind"], data["rows"], data["cut"], marked)

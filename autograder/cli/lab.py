@@ -1,5 +1,7 @@
 """Commands for authors of the lab: ``release``, ``new-stage``, ``schema``."""
 
+from datetime import UTC, datetime
+
 import click
 import msgspec
 
@@ -12,12 +14,20 @@ from autograder.course.config import schema as config_schema
 from autograder.course.exercise_texts import schema as texts_schema
 from autograder.course.promises import schema as promises_schema
 from autograder.integrations.gradebook import register_release
+from autograder.release import refuse_open_stages
 from autograder.release import release as make_release
 
 
 @click.command()
+@click.option(
+    "--with-solutions",
+    "solved",
+    multiple=True,
+    metavar="STAGE",
+    help="Give students the solutions of this stage; may be given several times. Later releases keep them.",
+)
 @pass_lab
-def release(option: LabOption) -> None:
+def release(option: LabOption, solved: tuple[str, ...]) -> None:
     """Build `assignments` from `solutions`, and register the stages in the gradebook.
 
     Edit the files in `solutions`, not in `assignments`: a release replaces every file that it wrote.
@@ -25,7 +35,8 @@ def release(option: LabOption) -> None:
     """
     console = OutputConsole(soft_wrap=True, highlight=False)
     with only_run(option.lab.gradebook.parent, "autograder release"):
-        made = make_release(option.lab)
+        refuse_open_stages(option.lab, solved, datetime.now(UTC))
+        made = make_release(option.lab, solved)
         counts = f"{made.files} files, {len(made.written)} new or changed, {len(made.removed)} removed"
         console.print(f"assignments: {counts}")
         register_release(option.lab)

@@ -15,10 +15,14 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class ExerciseText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One exercise: its title, the minutes it takes a student, and three hints from idea to formula."""
+    """One exercise: its title, the minutes it takes a student, and three hints from idea to formula.
+
+    ``tests`` selects its public tests, as ``pytest -k`` does; without it, those whose names contain the exercise's.
+    """
 
     title: Text
     minutes: Annotated[int, msgspec.Meta(ge=1)]
+    tests: Text | None = None
     hints: Annotated[tuple[Text, ...], msgspec.Meta(min_length=3, max_length=3)]
 
 

@@ -89,16 +89,30 @@ def check_policies(policies: Policies, points: Mapping[str, Mapping[str, int]], 
         raise source.error((*keys, "time_zone"), problem) from None
 
 
+def last_hand_in(policies: Policies, stage_id: str, due: datetime | None) -> datetime | None:
+    """Return until when a hand-in of a stage can earn points: due date, grace, the longest extension and late days.
+
+    Late days count only where they cost something; work that costs nothing however late has no end of its own.
+
+    Args:
+        policies: the course's policies.
+        stage_id: the stage.
+        due: its due date with its time zone; None if it has none.
+    """
+    if due is None:
+        return None
+    late = policies.late
+    extension = max((stages.get(stage_id, 0) for stages in policies.extensions.values()), default=0)
+    days = extension + (late.max_days + late.free_days if late.per_day else 0)
+    return due + days * _DAY + timedelta(minutes=late.grace_minutes)
+
+
 def examples_from(policies: Policies, stage: str, due: datetime | None) -> datetime | None:
     """The time from which students may see the examples on which their checks failed; None for never.
 
     It is the due date with the longest extension, and with the days on which late work still earns points.
     """
-    if policies.feedback != "after_due" or due is None:
-        return None
-    extension = max((days.get(stage, 0) for days in policies.extensions.values()), default=0)
-    late = policies.late.max_days if policies.late.per_day else 0
-    return due + (extension + late) * _DAY + timedelta(minutes=policies.late.grace_minutes)
+    return last_hand_in(policies, stage, due) if policies.feedback == "after_due" else None
 
 
 def _check_name(kind: str, name: str, known: Iterable[str], keys: Keys, source: YamlSource) -> None:

@@ -4,6 +4,8 @@ The same lab gives the same bytes, so ``differences`` can determine whether ``as
 date. A release that fails changes nothing.
 """
 
+from collections.abc import Collection
+
 from autograder.course.lab import Lab
 from autograder.release.contents import assignments, generated_earlier, stage_files
 from autograder.release.errors import ReleaseError
@@ -17,6 +19,7 @@ from autograder.release.record import (
     unchanged_release,
 )
 from autograder.release.sheets import check_id
+from autograder.release.solutions import refuse_open_stages, released_solutions
 from autograder.release.stubs import strip_solutions
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "ReleaseReport",
     "check_id",
     "differences",
+    "refuse_open_stages",
     "release",
     "released_notebooks",
     "source_folder",
@@ -32,8 +36,12 @@ __all__ = [
 ]
 
 
-def release(lab: Lab) -> ReleaseReport:
+def release(lab: Lab, solved: Collection[str] = ()) -> ReleaseReport:
     """Generate ``assignments`` and the folders that nbgrader uses as its source, unless both are up to date.
+
+    Args:
+        lab: the lab.
+        solved: ids of the stages whose solutions students receive from now on, besides those that they have.
 
     Raises:
         ReleaseError: the lab cannot be released; ``assignments`` is then unchanged.
@@ -42,10 +50,10 @@ def release(lab: Lab) -> ReleaseReport:
     folder = lab.root / "assignments"
     for written_whole in (folder, source_folder(lab)):
         restore_folder(written_whole)
-    inputs = inputs_digest(lab)
-    if (unchanged := unchanged_release(lab, inputs)) is not None:
+    inputs, present_solutions = inputs_digest(lab), released_solutions(lab)
+    if present_solutions.issuperset(solved) and (unchanged := unchanged_release(lab, inputs)) is not None:
         return unchanged
-    fresh = assignments(lab)
+    fresh = assignments(lab, present_solutions.union(solved))
     present = read_folder(folder)
     generated = generated_earlier(present)
     written = [name for name, file in fresh.items() if present.get(name) != file]
@@ -66,7 +74,7 @@ def differences(lab: Lab) -> list[str]:
         ReleaseError: a release would fail.
         LabError: a stage has no reference.
     """
-    fresh, present = assignments(lab), read_folder(lab.root / "assignments")
+    fresh, present = assignments(lab, released_solutions(lab)), read_folder(lab.root / "assignments")
     lines = []
     for name in sorted(fresh.keys() | present.keys()):
         if name not in present:

@@ -1,7 +1,7 @@
 """The contents of a release: every file of ``assignments``, generated from the instructor's files."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -11,6 +11,7 @@ from autograder.release.course import COURSE_FILE, course_file
 from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder
 from autograder.release.sheets import build_notebook
+from autograder.release.solutions import solutions_files
 from autograder.release.stubs import SHORTEST_TELLING_ELSEWHERE, refuse_leaks, strip_solutions
 
 # Lists the generated files with their digests: a later release may remove a file that an earlier
@@ -21,8 +22,12 @@ MANIFEST = ".release.json"
 LARGEST_DATA_FILE = 5 * 2**20
 
 
-def assignments(lab: Lab) -> dict[str, FileContent]:
+def assignments(lab: Lab, solved: Collection[str] = ()) -> dict[str, FileContent]:
     """Generate every file of ``assignments``, by its path there, the manifest included.
+
+    Args:
+        lab: the lab.
+        solved: ids of the stages whose solutions students receive.
 
     Raises:
         ReleaseError: a file is missing, two files have the same path, or a stage cannot be released.
@@ -33,6 +38,7 @@ def assignments(lab: Lab) -> dict[str, FileContent]:
         if files.setdefault(name, file) != file:
             raise ReleaseError(f"assignments/{name} has two sources; rename it in solutions/student_repository")
     _refuse_all_leaks(lab, files)
+    files |= solutions_files(lab, solved)
     files[MANIFEST] = FileContent(_manifest(files))
     return dict(sorted(files.items()))
 

@@ -1,12 +1,10 @@
-"""The public tests of an exercise: the tests that its cell in the lab sheet runs."""
+"""The public tests of an exercise: those whose names contain its name, or that ``exercises.yml`` selects."""
 
 import ast
-import shlex
 
 from autograder.course.lab import StageFolders
 from autograder.course.python_source import parse_expression, parse_python
 from autograder.release.errors import ReleaseError
-from autograder.release.sheets import exercise_cells
 
 
 def public_tests(stage: StageFolders) -> dict[str, tuple[str, ...]]:
@@ -15,27 +13,24 @@ def public_tests(stage: StageFolders) -> dict[str, tuple[str, ...]]:
     A test may belong to two exercises, such as a test that one function inverts another.
 
     Raises:
-        ReleaseError: a cell selects no tests, or no cell selects a test, so a student who works through the
+        ReleaseError: an exercise selects no tests, or no exercise selects a test, so a student who works through the
             exercises would never run it.
     """
     file = stage.folder / f"test_{stage.spec.module}.py"
     names = _test_functions(file.read_text(encoding="utf-8"))
     tests: dict[str, tuple[str, ...]] = {}
-    for exercise, source in exercise_cells(stage).items():
-        cell = f"{stage.sheet}: the cell of exercise `{exercise}`"
-        selection = _selection(source)
-        if selection is None:
-            if stage.spec.exercises[exercise].attachments:
-                tests[exercise] = ()  # students submit a file, so there is no function to call
-                continue
-            fix = f"make it run `!python -m pytest -q {file.name} -k NAME`"
-            raise ReleaseError(f"{cell} selects no public tests; {fix}")
-        tests[exercise] = tuple(name for name in names if _selects(selection, name, file.name, cell))
+    for exercise, text in stage.exercise_texts().items():
+        if stage.spec.exercises[exercise].attachments:
+            tests[exercise] = ()  # students submit a file, so there is no function to call
+            continue
+        selection = text.tests or exercise
+        place = f"{stage.exercises_file}: `tests` of exercise `{exercise}`"
+        tests[exercise] = tuple(name for name in names if _selects(selection, name, file.name, place))
         if not tests[exercise]:
-            raise ReleaseError(f"{cell} selects `{selection}`, which matches no test in {file.name}")
+            raise ReleaseError(f"{place} selects `{selection}`, which matches no test in {file.name}")
     for name in names:
         if not any(name in selected for selected in tests.values()):
-            raise ReleaseError(f"{file}: no exercise's cell in {stage.sheet.name} runs `{name}`; rename it")
+            raise ReleaseError(f"{file}: no exercise in {stage.exercises_file.name} selects `{name}`; rename it")
     return tests
 
 
@@ -44,16 +39,7 @@ def _test_functions(source: str) -> list[str]:
     return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
 
 
-def _selection(source: str) -> str | None:
-    """Read the argument of ``-k`` in a cell that runs pytest; None if there is none."""
-    for line in source.splitlines():
-        words = shlex.split(line, comments=True) if "pytest" in line else []
-        if "-k" in words[:-1]:
-            return words[words.index("-k") + 1]
-    return None
-
-
-def _selects(selection: str, name: str, file: str, cell: str) -> bool:
+def _selects(selection: str, name: str, file: str, place: str) -> bool:
     """Whether ``-k`` selects a test, as pytest decides: each word is part of the test's or the file's name."""
 
     def matches(node: ast.expr) -> bool:
@@ -66,9 +52,9 @@ def _selects(selection: str, name: str, file: str, cell: str) -> bool:
                 return all(map(matches, values))
             case ast.BoolOp(op=ast.Or(), values=values):
                 return any(map(matches, values))
-        raise ReleaseError(f"{cell}: `-k {selection}` may contain only names, and, or, not and parentheses")
+        raise ReleaseError(f"{place}: `{selection}` may contain only names, and, or, not and parentheses")
 
     try:
         return matches(parse_expression(selection))
     except SyntaxError:
-        raise ReleaseError(f"{cell}: `-k {selection}` is not a valid expression; write names, and, or, not") from None
+        raise ReleaseError(f"{place}: `{selection}` is not a valid expression; write names, and, or, not") from None

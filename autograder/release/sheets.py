@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from autograder.course.config import Stage
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # The line that a release fills in, in the script that becomes every sheet's first code cell.
 _STAGE_LINE = '\nSTAGE = ""\n'
+# Text in italics at the beginning of a cell.
+_DESCRIPTION = re.compile(r"\*([^*]+)\*")
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -38,10 +41,19 @@ def build_notebook(stage: StageFolders) -> str:
     taken: Counter[str] = Counter()
     cells = [_cell(cell, _role(cell, stage), taken) for cell in _read_cells(stage)]
     _check_complete(cells, stage)
+    _describe_figures(cells)
     first = next((index for index, cell in enumerate(cells) if cell["cell_type"] == "code"), len(cells))
     cells[first:first] = _bootstrap_cell(stage)
     notebook = {"cells": cells, "metadata": {"kernelspec": _KERNEL}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _describe_figures(cells: list[dict[str, Any]]) -> None:
+    """Make the description in italics below a cell the alternative text of its figure, where nbconvert reads it."""
+    for cell, below in pairwise(cells):
+        text = " ".join("".join(below["source"]).split())
+        if cell["cell_type"] == "code" and below["cell_type"] == "markdown" and (found := _DESCRIPTION.match(text)):
+            cell["metadata"]["alt"] = found[1]
 
 
 def _bootstrap_cell(stage: StageFolders) -> list[dict[str, Any]]:
@@ -59,15 +71,6 @@ def _bootstrap_cell(stage: StageFolders) -> list[dict[str, Any]]:
     # Collapsed in Jupyter and on Colab: it is not part of the lesson.
     metadata = {"jupyter": {"source_hidden": True}, "cellView": "form"}
     return [{**cell, "metadata": metadata, "source": source.splitlines(keepends=True)}]
-
-
-def exercise_cells(stage: StageFolders) -> dict[str, str]:
-    """Map each exercise to the source of its cell, in the order of ``grading.yml``.
-
-    Raises:
-        ReleaseError: the sheet is missing, or does not have exactly one cell per exercise.
-    """
-    return _marked_cells("exercise", stage.spec.exercises, stage)
 
 
 def question_cells(stage: StageFolders) -> dict[str, str]:
@@ -107,6 +110,8 @@ def _role(cell: "NotebookNode", stage: StageFolders) -> dict[str, Any] | None:
             raise ReleaseError(f"{stage.sheet}: {mark}; mark a {kind} cell with it")
     if (name := cell.metadata.get("exercise")) is not None:
         _refuse_hidden_checks(cell.source, name, stage)
+        if name in stage.spec.exercises and f"%check {name}" not in cell.source.splitlines():
+            raise ReleaseError(f"{stage.sheet}: the cell of exercise `{name}` must have the line `%check {name}`")
         return {"grade_id": check_id(name), "grade": True, "solution": False, "locked": True, **_points(stage, name)}
     if (name := cell.metadata.get("question")) is not None:
         question = stage.spec.questions.get(name)

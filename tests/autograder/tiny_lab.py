@@ -147,17 +147,17 @@ import tiny
 ## Twice
 
 ```python exercise="double"
-!python -m pytest -q test_tiny.py -k double
+%check double
 ```
 
 ## Together
 
 ```python exercise="total"
-!python -m pytest -q test_tiny.py -k total
+%check total
 ```
 
 ```python exercise="halve"
-!python -m pytest -q test_tiny.py -k halve
+%check halve
 ```
 
 <!-- #region question="why_axes" -->

@@ -85,7 +85,7 @@ def test_folders_of_other_stages_come_after_the_stages_own_folder(course, monkey
     for _ in range(2):
         bootstrap.set_up("", STAGE)
         ours = [folder for folder in sys.path if folder.startswith(str(course.root))]
-        assert ours == [str(course.root / STAGE), str(other)]
+        assert ours == [str(course.root / STAGE), str(other), str(course.root)]
 
 
 def test_python_in_a_cell_is_the_python_of_the_notebook(course, monkeypatch):

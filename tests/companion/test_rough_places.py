@@ -135,7 +135,7 @@ def test_a_sheet_of_another_stage_imports_the_stage_and_not_a_package_of_its_nam
     monkeypatch.chdir(course.root)
     monkeypatch.setattr(sys, "path", ["/python/lib", str(packages)])
     bootstrap.set_up("", "2_other")
-    found = [course.root / "2_other", Path("/python/lib"), course.root / STAGE, packages]
+    found = [course.root / "2_other", Path("/python/lib"), course.root / STAGE, course.root, packages]
     assert list(map(Path, sys.path)) == found
 
 

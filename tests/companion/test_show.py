@@ -52,6 +52,17 @@ def test_a_failure_fits_the_width_and_shows_both_sides(course, failed, width):
     assert text.count("mine") == 12  # the end of the output
 
 
+def test_a_cause_that_fails_several_tests_is_shown_once(course):
+    line = {"file": "tiny.py", "line": 3, "function": "", "code": "import nothing"}
+    results = [
+        TestResult(STAGE, f"test_{name}", TestOutcome.FAILED, message, student_line=line)
+        for name, message in (("first", "no module"), ("second", "no module"), ("third", "another reason"))
+    ]
+    failed = ExerciseResult(course.exercises[0], tuple(results))
+    text = printed(lambda console: show_checks(console, course, [failed]), 80)
+    assert [text.count(part) for part in ("no module", "second: as above", "another reason", "as above")] == [1] * 4
+
+
 def test_values_that_do_not_fit_are_shown_below_each_other():
     both = ValuePair(ValueTable("list", [["1.0000"]]), ValueTable("list", [["2.0000"]]), "[0]")
     assert len(side_by_side(both, 80).plain.splitlines()) == 2

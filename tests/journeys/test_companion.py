@@ -190,6 +190,32 @@ def test_stubs_fail_their_public_tests_and_references_pass_them(course):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("line", ["def broken(:", "import no_such_library", "<<<<<<< HEAD"])
+def test_a_broken_stage_2_blanks_no_other_stage(home, course, line):
+    """Stages 1 to 4 are solved; then stage 2 breaks, and is repaired."""
+    stages = course.stages[:4]
+    for exercise in (exercise for stage in stages for exercise in stage.exercises):
+        paste(home, exercise)
+    file = home / course.stages[1].file
+    good = file.read_text(encoding="utf-8")
+    file.write_text(f"{line}\n{good}", encoding="utf-8")
+    code, text = lab(home, "check", *(stage.id for stage in stages), columns=120)
+    assert code == 1
+    broken = f"{course.stages[1].file.as_posix()}, line 1"
+    assert broken in text
+    for stage in (stages[0], stages[3]):  # they do not import stage 2
+        for exercise in stage.exercises:
+            count = len(exercise.tests)
+            assert re.search(rf"✓ {exercise.name}  {count} of {count} tests pass", text), text
+    assert "no longer in" not in text
+    code, text = lab(home, "status", columns=120)
+    assert code == 0
+    file.write_text(good, encoding="utf-8")
+    code, text = lab(home, "check", *(stage.id for stage in stages), columns=120)
+    assert code == 0, text
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "colour"), [(80, {}), (120, {"NO_COLOR": "1"})], ids=["80", "120-plain"])
 def test_every_stage_exercise_by_exercise(home, course, autograder, instructor, tmp_path, columns, colour):
     """Write the references one by one: each passes as soon as it and the exercises before it are written.

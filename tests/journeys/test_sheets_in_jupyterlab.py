@@ -136,12 +136,87 @@ def test_a_sheet_runs_to_the_end(page, jupyterlab, home, stage_id):
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert [(output["ename"], output["evalue"]) for output in outputs if output["output_type"] == "error"] == []
     assert all(cell["execution_count"] is not None for cell in cells if "".join(cell["source"]).strip())
-    text = "".join("".join(output.get("text", "")) for output in outputs)
-    assert "failed" not in text  # in the output of the public tests
-    assert "passed" in text
+    shown = ["".join(output.get("data", {}).get("text/plain", "")) for output in outputs]
+    counts = [re.search(r"(\d+) of (\d+) tests pass", text) for text in shown]
+    assert [count[0] for count in counts if count and count[1] != count[2]] == []
+    assert any(counts)
     figures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert figures
     assert page.locator(".jp-OutputArea img").count() >= len(figures)
+
+
+def test_a_broken_stage_2_is_told_where_it_is_met(page, jupyterlab, home):
+    """Checks in two sheets while a syntax error stands in stage 2, and after it is fixed."""
+    module = home / "2_attention" / "attention.py"
+    text = module.read_text(encoding="utf-8")
+    set_up = ("Set-up: run this cell first", "%load_ext autoreload")
+    _open(page, jupyterlab, "2_attention", "attention")
+    for first_line in set_up:
+        _run_cell(page, first_line)
+    assert "4 of 4 tests pass" in _run_cell(page, "%check softmax")
+    try:
+        module.write_text(f"{text}\n\ndef broken(:\n", encoding="utf-8")
+        shown = _run_cell(page, "%check softmax")
+        assert f"2_attention/attention.py, line {len(text.splitlines()) + 3}: invalid syntax" in shown
+        _keep_widths(page, "broken-2", "%check softmax")
+        _open(page, jupyterlab, "3_multihead", "multihead")
+        _run_cell(page, set_up[0])
+        shown = _run_cell(page, "%check split_heads")
+        assert "2_attention/attention.py" in shown
+        _keep_widths(page, "broken-3", "%check split_heads")
+    finally:
+        module.write_text(text, encoding="utf-8")
+    _run_cell(page, set_up[1])
+    assert "2 of 2 tests pass" in _run_cell(page, "%check split_heads")
+    module.write_text(
+        text.replace("query.shape[-1])\n    scores", "query.shape[-1]) * 2\n    scores"), encoding="utf-8"
+    )
+    try:
+        _open(page, jupyterlab, "2_attention", "attention")
+        for first_line in set_up:
+            _run_cell(page, first_line)
+        shown = _run_cell(page, "%check scaled_dot_product_attention")
+        _keep_widths(page, "wrong-2", "%check scaled_dot_product_attention")
+        assert "yours: float32 (3, 2)" in shown
+        assert "Stuck? In a terminal: lab hint scaled_dot_product_attention" in shown
+    finally:
+        module.write_text(text, encoding="utf-8")
+    checks = json.loads((home / ".lab" / "progress.json").read_text(encoding="utf-8"))["checks"]
+    assert checks["3_multihead/split_heads"]["passed"]
+    assert not checks["2_attention/scaled_dot_product_attention"]["passed"]
+
+
+def _open(page: Any, jupyterlab: str, stage_id: str, module: str) -> None:
+    """Open a sheet in a workspace of its own, and wait for its kernel."""
+    name = f"{stage_id}-{secrets.token_hex(4)}"
+    page.goto(jupyterlab.format(path=f"lab/workspaces/{name}/tree/{stage_id}/{module}.ipynb"), timeout=120_000)
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=120_000)
+    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)
+
+
+def _run_cell(page: Any, line: str) -> str:
+    """Run the cell with a line, and return its output."""
+    cell = page.locator(".jp-NotebookPanel .jp-CodeCell", has_text=line).first
+    cell.locator(".jp-InputPrompt").click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_timeout(300)
+    page.wait_for_function(IS_DONE, timeout=RUN_TIMEOUT)
+    page.wait_for_timeout(300)
+    return str(cell.locator(".jp-Cell-outputWrapper").inner_text())
+
+
+def _keep_widths(page: Any, name: str, line: str) -> None:
+    """Write screenshots of a cell at the widths of a laptop and of a phone."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.keyboard.press("Control+b")  # close the file browser, for which a phone has no room
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.wait_for_timeout(500)
+        page.locator(".jp-NotebookPanel .jp-CodeCell", has_text=line).first.scroll_into_view_if_needed()
+        page.wait_for_timeout(300)
+        page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png")
+    page.set_viewport_size({"width": 1200, "height": 1000})
+    page.keyboard.press("Control+b")
 
 
 def _keep_screenshots(page: Any, stage_id: str) -> None:

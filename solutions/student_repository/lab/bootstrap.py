@@ -30,8 +30,9 @@ def set_up(repository: str, stage: str) -> None:
     # The other stages come before installed packages, as in pytest: one of those may have the name of a stage.
     packages = ("site-packages", "dist-packages")
     first = next((index for index, folder in enumerate(sys.path) if folder.endswith(packages)), len(sys.path))
-    others = [str(folder) for folder in sorted(root.glob("[1-9]*_*")) if folder.is_dir()]
+    others = [str(folder) for folder in (*sorted(root.glob("[1-9]*_*")), root) if folder.is_dir()]
     sys.path[first:first] = [folder for folder in others if folder not in sys.path]
+    importlib.import_module("lab.notebook").register()  # %check
     # `!python` in a cell must run this notebook's Python even if its environment is not activated.
     binaries = str(Path(sys.executable).parent)
     if os.environ.get("PATH", "").split(os.pathsep)[0] != binaries:

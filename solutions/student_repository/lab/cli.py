@@ -16,13 +16,14 @@ from lab.ask import ask_id, confirm_answers
 from lab.checking import TIME_LIMIT, check
 from lab.course import CompanionError, Course, Exercise, Stage
 from lab.hints import next_hint
-from lab.progress import Progress, next_exercise
+from lab.progress import Progress, next_exercise, selected
 from lab.reset import reset
 from lab.runner_process import RunnerProcess
 from lab.show_checks import show_checks
 from lab.show_handin import show_pack, show_stage_lines
 from lab.show_remarks import show_remarks
 from lab.show_status import show_status
+from lab.solutions import released_solution
 from lab.terminal import make_console, save_progress
 
 
@@ -49,14 +50,14 @@ def check_command(names: Sequence[str], everything: bool, limit: float) -> None:
     """Run the public tests of the named exercises, or of the next exercise."""
     course = Course.find()
     progress = Progress.load(course.root)
-    exercises = course.exercises if everything else _selected(course, progress, names)
+    exercises = course.exercises if everything else selected(course, progress, names)
     with RunnerProcess(course.root) as process:  # it starts while the console is made
         results = check(course, exercises, progress, process=process, limit=limit)
     console = make_console()
     show_checks(console, course, results)
     show_remarks(console, course, _stages(course, exercises))
     save_progress(console, course, progress)
-    stuck = [result.exercise.name for result in results if result.is_started and not result.passed]
+    stuck = [result.exercise.name for result in results if result.can_have_a_hint]
     if len(stuck) == 1:
         console.print(f"Stuck? [name]lab hint {stuck[0]}[/]", style="quiet")
     if not all(result.passed for result in results):
@@ -72,11 +73,27 @@ def hint(name: str | None, again: bool) -> None:
     """Show the next of three hints, from idea to formula."""
     course = Course.find()
     progress = Progress.load(course.root)
-    exercise = _only(_selected(course, progress, [name] if name else []))
+    exercise = _only(selected(course, progress, [name] if name else []))
     console = make_console()
     for line in next_hint(exercise, progress, again=again):
         console.print(line)
     save_progress(console, course, progress)
+
+
+@cli.command()
+@click.argument("name", metavar="EXERCISE")
+def solution(name: str) -> None:
+    """Show the course's solution of an exercise after yours, once your course has released it."""
+    course = Course.find()
+    exercise = _only(course.select(name))
+    found = released_solution(course, exercise)
+    if found is None:
+        raise CompanionError(f"your course has not released the solution of {exercise.name}")
+    console = make_console()
+    for label, code in (("yours", found.yours), ("the course's", found.ours)):
+        console.print(f"[name]{label}[/]")
+        console.print(code, markup=False, soft_wrap=True)
+        console.print()
 
 
 @cli.command(name="reset")
@@ -103,7 +120,7 @@ def watch(name: str | None, limit: float) -> None:
     from lab.watch import Watcher
 
     course = Course.find()
-    exercise = _only(_selected(course, Progress.load(course.root), [name] if name else []))
+    exercise = _only(selected(course, Progress.load(course.root), [name] if name else []))
     Watcher(make_console(), course, exercise, limit).run()
 
 
@@ -177,16 +194,6 @@ def named_stages(course: Course, names: Sequence[str]) -> tuple[Stage, ...]:
 def _stages(course: Course, exercises: Sequence[Exercise]) -> tuple[Stage, ...]:
     """Return the stages of some exercises, each once."""
     return tuple(course.stage(stage_id) for stage_id in dict.fromkeys(exercise.stage for exercise in exercises))
-
-
-def _selected(course: Course, progress: Progress, names: Sequence[str]) -> tuple[Exercise, ...]:
-    """Return the named exercises, each once; without names, the next exercise."""
-    if names:
-        return tuple(dict.fromkeys(exercise for name in names for exercise in course.select(name)))
-    upcoming = next_exercise(course, progress)
-    if upcoming is None:
-        raise CompanionError("every exercise passes its public tests; name an exercise, or hand in with `lab submit`")
-    return (upcoming,)
 
 
 def _only(exercises: Sequence[Exercise]) -> Exercise:

@@ -6,10 +6,11 @@ import re
 import subprocess
 import sys
 import tempfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from lab.course import CompanionError
 
@@ -31,6 +32,16 @@ class Ending:
     timed_out: bool
     reason: str
     line: dict[str, Any] | None
+
+
+class Runner(AbstractContextManager["Runner"], Protocol):
+    """Runs public tests once, and reports them as lines of kind and content."""
+
+    def run_tests(self, request: dict[str, Any]) -> list[tuple[str, str]]:
+        """Run the requested tests and return the lines of the report."""
+
+    def ending(self) -> Ending:
+        """Return why the run ended before its last test."""
 
 
 class RunnerProcess:

@@ -43,14 +43,25 @@ def _show_exercise(console: Console, course: Course, result: ExerciseResult) -> 
     name = f"{sign(console, status)} [name]{result.exercise.name}[/]"
     title = f"[quiet]{escape(result.exercise.title)}[/]"
     if not result.is_started:
-        console.print(f"{name}  {title}", no_wrap=True, overflow="ellipsis")
-        console.print(f"    {_to_do(course, result)}")
+        console.print(f"{name}  {_to_do(course, result)}", soft_wrap=True)
         return
     count = f"{sum(test.passed for test in tests)} of {len(tests)} tests pass" if tests else "its files exist"
     console.print(f"{name}  {count}  {title}", no_wrap=True, overflow="ellipsis")
+    seen: list[TestResult] = []
     for test in tests:
         if not test.passed or test.printed.strip():
-            console.print(Padding(_test(console, test), (0, 0, 0, 4)))
+            console.print(Padding(_as_above(test) if _is_repeated(test, seen) else _test(console, test), (0, 0, 0, 4)))
+            seen.append(test)
+
+
+def _is_repeated(result: TestResult, seen: Sequence[TestResult]) -> bool:
+    """Whether an earlier test failed for the same reason, such as a module that cannot be imported."""
+    same = [test for test in seen if (test.message, test.student_line) == (result.message, result.student_line)]
+    return bool(same) and result.student_line is not None and not (result.values or result.printed.strip())
+
+
+def _as_above(result: TestResult) -> Text:
+    return Text.from_markup(f"\n[bad]{_readable(result.test)}[/]: as above")
 
 
 def _to_do(course: Course, result: ExerciseResult) -> str:

@@ -76,29 +76,28 @@ def test_every_exercise_of_the_lab_has_public_tests_or_a_file_to_submit():
     ("selection", "selected"),
     [
         ("double", {"test_double"}),
-        ("'double or total'", {"test_double", "test_total"}),
-        ("'not total and not halve'", {"test_double"}),
-        ("'(DOUBLE or total) and not tot'", {"test_double"}),
+        ("double or total", {"test_double", "test_total"}),
+        ("not total and not halve", {"test_double"}),
+        ("(DOUBLE or total) and not tot", {"test_double"}),
         ("test_tiny", {"test_double", "test_total", "test_halve"}),
     ],
 )
 def test_tests_are_selected_as_pytest_does(tiny_lab, selection, selected):
-    replace_in(tiny_lab.stage(STAGE).sheet, "-k double", f"-k {selection}")
+    replace_in(tiny_lab.stage(STAGE).exercises_file, "title: Twice the input", f"title: Twice\n  tests: {selection}")
     assert set(public_tests(tiny_lab.stage(STAGE))["double"]) == selected
 
 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("-k double", "", "the cell of exercise `double` selects no public tests"),
-        ("-k double", "-k treble", "selects `treble`, which matches no test in test_tiny.py"),
-        ("-k double", "-k 'double ='", "is not a valid expression"),
-        ("-k double", "-k 'double[0]'", "may contain only names"),
-        ("-k halve", "-k double", "no exercise's cell in lab.md runs `test_halve`"),
+        ("Twice the input", "Twice\n  tests: treble", "selects `treble`, which matches no test in test_tiny.py"),
+        ("Twice the input", "Twice\n  tests: double =", "is not a valid expression"),
+        ("Twice the input", "Twice\n  tests: double[0]", "may contain only names"),
+        ("Half the input", "Half\n  tests: double", "no exercise in exercises.yml selects `test_halve`"),
     ],
 )
 def test_public_tests_without_an_exercise_are_refused(tiny_lab, old, new, says):
-    replace_in(tiny_lab.stage(STAGE).sheet, old, new)
+    replace_in(tiny_lab.stage(STAGE).exercises_file, old, new)
     with pytest.raises(ReleaseError) as caught:
         course_file(tiny_lab)
     assert says in str(caught.value)

@@ -4,6 +4,7 @@ import json
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum, is_grade, is_locked, is_solution
 from tiny_lab import MODULE, QUESTION, SHEET, STAGE, replace_in
@@ -81,13 +82,14 @@ def test_no_output_is_released(stage):
     ("old", "new", "says"),
     [
         ('exercise="double"', "", 'exercise `double` has no cell; mark exactly one with exercise="double"'),
-        ('exercise="total"', 'exercise="double"', "exercise `double` has 2 cells"),
+        ('exercise="total"\n%check total', 'exercise="double"\n%check double', "exercise `double` has 2 cells"),
+        ("%check total", "tiny.total(x)", "the cell of exercise `total` must have the line `%check total`"),
         ('exercise="total"', 'exercise="tootal"', "grading.yml lists no exercise `tootal` in 1_tiny"),
         ('question="why_axes"', 'question="why_not"', "grading.yml lists no question `why_not` in 1_tiny"),
         ('question="why_axes"', "", 'question `why_axes` has no cell; mark exactly one with question="why_axes"'),
         ('exercise="double"', 'question="why_axes"', 'question="why_axes" marks a code cell; mark a markdown cell'),
         ('question="why_axes"', 'exercise="double"', 'exercise="double" marks a markdown cell; mark a code cell'),
-        ("-k double", "-k test_double_keeps_the_dtype", "names the hidden check `test_double_keeps_the_dtype`"),
+        ("%check double", "%check test_double_keeps_the_dtype", "names the hidden check `test_double_keeps_the_dtype`"),
     ],
 )
 def test_a_sheet_that_does_not_fit_grading_yml_is_refused(stage, old, new, says):
@@ -96,6 +98,16 @@ def test_a_sheet_that_does_not_fit_grading_yml_is_refused(stage, old, new, says)
         build_notebook(stage)
     assert str(caught.value).startswith(f"{stage.sheet}: ")
     assert says in str(caught.value)
+
+
+def test_the_description_below_a_figure_is_its_alternative_text(stage):
+    figure = "```python\nplt.plot([1, 2])\n```\n\n*A rising\nline.* It is blue.\n\n## Twice\n"
+    replace_in(stage.sheet, "## Twice\n", figure)
+    notebook = nbformat.reads(build_notebook(stage), as_version=4)
+    (cell,) = [cell for cell in notebook.cells if "plt.plot" in cell.source]
+    cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})]
+    page, _ = HTMLExporter(template_name="classic").from_notebook_node(notebook)
+    assert 'alt="A rising line."' in page
 
 
 def test_a_missing_sheet_is_named(stage):

@@ -1,0 +1,91 @@
+"""The companion in a lab sheet: ``%check softmax`` checks an exercise in the notebook's own process."""
+
+import html
+import importlib
+import logging
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from lab.checking import check as check_exercises
+from lab.course import CompanionError, Course, Exercise, Stage
+from lab.in_process import ThisProcess
+from lab.progress import Progress, selected
+from lab.show_checks import show_checks
+from lab.show_remarks import show_remarks
+from lab.solutions import Solution, released_solution
+from lab.terminal import make_console, save_progress
+
+# Seconds that one test may take: a notebook does nothing else meanwhile.
+_TIME_LIMIT = 10.0
+
+
+def register() -> None:
+    """Make ``%check`` available in this notebook; outside a notebook, do nothing."""
+    ipython = sys.modules.get("IPython")  # a notebook has imported it
+    if ipython is not None and (shell := ipython.get_ipython()) is not None:
+        shell.register_magic_function(lambda line: check(*line.split()), "line", "check")
+        logging.getLogger("autoreload").setLevel(logging.CRITICAL)  # it prints each traceback too
+
+
+def check(*names: str) -> None:
+    """Run the public tests of the named exercises, or of the next exercise, and show the results below the cell.
+
+    Names of exercises are those of this folder's stage first. The result counts in ``lab status``.
+    """
+    console = make_console()
+    with console:  # one output for the whole result
+        try:
+            course = Course.find()
+            progress = Progress.load(course.root)
+            exercises = selected(course, progress, [_in_this_stage(course, name) for name in names])
+            results = check_exercises(course, exercises, progress, process=ThisProcess(course.root), limit=_TIME_LIMIT)
+        except CompanionError as error:
+            console.print(f"[bad]{escape(str(error))}[/]", soft_wrap=True)
+            return
+        show_checks(console, course, results)
+        started = [result.exercise for result in results if result.is_started]
+        show_remarks(console, course, _stages(course, started))
+        save_progress(console, course, progress)
+        for result in results:
+            if result.can_have_a_hint:
+                console.print(f"Stuck? In a terminal: [name]lab hint {result.exercise.name}[/]", style="quiet")
+    if console.is_jupyter:
+        _show_solutions(console, course, [result.exercise for result in results if result.problem is None])
+
+
+def _show_solutions(console: Console, course: Course, exercises: list[Exercise]) -> None:
+    """Show the solutions that the course has released, folded."""
+    output = importlib.import_module("IPython.display")
+    for exercise in exercises:
+        try:
+            solution = released_solution(course, exercise)
+        except CompanionError as error:
+            console.print(f"[bad]{escape(str(error))}[/]", soft_wrap=True)
+            return
+        if solution is not None:
+            output.display(output.HTML(solution_html(solution)))
+
+
+def solution_html(solution: Solution) -> str:
+    """Return both versions of an exercise side by side, folded."""
+    name = html.escape(solution.exercise.name)
+    parts = "".join(
+        f'<div style="flex: 1 1 20em; min-width: 0"><b>{label}</b>'
+        f'<pre style="overflow-x: auto">{html.escape(code)}</pre></div>'
+        for label, code in (("yours", solution.yours), ("the course's", solution.ours))
+    )
+    summary = f"<summary>The course's solution of <code>{name}</code>, beside yours</summary>"
+    return f'<details>{summary}<div style="display: flex; flex-wrap: wrap; gap: 1em">{parts}</div></details>'
+
+
+def _stages(course: Course, exercises: list[Exercise]) -> list[Stage]:
+    return [course.stage(stage_id) for stage_id in dict.fromkeys(exercise.stage for exercise in exercises)]
+
+
+def _in_this_stage(course: Course, name: str) -> str:
+    """Return the full name of an exercise of the stage in whose folder the notebook runs; other names as they are."""
+    key = f"{Path.cwd().name}/{name}"
+    return key if any(exercise.key.casefold() == key.casefold() for exercise in course.exercises) else name
