@@ -265,7 +265,7 @@ def test_every_renderer_is_tested_here():
 # What writes past a sink → the only places that may call it; `course` and `release` write the lab's own files.
 WRITERS = {
     "Console": ("base/console.py",),
-    "print": ("isolation/escape_attempts.py", "__main__.py", "integrations/bundles/public_tests.py"),
+    "print": ("isolation/escape_attempts.py", "__main__.py", "integrations/bundles/"),
     "echo": (),
     "secho": (),
     "writer": ("base/sinks.py", "feedback/platforms/csv_file.py"),
