@@ -11,6 +11,7 @@ from autograder.integrations.nbgrader.faults import GradebookError
 from autograder.integrations.nbgrader.feedback import generate_feedback
 from autograder.integrations.nbgrader.filing import file_results
 from autograder.integrations.nbgrader.forget import forget_in_gradebook, submissions_in_gradebook
+from autograder.integrations.nbgrader.grades import gradebook_grades
 from autograder.integrations.nbgrader.register import register_release
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "file_results",
     "forget_in_gradebook",
     "generate_feedback",
+    "gradebook_grades",
     "register_release",
     "submissions_in_gradebook",
     "write_workspace_config",
