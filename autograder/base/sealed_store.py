@@ -5,6 +5,7 @@ was edited, or copied from another key or another store, is not believed.
 """
 
 import hmac
+import os
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -90,8 +91,9 @@ class SealedStore(Generic[T]):
 
     def keys(self) -> Iterator[tuple[str, ...]]:
         """Yield the key of every file, in no particular order."""
-        for path in self._folder.rglob("*.json"):
-            yield path.relative_to(self._folder).with_suffix("").parts
+        for folder, _, files in os.walk(self._folder):
+            parts = Path(folder).relative_to(self._folder).parts
+            yield from ((*parts, name.removesuffix(".json")) for name in files if name.endswith(".json"))
 
     def path(self, *key: str) -> Path:
         """The file of a key."""
