@@ -5,19 +5,16 @@
 writes ``student-page.png`` and ``class-page.png`` into ``docs/images``. Needs Chromium.
 """
 
-import random
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from autograder.base.results import CheckResult, IsolationLevel, Outcome, StageReport
-from autograder.course.lab import Lab, StageFolders
-from autograder.course.mistakes import Mistake, load_mistakes
+from autograder.authoring.simulated_class import simulated_class
+from autograder.course.lab import Lab
 from autograder.feedback.pages import statistics_of, write_class_page
 from tools.readme_sample import STUDENT, grade_sample
 
@@ -49,7 +46,9 @@ def main(out: Path | None) -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as play:
         folder = Path(name)
         grade_sample(lab, folder)
-        class_page = write_class_page(folder, statistics_of(lab, sample_class(lab)), {})
+        class_page = write_class_page(
+            folder, statistics_of(lab, simulated_class([lab.stage(name) for name in STAGES], STUDENTS, SEED)), {}
+        )
         browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
         student_page = folder / "pages" / "students" / f"{STUDENT}.html"
         take_picture(browser, student_page, out / "student-page.png", SHOW_MARKED_LINE)
@@ -72,44 +71,6 @@ def take_picture(browser: Browser, page: Path, picture: Path, script: str = "") 
     tab.close()
     with Image.open(picture) as image:
         image.convert("RGB").quantize(COLOURS).save(picture, optimize=True)  # a third of the size
-
-
-def sample_class(lab: Lab) -> list[StageReport]:
-    """Make up the reports of a class: the same reports on each call."""
-    generator = random.Random(SEED)
-    common = {name: generator.sample([m for m in load_mistakes(lab.stage(name)) if m.named], 6) for name in STAGES}
-    reports = []
-    for student in STUDENTS:
-        skill = generator.random()
-        for name in STAGES:
-            made = [mistake for mistake in common[name] if generator.random() > 0.65 + 0.35 * skill]
-            done = 1.0 if generator.random() < 0.8 + 0.3 * skill else generator.uniform(0.2, 0.8)
-            reports.append(make_report(lab.stage(name), student, done, made))
-    return reports
-
-
-def make_report(stage: StageFolders, student: str, done: float, mistakes: Sequence[Mistake]) -> StageReport:
-    """Make up a report: the last exercises are not attempted, and ``mistakes`` cost the checks that they cost."""
-    exercises = list(stage.spec.exercises)
-    undone = set(exercises[round(done * len(exercises)) :])
-    checks = []
-    for check in stage.spec.checks:
-        mistake = next((mistake for mistake in mistakes if check.id in mistake.fails), None)
-        outcome = Outcome.PASSED if mistake is None else Outcome.FAILED
-        checks.append(
-            CheckResult(
-                id=check.id,
-                title=check.id,
-                exercise=check.exercise,
-                outcome=Outcome.NOT_ATTEMPTED if check.exercise in undone else outcome,
-                points=check.points,
-                bonus=stage.spec.exercises[check.exercise].bonus,
-                mistake=mistake.id if mistake and check.exercise not in undone else None,
-            )
-        )
-    return StageReport(
-        student=student, stage=stage.id, checks=tuple(checks), isolation=IsolationLevel.KERNEL_NAMESPACES
-    )
 
 
 if __name__ == "__main__":

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from autograder.cli.endings import FAILURES, OutputConsole
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.course.config import ConfigError
 from autograder.course.lab import LabError
+from autograder.integrations.formgrader import formgrader_state
+from autograder.integrations.gradebook_server import gradebook_name, has_gradebook
 from autograder.judge.pool import no_isolation_message
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ _PACKAGES = ("torch", "numpy", "pytest", "hypothesis", "nbgrader")
 def doctor(option: LabOption) -> None:
     """Show whether this machine can grade.
 
-    Lists versions, devices, the lab and its gradebook, the isolation level, and the result of each
+    Lists versions, devices, the lab, its gradebook and formgrader, the isolation level, and the result of each
     isolation probe. Exits with code 1 if student code cannot be isolated.
     """
     console = OutputConsole(highlight=False)
@@ -67,7 +70,9 @@ def _lab_facts(option: LabOption) -> Iterator[tuple[str, str]]:
     except (LabError, ConfigError) as error:
         yield "lab", str(error)
         return
-    yield "gradebook", str(lab.gradebook) if lab.gradebook.exists() else f"{lab.gradebook} (does not exist yet)"
+    yield "gradebook", gradebook_name(lab) + ("" if has_gradebook(lab) else " (does not exist yet)")
+    works, line = formgrader_state(lab)
+    yield "formgrader", line if works else f"[red]{escape(line)}[/]"
 
 
 def _isolation(console: Console) -> str | None:

@@ -30,6 +30,7 @@ from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
 from autograder.feedback.terminal import print_report
 from autograder.feedback.words import counted
+from autograder.intake import is_commit_note
 from autograder.integrations.gradebook import file_results, register_release
 from autograder.pipeline.grade import Graded, Reuse
 from autograder.release import released_notebooks, source_folder, write_nbgrader_source
@@ -42,6 +43,7 @@ class GradeOptions:
     paths: tuple[Path, ...]
     times_file: Path | None
     roster_file: Path | None
+    names: str | None
     stage_ids: tuple[str, ...]
     only_changed: bool
     fresh: bool
@@ -102,7 +104,9 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
         raise click.UsageError("--only-changed keeps results and --fresh discards them: choose one")
     lab, console = option.lab, OutputConsole(highlight=False)
     with only_run(lab.gradebook.parent, "autograder grade"):
-        submissions = read_class(lab, options.paths, options.stage_ids, options.times_file, options.roster_file)
+        submissions = read_class(
+            lab, options.paths, options.stage_ids, options.times_file, options.roster_file, options.names
+        )
         tell_about_secret(lab)
         graded = grade_class(
             lab,
@@ -134,11 +138,12 @@ def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console:
     if options.json_file is not None:
         isolation = lowest_level(report.isolation for report in reports)
         write_atomically(options.json_file, encode_results(reports, isolation, check_locations(lab)))
-    statistics = statistics_of(lab, reports)
-    if options.html_folder is not None:
-        pages = write_student_pages(options.html_folder, lab, graded)
-        write_class_page(options.html_folder, statistics, pages)
     filed = file_results(lab, graded) if options.gradebook else None
+    grades = filed.grades if filed is not None else ()
+    statistics = statistics_of(lab, reports, grades)
+    if options.html_folder is not None:
+        pages = write_student_pages(options.html_folder, lab, graded, grades)
+        write_class_page(options.html_folder, statistics, pages)
     if options.details:
         for report in reports:
             print_report(console, report)
@@ -157,8 +162,14 @@ def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console:
 
 
 def print_notes(console: Console, reports: Sequence[StageReport], *, details: bool) -> None:
-    """Print the notes of intake and judge. They are for the instructor: pages for students omit them."""
-    notes = [f"{report.student} {report.stage}: {note}" for report in reports for note in report.notes]
+    """Print the notes of intake and judge. They are for the instructor: pages for students omit them.
+
+    A note that only names the commit of a hand-in is counted: it would hide those that matter.
+    """
+    found = [(report, note) for report in reports for note in report.notes]
+    notes = [f"{report.student} {report.stage}: {note}" for report, note in found if not is_commit_note(note)]
+    if details and len(notes) < len(found):
+        console.print(f"{counted(len(found) - len(notes), 'submission')} with a known commit: --json names it")
     if details:
         for note in notes:
             console.print(f"note: {' '.join(note.split())}", markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from autograder.cli.shared import LabOption
 # list of commands, which is the first sentence of its help.
 _COMMANDS = {
     "release": ("lab", "Build `assignments` from `solutions`, and register the stages in the gradebook."),
+    "intake": ("intake", "Show what `autograder grade` would find in PATHS, without judging anything."),
     "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
     "regrade": (
         "regrade",
@@ -21,9 +22,10 @@ _COMMANDS = {
     "explain": ("explain", "Show why CHECK of STUDENT failed."),
     "commitment": ("replay", "Write digests of what the hidden tests draw to FILE, for students."),
     "replay": ("replay", "Compare the lab with the commitments in FILE; with PATHS, judge the hand-ins again."),
-    "report": ("output", "Show scores, checks, common mistakes and students who may need help."),
-    "export": ("output", "Write scores in another program's format."),
+    "report": ("report", "Show scores, checks, common mistakes and students who may need help."),
+    "export": ("export", "Write scores in another program's format."),
     "bundle": ("bundle", "Write what a platform needs to run this grader."),
+    "forget": ("forget", "Delete what is stored about STUDENT, about a stage, or about both."),
     "evaluate": ("evaluate", "Evaluate trained models on held-out text, and print them by their loss."),
     "leaderboard": ("leaderboard", "Evaluate the entries to the speedrun on held-out text, and rank them."),
     "similarity": ("similarity", "List hand-ins that share passages."),

@@ -52,6 +52,7 @@ def regrade(
     stage_ids: tuple[str, ...],
     times_file: Path | None,
     roster_file: Path | None,
+    names: str | None,
     csv_file: Path | None,
     workers: int,
     unsafe_no_isolation: bool,
@@ -68,7 +69,7 @@ def regrade(
     filed: FilingReport | None = None
     with only_run(lab.gradebook.parent, "autograder regrade"):
         if paths:
-            submissions = read_class(lab, paths, stage_ids, times_file, roster_file)
+            submissions = read_class(lab, paths, stage_ids, times_file, roster_file, names)
             graded = grade_class(
                 *(lab, submissions, Reuse(), workers, console),
                 isolated=not unsafe_no_isolation,

@@ -64,6 +64,7 @@ def replay(
     stage_ids: tuple[str, ...],
     times_file: Path | None,
     roster_file: Path | None,
+    names: str | None,
     workers: int,
     unsafe_no_isolation: bool,
 ) -> None:
@@ -79,7 +80,7 @@ def replay(
             changed = changed or bool(found)
             console.print(f"{stage_id}: {'changed: ' + ', '.join(found) if found else 'unchanged'}", markup=False)
     if paths:
-        submissions = read_class(lab, paths, stage_ids, times_file, roster_file)
+        submissions = read_class(lab, paths, stage_ids, times_file, roster_file, names)
         graded = grade_class(
             *(lab, submissions, Reuse(nothing=True), workers, console),
             isolated=not unsafe_no_isolation,

@@ -64,6 +64,9 @@ unsafe_option = click.option(
 )
 
 
+NOTHING_GRADED = "no submission has been graded yet: run `autograder grade PATH…` first"
+
+
 def tell_about_secret(lab: Lab) -> None:
     """Close the course's secret to other accounts, and print a line if it was open to them."""
     if line := close_to_others(lab):

@@ -1,15 +1,22 @@
 """The instructor's page about a class. It names all students and hidden tests: never hand it to students."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from autograder.base.results import IsolationLevel, Outcome, ReportState
-from autograder.feedback.class_statistics import BINS, CheckStatistics, ClassStatistics, StageStatistics
+from markupsafe import Markup
+
+from autograder.base.results import IsolationLevel, Outcome, ReportState, lowest_level
+from autograder.feedback.claims import Claim
+from autograder.feedback.class_statistics import ClassStatistics
+from autograder.feedback.grade_words import by_hand_words, override_words
 from autograder.feedback.html import render
+from autograder.feedback.item_analysis import FEWEST_OF_EACH
+from autograder.feedback.stage_statistics import BINS, CheckStatistics, StageStatistics
 from autograder.feedback.words import late_words
 
 SHADES = 5
+MOST_MISTAKES = 3  # of one student in the table of students who may need help
 
 _KINDS = {
     Outcome.PASSED: "good",
@@ -28,6 +35,8 @@ LEGEND = {
     "open": "not attempted, or no points yet",
 }
 
+PROGRESS = {"good": "full marks", "plain": "begun", "open": "not begun", "ours": "not graded"}
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -42,60 +51,84 @@ class Bar:
 
 @dataclass(frozen=True)
 class Cell:
-    """One student's stage in the table of scores: text, shade for the share of points, state, and lateness."""
+    """One student's stage in the table of scores: text, shade for the share of points, state, and remarks."""
 
     text: str
     bonus: int = 0
     shade: int | None = None
     state: str = ""
-    late: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Row:
-    """One student's row; ``page`` is the path of the student's page, or None."""
+    """One student's row; ``isolation`` is the weakest level of the student's reports."""
 
     student: str
-    page: str | None
     cells: tuple[Cell, ...]
     total: str
+    days_late: int
+    isolation: IsolationLevel | None
 
 
-def class_page(statistics: ClassStatistics, pages: Mapping[str, str] = {}) -> str:
+def class_page(statistics: ClassStatistics, pages: Mapping[str, str] = {}, claims: Sequence[Claim] = ()) -> str:
     """Render one self-contained HTML page about a class.
 
     Args:
         statistics: the statistics of the class.
         pages: student → path of the student's page, relative to the class page.
+        claims: claims of students that differ from the results.
     """
     counts = [len(mistake.students) for mistake in statistics.mistakes]
     return render(
         "class.html",
+        script_file="class.js",
         course=statistics.course,
         statistics=statistics,
-        stages=[
-            (stage, histogram(stage), [(check, outcome_bars(check)) for check in stage.checks])
-            for stage in statistics.stages
-        ],
-        rows=list(_rows(statistics, pages)),
+        stages=[(stage, _histogram(stage)) for stage in statistics.stages],
+        checks=[(stage, check, outcome_bars(check)) for stage in statistics.stages for check in stage.checks],
+        progress=_progress(statistics.stages) if statistics.stages else "",
+        progress_legend=PROGRESS,
+        rows=list(_rows(statistics)),
         legend=LEGEND,
         most=max(counts, default=0),
+        says={(mistake.stage, mistake.id): mistake.says for mistake in statistics.mistakes},
+        most_mistakes=MOST_MISTAKES,
+        fewest=FEWEST_OF_EACH,
+        claims=claims,
         not_graded=sorted(statistics.not_graded, key=lambda report: (report.student, report.stage)),
         unisolated=IsolationLevel.NONE in statistics.isolation,
         pages={student: quote(path) for student, path in pages.items()},
     )
 
 
-def histogram(stage: StageStatistics) -> list[Bar]:
-    """The distribution of scores; sizes are heights, and the fullest bin has height 100."""
-    counts = stage.histogram
-    most = max(counts) or 1
+def _histogram(stage: StageStatistics) -> Markup:
+    """The distribution of scores as a chart."""
+    from autograder.feedback.charts import histogram  # Matplotlib takes a second to import
+
     labels = [f"{10 * tenth}–{10 * tenth + 9} %" for tenth in range(BINS - 1)] + ["full marks"]
-    kinds = ["plain"] * (BINS - 1) + ["good"]
-    return [
-        Bar(kind, round(100 * index / BINS, 3), round(100 * count / most, 3), count, label)
-        for index, (kind, count, label) in enumerate(zip(kinds, counts, labels, strict=True))
-    ]
+    counts = zip(stage.histogram, labels, strict=True)
+    words = ", ".join(f"{count} at {label}" for count, label in counts if count)
+    return histogram(stage.histogram, f"Scores in tenths of {stage.points} points: {words}")
+
+
+def _progress(stages: Sequence[StageStatistics]) -> Markup:
+    """The states of the students in each stage as a chart."""
+    from autograder.feedback.charts import Series, stacked_bars  # Matplotlib takes a second to import
+
+    full = [stage.histogram[-1] for stage in stages]
+    values = {
+        "good": full,
+        "plain": [len(stage.scores) - count for stage, count in zip(stages, full, strict=True)],
+        "open": [stage.not_begun for stage in stages],
+        "ours": [stage.not_graded for stage in stages],
+    }
+    words = "; ".join(
+        f"{stage.id}: " + ", ".join(f"{values[kind][index]} {label}" for kind, label in PROGRESS.items())
+        for index, stage in enumerate(stages)
+    )
+    series = [Series(kind, label, tuple(values[kind])) for kind, label in PROGRESS.items()]
+    return stacked_bars(tuple(stage.id for stage in stages), tuple(series), words)
 
 
 def outcome_bars(check: CheckStatistics) -> list[Bar]:
@@ -110,21 +143,31 @@ def outcome_bars(check: CheckStatistics) -> list[Bar]:
     return bars
 
 
-def _rows(statistics: ClassStatistics, pages: Mapping[str, str]) -> Iterator[Row]:
+def _rows(statistics: ClassStatistics) -> Iterator[Row]:
     for student in statistics.students:
-        cells = tuple(_cell(statistics, student, stage) for stage in statistics.stages)
-        page = pages.get(student)
-        yield Row(student, quote(page) if page else None, cells, statistics.total(student))
+        yield Row(
+            student,
+            tuple(_cell(statistics, student, stage) for stage in statistics.stages),
+            statistics.total(student),
+            statistics.days_late(student),
+            lowest_level(report.isolation for report in statistics.reports_of(student)),
+        )
 
 
 def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> Cell:
     report = statistics.reports.get((student, stage.id))
     if report is None:
         return Cell("–")
-    late = late_words(report)
     if report.state is ReportState.NOT_GRADED:
-        return Cell(report.state.value, state="ours", late=late)
+        return Cell(report.state.value, state="ours", remarks=_remarks(late_words(report)))
     if report.state is ReportState.NOT_BEGUN:
         return Cell(f"{report.state.value}{', 0' if report.owed else ''}", state="open")
-    shade = (SHADES - 1) * report.final_score // report.points if report.points else None
-    return Cell(str(report.final_score), report.final_bonus, shade, late=late)
+    points, possible = statistics.points(report), statistics.possible(report)
+    shade = min(int((SHADES - 1) * max(points, 0) / possible), SHADES - 1) if possible else None
+    by_hand = by_hand_words(statistics.grades.get((student, stage.id)))
+    remarks = _remarks(late_words(report), override_words(report), by_hand)
+    return Cell(f"{points:g}", report.final_bonus, shade, remarks=remarks)
+
+
+def _remarks(*remarks: str) -> tuple[str, ...]:
+    return tuple(remark for remark in remarks if remark)

@@ -1,90 +1,18 @@
 """Statistics of a class, for instructors: distribution, item analysis, common mistakes, students who need help."""
 
 import re
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from autograder.base.results import CheckResult, IsolationLevel, Outcome, ReportState, StageReport
-from autograder.course.config import Config, Stage
+from autograder.base.results import IsolationLevel, ReportState, StageReport
+from autograder.course.config import Config
 from autograder.course.lab import Lab
 from autograder.course.mistakes import load_mistakes
 from autograder.feedback.needs_help import NeedsHelp, students_who_need_help
-
-# A correlation over fewer submissions is mostly noise.
-FEWEST_FOR_DISCRIMINATION = 10
-# Ebel and Frisbie, Essentials of Educational Measurement: items below 0.2 need a review.
-WEAK_DISCRIMINATION = 0.2
-BINS = 11  # tenths of the points, and full marks
-
-_NOT_RUN = (Outcome.NOT_ATTEMPTED, Outcome.BLOCKED, Outcome.NOT_GRADED)
-
-
-@dataclass(frozen=True)
-class CheckStatistics:
-    """One check over the graded submissions in which at least one check of the stage ran.
-
-    ``discrimination`` is the correlation between passing the check and the points of the stage's
-    other checks, from -1 to 1; None if it is undefined or there are too few submissions. ``test`` is
-    the file and line of the hidden test, or "" if unknown.
-    """
-
-    id: str
-    title: str
-    exercise: str
-    points: int
-    bonus: bool
-    outcomes: Mapping[Outcome, int]
-    discrimination: float | None
-    test: str = ""
-
-    @property
-    def passed_share(self) -> float | None:
-        """Share of submissions that pass; None without submissions."""
-        total = sum(self.outcomes.values())
-        return self.outcomes.get(Outcome.PASSED, 0) / total if total else None
-
-    @property
-    def flag(self) -> str:
-        """``weak`` for a low discrimination, ``reversed`` for a negative one: the instructor may review the check."""
-        if self.discrimination is None or self.discrimination >= WEAK_DISCRIMINATION:
-            return ""
-        return "reversed" if self.discrimination < 0 else "weak"
-
-
-@dataclass(frozen=True)
-class StageStatistics:
-    """One stage over the class.
-
-    ``scores`` are the final scores of the students who have begun the stage, without reports that wait for a person.
-    ``ran`` is the number of graded reports in which a check ran; only these count in ``checks``.
-    """
-
-    id: str
-    title: str
-    points: int
-    scores: tuple[int, ...]
-    not_graded: int
-    not_begun: int
-    ran: int
-    checks: tuple[CheckStatistics, ...]
-
-    @property
-    def mean(self) -> float | None:
-        """Mean score."""
-        return statistics.fmean(self.scores) if self.scores else None
-
-    @property
-    def median(self) -> float | None:
-        """Median score."""
-        return statistics.median(self.scores) if self.scores else None
-
-    @property
-    def histogram(self) -> tuple[int, ...]:
-        """Number of scores in each tenth of the points; the last bin counts full marks."""
-        counts = Counter((BINS - 1) * score // self.points if self.points else 0 for score in self.scores)
-        return tuple(counts[bin_] for bin_ in range(BINS))
+from autograder.feedback.stage_statistics import StageStatistics, stage_statistics
+from autograder.integrations.grades import Grade
 
 
 @dataclass(frozen=True)
@@ -102,7 +30,7 @@ class ClassStatistics:
     """Everything the class page shows.
 
     ``reports`` is keyed by student and stage. ``stages`` are those that any student has begun or that count 0;
-    ``never_begun`` are the others.
+    ``never_begun`` are the others. ``grades`` are those of the gradebook, with points by hand; empty if unknown.
     """
 
     course: str
@@ -112,6 +40,7 @@ class ClassStatistics:
     mistakes: tuple[MistakeCount, ...]
     needs_help: tuple[NeedsHelp, ...]
     never_begun: tuple[str, ...] = ()
+    grades: Mapping[tuple[str, str], Grade] = field(default_factory=dict)
 
     @property
     def pythons(self) -> tuple[str, ...]:
@@ -145,14 +74,46 @@ class ClassStatistics:
         return tuple(report for report in self.reports.values() if report.days_late is None)
 
     def total(self, student: str) -> str:
-        """Final points earned and possible, as ``57 / 142``.
+        """Final points earned and possible, as ``57 / 142``; points by hand are included if grades are known.
 
         Only stages with a number count: those that the student has begun, and those that are owed.
         """
-        own = [report for (name, _), report in self.reports.items() if name == student and report.graded]
+        own = [report for report in self.reports_of(student) if report.graded]
         if not own:
             return "–"
-        return f"{sum(report.final_score for report in own)} / {sum(report.points for report in own)}"
+        return f"{sum(map(self.points, own)):g} / {sum(map(self.possible, own)):g}"
+
+    def days_late(self, student: str) -> int:
+        """Days late in all stages."""
+        return sum(report.days_late or 0 for report in self.reports_of(student))
+
+    @property
+    def late(self) -> int:
+        """Number of reports of late work."""
+        return sum(bool(report.days_late) for report in self.reports.values())
+
+    def reports_of(self, student: str) -> Sequence[StageReport]:
+        """The reports of a student."""
+        return self._by_student.get(student, ())
+
+    def points(self, report: StageReport) -> float:
+        """Final points of a report without extensions, points by hand included if grades are known."""
+        grade = self.grades.get((report.student, report.stage))
+        if grade is None or grade.points is None:
+            return report.final_score
+        return grade.points - (report.final_bonus if report.bonus_counts else 0)
+
+    def possible(self, report: StageReport) -> float:
+        """Points possible in a report's stage, those of its questions included if grades are known."""
+        grade = self.grades.get((report.student, report.stage))
+        return report.points if grade is None else grade.possible
+
+    @cached_property
+    def _by_student(self) -> Mapping[str, list[StageReport]]:
+        own = defaultdict(list)
+        for report in self.reports.values():
+            own[report.student].append(report)
+        return own
 
 
 def class_statistics(
@@ -161,6 +122,7 @@ def class_statistics(
     *,
     sentences: Mapping[tuple[str, str], str] = {},
     locations: Mapping[tuple[str, str], str] = {},
+    grades: Iterable[Grade] = (),
 ) -> ClassStatistics:
     """Compute the statistics of a class.
 
@@ -170,6 +132,7 @@ def class_statistics(
         sentences: stage and mistake id → sentence about the mistake (see ``mistake_sentences``); a mistake
             without a sentence is described by the text that students read.
         locations: stage and check id → file and line of the hidden test.
+        grades: the grades of the reports in the gradebook, if it was read.
     """
     last = {(report.student, report.stage): report for report in reports}
     students = tuple(dict.fromkeys(student for student, _ in last))
@@ -178,12 +141,10 @@ def class_statistics(
     begun = {stage for (_, stage), report in last.items() if report.graded or report.why_not_graded}
     never_begun = tuple(stage for stage in order if stage not in begun)
     order = [stage for stage in order if stage in begun]
-    stages = tuple(
-        _stage(
-            stage, config.stages.get(stage), [report for report in last.values() if report.stage == stage], locations
-        )
-        for stage in order
-    )
+    by_stage: dict[str, list[StageReport]] = defaultdict(list)
+    for report in last.values():
+        by_stage[report.stage].append(report)
+    stages = tuple(stage_statistics(stage, config.stages.get(stage), by_stage[stage], locations) for stage in order)
     return ClassStatistics(
         course=config.course,
         students=students,
@@ -192,60 +153,13 @@ def class_statistics(
         mistakes=tuple(_mistakes(last.values(), sentences)),
         needs_help=tuple(students_who_need_help(last, students, order)),
         never_begun=never_begun,
+        grades={(grade.student, grade.stage): grade for grade in grades},
     )
 
 
 def mistake_sentences(lab: Lab) -> dict[tuple[str, str], str]:
     """Stage and mistake id → ``says`` of the mistake, for all stages of the lab."""
     return {(stage.id, mistake.id): mistake.says for stage in lab.stages() for mistake in load_mistakes(stage)}
-
-
-def _stage(
-    stage_id: str,
-    stage: Stage | None,
-    reports: Sequence[StageReport],
-    locations: Mapping[tuple[str, str], str],
-) -> StageStatistics:
-    states = Counter(report.state for report in reports)
-    graded = [report for report in reports if report.state is ReportState.GRADED]
-    ran = [report for report in graded if any(check.outcome not in _NOT_RUN for check in report.checks)]
-    by_check: dict[str, list[tuple[CheckResult, int]]] = defaultdict(list)
-    for report in ran:
-        score = report.score
-        for check in report.checks:
-            others = score - (0 if check.bonus else check.score)
-            by_check[check.id].append((check, others))
-    return StageStatistics(
-        id=stage_id,
-        title=stage.title if stage else "",
-        points=max((report.points for report in reports), default=0),
-        scores=tuple(report.final_score for report in graded),
-        not_graded=states[ReportState.NOT_GRADED],
-        not_begun=states[ReportState.NOT_BEGUN],
-        ran=len(ran),
-        checks=tuple(_check(results, locations.get((stage_id, id_), "")) for id_, results in by_check.items()),
-    )
-
-
-def _check(results: Sequence[tuple[CheckResult, int]], location: str) -> CheckStatistics:
-    check = results[-1][0]
-    return CheckStatistics(
-        id=check.id,
-        title=check.title,
-        exercise=check.exercise,
-        points=check.points,
-        bonus=check.bonus,
-        outcomes=Counter(result.outcome for result, _ in results),
-        discrimination=_discrimination([result.passed for result, _ in results], [others for _, others in results]),
-        test=location,
-    )
-
-
-def _discrimination(passed: Sequence[bool], others: Sequence[int]) -> float | None:
-    """The item-rest correlation: ``others`` excludes the check's own points, which would correlate with it."""
-    if len(passed) < FEWEST_FOR_DISCRIMINATION or len(set(passed)) == 1 or len(set(others)) == 1:
-        return None
-    return statistics.correlation([float(value) for value in passed], others)
 
 
 def _mistakes(reports: Iterable[StageReport], sentences: Mapping[tuple[str, str], str]) -> Iterator[MistakeCount]:

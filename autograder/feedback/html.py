@@ -1,4 +1,4 @@
-"""Self-contained pages: one file, without scripts, that loads nothing."""
+"""Self-contained pages: one file that loads nothing, and runs no script but its own."""
 
 import base64
 import hashlib
@@ -11,14 +11,28 @@ from markupsafe import Markup
 from autograder.base.sinks import html_prose, html_text, one_line
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill a template; every value that is not ``Markup`` is escaped."""
+def render(template: str, script_file: str = "", **values: Any) -> str:
+    """Fill a template; every value that is not ``Markup`` is escaped.
+
+    Args:
+        template: the template.
+        script_file: the only script that the page may run, a template without values; empty for none.
+        values: the template's values.
+    """
     environment = _environment()
     style = environment.get_template("style.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    script = environment.get_template(script_file).render() if script_file else ""
     # The page carries its own policy: even unescaped markup could run and load nothing.
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return environment.get_template(template).render(style=Markup(style), policy=policy, **values)
+    policy = f"default-src 'none'; style-src {_source(style)}; base-uri 'none'; form-action 'none'"
+    if script:
+        policy += f"; script-src {_source(script)}"
+    values |= {"style": Markup(style), "script": Markup(script), "policy": policy}
+    return environment.get_template(template).render(**values)
+
+
+def _source(text: str) -> str:
+    """A source of a policy that allows exactly this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache

@@ -1,7 +1,7 @@
 """Students who may need help, and the reasons."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from autograder.base.results import Outcome, ReportState, StageReport
@@ -14,16 +14,25 @@ _RAN_OUT = {Outcome.TIMEOUT: "took too long", Outcome.OUT_OF_MEMORY: "ran out of
 
 @dataclass(frozen=True)
 class NeedsHelp:
-    """A student who may need help; ``reasons`` maps each stage to the reason."""
+    """A student who may need help.
+
+    Attributes:
+        student: id of the student.
+        reasons: stage → reason.
+        share: share of the points of the stages that have a number; None if there is none.
+        mistakes: stage and id of the named mistakes in these stages, first found first.
+    """
 
     student: str
     reasons: Mapping[str, str]
+    share: float | None = None
+    mistakes: tuple[tuple[str, str], ...] = ()
 
 
 def students_who_need_help(
     reports: Mapping[tuple[str, str], StageReport], students: Sequence[str], stages: Sequence[str]
 ) -> list[NeedsHelp]:
-    """List the students with a reason in any stage, beginning with the fewest points.
+    """List the students with a reason in any stage, beginning with the smallest share of the points.
 
     Args:
         reports: student and stage → report.
@@ -38,13 +47,19 @@ def students_who_need_help(
         if not any(report.begun for report in own.values()):
             reasons = reasons or {stage: "no stage begun" for stage in stages[:1]}
         if reasons:
-            found.append(NeedsHelp(student, reasons))
+            found.append(NeedsHelp(student, reasons, _share(own.values()), _mistakes(own, reasons)))
+    return sorted(found, key=lambda row: row.share or 0.0)
 
-    def points(needs_help: NeedsHelp) -> int:
-        own = [reports.get((needs_help.student, stage)) for stage in stages]
-        return sum(report.final_score for report in own if report and report.graded)
 
-    return sorted(found, key=points)
+def _share(reports: Iterable[StageReport]) -> float | None:
+    graded = [report for report in reports if report.graded]
+    possible = sum(report.points for report in graded)
+    return sum(report.final_score for report in graded) / possible if possible else None
+
+
+def _mistakes(reports: Mapping[str, StageReport], stages: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    found = ((stage, check.mistake) for stage in stages if stage in reports for check in reports[stage].checks)
+    return tuple(dict.fromkeys((stage, mistake) for stage, mistake in found if mistake is not None))
 
 
 def _reasons(report: StageReport) -> Iterator[str]:
@@ -53,7 +68,8 @@ def _reasons(report: StageReport) -> Iterator[str]:
             yield report.checks[0].what
         return
     outcomes = Counter(check.outcome for check in report.checks)
-    common = stage_view(report).common
+    # A view takes time: only a report whose checks ended alike can have a common cause.
+    common = stage_view(report).common if len(outcomes) == 1 else None
     if report.why_not_graded:
         yield f"not graded: {report.why_not_graded}"
         if not report.grader_failed:

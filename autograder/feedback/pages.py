@@ -1,7 +1,7 @@
 """Pages on disk: one page per student, and the instructor's page of the class."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -12,28 +12,37 @@ from autograder.course.check_locations import check_locations
 from autograder.course.config import Config
 from autograder.course.lab import Lab
 from autograder.course.policy import examples_from
+from autograder.feedback.claims import Claim
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
+from autograder.feedback.grade_words import by_hand_remark
 from autograder.feedback.student_page import student_page
 from autograder.intake import StageSubmission
+from autograder.integrations.grades import Grade
 from autograder.pipeline.grade import Graded
 
 STUDENT_PAGES = "students"
 _CLASS_PAGE = "class.html"
 
 
-def write_student_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> dict[str, str]:
+def write_student_pages(
+    folder: Path, lab: Lab, graded: Sequence[Graded], grades: Iterable[Grade] = ()
+) -> dict[str, str]:
     """Write each student's page to ``folder/students``.
 
     Args:
         folder: the folder of all pages.
         lab: the lab.
         graded: the results; a student's stages must be adjacent, as grading returns them.
+        grades: the grades of the gradebook, if it was read.
 
     Returns:
         Student → path of the page, relative to ``folder``.
     """
     pages = {}
+    by_hand: dict[str, dict[str, str]] = defaultdict(dict)
+    for grade in grades:
+        by_hand[grade.student][grade.stage] = by_hand_remark(grade)
     shown = _with_examples(lab.config, datetime.now(UTC))
     titles = {stage.id: {name: text.title for name, text in stage.exercise_texts().items()} for stage in lab.stages()}
     for student, group in groupby(graded, key=lambda result: result.submission.student):
@@ -41,7 +50,7 @@ def write_student_pages(folder: Path, lab: Lab, graded: Sequence[Graded]) -> dic
         sources = {
             result.submission.stage: result.judged_source for result in results if result.judged_source is not None
         }
-        page = student_page([result.report for result in results], sources, lab.config, titles, shown)
+        page = student_page([result.report for result in results], sources, lab.config, titles, shown, by_hand[student])
         pages[student] = f"{STUDENT_PAGES}/{student}.html"
         write_atomically(folder / pages[student], page.encode())
     return pages
@@ -75,22 +84,31 @@ class GrowingPages:
             return
         self._pages |= write_student_pages(self._folder, self._lab, self._graded[student])
         finished = [result.report for name in self._pages for result in self._graded[name]]
-        write_class_page(self._folder, self._statistics(finished), self._pages)
+        write_class_page(self._folder, self._statistics(finished, ()), self._pages)
 
 
-def write_class_page(folder: Path, statistics: ClassStatistics, pages: dict[str, str]) -> Path:
+def write_class_page(
+    folder: Path, statistics: ClassStatistics, pages: Mapping[str, str], claims: Sequence[Claim] = ()
+) -> Path:
     """Write the class page, linked to the students' pages, to ``folder``; returns its path."""
     path = folder / _CLASS_PAGE
-    write_atomically(path, class_page(statistics, pages).encode())
+    write_atomically(path, class_page(statistics, pages, claims).encode())
     return path
 
 
-def statistics_of(lab: Lab, reports: Sequence[StageReport]) -> ClassStatistics:
-    """Compute the statistics of a class."""
-    return _statistics_maker(lab)(reports)
+def student_pages_in(folder: Path, students: Iterable[str]) -> dict[str, str]:
+    """The pages of students that an earlier run wrote: student → path relative to ``folder``."""
+    return {student: path for student in students if (folder / (path := f"{STUDENT_PAGES}/{student}.html")).is_file()}
 
 
-def _statistics_maker(lab: Lab) -> Callable[[Sequence[StageReport]], ClassStatistics]:
+def statistics_of(lab: Lab, reports: Sequence[StageReport], grades: Iterable[Grade] = ()) -> ClassStatistics:
+    """Compute the statistics of a class; with the grades of the gradebook, points by hand count."""
+    return _statistics_maker(lab)(reports, grades)
+
+
+def _statistics_maker(lab: Lab) -> Callable[[Sequence[StageReport], Iterable[Grade]], ClassStatistics]:
     """Read what the statistics of any class of the lab need, and return the function that computes them."""
     sentences, locations = mistake_sentences(lab), check_locations(lab)
-    return lambda reports: class_statistics(reports, lab.config, sentences=sentences, locations=locations)
+    return lambda reports, grades: class_statistics(
+        reports, lab.config, sentences=sentences, locations=locations, grades=grades
+    )

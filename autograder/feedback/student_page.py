@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from markupsafe import Markup
 
@@ -105,6 +106,7 @@ def student_page(
     config: Config,
     titles: Mapping[str, Mapping[str, str]],
     with_examples: Collection[str] = (),
+    by_hand: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Render one self-contained HTML page about one student.
 
@@ -114,6 +116,7 @@ def student_page(
         config: source of the titles of course and stages.
         titles: stage id → exercise → title; an exercise without a title is shown by its name.
         with_examples: the stages whose failing examples students may see.
+        by_hand: stage id → remark about the points that persons gave.
 
     Raises:
         ValueError: the reports are not all of one student, or there are none.
@@ -124,11 +127,14 @@ def student_page(
     sections = [
         _section(
             index,
-            stage_view(
-                report,
-                config.stages.get(report.stage),
-                titles.get(report.stage, {}),
-                examples=report.stage in with_examples,
+            _with_remark(
+                stage_view(
+                    report,
+                    config.stages.get(report.stage),
+                    titles.get(report.stage, {}),
+                    examples=report.stage in with_examples,
+                ),
+                by_hand.get(report.stage, ""),
             ),
             sources.get(report.stage),
         )
@@ -146,6 +152,10 @@ def student_page(
         not_graded=_count(sections, ReportState.NOT_GRADED),
         not_begun=_count(sections, ReportState.NOT_BEGUN),
     )
+
+
+def _with_remark(view: StageView, remark: str) -> StageView:
+    return replace(view, remarks=(*view.remarks, remark)) if remark else view
 
 
 def _count(sections: Sequence[StageSection], state: ReportState) -> str:

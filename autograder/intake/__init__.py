@@ -4,11 +4,13 @@ This package does not run or extract any file of a student, and follows no link.
 with limits on time and memory (``limited``).
 """
 
-from autograder.intake.collect import take_in, take_in_student
+from autograder.intake.collect import Look, look_in, take_in, take_in_student
+from autograder.intake.git import is_commit_note
 from autograder.intake.grafting import Grafted, graft, graft_answers
 from autograder.intake.notebooks import Answers, read_answers
+from autograder.intake.people import read_people
 from autograder.intake.refusals import IntakeError, Refusal, RefusalReason, RefusedError
-from autograder.intake.roster import read_roster
+from autograder.intake.roster import Roster, read_roster
 from autograder.intake.submission import Attachment, Owed, StageFiles, StageSubmission, TimeSource
 from autograder.intake.time_table import KnownTimes, read_times
 
@@ -18,16 +20,21 @@ __all__ = [
     "Grafted",
     "IntakeError",
     "KnownTimes",
+    "Look",
     "Owed",
     "Refusal",
     "RefusalReason",
     "RefusedError",
+    "Roster",
     "StageFiles",
     "StageSubmission",
     "TimeSource",
     "graft",
     "graft_answers",
+    "is_commit_note",
+    "look_in",
     "read_answers",
+    "read_people",
     "read_roster",
     "read_times",
     "take_in",

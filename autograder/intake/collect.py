@@ -10,6 +10,7 @@ from autograder.intake.exports import is_of_lab
 from autograder.intake.find import class_in, expected, find_hand_ins, refuse_unknown
 from autograder.intake.hand_ins import Found, HandIn
 from autograder.intake.refusals import IntakeError, RefusalReason, RefusedError, shown
+from autograder.intake.roster import Roster
 from autograder.intake.students import student_id
 from autograder.intake.submission import Owed, StageFiles, StageSubmission
 from autograder.intake.time_table import NO_TIMES, KnownTimes
@@ -22,7 +23,7 @@ def take_in(
     stages: Sequence[StageFiles],
     times: KnownTimes = NO_TIMES,
     *,
-    roster: frozenset[str] | None = None,
+    roster: Roster | None = None,
     notice: Callable[[str], None] = lambda line: None,
 ) -> list[StageSubmission]:
     """Read the students' hand-ins in ``paths``.
@@ -31,7 +32,7 @@ def take_in(
         paths: Folders, clones and archives of one student or of a whole class.
         stages: All stages of the course, in the order in which they are graded.
         times: Times of hand-ins that the instructor knows, and the course's time zone.
-        roster: The students' ids, if they are known. They settle whether a folder is a student's.
+        roster: The students, if they are known. They settle whether a folder is a student's, and its id.
         notice: Called with a line for each file or folder that is not a student's, or may not be.
 
     Returns:
@@ -42,13 +43,39 @@ def take_in(
         IntakeError: A path does not exist, contains nothing that looks like a hand-in, or contains entries that
             were not understood; the message lists them all.
     """
+    found = look_in(paths, stages, times, roster=roster)
+    refuse_unknown(found.unknown, stages)
+    for line in found.notices:
+        notice(line)
+    return found.submissions
+
+
+@dataclass(frozen=True)
+class Look:
+    """What paths contain: submissions, lines about what is ignored, and about what was not understood."""
+
+    submissions: list[StageSubmission]
+    notices: list[str]
+    unknown: list[str]
+
+
+def look_in(
+    paths: Iterable[Path],
+    stages: Sequence[StageFiles],
+    times: KnownTimes = NO_TIMES,
+    *,
+    roster: Roster | None = None,
+) -> Look:
+    """Read the hand-ins as ``take_in`` does, but list the entries that were not understood instead of refusing them.
+
+    Raises:
+        IntakeError: A path does not exist, or contains nothing that looks like a hand-in.
+    """
     class_ = _Class(stages, roster, times)
     for path in paths:
         class_.add(path)
-    refuse_unknown(class_.unknown, stages)
-    for line in class_.notices:
-        notice(line)
-    return _listed({student: merge(works, stages) for student, works in class_.settled().items()}, stages)
+    works = {student: merge(works, stages) for student, works in class_.settled().items()}
+    return Look(_listed(works, stages), class_.notices, class_.unknown)
 
 
 def take_in_student(folder: Path, student: str, stages: Sequence[StageFiles]) -> list[StageSubmission]:
@@ -113,7 +140,7 @@ class _Class:
     """The works that were found so far, by student and path, and what is to be reported."""
 
     stages: Sequence[StageFiles]
-    roster: frozenset[str] | None
+    roster: Roster | None
     times: KnownTimes
     works: dict[tuple[str, Path], list[tuple[HandIn, Work]]] = field(default_factory=lambda: defaultdict(list))
     notices: list[str] = field(default_factory=list)
@@ -125,7 +152,7 @@ class _Class:
         Raises:
             IntakeError: The path cannot be read, or contains no work.
         """
-        found = find_hand_ins(path, self.stages, self.roster or ())
+        found = find_hand_ins(path, self.stages, self.roster if self.roster is not None else frozenset())
         before = len(self.unknown)
         has_work = self._add_all(path, found)
         if not has_work and not found.unknown:
@@ -166,8 +193,9 @@ class _Class:
         return has_work
 
     def _keep(self, path: Path, hand_in: HandIn, work: Work) -> None:
-        named = work.named(hand_in.id, hand_in.name).at(self.times, hand_in.name)
-        self.works[hand_in.id, path].append((hand_in, named))
+        student = self._in_roster(hand_in) or hand_in.id
+        named = work.named(student, hand_in.name).at(self.times, hand_in.name)
+        self.works[student, path].append((hand_in, named))
 
     def settled(self) -> Mapping[str, list[Work]]:
         """The works by student. In one path, a whole name counts before a name that is a part of an entry's name."""
@@ -184,7 +212,13 @@ class _Class:
         return result
 
     def _is_in_roster(self, hand_in: HandIn) -> bool:
-        return self.roster is not None and not self.roster.isdisjoint({hand_in.name, hand_in.id})
+        return self._in_roster(hand_in) is not None
+
+    def _in_roster(self, hand_in: HandIn) -> str | None:
+        """The id of the student in the roster whose hand-in it is."""
+        if self.roster is None:
+            return None
+        return self.roster.student(hand_in.name, hand_in.id, is_download=hand_in.is_download)
 
     def _is_student(self, path: Path, hand_in: HandIn, tree: Tree, *, has_work: bool) -> bool:
         """Whether a folder or archive of a class is a student's; if not, or if it is unclear, it is reported."""

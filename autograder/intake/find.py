@@ -1,6 +1,6 @@
 """Finds the hand-ins in the paths on the command line, and reports the entries that were not understood."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from autograder.intake.tree import Tree, folder_entry, mounted, read_folder
 _MOST_LISTED = 20
 
 
-def find_hand_ins(path: Path, stages: Stages, roster: Collection[str] = ()) -> Found:
+def find_hand_ins(path: Path, stages: Stages, roster: Container[str] = ()) -> Found:
     """Find the hand-ins in a path: a folder or archive of one student or of a whole class.
 
     Args:

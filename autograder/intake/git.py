@@ -25,6 +25,24 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH = re.compile(r"ref: (refs/heads/[\w./-]+)")
 
 
+_AT_COMMIT = "at commit"
+
+
+def commit_note(commit: str) -> str:
+    """The note that a hand-in is the work tree of a commit."""
+    return f"{_AT_COMMIT} {commit}"
+
+
+def changed_note(path: str, note: str) -> str:
+    """A commit note about a file that differs from the committed file."""
+    return f"{path} has changes that are not in commit {note.removeprefix(_AT_COMMIT).strip()}"
+
+
+def is_commit_note(note: str) -> bool:
+    """Whether a note only names the commit: the hand-in needs no look."""
+    return note.startswith(f"{_AT_COMMIT} ")
+
+
 def commit_of(folder: Path) -> str | None:
     """The commit at a clone's HEAD; None if the folder is not a clone, is a linked work tree, or is damaged."""
     head = _read(folder, ".git/HEAD")
@@ -71,6 +89,35 @@ def commit_time(folder: Path, path: str, content: bytes) -> datetime | None:
         return None
 
 
+def is_changed(folder: Path, path: str, content: bytes) -> bool:
+    """Whether a file of a clone differs from the committed file; False where that cannot be read."""
+    head = commit_of(folder)
+    if head is None or len(head) != 40:
+        return False
+    try:
+        return limited_to(_SECONDS, path, differs, os.fsencode(folder), head.encode(), os.fsencode(path), content)
+    except RefusedError:
+        return False
+
+
+def differs(folder: bytes, head: bytes, path: bytes, content: bytes) -> bool:
+    """Whether a file differs from that of a commit; runs in the limited process.
+
+    Raises:
+        Exception: The clone is damaged.
+    """
+    git = Path(os.fsdecode(folder)) / ".git"
+    if _leads_out(git):
+        return False
+    objects = DiskObjectStore(git / "objects", loose_object_size_limit=_LARGEST_OBJECT)
+    return _blob(objects, _commit(objects, ObjectID(head)), path) not in _blobs(content)
+
+
+def _blobs(content: bytes) -> set[ObjectID]:
+    """The ids of a file as it is on disk, and with the line ends that Git may have stored."""
+    return {Blob.from_string(text).id for text in (content, content.replace(b"\r\n", b"\n"))}
+
+
 def last_change(folder: bytes, head: bytes, path: bytes, content: bytes) -> datetime | None:
     """Read the time of the last commit that changed a file; runs in the limited process.
 
@@ -80,7 +127,7 @@ def last_change(folder: bytes, head: bytes, path: bytes, content: bytes) -> date
     git = Path(os.fsdecode(folder)) / ".git"
     if _leads_out(git):
         return None
-    blobs = {Blob.from_string(text).id for text in (content, content.replace(b"\r\n", b"\n"))}
+    blobs = _blobs(content)
     objects = DiskObjectStore(git / "objects", loose_object_size_limit=_LARGEST_OBJECT)
     commit = _commit(objects, ObjectID(head))
     if _blob(objects, commit, path) not in blobs:

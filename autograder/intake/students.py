@@ -30,6 +30,11 @@ def student_id(name: str) -> str:
     return f"{_cut(safe, _LONGEST - _MARK_LENGTH - 1).rstrip('._') or 'student'}-{digest}"
 
 
+def known_id(name: str) -> str:
+    """The id of a student whose name or id is known."""
+    return name if _MARKED.search(name) else student_id(name)
+
+
 def readable(name: str) -> str:
     """The name with every character replaced that has a special meaning in a path or a shell; several may be equal."""
     kept = "".join(

@@ -7,7 +7,7 @@ from functools import partial
 
 from autograder.intake.answer_files import answers_of
 from autograder.intake.contents import Contents, Part, contents_of
-from autograder.intake.git import commit_of
+from autograder.intake.git import changed_note, commit_note, commit_of, is_changed, is_commit_note
 from autograder.intake.hand_ins import HandIn
 from autograder.intake.notebooks import unread
 from autograder.intake.refusals import ABSENT, RefusalReason, RefusedError, shown
@@ -66,7 +66,7 @@ def refused_work(hand_in: HandIn, error: RefusedError, stages: Sequence[StageFil
 
 def _notes(hand_in: HandIn) -> tuple[str, ...]:
     commit = commit_of(hand_in.folder) if hand_in.folder is not None else None
-    return (*hand_in.notes, *([f"at commit {commit}"] if commit is not None else []))
+    return (*hand_in.notes, *([commit_note(commit)] if commit is not None else []))
 
 
 def _submission(contents: Contents, student: str, stage: StageFiles, notes: tuple[str, ...]) -> StageSubmission:
@@ -74,13 +74,16 @@ def _submission(contents: Contents, student: str, stage: StageFiles, notes: tupl
     hand_in = StageSubmission(student, stage.stage, None, notes=notes)
     try:
         part, path = module = contents.find(stage)
-        source, source_notes = check_source(part.tree[path].read(LARGEST_FILE), path)
+        raw = part.tree[path].read(LARGEST_FILE)
+        source, source_notes = check_source(raw, path)
         attached = tuple(_attachments(contents, part, path, stage))
     except RefusedError as error:
         hand_in = replace(hand_in, refusal=error.refusal)
     else:
         if path != f"{stage.module}.py" and not f"/{path}".endswith(f"/{stage.file}"):
             source_notes = (f"found as {part.shown(path)}, not as {stage.file}", *source_notes)
+        if part.folder is not None and is_changed(part.folder, path, raw):
+            notes = tuple(changed_note(path, note) if is_commit_note(note) else note for note in notes)
         hand_in = replace(hand_in, source=source, notes=(*notes, *source_notes), attachments=attached)
     handed_in, source_of_time = _time(contents, module, stage)
     return replace(

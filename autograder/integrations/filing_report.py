@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from autograder.integrations.grades import Grade
+
 
 @dataclass(frozen=True)
 class FilingReport:
@@ -14,6 +16,7 @@ class FilingReport:
         corrected: scores in the gradebook that differed from the unchanged result of their submission, one line each.
         differences: differences between the gradebook and the results, one line each.
         notes: unexpected properties of submitted notebooks, one line each.
+        grades: the grades of all submissions in the gradebook, with points by hand.
     """
 
     filed: int
@@ -22,6 +25,7 @@ class FilingReport:
     corrected: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    grades: tuple[Grade, ...] = ()
 
     def summary(self) -> str:
         """The report as text. The reasons of ``withheld`` are those of the reports, so they are not repeated."""

@@ -19,6 +19,7 @@ from autograder.base.json_bytes import decode_json
 from autograder.base.sealed_store import DistrustError, SealedStore
 from autograder.course.lab import Lab
 from autograder.integrations.filing_report import FilingReport
+from autograder.integrations.gradebook_server import server_url
 from autograder.pipeline.grade import Graded
 from autograder.pipeline.secret import course_secret, seal_secret
 from autograder.release import released_notebooks
@@ -112,8 +113,10 @@ def _keep_registered(lab: Lab) -> _Registered | None:
 
 
 def _registered_now(lab: Lab) -> _Registered | None:
-    """The digests of the release and of the gradebook; None if one of them is missing or being changed."""
-    if any(lab.gradebook.with_name(lab.gradebook.name + ending).exists() for ending in _PENDING):
+    """The digests of the release and of the gradebook; None if one is missing, being changed, or on a server."""
+    if server_url(lab) is not None or any(
+        lab.gradebook.with_name(lab.gradebook.name + ending).exists() for ending in _PENDING
+    ):
         return None
     try:
         with lab.gradebook.open("rb") as file:

@@ -14,6 +14,7 @@ from autograder.base.atomic_files import write_atomically
 from autograder.base.digests import files_below
 from autograder.base.errors import UnusableError
 from autograder.base.json_bytes import decode_json
+from autograder.base.sinks import json_text
 from autograder.course.lab import Lab, StageFolders
 from autograder.pipeline.secret import class_secret, course_secret, example_seed
 
@@ -114,5 +115,5 @@ def write_commitments(lab: Lab, path: Path, stages: list[StageFolders], *, revea
             lab, stage, reveal=reveal or (published is not None and published.opened is not None)
         )
     result = msgspec.structs.replace(before, stages=made)
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    write_atomically(path, json_text(result))
     return result

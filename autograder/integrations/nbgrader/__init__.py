@@ -10,6 +10,8 @@ from autograder.integrations.nbgrader.export import export_csv
 from autograder.integrations.nbgrader.faults import GradebookError
 from autograder.integrations.nbgrader.feedback import generate_feedback
 from autograder.integrations.nbgrader.filing import file_results
+from autograder.integrations.nbgrader.forget import forget_in_gradebook, submissions_in_gradebook
+from autograder.integrations.nbgrader.grades import gradebook_grades
 from autograder.integrations.nbgrader.register import register_release
 
 __all__ = [
@@ -20,7 +22,10 @@ __all__ = [
     "configure",
     "export_csv",
     "file_results",
+    "forget_in_gradebook",
     "generate_feedback",
+    "gradebook_grades",
     "register_release",
+    "submissions_in_gradebook",
     "write_workspace_config",
 ]

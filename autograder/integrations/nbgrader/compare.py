@@ -6,6 +6,7 @@ from typing import Any
 from nbgrader.api import MissingEntry
 
 from autograder.base.results import StageReport
+from autograder.course.config import Exercise
 from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.penalties import penalty
@@ -52,10 +53,19 @@ def _differences(lab: Lab, gradebook: Any, report: StageReport) -> Iterator[str]
             yield f"{subject}: the gradebook has no cell {check_id(name)}"
             continue
         yield from _difference(f"{subject} {name}", "score", automatic_score(report, name), grade.auto_score)
+        yield from _other_maximum(f"{subject} {name}", exercise, grade)
         if exercise.bonus:
             filed = grade.extra_credit
             yield from _difference(f"{subject} {name}", "extra credit", extra_credit(lab, report, name), filed)
     yield from _difference(subject, "late penalty", penalty(lab, notebook), notebook.late_submission_penalty)
+
+
+def _other_maximum(subject: str, exercise: Exercise, grade: Any) -> Iterator[str]:
+    """A line if the points of an exercise were changed in grading.yml after the release."""
+    points = 0.0 if exercise.bonus else float(exercise.points)
+    if grade.cell.max_score != points:
+        values = f"{_number(grade.cell.max_score)} in the gradebook, {_number(points)} in grading.yml"
+        yield f"{subject}: points possible {values}; run `autograder release`, then grade again"
 
 
 def changed_scores(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> list[str]:

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Course, Gradebook
 from sqlalchemy.exc import SAWarning
 
 from autograder.base.atomic_files import write_atomically
 from autograder.course.lab import Lab
-from autograder.integrations.nbgrader.faults import check_file, end_if_unusable, explained
+from autograder.integrations.gradebook_server import server_url
+from autograder.integrations.nbgrader.faults import check_courses, check_file, end_if_unusable, explained
 
 # How long to wait while another program, such as formgrader, writes to the gradebook.
 LOCK_SECONDS = 60
@@ -31,8 +32,8 @@ def step_folder(lab: Lab, step: str) -> Path:
 
 
 def database_url(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> str:
-    """The URL of the gradebook's database, with a timeout for locks instead of the default of 5 s."""
-    return f"sqlite:///{lab.gradebook}?timeout={lock_seconds}"
+    """The URL of the gradebook's database; that of a file has a timeout for locks instead of the default of 5 s."""
+    return server_url(lab) or f"sqlite:///{lab.gradebook}?timeout={lock_seconds}"
 
 
 @contextmanager
@@ -40,14 +41,19 @@ def open_gradebook(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> Generator[Any,
     """Open the gradebook as nbgrader's ``Gradebook``, and create it if it does not exist.
 
     Raises:
-        GradebookFaultError: another program kept the gradebook locked, or the file is not this course's gradebook.
+        GradebookFaultError: another program kept the gradebook locked, the server cannot be reached, or the gradebook
+            is not this course's.
     """
     with warnings.catch_warnings(), explained(lab):
         # nbgrader adds a submission's parts one by one, and SQLAlchemy warns about each.
         warnings.simplefilter("ignore", SAWarning)
-        _create(lab)
-        check_file(lab, lock_seconds)
+        if server_url(lab) is None:
+            _create(lab)
+            check_file(lab, lock_seconds)
+        else:
+            find_alembic()
         with Gradebook(database_url(lab, lock_seconds), lab.config.course) as gradebook:
+            check_courses(lab, {course.id for course in gradebook.db.query(Course)} if server_url(lab) else ())
             yield gradebook
 
 

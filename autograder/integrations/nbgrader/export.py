@@ -2,19 +2,19 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import MissingEntry
 from nbgrader.plugins import ExportPlugin
 from traitlets import Unicode
 
 from autograder.base.atomic_files import write_atomically
 from autograder.base.sinks import csv_cell
 from autograder.course.lab import Lab
+from autograder.integrations.grades import Grade
 from autograder.integrations.nbgrader.course import open_gradebook
-from autograder.integrations.nbgrader.penalties import penalty
+from autograder.integrations.nbgrader.grades import submitted_grades
 
 # nbgrader's columns in its order, and `needs_manual_grade`.
 COLUMNS = (
@@ -33,17 +33,23 @@ COLUMNS = (
 )
 
 
-def export_csv(lab: Lab, path: Path) -> int:
+def export_csv(lab: Lab, path: Path, stages: Collection[str] = (), people: Mapping[str, Mapping[str, str]] = {}) -> int:
     """Write one row per student and stage, and return the number of rows.
 
     Scores include manual scores, extra credit and late penalties. The score of a stage that is not graded or was not
     begun is empty: an import must not read it as 0. A stage that was requested by name and not begun has a filed 0.
 
+    Args:
+        lab: the lab.
+        path: the file to write.
+        stages: the stages to write; all that have a submission if empty.
+        people: student → values of the columns ``last_name``, ``first_name`` and ``email`` that the gradebook lacks.
+
     Raises:
         GradebookError: the gradebook cannot be read.
     """
     with open_gradebook(lab) as gradebook:
-        return _write(lab, gradebook, path)
+        return _write(lab, gradebook, path, stages, people=people)
 
 
 class CsvExport(ExportPlugin):  # type: ignore[misc]
@@ -59,26 +65,38 @@ class CsvExport(ExportPlugin):  # type: ignore[misc]
 
 
 def _write(
-    lab: Lab, gradebook: Any, path: Path, stages: Collection[str] = (), students: Collection[object] = ()
+    lab: Lab,
+    gradebook: Any,
+    path: Path,
+    stages: Collection[str] = (),
+    students: Collection[object] = (),
+    people: Mapping[str, Mapping[str, str]] = {},
 ) -> int:
-    """Write the rows of these stages and students; of all if empty."""
+    """Write the rows of these students and stages; all students, and all stages with a submission, if empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     chosen = {str(student) for student in students}
+    grades = {(grade.stage, grade.student): grade for grade in submitted_grades(lab, gradebook)}
+    stages = stages or {stage for stage, _ in grades}
     rows = [
-        row
-        for row in _rows(lab, gradebook)
-        if (not stages or row["assignment"] in stages) and (not chosen or row["student_id"] in chosen)
+        row | _missing_names(row, people)
+        for row in _rows(gradebook, grades)
+        if row["assignment"] in stages and (not chosen or row["student_id"] in chosen)
     ]
     writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     write_atomically(path, text.getvalue().encode())
     return len(rows)
 
 
-def _rows(lab: Lab, gradebook: Any) -> Iterator[dict[str, Any]]:
+def _missing_names(row: Mapping[str, Any], people: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in people.get(row["student_id"], {}).items() if not row[name]}
+
+
+def _rows(gradebook: Any, grades: Mapping[tuple[str, str], Grade]) -> Iterator[dict[str, Any]]:
+    students = gradebook.students
     for assignment in gradebook.assignments:
-        for student in gradebook.students:
+        for student in students:
             yield {
                 "assignment": assignment.name,
                 "duedate": assignment.duedate,
@@ -87,25 +105,16 @@ def _rows(lab: Lab, gradebook: Any) -> Iterator[dict[str, Any]]:
                 "first_name": student.first_name,
                 "email": student.email,
                 "max_score": assignment.max_score,
-                **_scores(lab, gradebook, assignment.name, student.id),
+                **_scores(grades.get((assignment.name, student.id))),
             }
 
 
-def _scores(lab: Lab, gradebook: Any, stage: str, student: str) -> dict[str, Any]:
-    try:
-        submission = gradebook.find_submission(stage, student)
-    except MissingEntry:
+def _scores(grade: Grade | None) -> dict[str, Any]:
+    if grade is None:
         return {"needs_manual_grade": False}
-    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    waits = any(grade.needs_manual_grade for grade in grades)
-    columns = {"timestamp": submission.timestamp, "needs_manual_grade": waits}
-    if any(_is_ungraded(grade) for grade in grades):
+    # As nbgrader writes it: UTC without a zone.
+    timestamp = grade.handed_in.replace(tzinfo=None) if grade.handed_in else None
+    columns = {"timestamp": timestamp, "needs_manual_grade": grade.waits}
+    if grade.points is None:
         return columns
-    lost = sum(penalty(lab, notebook) or 0.0 for notebook in submission.notebooks)
-    raw = submission.score
-    return {**columns, "raw_score": raw, "late_submission_penalty": lost, "score": raw - lost}
-
-
-def _is_ungraded(grade: Any) -> bool:
-    """Whether a graded cell has no score. An answer without a manual score counts 0, so it is not ungraded."""
-    return grade.cell_type == "code" and grade.auto_score is None and grade.manual_score is None
+    return {**columns, "raw_score": grade.raw, "late_submission_penalty": grade.lost, "score": grade.points}

@@ -2,17 +2,18 @@
 
 import sqlite3
 import sys
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from alembic.util import CommandError
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from autograder.base.console import SafeConsole
 from autograder.base.errors import UnusableError
 from autograder.course.lab import Lab, LabError
+from autograder.integrations.gradebook_server import VARIABLE, gradebook_name, server_url
 
 _TABLES = {"assignment", "course", "grade", "student", "submitted_assignment"}
 _ANY_COURSE = (None, "", "default_course")  # nbgrader's own names of a course without a name
@@ -57,7 +58,7 @@ def explained(lab: Lab) -> Generator[None, None, None]:
         sentence = _sentence(error)
         if sentence is None:
             raise
-        raise GradebookFaultError(f"{lab.gradebook} {sentence}") from error
+        raise GradebookFaultError(f"{gradebook_name(lab)} {sentence}") from error
 
 
 def _sentence(error: Exception) -> str | None:
@@ -69,6 +70,8 @@ def _sentence(error: Exception) -> str | None:
     for words, sentence in _SENTENCES.items():
         if words in text:
             return sentence
+    if isinstance(error, OperationalError) and "psycopg" in text:
+        return f"cannot be used: {str(error.orig or error).splitlines()[0]}. Check the server and {VARIABLE}"
     details = str(getattr(error, "orig", None) or error).splitlines()[0]
     return (
         f"cannot be used: {details}; if it is older than this nbgrader, copy it and run `nbgrader db upgrade`. "
@@ -92,11 +95,20 @@ def check_file(lab: Lab, lock_seconds: int) -> None:
     tables, courses = _content(path, lock_seconds)
     if not _TABLES <= tables:
         raise GradebookFaultError(f"{path} is a database without nbgrader's tables. {_START_AGAIN}")
+    check_courses(lab, courses)
+
+
+def check_courses(lab: Lab, courses: Collection[str]) -> None:
+    """Refuse the gradebook of another course.
+
+    Raises:
+        GradebookFaultError: the gradebook holds another course.
+    """
     others = sorted(course for course in courses if course not in (*_ANY_COURSE, lab.config.course))
     if others:
         raise GradebookFaultError(
-            f"{path} holds the course {', '.join(others)}, and grading.yml is of the course {lab.config.course}. "
-            "Move it away, or restore `course` in grading.yml"
+            f"{gradebook_name(lab)} holds the course {', '.join(others)}, and grading.yml is of the course "
+            f"{lab.config.course}. Move it away, or restore `course` in grading.yml"
         )
 
 
@@ -105,7 +117,7 @@ def end_if_unusable(lab: Lab, lock_seconds: int) -> None:
 
     nbgrader loads its configuration before it opens the gradebook, and would only log an error.
     """
-    if not lab.gradebook.exists() and not lab.gradebook.is_symlink():
+    if server_url(lab) is not None or (not lab.gradebook.exists() and not lab.gradebook.is_symlink()):
         return
     try:
         with explained(lab):

@@ -22,6 +22,7 @@ from autograder.integrations.filing_report import FilingReport
 from autograder.integrations.nbgrader.compare import changed_cells, compare_gradebook
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, open_gradebook
 from autograder.integrations.nbgrader.folders import FiledAnswers, remove_shown, write_autograded, write_submitted
+from autograder.integrations.nbgrader.grades import gradebook_grades
 from autograder.integrations.nbgrader.notebooks import (
     add_results,
     answers_in,
@@ -123,6 +124,7 @@ def file_results(
         corrected=tuple(corrected),
         differences=tuple(compare_gradebook(lab, reports, lock_seconds)),
         notes=tuple(notes),
+        grades=tuple(gradebook_grades(lab, lock_seconds).values()),
     )
 
 

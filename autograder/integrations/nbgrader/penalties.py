@@ -56,15 +56,19 @@ def _waits(submission: Any) -> bool:
 
 
 def penalty(lab: Lab, notebook: Any) -> float | None:
-    """Compute the points that a submitted notebook loses for lateness; None if it loses nothing.
+    """Compute the points that a submitted notebook loses for lateness; None if it loses nothing."""
+    return late_penalty(lab, notebook.assignment, score(notebook))
+
+
+def late_penalty(lab: Lab, submission: Any, earned: float) -> float | None:
+    """Compute the points that a ``SubmittedAssignment`` loses for lateness; None if it loses nothing.
 
     Due date and extension are those of ``grading.yml`` now: an export shows a new extension before the next grading.
-    The penalty is a share of the whole score, manual scores and extra credit included.
+    The penalty is a share of ``earned``, the whole score, manual scores and extra credit included.
     """
-    policy, submission = lab.config.policies.late, notebook.assignment
+    policy = lab.config.policies.late
     days = _days_late(lab, submission)
     days -= min(days, _free_days_left(lab, submission))
-    earned = score(notebook)
     if points_lost(1, policy, days):
         # A single point is lost completely, so the whole score is, including fractions of a manual score.
         return earned or None

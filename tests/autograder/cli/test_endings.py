@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from autograder.base.errors import UnusableError
 from autograder.base.results import ResultsFormatError
-from autograder.cli import endings, main, output
+from autograder.cli import endings, main, report
 from autograder.cli.endings import OutputClosedError, Stopped, ending
 from autograder.course.config import ConfigError
 from autograder.course.lab import LabError
@@ -81,7 +81,7 @@ def _faulty_report(monkeypatch, tmp_path):
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(output, "stored_reports", fail)
+    monkeypatch.setattr(report, "stored_reports", fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 

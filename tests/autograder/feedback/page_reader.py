@@ -1,9 +1,11 @@
 """A page as a browser would understand it: elements, their text, and what the page can do."""
 
+from base64 import b64encode
 from dataclasses import dataclass, field
+from hashlib import sha256
 from html.parser import HTMLParser
 
-_VOID = frozenset({"meta", "br", "hr", "img", "link", "input", "rect", "line", "circle"})
+_VOID = frozenset({"meta", "br", "hr", "img", "link", "input", "rect", "line", "circle", "path"})
 
 
 @dataclass
@@ -77,23 +79,33 @@ def read_html(page: str) -> Element:
     return builder.root
 
 
-def assert_inert(root: Element) -> None:
-    """The page can run nothing, load nothing and send nothing, and its links lead within it or to neighbours."""
+def assert_inert(root: Element, script: str = "") -> None:
+    """The page runs no script but ``script``, loads and sends nothing; its links lead within it or to neighbours."""
     allowed = {
         *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "div", "p", "span"),
         *("h1", "h2", "h3", "a", "bdi", "strong", "code", "ul", "ol", "li", "dl", "dt", "dd", "figure", "figcaption"),
-        *("svg", "rect", "line", "text", "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary"),
+        *("svg", "g", "path", "rect", "line", "text", "table", "caption", "thead", "tbody", "tr", "th", "td"),
+        *("details", "summary"),
     }
     elements = root.find_all()
-    assert {element.tag for element in elements} <= allowed
+    assert [element.text for element in elements if element.tag == "script"] == ([script] if script else [])
+    assert {element.tag for element in elements} - ({"script"} if script else set()) <= allowed
     for element in elements:
         for name, value in element.attributes.items():
             assert not name.startswith("on"), f"<{element.tag} {name}>"
             assert name not in {"style", "src", "srcset", "srcdoc", "action", "formaction", "xlink:href"}
             assert name != "href" or value.startswith("#") or ":" not in value, value
     assert len(root.find_all("style")) == 1
-    equivalents = [meta.attributes.get("http-equiv") for meta in root.find_all("meta")]
-    assert equivalents.count("Content-Security-Policy") == 1
+    (policy,) = (
+        meta.attributes["content"]
+        for meta in root.find_all("meta")
+        if meta.attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    texts = {"style-src": root.find("style").text, **({"script-src": script} if script else {})}
+    hashes = {name: f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for name, text in texts.items()}
+    nothing = dict.fromkeys(("default-src", "base-uri", "form-action"), "'none'")
+    assert rules == {**nothing, **hashes}
 
 
 def assert_anchors(root: Element) -> None:

@@ -6,17 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_reports import ATTENTION, CONFIG, KERNELS, SCALE_SENTENCE, make_report, sample_class, unreadable
+from scipy.stats import pearsonr
 
 from autograder.base.results import IsolationLevel, Outcome
 from autograder.course.lab import Lab
-from autograder.feedback.class_statistics import (
-    BINS,
-    FEWEST_FOR_DISCRIMINATION,
-    CheckStatistics,
-    StageStatistics,
-    class_statistics,
-    mistake_sentences,
-)
+from autograder.feedback.class_statistics import class_statistics, mistake_sentences
+from autograder.feedback.item_analysis import FEWEST_OF_EACH, Discrimination
+from autograder.feedback.stage_statistics import BINS, StageStatistics
 
 FAILED = {"outcome": Outcome.FAILED}
 FAILED_KERNELS = dict.fromkeys(CONFIG.stages[KERNELS].check_ids, FAILED)
@@ -106,7 +102,7 @@ def test_checks_count_only_submissions_that_ran():
     assert sums.passed_share == pytest.approx(2 / 3)
 
 
-@given(st.lists(st.sets(st.sampled_from(CHECKS)), min_size=FEWEST_FOR_DISCRIMINATION, max_size=30))
+@given(st.lists(st.sets(st.sampled_from(CHECKS)), min_size=10, max_size=30))
 @settings(max_examples=50, deadline=None)
 def test_discrimination_is_the_item_rest_correlation(failures):
     stage = class_statistics(class_of(*failures), CONFIG).stages[0]
@@ -119,21 +115,47 @@ def test_discrimination_is_the_item_rest_correlation(failures):
             [sum(points[other] for other in counted if other != check and other not in failed) for failed in failures],
             float,
         )
-        if passed.std() == 0 or rest.std() == 0:
+        if min(passed.sum(), len(passed) - passed.sum()) < FEWEST_OF_EACH or rest.std() == 0:
             assert result.discrimination is None
         else:
-            assert result.discrimination == pytest.approx(np.corrcoef(passed, rest)[0, 1], abs=1e-12)
+            expected = pearsonr(passed, rest)
+            interval = expected.confidence_interval()
+            found = result.discrimination
+            assert (found.value, found.low, found.high) == pytest.approx(
+                (expected.statistic, interval.low, interval.high), abs=1e-6
+            )
 
 
-def test_few_submissions_have_no_discrimination():
-    failures = [set(CHECKS[:1]), set()] * FEWEST_FOR_DISCRIMINATION
-    few = class_statistics(class_of(*failures[: FEWEST_FOR_DISCRIMINATION - 1]), CONFIG)
-    assert all(check.discrimination is None for check in few.stages[0].checks)
+@given(st.lists(st.sets(st.sampled_from(CHECKS)), min_size=10, max_size=30))
+@settings(max_examples=50, deadline=None)
+def test_reliability_is_alpha_by_the_covariances_of_the_checks(failures):
+    spec = CONFIG.stages[ATTENTION]
+    counted = [check for check in spec.checks if not spec.exercises[check.exercise].bonus]
+    table = np.array([[check.points * (check.id not in failed) for check in counted] for failed in failures], float)
+    found = class_statistics(class_of(*failures), CONFIG).stages[0].reliability
+    covariances = np.cov(table.T)
+    if covariances.sum() < 1e-9:
+        assert found is None
+    else:
+        count = len(counted)
+        between = (covariances.sum() - np.trace(covariances)) / covariances.sum()
+        assert found == pytest.approx(count / (count - 1) * between, abs=1e-9)
 
 
-@pytest.mark.parametrize(("value", "flag"), [(None, ""), (0.5, ""), (0.2, ""), (0.19, "weak"), (-0.1, "reversed")])
-def test_a_check_with_low_discrimination_is_flagged(value, flag):
-    assert CheckStatistics("test_t", "t", "e", 1, False, {}, value).flag == flag
+def test_one_or_two_failures_say_nothing_about_a_check():
+    """Two strong students fail a check that all others pass: the correlation is negative, and rests on two."""
+    weak = [set(CHECKS[1:3]) for _ in range(40)]
+    strong = [{CHECKS[0]}, {CHECKS[0]}, *(set() for _ in range(57))]
+    check = class_statistics(class_of(*weak, *strong), CONFIG).stages[0].checks[0]
+    assert (check.discrimination, check.flag) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("interval", "flag"),
+    [((0.3, 0.1, 0.5), ""), ((0.1, -0.1, 0.19), "weak"), ((-0.1, -0.3, 0.1), "weak"), ((-0.3, -0.5, -0.1), "reversed")],
+)
+def test_a_check_is_flagged_only_if_the_whole_interval_is_low(interval, flag):
+    assert Discrimination(*interval).flag == flag
 
 
 def test_mistakes_are_counted_once_per_student_and_most_common_first():

@@ -126,5 +126,8 @@ def test_the_class_page_names_each_hidden_test(lab, report):
 
 def test_the_class_page_counts_the_mistake_in_the_words_of_the_catalogue(lab, report):
     page = class_page(class_statistics([report], lab.config, sentences=mistake_sentences(lab)))
-    item = next(items for items in read_html(page).find_all("ul") if "mistakes" in items.classes)
-    assert " ".join(item.find("p").text.split()) == "1 2 is added to each element 1_tiny"
+    part = next(part for part in read_html(page).find_all("section") if part.attributes.get("id") == "mistakes")
+    cells = [
+        " ".join(cell.text.split()) for cell in part.find("tbody").find("tr").find_all() if cell.tag in ("th", "td")
+    ]
+    assert cells[:3] == ["2 is added to each element who ada", "1_tiny", "1"]

@@ -36,15 +36,20 @@ from autograder.base.sinks import ZERO_WIDTH_SPACE, csv_cell, json_text, log_lin
 from autograder.cli.evaluate import _table
 from autograder.cli.grade import print_notes
 from autograder.cli.shared import progress
+from autograder.feedback.checks_csv import checks_csv
 from autograder.feedback.class_page import class_page
+from autograder.feedback.class_report_terminal import print_class_report
 from autograder.feedback.class_statistics import class_statistics
-from autograder.feedback.class_terminal import print_class_report, print_class_table
+from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.junit import junit
 from autograder.feedback.leaderboard_page import leaderboard_json, leaderboard_page
 from autograder.feedback.leaderboard_terminal import print_leaderboard
 from autograder.feedback.markdown import report_markdown
+from autograder.feedback.platforms.gradescope import gradescope_results
+from autograder.feedback.platforms.moodle import moodle_import
 from autograder.feedback.student_page import student_page
 from autograder.feedback.terminal import print_report
+from autograder.integrations.grades import Grade
 from autograder.integrations.nbgrader import FilingReport
 from autograder.leaderboard import Entry, RankedEntry, Ranking
 
@@ -66,6 +71,11 @@ def reports(text: str) -> list[StageReport]:
     ]
     own = [msgspec.structs.replace(report, stage=f"{index} {text}") for index, report in enumerate(others)]
     return [known, *own]
+
+
+def grades(text: str) -> list[Grade]:
+    """The grades of these reports."""
+    return [filled(Grade, text, student=report.student, stage=report.stage) for report in reports(text)]
 
 
 def statistics(text: str) -> Any:
@@ -122,8 +132,9 @@ PAGES: dict[str, Callable[[str], str]] = {
 DATA: dict[str, Callable[[str], bytes]] = {
     "encode_results": lambda text: encode_results(reports(text), None, {(ATTENTION, text): text}),
     "leaderboard_json": lambda text: leaderboard_json(ranking(text)),
+    "gradescope_results": lambda text: gradescope_results(reports(text), grades(text)),
 }
-OTHERS = {"report_markdown", "junit"}
+OTHERS = {"report_markdown", "junit", "checks_csv"}
 
 MORE = ("\x1b]8;;https://evil.example\x07x", "  ##[error]x", "\u2028::add-mask::x", "##vso[x]")
 
@@ -208,6 +219,15 @@ def test_no_cell_is_a_formula_however_the_spreadsheet_splits_it(text):
         assert not part.strip().strip('"').startswith(FORMULA)
 
 
+@pytest.mark.parametrize("text", some_text)
+def test_csv_exports_hold_no_formula_and_nothing_invisible(text):
+    locations = {(report.stage, check.id): text for report in reports(text) for check in report.checks}
+    for content in (checks_csv(reports(text), locations), moodle_import(grades(text), CONFIG)):
+        assert invisible(content.decode()) == []
+        cells = [cell for row in csv.reader(io.StringIO(content.decode())) for cell in row]
+        assert [cell for cell in cells if re.match(r"\s*[=+@＝＋－＠]|\s*-\D", cell)] == []
+
+
 def test_honest_cells_stay():
     for text in ("Ada Lovelace", "O'Neil - Smith", "ann+lab@a.example", "2026-03-01", "", "3_multihead", "Zoë"):
         assert csv_cell(text) == text
@@ -245,14 +265,14 @@ def test_every_renderer_is_tested_here():
 # What writes past a sink → the only places that may call it; `course` and `release` write the lab's own files.
 WRITERS = {
     "Console": ("base/console.py",),
-    "print": ("isolation/escape_attempts.py", "__main__.py"),
+    "print": ("isolation/escape_attempts.py", "__main__.py", "integrations/bundles/public_tests.py"),
     "echo": (),
     "secho": (),
-    "writer": ("base/sinks.py",),
+    "writer": ("base/sinks.py", "feedback/platforms/csv_file.py"),
     "DictWriter": ("integrations/nbgrader/export.py",),
     "SubElement": ("feedback/junit.py",),
     "Environment": ("feedback/html.py",),
-    "format": ("base/sinks.py", "cli/lab.py", "course/", "release/"),
+    "format": ("base/sinks.py", "cli/lab.py", "course/", "pipeline/commitment.py", "release/"),
 }
 
 

@@ -25,8 +25,9 @@ from sample_reports import (
 )
 
 from autograder.base.results import IsolationLevel, Outcome, StageReport
+from autograder.feedback.class_report_terminal import print_class_report
 from autograder.feedback.class_statistics import class_statistics
-from autograder.feedback.class_terminal import print_class_report, print_class_table
+from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.markdown import report_markdown
 from autograder.feedback.student_page import student_page
 from autograder.feedback.terminal import print_report
@@ -35,11 +36,11 @@ WIDTHS = (80, 120)
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def printed(show, subject, width: int = 80, colour: bool = False) -> str:
+def printed(show, subject, width: int = 80, colour: bool = False, **more) -> str:
     console = Console(
         file=io.StringIO(), width=width, force_terminal=colour, color_system="truecolor" if colour else None
     )
-    show(console, subject)
+    show(console, subject, **more)
     return console.file.getvalue()
 
 
@@ -234,20 +235,37 @@ def test_the_class_report_has_all_its_parts():
     for words in (
         "Distribution",
         "1_kernels 4 0 1 5.5 7.0 2 8",
-        "scores are scaled by the head size 3 33% –",
+        "2_attention scores are scaled by the head size 33% –",
         "Common mistakes",
         "divided by √d_head 2_attention 3",
-        "dee 1_kernels nothing was handed in",
+        "dee 0% 1_kernels: nothing was handed in",
     ):
         assert words in text
 
 
-def test_the_class_report_shows_the_id_and_the_hidden_test_of_each_check():
-    lines = lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG, locations=LOCATIONS), 120))
+def test_the_class_report_begins_with_the_scores_and_stays_short():
+    """The first lines of each table; `everything` prints all."""
+    reports = [
+        msgspec.structs.replace(report, student=f"{report.student}{n}") for report in sample_class() for n in "12"
+    ]
+    statistics = class_statistics(reports, CONFIG)
+    lines = lines_of(printed(print_class_report, statistics))
+    assert lines[1] == "Student / 8 / 10 Total"
+    assert "Checks of 2_attention, 6 submissions" not in lines
+    many = [
+        msgspec.structs.replace(report, student=f"{report.student}{n}") for report in sample_class() for n in range(5)
+    ]
+    lines = lines_of(printed(print_class_report, class_statistics(many, CONFIG)))
+    assert "Students who may need help, 10 of 20" in lines
+
+
+def test_the_whole_class_report_shows_the_id_and_the_hidden_test_of_each_check():
+    statistics = class_statistics(sample_class(), CONFIG, locations=LOCATIONS)
+    lines = lines_of(printed(print_class_report, statistics, 120, everything=True))
     assert "Checks of 2_attention, 3 submissions; hidden tests in tests/hidden/2_attention" in lines
     title = lines.index("scores are scaled by the head size 3 33% –")
     assert lines[title + 1] == "test_scores_are_scaled test_attention.py:9"
-    without = lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG), 120))
+    without = lines_of(printed(print_class_report, class_statistics(sample_class(), CONFIG), 120, everything=True))
     assert "Checks of 2_attention, 3 submissions" in without
     assert "test_scores_are_scaled" in without
 

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hand_ins import ATTENTION, KERNELS, STAGES, lay_out, tarred, zipped
 
-from autograder.intake import IntakeError, KnownTimes, TimeSource, read_times, take_in
+from autograder.intake import IntakeError, KnownTimes, TimeSource, is_commit_note, read_times, take_in
+from autograder.intake.git import commit_of
 from autograder.intake.students import student_id
 
 STAGE, FILE = "2_attention", "2_attention/attention.py"
@@ -220,6 +221,20 @@ def test_the_time_is_unknown_if_the_file_is_not_committed_or_the_history_is_cut_
             path.write_bytes(path.read_bytes()[:-9] + b"\xff" * 9)
     unknown = (None, TimeSource.UNKNOWN)
     assert times(tmp_path / "class") == dict.fromkeys(("changed", "shallow", "damaged"), unknown)
+
+
+@needs_git
+def test_a_note_says_which_module_is_in_no_commit(clone, tmp_path):
+    for name in ("kept", "changed"):
+        shutil.copytree(clone, tmp_path / "class" / name)
+    lay_out(tmp_path / "class" / "changed", {FILE: "a = 3\n"})
+    head = commit_of(clone)
+    notes = {each.student: each.notes for each in take_in([tmp_path / "class"], STAGES) if each.stage == STAGE}
+    assert notes == {
+        "kept": (f"at commit {head}",),
+        "changed": (f"{FILE} has changes that are not in commit {head}",),
+    }
+    assert {name: is_commit_note(note) for name, (note,) in notes.items()} == {"kept": True, "changed": False}
 
 
 # ---- the instructor's table

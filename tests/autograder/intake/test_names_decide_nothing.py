@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hand_ins import ATTENTION, KERNELS, STAGES, lay_out, refusal, sources, taken, zipped
 
-from autograder.intake import IntakeError, TimeSource, read_times, take_in
+from autograder.intake import IntakeError, Roster, TimeSource, read_times, take_in
 from autograder.intake.students import student_id
 
 FIRST, SECOND = KERNELS.stage, ATTENTION.stage
@@ -79,7 +79,7 @@ def test_a_table_and_a_roster_name_students_exactly(tmp_path):
         "Ann_Lee": TimeSource.UNKNOWN,
     }
     with pytest.raises(IntakeError, match="Ann_Lee holds work of the lab, but is not in the roster"):
-        take_in([tmp_path / "class"], STAGES, roster=frozenset({"Ann Lee"}))
+        take_in([tmp_path / "class"], STAGES, roster=Roster.of({"Ann Lee"}))
 
 
 def test_a_second_hand_in_by_name_is_refused_with_words_and_the_first_counts(tmp_path):
@@ -117,5 +117,5 @@ def test_a_file_that_a_student_named_like_a_platform_stays_the_students(tmp_path
 
 def test_with_a_roster_no_entry_hides_its_students(tmp_path):
     lay_out(tmp_path, {f"ada/{FIRST}/kernels.py": "x = 1\n", f"{FIRST}/kernels.py": "x = 0\n", "kernels.py": "x = 2\n"})
-    found = {each.student: each.source for each in take_in([tmp_path], STAGES, roster=frozenset({"ada"}))}
+    found = {each.student: each.source for each in take_in([tmp_path], STAGES, roster=Roster.of({"ada"}))}
     assert found == {"ada": "x = 1\n", FIRST: None}

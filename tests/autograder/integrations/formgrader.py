@@ -8,6 +8,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from tiny_lab import MODULE, STAGE
+
 from autograder.course.lab import Lab
 
 TOKEN = "open"
@@ -47,3 +49,10 @@ class Formgrader:
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()
+
+
+def graded_page(formgrader: Formgrader, student: str) -> str:
+    """The address of formgrader's page of one student."""
+    entries = json.loads(formgrader.get(f"api/submitted_notebooks/{STAGE}/{MODULE}"))
+    (submission,) = (entry["id"] for entry in entries if entry["student"] == student)
+    return formgrader.address(f"submissions/{submission}/")

@@ -349,6 +349,18 @@ def test_a_score_that_another_program_changed_is_reported(classroom):
     assert classroom.file(graded).differences == ()
 
 
+def test_points_that_changed_without_a_release_are_reported(classroom):
+    replace_in(
+        classroom.lab.root / "grading.yml", "test_double_multiplies_by_two: 2", "test_double_multiplies_by_two: 4"
+    )
+    changed = Classroom(Lab(classroom.lab.root))
+    (line,) = changed.file(changed.graded(changed.submission("ann"))).differences
+    assert line == (
+        "ann 1_tiny double: points possible 3 in the gradebook, 5 in grading.yml; run `autograder release`, "
+        "then grade again"
+    )
+
+
 def test_scores_without_a_stored_result_are_reported(classroom):
     mine, other = (classroom.graded(classroom.submission(student)) for student in ("ann", "bob"))
     classroom.file(mine, other)
