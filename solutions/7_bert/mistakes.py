@@ -385,6 +385,12 @@ MISTAKES = {
             "pairs.append((first, other[0], 0))",
         ),
         mistake(
+            "pairs_never_draw_the_last_sentence",
+            "the last sentence of a document is never a stranger",
+            STRANGER,
+            "pairs.append((first, other[draw(max(1, len(other) - 1))], 0))",
+        ),
+        mistake(
             "pairs_draw_the_next_document",
             "the stranger is always from the next document",
             "other = others[draw(len(others))]",
@@ -809,6 +815,18 @@ MISTAKES = {
             "only the first mask is filled",
             FILLED,
             "return ids[:1], probabilities[:1]",
+        ),
+        mistake(
+            "filling_hides_the_masks",
+            "the model may not read the hidden positions",
+            "hidden, _ = bert(tokens.unsqueeze(0))",
+            "hidden, _ = bert(tokens.unsqueeze(0), mask=(tokens != mask_id).unsqueeze(0))",
+        ),
+        mistake(
+            "filling_reads_the_second_segment",
+            "the sequence is read as a second segment",
+            "hidden, _ = bert(tokens.unsqueeze(0))",
+            "hidden, _ = bert(tokens.unsqueeze(0), torch.ones_like(tokens.unsqueeze(0)))",
         ),
         mistake(
             "filling_swaps_its_results",

@@ -61,7 +61,10 @@ def weight_gradient(head, embedding, hidden, towards):
 
 
 class ReadBoth(nn.Module):
-    """Stands for a BERT: each hidden state depends on all tokens and on its position."""
+    """Stands for a BERT: each hidden state depends on all tokens and on its position.
+
+    Segments other than 0 and positions that may not be read change all of them.
+    """
 
     def __init__(self, matrix):
         super().__init__()
@@ -70,6 +73,10 @@ class ReadBoth(nn.Module):
     def forward(self, tokens, segments=None, mask=None):
         one_hot = functional.one_hot(tokens, len(self.matrix)).to(self.matrix.dtype)
         x = one_hot @ self.matrix  # (batch, length, d_model)
+        if segments is not None:
+            x = x + segments.unsqueeze(-1)
+        if mask is not None:
+            x = x * mask.unsqueeze(-1)
         before = x.cumsum(dim=1)
         after = x.flip(1).cumsum(dim=1).flip(1)
         return torch.sin(before) + torch.cos(2 * after), x[:, 0]

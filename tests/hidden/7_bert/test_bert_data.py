@@ -396,6 +396,9 @@ def test_pairs_draw_the_stranger_at_random(student):
     check_that(len(places) > len(seconds) // 2, "the second sentences are always the same")
     late = sum(place > 20 for _, place in places)
     check_that(late > len(places) // 4, "the second sentences are from the beginning of the documents only")
+    # About 200 draws from five sentences: each is drawn.
+    few = {second for first, second, label in paired(student, documents_of(2, 400, 3)) if label == 0 and first[0] == 1}
+    check_equal(len(few), 5, says="some sentences are never the second sentence of a pair")
 
 
 def test_pairs_draw_from_the_generator(student):
