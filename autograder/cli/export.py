@@ -15,7 +15,7 @@ from autograder.course.check_locations import check_locations
 from autograder.feedback.checks_csv import checks_csv
 from autograder.feedback.junit import junit
 from autograder.feedback.markdown import report_markdown
-from autograder.intake import read_people
+from autograder.intake import read_roster
 from autograder.pipeline.stored_reports import stored_reports
 
 
@@ -51,7 +51,7 @@ def export_nbgrader(option: LabOption, file: Path, stage_ids: tuple[str, ...], n
 
     for stage_id in stage_ids:
         option.lab.stage(stage_id)
-    rows = export_csv(option.lab, file, stage_ids, read_people(names) if names is not None else {})
+    rows = export_csv(option.lab, file, stage_ids, read_roster(names).people if names is not None else {})
     differences = changed_scores(option.lab) if stored_reports(option.lab) else []
     for line in differences:
         notice(f"the gradebook differs from the results: {line}")

@@ -15,8 +15,6 @@ from types import MappingProxyType
 from autograder.base.results import CheckResult, Outcome, ReportState, StageReport
 from autograder.base.sinks import one_line
 from autograder.course.config import Stage
-from autograder.feedback.words import counted as counted
-from autograder.feedback.words import late_words as late_words
 from autograder.feedback.words import remarks
 
 _NO_TITLES: Mapping[str, str] = MappingProxyType({})

@@ -8,7 +8,6 @@ from autograder.intake.collect import Look, look_in, take_in, take_in_student
 from autograder.intake.git import is_commit_note
 from autograder.intake.grafting import Grafted, graft, graft_answers
 from autograder.intake.notebooks import Answers, read_answers
-from autograder.intake.people import read_people
 from autograder.intake.refusals import IntakeError, Refusal, RefusalReason, RefusedError
 from autograder.intake.roster import Roster, read_roster
 from autograder.intake.submission import Attachment, Owed, StageFiles, StageSubmission, TimeSource
@@ -34,7 +33,6 @@ __all__ = [
     "is_commit_note",
     "look_in",
     "read_answers",
-    "read_people",
     "read_roster",
     "read_times",
     "take_in",

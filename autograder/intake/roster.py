@@ -14,6 +14,7 @@ from autograder.intake.students import known_id
 _LOGINS = ("login", "student", "student_id", "username", "user", "id", "name")
 _REPOSITORIES = ("repository", "repo", "url")
 _NUMBERS = ("canvas_id", "moodle_id", "number")
+_COLUMNS = ("last_name", "first_name", "email")
 _PLACE = "{login}"
 
 
@@ -27,6 +28,7 @@ class Roster:
         numbers: A platform's number of the student → the student's id.
         letters: The letters of a student's name, in each order of its words → the ids of the students with that name.
         pattern: Names of folders and archives, with a group for the login.
+        people: The student's id → ``last_name``, ``first_name`` and ``email``, as far as the file has them.
     """
 
     students: tuple[str, ...]
@@ -34,6 +36,7 @@ class Roster:
     numbers: Mapping[str, str] = field(default_factory=dict)
     letters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pattern: re.Pattern[str] | None = None
+    people: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, names: Iterable[str]) -> "Roster":
@@ -118,7 +121,7 @@ def _joined(path: Path, people: list[dict[str, str]], key: str, pattern: re.Patt
     if len(set(students)) < len(students):
         twice = next(student for student in students if students.count(student) > 1)
         raise IntakeError(f"{path} lists {shown(twice)} twice; keep one line")
-    return Roster(students, aliases, numbers, letters, pattern)
+    return Roster(students, aliases, numbers, letters, pattern, dict(zip(students, map(_person, people), strict=True)))
 
 
 def _own(name: str) -> tuple[str, str]:
@@ -137,6 +140,16 @@ def _names(person: Mapping[str, str]) -> Iterator[str]:
     words = " ".join(filter(None, (person.get("name", "").replace(",", " ") or " ".join(parts),))).split()
     for index in range(len(words)):
         yield _letters(" ".join([*words[index:], *words[:index]]))
+
+
+def _person(person: Mapping[str, str]) -> dict[str, str]:
+    """What the gradebook can hold about a student, without empty values."""
+    last, comma, first = person.get("name", "").partition(",")
+    if not comma:
+        first, _, last = last.rpartition(" ")
+    names = {"last_name": last.strip(), "first_name": first.strip()} if "last_name" not in person else {}
+    known = {**names, **{name: person[name] for name in _COLUMNS if name in person}}
+    return {name: value for name, value in known.items() if value}
 
 
 def _letters(name: str) -> str:
