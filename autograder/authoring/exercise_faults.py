@@ -18,7 +18,7 @@ from autograder.course.promises import load_promises
 from autograder.course.python_source import parse_python
 from autograder.course.yaml_source import YamlSource
 from autograder.release.errors import ReleaseError
-from autograder.release.public_tests import public_tests
+from autograder.release.public_tests import selected_tests
 from autograder.release.stubs import BEGIN
 
 # A marked cell of a lab sheet: a fence with exercise="NAME", or a region with question="ID".
@@ -95,9 +95,13 @@ def _checks(stage: StageFolders) -> Iterator[str]:
 
 
 def _texts(stage: StageFolders) -> Iterator[str]:
-    name = _short(stage, stage.exercises_file)
-    texts = YamlSource(stage.exercises_file, name=name).convert(dict[str, ExerciseText])
-    yield from _differences(name, texts, stage.spec.exercises)
+    yield from _differences(_short(stage, stage.exercises_file), _exercise_texts(stage), stage.spec.exercises)
+
+
+def _exercise_texts(stage: StageFolders) -> dict[str, ExerciseText]:
+    """The texts as the file has them, those of other exercises than the stage's included."""
+    source = YamlSource(stage.exercises_file, name=_short(stage, stage.exercises_file))
+    return source.convert(dict[str, ExerciseText])
 
 
 def _promises(stage: StageFolders) -> Iterator[str]:
@@ -132,10 +136,9 @@ def _sheet(stage: StageFolders) -> Iterator[str]:
 
 
 def _public_tests(stage: StageFolders) -> Iterator[str]:
-    """Yield the fault of the public tests, once every exercise has its cell: the cells select the tests."""
-    marked = [name for _, name in _CELL.findall(stage.sheet.read_text(encoding="utf-8"))]
-    if all(marked.count(name) == 1 for name in stage.spec.exercises):
-        public_tests(stage)
+    """Yield the fault of the public tests of those exercises that have a text."""
+    texts = _exercise_texts(stage)
+    selected_tests(stage, {name: texts[name].tests or name for name in stage.spec.exercises if name in texts})
     yield from ()
 
 

@@ -1,6 +1,7 @@
 """The public tests of an exercise: those whose names contain its name, or that ``exercises.yml`` selects."""
 
 import ast
+from collections.abc import Mapping
 
 from autograder.course.lab import StageFolders
 from autograder.course.python_source import parse_expression, parse_python
@@ -16,14 +17,18 @@ def public_tests(stage: StageFolders) -> dict[str, tuple[str, ...]]:
         ReleaseError: an exercise selects no tests, or no exercise selects a test, so a student who works through the
             exercises would never run it.
     """
+    return selected_tests(stage, {name: text.tests or name for name, text in stage.exercise_texts().items()})
+
+
+def selected_tests(stage: StageFolders, selections: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Map each exercise to the names of the public tests that its selection selects; see ``public_tests``."""
     file = stage.folder / f"test_{stage.spec.module}.py"
     names = _test_functions(file.read_text(encoding="utf-8"))
     tests: dict[str, tuple[str, ...]] = {}
-    for exercise, text in stage.exercise_texts().items():
+    for exercise, selection in selections.items():
         if stage.spec.exercises[exercise].attachments:
             tests[exercise] = ()  # students submit a file, so there is no function to call
             continue
-        selection = text.tests or exercise
         place = f"{stage.exercises_file}: `tests` of exercise `{exercise}`"
         tests[exercise] = tuple(name for name in names if _selects(selection, name, file.name, place))
         if not tests[exercise]:
