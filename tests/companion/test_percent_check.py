@@ -5,6 +5,7 @@ import os
 import random
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tiny_lab import MODULE, STAGE
@@ -55,6 +56,14 @@ def test_the_import_of_a_library_is_never_interrupted(tmp_path, write, run, monk
     write(double="import slow_library\nreturn 2 * x")
     assert run("double", limit=0.2)["double"].passed
     assert sys.modules.pop("slow_library").ready
+
+
+def test_another_module_of_the_same_name_does_not_win(write, run, monkeypatch):
+    other = ModuleType(MODULE)
+    monkeypatch.setitem(sys.modules, MODULE, other)
+    write(double="return 2 * x")
+    assert run("double")["double"].passed
+    assert sys.modules[MODULE] is other
 
 
 def test_exit_and_a_syntax_error_are_told(course, write, run):

@@ -147,15 +147,20 @@ def fresh_modules(root: Path) -> Iterator[None]:
 
 
 def _modules_below(root: Path, companion: Path) -> dict[str, Any]:
-    """Return the imported modules whose files are in the repository, without the companion's and installed packages."""
+    """Return the imported modules of the repository, and others with the name of a stage's module.
+
+    The companion's and installed packages in the repository are left out.
+    """
     files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items() if name != "__main__"}
     below = {name: Path(file) for name, file in files.items() if isinstance(file, str) and file.startswith(str(root))}
     installed = {"site-packages", "dist-packages"}
-    return {
-        name: sys.modules[name]
+    own = {
+        name
         for name, path in below.items()
         if path.is_relative_to(root) and not path.is_relative_to(companion) and not installed & set(path.parts)
     }
+    own |= {path.stem for path in root.glob("[0-9]*/*.py") if path.stem in files and path.stem != "conftest"}
+    return {name: sys.modules[name] for name in own}
 
 
 @contextmanager
