@@ -920,6 +920,19 @@ MISTAKES = {
             "mask[..., : scores.shape[-1]]",
         ),
         mistake(
+            "blockwise_skips_what_the_first_sequence_skips",
+            "a block is skipped if the first sequence may attend to none of its keys",
+            "        new_top = torch.maximum",
+            "            if allowed.ndim > 2 and not allowed.flatten(0, -3)[0].any():\n"
+            "                continue\n        new_top = torch.maximum",
+        ),
+        mistake(
+            "blockwise_skips_what_the_first_query_skips",
+            "a block is skipped if the first query may attend to none of its keys",
+            "        new_top = torch.maximum",
+            "            if not allowed[..., 0, :].any():\n                continue\n        new_top = torch.maximum",
+        ),
+        mistake(
             "blockwise_slices_thin_masks",
             "a mask with a key axis of size 1 is sliced like the keys",
             "mask if mask.shape[-1] == 1 else mask[..., block]",

@@ -289,7 +289,8 @@ def test_blockwise_attention_obeys_the_mask(student, seed, shape):
 def test_blockwise_attention_passes_over_blocks_without_allowed_keys(student, seed, shape):
     """blockwise_attention: a block without allowed keys changes nothing, even the first block.
 
-    Hint: before the first allowed key, the largest score is -inf, and -inf minus -inf is NaN.
+    Hint: before the first allowed key, the largest score is -inf, and -inf minus -inf is NaN. A block may be skipped
+    only if no query of any sequence may attend to it.
     """
     query, d_value = shape
     inputs = inputs_of(query, 8, 1, d_value, leading=(2,), seed=seed)
@@ -297,6 +298,11 @@ def test_blockwise_attention_passes_over_blocks_without_allowed_keys(student, se
     for blocked in (slice(2, 6), slice(0, 2), slice(0, 4), slice(6, 8)):
         mask = torch.ones(query, 8, dtype=torch.bool)
         mask[:, blocked] = False
+        expected = functional.scaled_dot_product_attention(*inputs, mask)
+        check_softmax_values(student.blockwise_attention(*inputs, 2, mask), expected)
+    for sequence, position in ((0, slice(None)), (1, slice(None)), (slice(None), 0), (slice(None), -1)):
+        mask = torch.ones(2, query, 8, dtype=torch.bool)
+        mask[sequence, position, 2:6] = False
         expected = functional.scaled_dot_product_attention(*inputs, mask)
         check_softmax_values(student.blockwise_attention(*inputs, 2, mask), expected)
 

@@ -199,19 +199,21 @@ def test_bert_passes_over_padding(student, seed):
     Hint: the blocks take masks (batch, query, key): a mask of keys is `mask[:, None, :]`.
     """
     tokens = token_ids(3, 7, seed=seed)
-    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0, 0], [1, 0, 1, 1, 0, 1, 0]]).bool()
+    padded, whole, holes = [1, 1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 1, 0]
     bert, _ = bert_of(student, seed, sharp=5.0)
-    hidden, pooled = states_of(bert, tokens, mask=mask)
-    other = torch.where(mask, tokens, (tokens + 3) % VOCAB)
-    for found, expected in zip(states_of(bert, other, mask=mask), (hidden, pooled), strict=True):
-        kept = mask if found.ndim == 3 else torch.ones(3).bool()
-        says = "tokens that the mask blocks change the others"
-        check_values(found[kept].detach(), expected[kept].detach(), says=says, accuracy=torch.float32)
-    short, _ = states_of(bert, tokens[1:2, :5])
-    says = "a padded sequence differs from the same sequence without padding"
-    check_values(hidden[1:2, :5].detach(), short.detach(), says=says, accuracy=torch.float32)
-    moved = (hidden[1, :5] - states_of(bert, tokens)[0][1, :5]).abs().max()
-    check_that(bool(moved > 1e-7), "the mask changes nothing")
+    for row, masks in ((0, (padded, whole, holes)), (1, (whole, padded, holes))):
+        mask = torch.tensor(masks).bool()
+        hidden, pooled = states_of(bert, tokens, mask=mask)
+        other = torch.where(mask, tokens, (tokens + 3) % VOCAB)
+        for found, expected in zip(states_of(bert, other, mask=mask), (hidden, pooled), strict=True):
+            kept = mask if found.ndim == 3 else torch.ones(3).bool()
+            says = "tokens that the mask blocks change the others"
+            check_values(found[kept].detach(), expected[kept].detach(), says=says, accuracy=torch.float32)
+        short, _ = states_of(bert, tokens[row : row + 1, :5])
+        says = "a padded sequence differs from the same sequence without padding"
+        check_values(hidden[row : row + 1, :5].detach(), short.detach(), says=says, accuracy=torch.float32)
+        moved = (hidden[row, :5] - states_of(bert, tokens)[0][row, :5]).abs().max()
+        check_that(bool(moved > 1e-7), "the mask changes nothing")
 
 
 @given(seeds())
