@@ -6,6 +6,7 @@ from autograder.base.run_lock import only_run
 from autograder.cli.endings import OutputConsole
 from autograder.cli.shared import LabOption, pass_lab
 from autograder.feedback.words import counted
+from autograder.intake.students import known_id, readable
 from autograder.integrations.forget import Traces
 
 _MOST_SHOWN = 20
@@ -25,6 +26,10 @@ def forget(option: LabOption, student: str | None, stage_id: str | None, yes: bo
     lab, console = option.lab, OutputConsole(highlight=False, soft_wrap=True)
     if student is None and stage_id is None:
         raise click.UsageError("STUDENT or --stage is required")
+    student = known_id(student) if student is not None else None
+    for name in filter(None, (student, stage_id)):
+        if readable(name) != name:  # not a pattern, and no path to another folder
+            raise click.UsageError(f"`{name}` is not the id of a student or a stage")
     with only_run(lab.gradebook.parent, "autograder forget"):
         traces = Traces(lab, student, stage_id)
         paths, rows = traces.paths(), traces.rows()

@@ -65,7 +65,9 @@ class Traces:
         for folder in _FOLDERS_OF_NBGRADER:
             whole = self._stage is None and self._student is not None
             yield from (nbgrader / folder).glob(student if whole else f"{student}/{stage}")
-        yield nbgrader / "filing" / "last.json"  # its report names students
+        report = nbgrader / "filing" / "last.json"
+        if report.exists() and (self._student or "").encode() in report.read_bytes():
+            yield report
         if self._student is not None:
             yield build / "explain" / self._student
             named = msgspec.json.encode({"student": self._student})[1:-1]

@@ -1,8 +1,10 @@
 """Delete submissions and students from the gradebook."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from nbgrader.api import MissingEntry
+from sqlalchemy import text
 
 from autograder.course.lab import Lab
 from autograder.integrations.nbgrader.course import open_gradebook
@@ -25,6 +27,8 @@ def submissions_in_gradebook(lab: Lab) -> list[tuple[str, str]]:
 def forget_in_gradebook(lab: Lab, submissions: Iterable[tuple[str, str]], student: str | None) -> None:
     """Delete submissions with their points and comments, those given by hand included; and the student's own row.
 
+    Nothing stays in the free pages of the database either.
+
     Raises:
         GradebookError: the gradebook cannot be used.
     """
@@ -32,7 +36,8 @@ def forget_in_gradebook(lab: Lab, submissions: Iterable[tuple[str, str]], studen
         for name, stage in submissions:
             gradebook.remove_submission(stage, name)
         if student is not None:
-            try:
+            with suppress(MissingEntry):
                 gradebook.remove_student(student)
-            except MissingEntry:
-                return
+        gradebook.db.commit()
+        with gradebook.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM"))

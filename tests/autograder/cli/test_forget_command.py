@@ -1,5 +1,6 @@
 """``autograder forget``: nothing of a student is left, and other students lose nothing."""
 
+import pytest
 from tiny_lab import STAGE
 
 
@@ -28,6 +29,15 @@ def test_a_student_is_forgotten_everywhere_and_others_stay(course):
     again = course.grade()
     assert again.exit_code == 0
     assert course.judged == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [("*",), ("..",), ("../results-0123456789ab",), ("--stage", "*"), ("a", "--stage", "..")]
+)
+def test_a_pattern_or_a_path_deletes_nothing(course, arguments):
+    before = sorted(course.lab.build.rglob("*")), course.points()
+    course.run("forget", *arguments, "--yes")
+    assert (sorted(course.lab.build.rglob("*")), course.points()) == before
 
 
 def test_a_stage_is_forgotten_for_every_student(course):
