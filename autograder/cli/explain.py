@@ -91,7 +91,8 @@ def _find(lab: Lab, check_id: str, stage_id: str | None) -> tuple[StageFolders, 
         raise click.UsageError(f"several stages have {check_id}; pass --stage {' or '.join(s.id for s, _ in found)}")
     if not found:
         known = [check for stage in stages for check in stage.spec.check_ids]
-        raise click.UsageError(f"no check named `{check_id}`: `autograder report --all` lists them{nearest(check_id, known)}")
+        close = nearest(check_id, known)
+        raise click.UsageError(f"no check named `{check_id}`: `autograder report --all` lists them{close}")
     return found[0]
 
 

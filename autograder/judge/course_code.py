@@ -22,7 +22,7 @@ class CourseCode:
         stand_in: source of the module that stands in for exercises that did not pass; empty if no exercise builds
             on another.
         check_kinds: check → what it looks at.
-        exercises: module name → its exercises, for every stage that the stage builds on.
+        exercises: module name → the exercises that it defines, for every stage that the stage builds on.
     """
 
     modules: Mapping[str, str]
@@ -46,7 +46,7 @@ def read_course_code(lab: Lab, stage: StageFolders) -> CourseCode:
     """
     stages = list(needed_stages(lab, stage))
     modules = {needed.spec.module: needed.reference_source() for needed in stages}
-    exercises = {needed.spec.module: tuple(needed.spec.exercises) for needed in stages if needed.id != stage.id}
+    exercises = {needed.spec.module: _defined_in(needed) for needed in stages if needed.id != stage.id}
     dependencies = builds_on(modules[stage.spec.module], stage.spec.exercises)
     needed = dict.fromkeys(chain.from_iterable(dependencies.values()))
     stand_in = stage.stand_in_source() if needed else ""
@@ -54,3 +54,8 @@ def read_course_code(lab: Lab, stage: StageFolders) -> CourseCode:
         if not extract(stand_in, [name]):
             raise LabError(f"{stage.stand_in} does not define `{name}`, on which other exercises build")
     return CourseCode(modules, load_mistakes(stage), dependencies, stand_in, read_check_kinds(stage), exercises)
+
+
+def _defined_in(stage: StageFolders) -> tuple[str, ...]:
+    """The exercises that the stage's module defines; a file that students hand in is none."""
+    return tuple(name for name, exercise in stage.spec.exercises.items() if not exercise.attachments)
