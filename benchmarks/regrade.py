@@ -6,7 +6,6 @@ the lab, changes the points of a check, and runs the command as an instructor do
 
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,8 +20,7 @@ from autograder.judge.unrun import unrun_stage
 from autograder.pipeline.final_grade import with_rules
 from autograder.pipeline.fingerprint import result_key, stage_fingerprint
 from autograder.pipeline.stored_reports import result_store
-
-_COPIED = ("grading.yml", "solutions", "tests/hidden", "data")
+from benchmarks.commands import copy_lab
 
 
 @click.command()
@@ -31,10 +29,7 @@ def main(students: int) -> None:
     """Time `autograder regrade --dry-run` for a made-up class of the whole lab."""
     with tempfile.TemporaryDirectory() as folder:
         lab = Lab(Path(folder))
-        for name in _COPIED:
-            source, target = Lab.find().root / name, lab.root / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+        copy_lab(Lab.find().root, lab.root)
         _store(lab, students)
         grading = lab.root / "grading.yml"
         changed, count = re.subn(r"(test_\w+: )1\b", r"\g<1>2", grading.read_text(encoding="utf-8"), count=1)

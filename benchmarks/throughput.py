@@ -12,14 +12,10 @@ The command prints the ratio of throughputs and fails if it is below three. Seco
 include the children's, are more reliable on a busy machine.
 """
 
-import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -31,6 +27,7 @@ from rich.table import Table
 from autograder.course.lab import Lab, StageFolders
 from autograder.integrations.nbgrader import register_release
 from autograder.release import check_id, write_nbgrader_source
+from benchmarks.commands import Duration, copy_lab, timed
 
 REQUIRED_RATIO = 3.0
 
@@ -95,14 +92,6 @@ def main(stage_id: str, copies: int, rounds: int) -> None:
         sys.exit(f"the ratio must be at least {REQUIRED_RATIO:g}")
 
 
-@dataclass(frozen=True)
-class Duration:
-    """Wall time and CPU time of a command, in seconds."""
-
-    seconds: float
-    cpu: float
-
-
 def _show(durations: dict[str, Duration], copies: int) -> None:
     table = Table("command", "seconds", "per submission", "CPU seconds", title=f"{copies} submissions, all correct")
     for name, duration in durations.items():
@@ -130,19 +119,7 @@ class Side:
 
     def run(self, *arguments: str) -> Duration:
         """Run a program of this environment in the folder and return its duration."""
-        # nbgrader runs `alembic` by name, and stops if it is not on the path.
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        started, cpu = time.monotonic(), _cpu_of_children()
-        done = subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode != 0:
-            raise click.ClickException(f"{' '.join(arguments)} failed\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-        return Duration(time.monotonic() - started, _cpu_of_children() - cpu)
+        return timed(self.folder, *arguments)
 
     def students(self) -> list[str]:
         """Return the names of the students."""
@@ -162,11 +139,6 @@ class Side:
         full = self.stage.spec.points
         wrong = {student: found.get(student) for student in self.students() if found.get(student) != full}
         return [f"{type(self).__name__}: {student} has {score} of {full} points" for student, score in wrong.items()]
-
-
-def _cpu_of_children() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 class Stock(Side):
@@ -212,11 +184,7 @@ class Ours(Side):
 
     def prepare(self, source: str) -> None:
         """Copy the files that grading needs, release them, and create the class."""
-        root = self.stage.root
-        shutil.copy(root / "grading.yml", self.folder)
-        for part in ("solutions", "tests/hidden", "data"):
-            if (root / part).is_dir():
-                shutil.copytree(root / part, self.folder / part)
+        copy_lab(self.stage.root, self.folder)
         lab = Lab(self.folder)
         write_nbgrader_source(lab)
         register_release(lab)
