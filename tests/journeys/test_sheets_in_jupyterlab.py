@@ -158,6 +158,7 @@ def test_a_broken_stage_2_is_told_where_it_is_met(page, jupyterlab, home, fault,
         shown = _run_cell(page, "%check softmax")
         assert place in shown
         assert message in shown
+        assert "Traceback" not in shown
         _keep_widths(page, "broken-2", "%check softmax")
         _open(page, jupyterlab, home, "3_multihead", "multihead")
         _run_cell(page, SET_UP[0])
