@@ -21,13 +21,20 @@ from lab.terminal import make_console, save_progress
 
 # Seconds that one test may take: a notebook does nothing else meanwhile.
 _TIME_LIMIT = 10.0
+# For a sheet on paper, exported as HTML: long lines of code are wrapped instead of cut off, and the cell with this
+# style, which sets the sheet up, is left out.
+PRINT_STYLE = """<style class="lab-print">@media print {
+pre { white-space: pre-wrap !important; overflow-wrap: anywhere; }
+.jp-CodeCell:has(.lab-print) { display: none; }
+}</style>"""
 
 
 def register() -> None:
-    """Make ``%check`` available in this notebook; outside a notebook, do nothing."""
+    """Make ``%check`` available in this notebook, and let it print well; outside a notebook, do nothing."""
     ipython = sys.modules.get("IPython")  # a notebook has imported it
     if ipython is not None and (shell := ipython.get_ipython()) is not None:
         shell.register_magic_function(lambda line: check(*line.split()), "line", "check")
+        importlib.import_module("IPython.display").display_html(PRINT_STYLE, raw=True)
         _shorten_reload_errors(importlib.import_module("IPython.extensions.autoreload"))
 
 

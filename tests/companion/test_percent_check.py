@@ -7,6 +7,7 @@ import random
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import pytest
 from tiny_lab import MODULE, STAGE
@@ -131,14 +132,19 @@ def test_a_check_in_a_sheet_counts_and_prints_one_line_for_a_stub(course, write,
 
 def test_the_magic_is_registered_in_a_notebook_only(monkeypatch, capsys):
     class Shell:
+        shown: ClassVar[list[str]] = []
+
         def register_magic_function(self, function, kind, name):
             self.registered = (kind, name)
 
     shell = Shell()
     monkeypatch.setitem(sys.modules, "IPython", type("IPython", (), {"get_ipython": staticmethod(lambda: shell)}))
-    autoreload = ModuleType("IPython.extensions.autoreload")
-    monkeypatch.setitem(sys.modules, autoreload.__name__, autoreload)
+    autoreload, display = ModuleType("IPython.extensions.autoreload"), ModuleType("IPython.display")
+    display.display_html = lambda text, raw: shell.shown.append(text)
+    for module in (autoreload, display):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     notebook.register()
+    assert shell.shown == [notebook.PRINT_STYLE]
     assert shell.registered == ("line", "check")
     try:
         ast.parse("def broken(:", "attention.py")

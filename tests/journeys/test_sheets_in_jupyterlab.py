@@ -14,11 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbconvert import HTMLExporter
 
 from autograder.course.lab import Lab
 from autograder.release import strip_solutions
 from autograder.release.solutions import SOLUTIONS_FILE, solutions_files
+from lab.notebook import PRINT_STYLE
 
 LAB = Lab.find(Path(__file__).parent)
 STAGES = [stage.id for stage in LAB.stages()]
@@ -37,6 +40,7 @@ RUN_TIMEOUT = 600_000  # milliseconds
 PROMPTS = (
     '[...document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")].map(prompt => prompt.textContent)'
 )
+CUT_OFF = "parts => parts.filter(part => part.clientWidth && part.scrollWidth > part.clientWidth).length"
 HAS_BEGUN = f"() => {PROMPTS}.some(text => /[*\\d]/.test(text))"
 IS_DONE = f"() => !{PROMPTS}.some(text => text.includes('*'))"
 
@@ -212,6 +216,24 @@ def test_a_released_solution_is_folded_beside_the_students(page, jupyterlab, hom
         _keep_widths(page, "solution-2", "%check blockwise_attention")
     finally:
         (home / SOLUTIONS_FILE).unlink()
+
+
+def test_a_sheet_on_paper_shows_whole_lines(page, tmp_path):
+    """The style of the set-up cell wraps long lines of an exported sheet, and leaves the set-up out."""
+    stage = LAB.stage(STAGES[-1])
+    sheet = nbformat.read(LAB.root / "assignments" / stage.id / f"{stage.spec.module}.ipynb", as_version=4)
+    set_up = next(cell for cell in sheet.cells if cell.source.startswith(f"# @title {SET_UP[0]}"))
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 with margins of one centimetre
+    page.emulate_media(media="print")
+    cut_off = []
+    for style in ("", PRINT_STYLE):
+        set_up.outputs = [nbformat.v4.new_output("display_data", {"text/html": style})]
+        file = tmp_path / "sheet.html"
+        file.write_text(HTMLExporter().from_notebook_node(sheet)[0], encoding="utf-8")
+        page.goto(file.as_uri(), wait_until="domcontentloaded")
+        cut_off.append(page.locator(".jp-CodeCell .highlight, .jp-CodeCell pre").evaluate_all(CUT_OFF))
+        assert page.locator(".jp-CodeCell", has_text=SET_UP[0]).is_visible() == (not style)
+    assert (cut_off[0] > 0, cut_off[1]) == (True, 0)
 
 
 def _open(page: Any, jupyterlab: str, home: Path, stage_id: str, module: str) -> None:
