@@ -13,7 +13,7 @@ from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport
 from autograder.base.run_lock import only_run
 from autograder.base.sinks import csv_table
-from autograder.cli.class_options import class_options, read_class
+from autograder.cli.class_options import class_options, read_class, read_students
 from autograder.cli.endings import GRADER_ERROR, OutputConsole
 from autograder.cli.grade import register
 from autograder.cli.grading import grade_class
@@ -69,7 +69,8 @@ def regrade(
     filed: FilingReport | None = None
     with only_run(lab.gradebook.parent, "autograder regrade"):
         if paths:
-            submissions = read_class(lab, paths, stage_ids, times_file, roster_file, names)
+            roster = read_students(roster_file, names)
+            submissions = read_class(lab, paths, stage_ids, times_file, roster)
             graded = grade_class(
                 *(lab, submissions, Reuse(), workers, console),
                 isolated=not unsafe_no_isolation,
@@ -78,7 +79,7 @@ def regrade(
             )
             graded = [result for result in graded if not stage_ids or result.submission.stage in stage_ids]
             regraded = [Regraded(result.before, result.report) for result in graded]
-            filed = None if dry_run else file_results(lab, graded)
+            filed = None if dry_run else file_results(lab, graded, roster.people if roster is not None else {})
         else:
             regraded = _from_store(lab, stage_ids)
     if csv_file is not None:
