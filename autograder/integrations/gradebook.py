@@ -92,6 +92,18 @@ def file_results(lab: Lab, graded: Sequence[Graded], people: Mapping[str, Mappin
     return report
 
 
+def filed_before(lab: Lab, graded: Sequence[Graded]) -> list[Graded]:
+    """Return the results of the submissions that the gradebook has.
+
+    Raises:
+        GradebookError: the gradebook cannot be used.
+    """
+    from autograder.integrations.nbgrader import submissions_in_gradebook
+
+    known = set(submissions_in_gradebook(lab))
+    return [result for result in graded if (result.submission.student, result.submission.stage) in known]
+
+
 def _last_filing(store: SealedStore[_Filed]) -> _Filed | None:
     try:
         return store.get(_LAST)

@@ -201,7 +201,7 @@ def file_scores(lab: Lab, rows: SubmissionRows, report: StageReport, notebook: N
         notebook: the released notebook with the student's answers; if None, filed answers stay as they are.
     """
     grant_extension(lab, rows.assignment)
-    for name, exercise in rows.stage.spec.exercises.items():
+    for name, exercise in rows.stage.spec.graded.items():
         grade = rows.grades[check_id(name)]
         _file_score(grade, automatic_score(report, name))
         if exercise.bonus:
@@ -231,7 +231,7 @@ def take_back_scores(lab: Lab, notebook: Any) -> None:
     """Remove the automatic scores of a ``SubmittedNotebook``; the caller commits."""
     stage = lab.stage(notebook.assignment.name)
     grades = {grade.name: grade for grade in notebook.grades}
-    for name, exercise in stage.spec.exercises.items():
+    for name, exercise in stage.spec.graded.items():
         if (grade := grades.get(check_id(name))) is not None:
             _file_score(grade, None)
             if exercise.bonus:
