@@ -122,6 +122,8 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         student: id of the student.
         stage: id of the stage.
         checks: the results of all checks of the stage.
+        dropped: the results of the checks of dropped exercises. They have no points and are shown to no one; they say
+            what the student's own code may be used for.
         isolation: the isolation level under which student code ran; None if no code ran.
         stand_ins: the earlier modules that were replaced by the course's own.
         notes: for the instructor (invisible characters, unexpected paths).
@@ -159,6 +161,7 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     bonus_counts: bool = True
     attempts: int = 0
     attempts_allowed: int | None = None
+    dropped: tuple[CheckResult, ...] = ()
 
     @property
     def why_not_graded(self) -> str:

@@ -64,12 +64,10 @@ def read_class(
     paths: Sequence[Path],
     stage_ids: Sequence[str],
     times_file: Path | None,
-    roster_file: Path | None,
-    names: str | None,
+    roster: Roster | None,
 ) -> list[StageSubmission]:
     """Collect the submissions in the paths; end the command if there are none."""
     times = read_times_file(lab, times_file)
-    roster = read_students(roster_file, names)
     submissions = take_in(paths, stage_files(lab, stage_ids), times, roster=roster, notice=notice)
     if not submissions:
         OutputConsole(stderr=True).print("autograder: these paths hold no submission", style="red")

@@ -145,7 +145,7 @@ def _surprises(samples: Sequence[Sample], reports: Sequence[StageReport]) -> lis
         if report is None:
             lines.append(f"{sample.student} {sample.stage} ({sample.kind}): no report")
             continue
-        lost = {check.id for check in report.checks if not check.holds}
+        lost = {check.id for check in (*report.checks, *report.dropped) if not check.holds}
         for check in sorted(lost ^ sample.lost):
             verb = "lost" if check in lost else "passed"
             lines.append(f"{sample.student} {sample.stage} ({sample.kind}): {verb} {check}")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from autograder.base.atomic_files import write_atomically
 from autograder.base.results import ReportState, StageReport, encode_results, lowest_level
 from autograder.base.run_lock import only_run
-from autograder.cli.class_options import class_options, read_class
+from autograder.cli.class_options import class_options, read_class, read_students
 from autograder.cli.cluster import scheduler_option
 from autograder.cli.endings import FAILURES, GRADER_ERROR, OutputConsole
 from autograder.cli.grading import grade_class
@@ -30,7 +31,7 @@ from autograder.feedback.class_terminal import print_class_table
 from autograder.feedback.pages import statistics_of, write_class_page, write_student_pages
 from autograder.feedback.terminal import print_report
 from autograder.feedback.words import counted
-from autograder.intake import is_commit_note
+from autograder.intake import Roster, is_commit_note
 from autograder.integrations.gradebook import file_results, register_release
 from autograder.pipeline.grade import Graded, Reuse
 from autograder.release import released_notebooks, source_folder, write_nbgrader_source
@@ -55,6 +56,11 @@ class GradeOptions:
     details: bool
     fail_on_failures: bool
     unsafe_no_isolation: bool
+
+    @cached_property
+    def roster(self) -> Roster | None:
+        """The students of the class; None if no roster was given."""
+        return read_students(self.roster_file, self.names)
 
     @property
     def reuse(self) -> Reuse:
@@ -104,9 +110,7 @@ def grade(option: LabOption, /, **arguments: Any) -> None:
         raise click.UsageError("--only-changed keeps results and --fresh discards them: choose one")
     lab, console = option.lab, OutputConsole(highlight=False)
     with only_run(lab.gradebook.parent, "autograder grade"):
-        submissions = read_class(
-            lab, options.paths, options.stage_ids, options.times_file, options.roster_file, options.names
-        )
+        submissions = read_class(lab, options.paths, options.stage_ids, options.times_file, options.roster)
         tell_about_secret(lab)
         graded = grade_class(
             lab,
@@ -138,7 +142,8 @@ def _publish(lab: Lab, graded: Sequence[Graded], options: GradeOptions, console:
     if options.json_file is not None:
         isolation = lowest_level(report.isolation for report in reports)
         write_atomically(options.json_file, encode_results(reports, isolation, check_locations(lab)))
-    filed = file_results(lab, graded) if options.gradebook else None
+    people = options.roster.people if options.roster is not None else {}
+    filed = file_results(lab, graded, people) if options.gradebook else None
     grades = filed.grades if filed is not None else ()
     statistics = statistics_of(lab, reports, grades)
     if options.html_folder is not None:

@@ -17,7 +17,7 @@ from autograder.cli.shared import LabOption, notice, pass_lab
 from autograder.course.config import Config
 from autograder.course.policy import days_late
 from autograder.feedback.words import counted
-from autograder.intake import RefusalReason, Roster, StageSubmission, look_in
+from autograder.intake import RefusalReason, StageSubmission, look_in
 from autograder.pipeline.grade import stage_files
 
 _STYLES = {"found": "green", "renamed": "yellow", "missing": "dim"}
@@ -41,13 +41,13 @@ def intake(
     The exit code is 1 if a hand-in is ambiguous or refused, or an entry is not understood.
     """
     lab, console = option.lab, OutputConsole(highlight=False)
-    roster = read_students(roster_file, names)
-    found = look_in(paths, stage_files(lab, stage_ids), read_times_file(lab, times_file), roster=roster)
+    times, roster = read_times_file(lab, times_file), read_students(roster_file, names)
+    found = look_in(paths, stage_files(lab, stage_ids), times, roster=roster)
     for line in found.notices:
         notice(line)
     submissions = [each for each in found.submissions if not stage_ids or each.stage in stage_ids]
     states = {(each.student, each.stage): _state(each) for each in submissions}
-    _print_table(console, lab.config, submissions, _absent(roster, submissions))
+    _print_table(console, lab.config, submissions)
     for line in _reasons(submissions):
         console.print(line, markup=False, soft_wrap=True)
     for line in found.unknown:
@@ -68,18 +68,10 @@ def _state(submission: StageSubmission) -> str:
     return submission.refusal.reason.value
 
 
-def _absent(roster: Roster | None, submissions: Sequence[StageSubmission]) -> list[str]:
-    """The students of the roster who have handed in nothing."""
-    present = {each.student for each in submissions}
-    return [student for student in roster.students if student not in present] if roster is not None else []
-
-
-def _print_table(
-    console: Console, config: Config, submissions: Sequence[StageSubmission], absent: Sequence[str]
-) -> None:
+def _print_table(console: Console, config: Config, submissions: Sequence[StageSubmission]) -> None:
     stages = [stage for stage in config.stages if any(each.stage == stage for each in submissions)]
     table = Table("student", *stages)
-    cells: dict[str, dict[str, Text]] = {student: {} for student in absent}
+    cells: dict[str, dict[str, Text]] = {}
     for each in submissions:
         state = _state(each)
         late = _late(config, each)

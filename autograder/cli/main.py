@@ -17,7 +17,7 @@ _COMMANDS = {
     "grade": ("grade", "Grade PATHS: folders, zips or clones of one student or a whole class."),
     "regrade": (
         "regrade",
-        "Grade PATHS again after a change of the course, and show whose points change, and why.",
+        "Grade again after a change of the course, and show whose points change, and why.",
     ),
     "explain": ("explain", "Show why CHECK of STUDENT failed."),
     "commitment": ("replay", "Write digests of what the hidden tests draw to FILE, for students."),

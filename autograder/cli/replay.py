@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.class_options import class_options, read_class
+from autograder.cli.class_options import class_options, read_class, read_students
 from autograder.cli.endings import FAILURES, OutputConsole
 from autograder.cli.grading import grade_class
 from autograder.cli.shared import LabOption, pass_lab, stage_option, unsafe_option, workers_option
@@ -80,7 +80,7 @@ def replay(
             changed = changed or bool(found)
             console.print(f"{stage_id}: {'changed: ' + ', '.join(found) if found else 'unchanged'}", markup=False)
     if paths:
-        submissions = read_class(lab, paths, stage_ids, times_file, roster_file, names)
+        submissions = read_class(lab, paths, stage_ids, times_file, read_students(roster_file, names))
         graded = grade_class(
             *(lab, submissions, Reuse(nothing=True), workers, console),
             isolated=not unsafe_no_isolation,

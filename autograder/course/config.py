@@ -79,6 +79,7 @@ class Exercise(_Section, frozen=True, kw_only=True):
     attachments: tuple[Text, ...] = ()  # files submitted beside the module that its checks read
     forbid: tuple[Forbidden, ...] = ()  # what the student's module must not call: normalisation, torch.softmax
     bonus: bool = False
+    dropped: bool = False  # students receive it solved; it has no points. Its files stay, and so does its proof
 
     @property
     def points(self) -> int:
@@ -125,9 +126,14 @@ class Stage(_Section, frozen=True, kw_only=True, dict=True):
     exercises: Annotated[dict[str, Exercise], msgspec.Meta(min_length=1)]
     questions: dict[str, ManualQuestion] = {}
 
+    @cached_property
+    def graded(self) -> Mapping[str, Exercise]:
+        """The exercises that students do and that have points: all but those that are dropped."""
+        return {name: exercise for name, exercise in self.exercises.items() if not exercise.dropped}
+
     @property
     def checks(self) -> tuple[Check, ...]:
-        """All checks of all exercises, in the order of the file."""
+        """All checks of all exercises, in the order of the file; those of dropped exercises included."""
         return tuple(
             Check(check, name, points)
             for name, exercise in self.exercises.items()
@@ -157,7 +163,7 @@ class Stage(_Section, frozen=True, kw_only=True, dict=True):
     @property
     def points(self) -> int:
         """Total points of the automatic checks, without those of bonus exercises."""
-        return sum(exercise.points for exercise in self.exercises.values() if not exercise.bonus)
+        return sum(exercise.points for exercise in self.graded.values() if not exercise.bonus)
 
 
 class Config(_Section, frozen=True, kw_only=True):
@@ -214,12 +220,10 @@ def _check_stages(config: Config, source: YamlSource) -> None:
             raise source.error((*keys, "entries"), "a stage with entries needs `speedrun`: its limits and events")
         if stage.model_limits is not None:
             check_model_limits(stage.model_limits, (*keys, "model_limits"), source)
-        if stage.limits.call_cpu_seconds > stage.limits.check_cpu_seconds:
-            problem = "call_cpu_seconds must be at most check_cpu_seconds: a call is part of a check"
-            raise source.error((*keys, "limits"), problem)
-        if stage.limits.check_cpu_seconds > stage.limits.stage_cpu_seconds:
-            problem = "check_cpu_seconds must be at most stage_cpu_seconds: a check is part of a stage"
-            raise source.error((*keys, "limits"), problem)
+        for part, whole in (("call", "check"), ("check", "stage")):
+            if getattr(stage.limits, f"{part}_cpu_seconds") > getattr(stage.limits, f"{whole}_cpu_seconds"):
+                problem = f"{part}_cpu_seconds must be at most {whole}_cpu_seconds: a {part} is part of a {whole}"
+                raise source.error((*keys, "limits"), problem)
         earlier.append(stage_id)
         modules[stage.module] = stage_id
 
@@ -240,6 +244,8 @@ def _check_names(stage: Stage, keys: tuple[str, ...], source: YamlSource) -> Non
         if not _FILE_NAME.fullmatch(name) or name in taken:
             raise source.error((*keys, key, name), f"`{name}` must be the name of an additional file")
         taken.add(name)
+    if not stage.graded:
+        raise source.error((*keys, "exercises"), "every exercise is dropped; a stage needs at least one")
     owners: dict[str, str] = {}
     for name, exercise in stage.exercises.items():
         here = (*keys, "exercises", name)

@@ -5,7 +5,7 @@ variable of the same name counts as well, so name local variables of the course'
 """
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from autograder.course.python_source import parse_python
@@ -28,6 +28,13 @@ def builds_on(source: str, exercises: Iterable[str]) -> dict[str, tuple[str, ...
         name: tuple(other for other in names if other != name and other in _needed(statements, [name]))
         for name in names
     }
+
+
+def helpers_of(source: str, names: Collection[str], exercises: Collection[str]) -> frozenset[str]:
+    """Return the names that these exercises use, directly or through others, but not through another exercise."""
+    others = set(exercises) - set(names)
+    statements = [statement for statement in _statements(source) if not statement.defines & others]
+    return frozenset(_needed(statements, names) - others)
 
 
 def in_dependency_order(dependencies: Mapping[str, Iterable[str]]) -> list[list[str]]:

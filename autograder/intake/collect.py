@@ -32,7 +32,8 @@ def take_in(
         paths: Folders, clones and archives of one student or of a whole class.
         stages: All stages of the course, in the order in which they are graded.
         times: Times of hand-ins that the instructor knows, and the course's time zone.
-        roster: The students, if they are known. They settle whether a folder is a student's, and its id.
+        roster: The students, if they are known. They settle whether a folder is a student's, and its id. Each of them
+            has submissions, found or not.
         notice: Called with a line for each file or folder that is not a student's, or may not be.
 
     Returns:
@@ -68,6 +69,8 @@ def look_in(
 ) -> Look:
     """Read the hand-ins as ``take_in`` does, but list the entries that were not understood instead of refusing them.
 
+    A student of the roster whose work is in no path has handed in nothing.
+
     Raises:
         IntakeError: A path does not exist, or contains nothing that looks like a hand-in.
     """
@@ -75,6 +78,9 @@ def look_in(
     for path in paths:
         class_.add(path)
     works = {student: merge(works, stages) for student, works in class_.settled().items()}
+    for student in roster.students if roster is not None else ():
+        if student not in works:
+            works[student] = read_work(HandIn(student, student, dict), {}, stages).at(times, student)
     return Look(_listed(works, stages), class_.notices, class_.unknown)
 
 

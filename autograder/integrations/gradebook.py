@@ -5,7 +5,7 @@ the results are those of the last run, by their digests, there is nothing to reg
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -62,14 +62,19 @@ def register_release(lab: Lab) -> None:
     _keep_registered(lab)
 
 
-def file_results(lab: Lab, graded: Sequence[Graded]) -> FilingReport:
+def file_results(lab: Lab, graded: Sequence[Graded], people: Mapping[str, Mapping[str, str]] = {}) -> FilingReport:
     """File every result and compare the gradebook with the results, unless the last run did so and nothing changed.
+
+    Args:
+        lab: the lab.
+        graded: the results.
+        people: student → ``last_name``, ``first_name`` and ``email``, as far as they are known.
 
     Raises:
         GradebookError: the gradebook or the release cannot be used. Results filed before the error stay filed.
     """
     store = SealedStore(lab.build / "nbgrader" / "filing", _Filed, seal_secret(course_secret(lab)))
-    results = _digest_of_results(graded)
+    results = _digest_of_results(graded, people)
     last = _last_filing(store)
     if last is not None and (last.results, last.registered, last.folders) == (
         results,
@@ -79,12 +84,24 @@ def file_results(lab: Lab, graded: Sequence[Graded]) -> FilingReport:
         return last.report
     from autograder.integrations import nbgrader
 
-    report = nbgrader.file_results(lab, graded)
+    report = nbgrader.file_results(lab, graded, people)
     registered = _keep_registered(lab)
     if registered is not None and not report.differences:
         unchanged = replace(report, removed=(), corrected=())
         store.put(_Filed(registered, results, _digest_of_folders(lab), unchanged), _LAST)
     return report
+
+
+def filed_before(lab: Lab, graded: Sequence[Graded]) -> list[Graded]:
+    """Return the results of the submissions that the gradebook has.
+
+    Raises:
+        GradebookError: the gradebook cannot be used.
+    """
+    from autograder.integrations.nbgrader import submissions_in_gradebook
+
+    known = set(submissions_in_gradebook(lab))
+    return [result for result in graded if (result.submission.student, result.submission.stage) in known]
 
 
 def _last_filing(store: SealedStore[_Filed]) -> _Filed | None:
@@ -127,8 +144,8 @@ def _registered_now(lab: Lab) -> _Registered | None:
     return _Registered(f"{version('nbgrader')} {digest_of_program()} {files}", gradebook)
 
 
-def _digest_of_results(graded: Sequence[Graded]) -> str:
-    digest = hashlib.sha256()
+def _digest_of_results(graded: Sequence[Graded], people: Mapping[str, Mapping[str, str]]) -> str:
+    digest = hashlib.sha256(msgspec.json.encode(people, order="deterministic") + b"\n")
     for result in graded:
         submission = result.submission
         parts: list[Any] = [

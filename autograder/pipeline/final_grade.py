@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from autograder.base.results import CheckResult, ReportState, StageReport
-from autograder.course.config import Config
+from autograder.course.config import Config, Stage
 from autograder.course.policy import days_late, points_lost
 from autograder.intake import StageSubmission
 
@@ -47,12 +47,31 @@ def with_rules(report: StageReport, config: Config, free_days: int) -> StageRepo
 
 
 def with_points(report: StageReport, config: Config) -> StageReport:
-    """The report with the points of its checks; a check that the stage no longer has keeps its points."""
+    """The report with the points of its checks, and without those of dropped exercises.
+
+    A check that the stage no longer has keeps its points.
+    """
     stage = config.stages.get(report.stage)
-    points = stage.points_of_checks if stage is not None else {}
+    if stage is None:
+        return report
+    report = _without_dropped(report, stage)
+    points = stage.points_of_checks
     if all(points.get(check.id, check.points) == check.points for check in report.checks):
         return report
     return _with_checks(report, lambda check: {"points": points.get(check.id, check.points)})
+
+
+def _without_dropped(report: StageReport, stage: Stage) -> StageReport:
+    """The report with the checks of the exercises that are dropped now, and of no others, set aside."""
+    names = stage.exercises.keys() - stage.graded.keys()
+    if not report.dropped and names.isdisjoint(check.exercise for check in report.checks):
+        return report
+    order = {check: index for index, check in enumerate(stage.check_ids)}
+    every = sorted((*report.checks, *report.dropped), key=lambda check: order.get(check.id, len(order)))
+    kept = tuple(check for check in every if check.exercise not in names)
+    return msgspec.structs.replace(
+        report, checks=kept, dropped=tuple(check for check in every if check.exercise in names)
+    )
 
 
 def with_decisions(report: StageReport, config: Config, free_days: int) -> StageReport:

@@ -43,9 +43,9 @@ def stage_fingerprint(lab: Lab, stage: StageFolders) -> str:
 
 
 def _judged_spec(stage: Stage) -> Stage:
-    """The stage without the fields that do not change which checks pass; points are set when a result is read."""
+    """The stage without what does not change which checks pass; a report gets the rest when it is read."""
     exercises = {
-        name: msgspec.structs.replace(exercise, checks=dict.fromkeys(exercise.checks, 1))
+        name: msgspec.structs.replace(exercise, checks=dict.fromkeys(exercise.checks, 1), dropped=False)
         for name, exercise in stage.exercises.items()
     }
     unjudged: dict[str, Any] = {"title": "", "due": None, "questions": {}, "entries": {}, "speedrun": None}

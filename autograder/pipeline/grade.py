@@ -265,7 +265,8 @@ class Grader:
 def code_passed(stage: StageFolders, report: StageReport) -> bool:
     """Whether later stages can run on the code; checks of attachments and bonus checks do not count."""
     attached = stage.spec.attached_checks
-    return report.graded and all(check.passed or check.bonus or check.id in attached for check in report.checks)
+    checks = (*report.checks, *report.dropped)
+    return report.graded and all(check.passed or check.bonus or check.id in attached for check in checks)
 
 
 def _with_notes(stage: StageFolders, submission: StageSubmission, report: StageReport) -> StageReport:

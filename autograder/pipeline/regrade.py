@@ -1,23 +1,15 @@
 """What a regrade changes: who gains or loses points, and why."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
 
 from autograder.base.results import CheckResult, Outcome, ReportState, StageReport
-from autograder.course.lab import Lab
-from autograder.pipeline.final_grade import FreeDays, with_rules
-from autograder.pipeline.fingerprint import is_current, stage_fingerprint
-from autograder.pipeline.stored_reports import result_store
 
 _UNDECIDED = (Outcome.GRADER_ERROR, Outcome.NOT_GRADED)
-
-
-class OutdatedError(Exception):
-    """Stored results were made with other tests: their hand-ins must be judged again."""
 
 
 @dataclass(frozen=True)
@@ -43,40 +35,6 @@ class Regraded:
     def reasons(self) -> tuple[str, ...]:
         """Why the points differ, one phrase for each check or rule."""
         return tuple(_reasons(self.before, self.after)) if self.before is not None else ("first result",)
-
-
-def regraded_from_store(lab: Lab, stage_ids: Sequence[str] = ()) -> list[Regraded]:
-    """Recompute every stored result by the current ``grading.yml``, without the hand-ins.
-
-    Args:
-        lab: the lab.
-        stage_ids: the stages; all if empty.
-
-    Raises:
-        OutdatedError: a result was made with other tests, references or versions, or is not believed.
-        SecretError: the secret that seals the results is lost or damaged.
-    """
-    store = result_store(lab)
-    chosen = [stage for stage in lab.stages() if not stage_ids or stage.id in stage_ids]
-    fingerprints = {stage.id: stage_fingerprint(lab, stage) for stage in chosen}
-    outdated: Counter[str] = Counter()
-    regraded = []
-    free, order = FreeDays(lab.config), {stage: index for index, stage in enumerate(lab.config.stages)}
-    for student, stage in sorted(store.keys(), key=lambda key: (key[0], order.get(key[1], len(order)))):
-        report, key = store.shown(student, stage) if stage in fingerprints or free.days else (None, None)
-        after = with_rules(report, lab.config, free.left(student)) if report is not None else None
-        if after is not None:
-            free.spend(after)
-        if stage not in fingerprints:
-            continue
-        if report is None or after is None or (key is not None and not is_current(key, fingerprints[stage])):
-            outdated[stage] += 1
-        else:
-            regraded.append(Regraded(report, after))
-    if outdated:
-        listed = ", ".join(f"{count} of {stage}" for stage, count in sorted(outdated.items()))
-        raise OutdatedError(f"these results were made with other tests or versions: {listed}")
-    return regraded
 
 
 def never_lower(report: StageReport, before: StageReport) -> StageReport:
@@ -117,8 +75,10 @@ def _reasons(before: StageReport, after: StageReport) -> Iterator[str]:
     if after.state is ReportState.GRADED:
         for name, check in later.items():
             yield from _check_reasons(earlier.get(name), check)
-    for name in earlier.keys() - later.keys():
-        yield f"{name}: removed"
+    dropped = {check.id for check in after.dropped}
+    for name in earlier:
+        if name not in later:
+            yield f"{name}: {'dropped' if name in dropped else 'removed'}"
     if before.points_lost != after.points_lost:
         yield f"lateness costs {before.points_lost} → {after.points_lost} points"
     if before.bonus_counts != after.bonus_counts:

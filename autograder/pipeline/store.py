@@ -98,15 +98,15 @@ class ResultStore:
         keys = {key for store in (self._results, self._last) for key in store.keys() if len(key) == 2}
         return sorted((student, stage) for stage, student in keys)
 
-    def shown(self, student: str, stage: str) -> tuple[StageReport | None, str | None]:
-        """Read the last report of a student in a stage, which may wait for a person, and the key of the last result.
+    def shown(self, student: str, stage: str) -> tuple[StageReport | None, StoredResult | None]:
+        """Read the last report of a student in a stage, which may wait for a person, and the last result.
 
         Both are None if there is none, or if it is not believed.
         """
         stored = self._read(student, stage)
         if stored is None:
             return None, None
-        return stored.report, stored.result.key if stored.result is not None else None
+        return stored.report, stored.result
 
     def spare(self, student: str, stage: str) -> StoredResult | None:
         """Read the result that was judged last without counting; None if there is none or it is not believed."""

@@ -14,7 +14,7 @@ from functools import cached_property
 from autograder.course.lab import StageFolders
 from autograder.intake import Answers, RefusedError, graft_answers
 from autograder.intake.limited import limited
-from autograder.release import ReleaseError, strip_solutions
+from autograder.release import ReleaseError, released_stub, strip_solutions
 from autograder.release.sheets import build_notebook
 
 # One statement at the top level of a module: its tokens, without comments and docstrings.
@@ -35,10 +35,12 @@ class ReleasedStage:
         """
         self._stage = stage
         self._file = f"{stage.spec.module}.py"
-        self._exercises = frozenset(stage.spec.exercises)
+        self._exercises = frozenset(stage.spec.graded)
         self._stub: Counter[Statement] | None = None
+        self._earlier: Counter[Statement] = Counter()  # of a release before an exercise was dropped
         with contextlib.suppress(ReleaseError):
-            self._stub = Counter(statements_of(strip_solutions(stage.reference_source(), str(stage.reference))))
+            self._stub = Counter(statements_of(released_stub(stage)))
+            self._earlier = Counter(statements_of(strip_solutions(stage.reference_source(), str(stage.reference))))
 
     @cached_property
     def _sheet(self) -> str:
@@ -58,7 +60,7 @@ class ReleasedStage:
             statements = Counter(limited(self._file, statements_of, source))
         except RefusedError:
             return False
-        added = statements - self._stub
+        added = statements - (self._stub | self._earlier)
         removed = self._stub - statements
         if any(_defined(statement) in self._exercises for statement in removed):
             return False

@@ -20,7 +20,7 @@ from autograder.release.record import (
 )
 from autograder.release.sheets import check_id
 from autograder.release.solutions import refuse_open_stages, released_solutions
-from autograder.release.stubs import strip_solutions
+from autograder.release.stubs import released_stub, strip_solutions
 
 __all__ = [
     "ReleaseError",
@@ -30,6 +30,7 @@ __all__ = [
     "refuse_open_stages",
     "release",
     "released_notebooks",
+    "released_stub",
     "source_folder",
     "strip_solutions",
     "write_nbgrader_source",

@@ -12,7 +12,7 @@ from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder
 from autograder.release.sheets import build_notebook
 from autograder.release.solutions import solutions_files
-from autograder.release.stubs import SHORTEST_TELLING_ELSEWHERE, refuse_leaks, strip_solutions
+from autograder.release.stubs import SHORTEST_TELLING_ELSEWHERE, given_names, refuse_leaks, released_stub
 
 # Lists the generated files with their digests: a later release may remove a file that an earlier
 # release generated, but not any other file.
@@ -51,7 +51,8 @@ def _refuse_all_leaks(lab: Lab, files: dict[str, FileContent]) -> None:
         if not name.startswith("data/")
     }
     for stage in lab.stages():
-        refuse_leaks(stage.reference_source(), str(stage.reference), shown, SHORTEST_TELLING_ELSEWHERE)
+        given = given_names(stage)
+        refuse_leaks(stage.reference_source(), str(stage.reference), shown, SHORTEST_TELLING_ELSEWHERE, given)
 
 
 def stage_files(stage: StageFolders) -> dict[str, FileContent]:
@@ -62,7 +63,7 @@ def stage_files(stage: StageFolders) -> dict[str, FileContent]:
     """
     module = stage.spec.module
     reference = stage.reference_source()
-    stub = strip_solutions(reference, str(stage.reference))
+    stub = released_stub(stage)
     notebook = build_notebook(stage)
     tests = stage.folder / f"test_{module}.py"
     if not tests.is_file():

@@ -13,7 +13,7 @@ from autograder.course.python_versions import NEWEST, OLDEST, added_names, dotte
 from autograder.course.surroundings import USABLE, importable_only
 from autograder.release.public_tests import public_tests
 from autograder.release.sheets import question_cells
-from autograder.release.stubs import refuse_leaks, strip_solutions
+from autograder.release.stubs import refuse_leaks, released_stub
 
 COURSE_FILE = "lab/course.json"
 FORMAT_VERSION = 1
@@ -66,7 +66,7 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
                 "tests": list(tests[name]),
                 "forbid": list(exercise.forbidden),
             }
-            for name, exercise in stage.spec.exercises.items()
+            for name, exercise in stage.spec.graded.items()
         ],
         "questions": [
             {"name": name, "title": question.title, "points": question.points, "text": prompts[name]}
@@ -76,5 +76,5 @@ def _stage(stage: StageFolders) -> dict[str, Any]:
         "speedrun": stage.spec.speedrun,
         "model_limits": stage.spec.model_limits,
         "targets": stage.spec.targets,
-        "stub": strip_solutions(reference, str(stage.reference)),
+        "stub": released_stub(stage),
     }

@@ -98,7 +98,18 @@ def _read_cells(stage: StageFolders) -> list["NotebookNode"]:
         raise ReleaseError(f"{stage.sheet} is missing: every stage needs its lab sheet") from None
     import jupytext  # half a second; a release without changes reads no sheet
 
-    return list(jupytext.reads(text, fmt="md").cells)
+    return [_without_dropped(cell, stage) for cell in jupytext.reads(text, fmt="md").cells]
+
+
+def _without_dropped(cell: "NotebookNode", stage: StageFolders) -> "NotebookNode":
+    """The cell; in place of a dropped exercise's, a sentence for students."""
+    name = cell.metadata.get("exercise")
+    exercise = stage.spec.exercises.get(name)
+    if exercise is None or not exercise.dropped:
+        return cell
+    where = "" if exercise.attachments else f" `{stage.spec.module}.py` already contains it."
+    text = f"**Nothing to do here:** `{name}` is not part of your course.{where}"
+    return type(cell)(cell_type="markdown", metadata={}, source=text)
 
 
 def _role(cell: "NotebookNode", stage: StageFolders) -> dict[str, Any] | None:
@@ -188,5 +199,5 @@ def _expect_one(kind: str, name: str, count: int, stage: StageFolders) -> None:
 
 def _expected(stage: Stage) -> list[tuple[str, str, str]]:
     """Kind, name and grade id of every cell that ``grading.yml`` requires."""
-    exercises = [("exercise", name, check_id(name)) for name in stage.exercises]
+    exercises = [("exercise", name, check_id(name)) for name in stage.graded]
     return exercises + [("question", name, name) for name in stage.questions]

@@ -5,6 +5,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from autograder.course.dependencies import helpers_of
+from autograder.course.lab import StageFolders
 from autograder.course.python_source import parse_python
 from autograder.release.errors import ReleaseError
 
@@ -30,13 +32,29 @@ class _Block:
     indentation: str
 
 
+def released_stub(stage: StageFolders) -> str:
+    """The stub that students receive: dropped exercises are solved.
+
+    Raises:
+        ReleaseError: the reference cannot be stripped; see ``strip_solutions``.
+        LabError: the stage has no reference.
+    """
+    return strip_solutions(stage.reference_source(), str(stage.reference), given_names(stage))
+
+
+def given_names(stage: StageFolders) -> frozenset[str]:
+    """The definitions that students receive solved: dropped exercises, and the helpers that these need."""
+    dropped = stage.spec.exercises.keys() - stage.spec.graded.keys()
+    return helpers_of(stage.reference_source(), dropped, stage.spec.exercises) if dropped else frozenset()
+
+
 def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
     """Make the stub of a reference.
 
     Args:
         source: the reference's text.
         file: its path, for messages.
-        keep: functions and classes whose solution stays, without its markers, for a partial solution.
+        keep: functions and classes whose solution stays, without its markers.
 
     Returns:
         The text with each block between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` replaced by
@@ -66,7 +84,9 @@ def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
     return text
 
 
-def refuse_leaks(source: str, file: str, shown: Mapping[str, str], shortest: int = SHORTEST_TELLING) -> None:
+def refuse_leaks(
+    source: str, file: str, shown: Mapping[str, str], shortest: int = SHORTEST_TELLING, given: Collection[str] = ()
+) -> None:
     """Refuse files for students that contain a telling line of a solution.
 
     Args:
@@ -74,17 +94,21 @@ def refuse_leaks(source: str, file: str, shown: Mapping[str, str], shortest: int
         file: its path, for messages.
         shown: path → text, for each file that students receive.
         shortest: the least number of characters of a telling line.
+        given: functions and classes whose solution students receive.
 
     Raises:
         ReleaseError: a file contains a telling line of a solution.
     """
     lines = source.split("\n")
     blocks = list(_blocks(lines, _parse(source, file), file))
+    secret = [block for block in blocks if block.name.split(".")[0] not in given]
+    public = {line for block in blocks if block not in secret for line in _solution_lines(lines, block)}
     _refuse_leaks(
         lines,
-        blocks,
+        secret,
         [(f"{name}:{n + 1}", line) for name, text in shown.items() for n, line in enumerate(text.split("\n"))],
         shortest,
+        public,
     )
 
 
@@ -146,14 +170,21 @@ def _enclosing_function(node: ast.AST, line: int) -> str | None:
 
 
 def _refuse_leaks(
-    lines: list[str], blocks: list[_Block], shown: list[tuple[str, str]], shortest: int = SHORTEST_TELLING
+    lines: list[str],
+    blocks: list[_Block],
+    shown: list[tuple[str, str]],
+    shortest: int = SHORTEST_TELLING,
+    public: Collection[str] = (),
 ) -> None:
-    """Refuse a telling line of a solution in the lines that students receive, as ``(location, line)``."""
+    """Refuse a telling line of a solution in the lines that students receive, as ``(location, line)``.
+
+    Lines that are ``public`` tell nothing.
+    """
     shown = [(location, _single_spaced(line)) for location, line in shown]
     everything = "\n".join(line for _, line in shown)
     for block in blocks:
-        for solution in filter(_is_telling, map(_without_comment, lines[block.begin + 1 : block.end])):
-            if len(solution) < shortest or solution not in everything:
+        for solution in filter(_is_telling, _solution_lines(lines, block)):
+            if len(solution) < shortest or solution in public or solution not in everything:
                 continue
             for location, line in shown:
                 if solution in line:
@@ -161,6 +192,10 @@ def _refuse_leaks(
                         f"{location}: students would read a line of the solution of {block.name}: `{solution}`; "
                         "reword it, or move it between the markers"
                     )
+
+
+def _solution_lines(lines: list[str], block: _Block) -> Iterator[str]:
+    return map(_without_comment, lines[block.begin + 1 : block.end])
 
 
 def _without_comment(line: str) -> str:

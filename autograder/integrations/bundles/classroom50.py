@@ -87,7 +87,7 @@ def _listed(lab: Lab, stages: Iterable[StageFolders]) -> dict[str, object]:
     exercises = [
         {"key": f"{stage_id}/{name}", "points": 0 if exercise.bonus else exercise.points}
         for stage_id, tests in tested.items()
-        for name, exercise in lab.stage(stage_id).spec.exercises.items()
+        for name, exercise in lab.stage(stage_id).spec.graded.items()
         if tests[name]
     ]
     needed = {folder.id: folder for stage_id in tested for folder in needed_stages(lab, lab.stage(stage_id))}

@@ -47,7 +47,7 @@ def _differences(lab: Lab, gradebook: Any, report: StageReport) -> Iterator[str]
         yield f"{subject}: not in the gradebook"
         return
     grades = {grade.name: grade for grade in notebook.grades}
-    for name, exercise in stage.spec.exercises.items():
+    for name, exercise in stage.spec.graded.items():
         grade = grades.get(check_id(name))
         if grade is None:
             yield f"{subject}: the gradebook has no cell {check_id(name)}"
@@ -101,7 +101,7 @@ def _changed(lab: Lab, submission: Any, store: ResultStore) -> Iterator[str]:
 def changed_cells(lab: Lab, notebook: Any, report: StageReport) -> Iterator[str]:
     """Yield a line for each automatic score of a ``SubmittedNotebook`` that differs from a report; skip empty cells."""
     grades = {grade.name: grade for grade in notebook.grades}
-    for name, exercise in lab.stage(report.stage).spec.exercises.items():
+    for name, exercise in lab.stage(report.stage).spec.graded.items():
         grade = grades.get(check_id(name))
         if grade is None or grade.auto_score is None:
             continue

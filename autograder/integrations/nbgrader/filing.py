@@ -6,7 +6,7 @@ the graded work has changed, the cell is marked for manual grading again.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,7 @@ class _Result:
 def file_results(
     lab: Lab,
     graded: Iterable[Graded],
+    people: Mapping[str, Mapping[str, str]] = {},
     *,
     on_done: Callable[[Graded], None] = lambda graded: None,
     lock_seconds: int = LOCK_SECONDS,
@@ -90,6 +91,7 @@ def file_results(
     Args:
         lab: the lab.
         graded: the results.
+        people: student → ``last_name``, ``first_name`` and ``email``, as far as they are known; formgrader shows them.
         on_done: called for each result once it is filed.
         lock_seconds: how long to wait while another program locks the gradebook.
 
@@ -106,7 +108,8 @@ def file_results(
         stage = lab.stage(item.submission.stage)
         result = _Result(item.submission, item.report, stage, released(stage.id))
         with open_gradebook(lab, lock_seconds) as gradebook:
-            gradebook.update_or_create_student(item.submission.student)
+            student = item.submission.student
+            gradebook.update_or_create_student(student, **people.get(student, {}))
             if not item.report.graded and (points := _filed_points(gradebook, item.submission)):
                 removed.append(
                     f"{item.report.student} {item.report.stage} had {points:g} points from an earlier hand-in"
@@ -198,7 +201,7 @@ def file_scores(lab: Lab, rows: SubmissionRows, report: StageReport, notebook: N
         notebook: the released notebook with the student's answers; if None, filed answers stay as they are.
     """
     grant_extension(lab, rows.assignment)
-    for name, exercise in rows.stage.spec.exercises.items():
+    for name, exercise in rows.stage.spec.graded.items():
         grade = rows.grades[check_id(name)]
         _file_score(grade, automatic_score(report, name))
         if exercise.bonus:
@@ -228,7 +231,7 @@ def take_back_scores(lab: Lab, notebook: Any) -> None:
     """Remove the automatic scores of a ``SubmittedNotebook``; the caller commits."""
     stage = lab.stage(notebook.assignment.name)
     grades = {grade.name: grade for grade in notebook.grades}
-    for name, exercise in stage.spec.exercises.items():
+    for name, exercise in stage.spec.graded.items():
         if (grade := grades.get(check_id(name))) is not None:
             _file_score(grade, None)
             if exercise.bonus:

@@ -69,7 +69,7 @@ def add_results(notebook: NotebookNode, stage: StageFolders, report: StageReport
         report: a report of a graded submission.
         source: the student's module; None if there is no module to show.
     """
-    for name in stage.spec.exercises:
+    for name in stage.spec.graded:
         cell = _graded_cell(notebook, name)
         score = automatic_score(report, name)
         assert score is not None

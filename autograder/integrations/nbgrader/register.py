@@ -11,6 +11,7 @@ from autograder.course.lab import Lab, StageFolders
 from autograder.integrations.nbgrader.course import LOCK_SECONDS, database_url, open_gradebook
 from autograder.integrations.nbgrader.faults import GradebookError, explained
 from autograder.integrations.nbgrader.notebooks import read_notebook, released_notebook
+from autograder.release import check_id
 
 
 def register_release(lab: Lab, lock_seconds: int = LOCK_SECONDS) -> None:
@@ -72,6 +73,7 @@ def _prepare_submitted(gradebook: Any, stage: StageFolders, notebook: NotebookNo
     if registered is None or not registered.submissions:
         return
     cells = _marked_cells(notebook)
+    _remove_dropped(gradebook, stage, registered)
     _refuse_removed_cells(stage, registered, cells)
     _add_cells(gradebook, stage, registered, cells)
     points = _points(cells)
@@ -80,6 +82,23 @@ def _prepare_submitted(gradebook: Any, stage: StageFolders, notebook: NotebookNo
             # The exercise was an extension and no longer is: its points are its score, not extra credit.
             for grade in cell.grades:
                 grade.extra_credit = None
+    gradebook.db.commit()
+
+
+def _remove_dropped(gradebook: Any, stage: StageFolders, registered: Any) -> None:
+    """Remove the cells of dropped exercises, with their automatic scores."""
+    names = {check_id(name) for name, exercise in stage.spec.exercises.items() if exercise.dropped}
+    cells = [cell for cell in registered.grade_cells if cell.name in names]
+    by_hand = [cell.name for cell in cells if any(grade.manual_score is not None for grade in cell.grades)]
+    if by_hand:
+        raise GradebookError(
+            f"{stage.id}: points by hand were given in cells of dropped exercises: {', '.join(sorted(by_hand))}; "
+            "remove them in formgrader, or keep the exercise"
+        )
+    for row in (*(grade for cell in cells for grade in cell.grades), *cells):
+        gradebook.db.delete(row)
+    for cell in [cell for cell in registered.source_cells if cell.name in names]:
+        gradebook.db.delete(cell)
     gradebook.db.commit()
 
 

@@ -23,7 +23,7 @@ def test_the_table_says_what_was_found_and_why_not(course):
     ]
     assert f"cem {STAGE}: found as {MODULE} (1).py" in shown.output
     assert f"bob {STAGE}: not text: {STAGE}/{MODULE}.py is saved as UTF-16" in shown.output
-    assert "4 students: " in shown.output
+    assert "5 students: " in shown.output
     assert course.judged == 0
 
 

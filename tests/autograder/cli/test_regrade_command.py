@@ -1,8 +1,16 @@
 """``autograder regrade``: the table, the gradebook, and a dry run that changes neither."""
 
 import csv
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from tiny_lab import STAGE, replace_in
+from pipeline import InProcessJudges
+from tiny_course import POINTS
+from tiny_lab import MODULE, STAGE, replace_in
+
+from autograder.cli import grading
+from autograder.course.lab import Lab
 
 CHECK = "test_double_multiplies_by_two"
 
@@ -26,17 +34,73 @@ def test_points_that_change_are_shown_first_and_filed_by_the_real_run(course):
         ["bob", STAGE, "0", "1", "1", f"{CHECK}: override, 1 of 1: agreed"],
     ]
     assert course.run("release").exit_code == 0
-    real = course.run("regrade", course.class_folder)
+    shown = course.lab.build / "nbgrader" / "autograded" / "cem" / STAGE / f"{MODULE}.ipynb"
+    assert "[2/2] double: every element is doubled" in shown.read_text(encoding="utf-8")
+    real = course.run("regrade", "--csv", table.with_name("real.csv"))
     assert real.exit_code == 0, real.output
-    assert [line for line in real.output.splitlines() if "│" in line] == [
-        line for line in dry.output.splitlines() if "│" in line
-    ]
+    assert "gradebook: 3 filed, 0 without a number, 0 differences" in real.output
+    assert table.with_name("real.csv").read_bytes() == table.read_bytes()
     assert course.points() == {"ada": 7, "bob": 1, "cem": 7}
+    assert "[1/1] double: every element is doubled" in shown.read_text(encoding="utf-8")
+    again = course.run("regrade", course.class_folder)
+    assert "0 gain points, 0 lose points, 3 keep theirs" in again.output, "the class itself gives the same"
 
 
-def test_a_real_run_needs_the_class_and_so_does_a_change_of_the_tests(course):
-    assert course.run("regrade").exit_code == 2
-    replace_in(course.lab.stage(STAGE).hidden_tests / "test_tiny.py", "x + x", "2 * x")
-    refused = course.run("regrade", "--dry-run")
-    assert refused.exit_code == 2
-    assert "3 of 1_tiny. Pass the class's PATHS" in " ".join(refused.output.split())
+class RealJudges(InProcessJudges):
+    """The real judge in this process; counts its jobs."""
+
+    def __init__(self, lab: Lab, counter: Counter[str]) -> None:
+        super().__init__(lab)
+        self._counter = counter
+
+    def __enter__(self) -> "RealJudges":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    @contextmanager
+    def warming(self, count: int) -> Iterator[None]:
+        yield
+
+    def judge(self, job):
+        self._counter["judged"] += 1
+        return super().judge(job)
+
+
+def change_the_test(course):
+    replace_in(
+        course.lab.stage(STAGE).hidden_tests / "test_tiny.py", "student.double(x), x + x", "student.double(x), x + 2"
+    )
+
+
+def test_a_dry_run_that_judges_again_is_equal_to_the_real_run(course, monkeypatch):
+    counter: Counter[str] = Counter()
+    monkeypatch.setattr(grading, "JudgePool", lambda root, **options: RealJudges(Lab(root), counter))
+    change_the_test(course)
+    tables = [course.lab.root / name for name in ("dry.csv", "real.csv")]
+    dry = course.run("regrade", course.class_folder, "--dry-run", "--workers", "1", "--csv", tables[0])
+    assert (dry.exit_code, counter["judged"], course.points()) == (0, 3, POINTS), dry.output
+    real = course.run("regrade", course.class_folder, "--workers", "1", "--csv", tables[1])
+    assert (real.exit_code, counter["judged"]) == (0, 3), real.output
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    reasons = f"{CHECK}: passed → failed; test_double_keeps_the_dtype: passed → unpaid"
+    assert f"ada,{STAGE},8,5,-3,{reasons}" in tables[0].read_text(encoding="utf-8")
+    assert course.points() == {"ada": 5, "bob": 0, "cem": 5}
+
+
+def test_results_of_other_tests_are_named_and_stay_while_the_others_are_regraded(course):
+    change_the_test(course)
+    for arguments in ([], ["--dry-run"]):
+        refused = course.run("regrade", *arguments)
+        assert refused.exit_code == 2
+        assert "3 of 1_tiny. Pass the class's PATHS" in " ".join(refused.output.split())
+    assert course.run("grade", course.class_folder / "ada").exit_code == 0
+    replace_in(course.lab.root / "grading.yml", f"{CHECK}: 2", f"{CHECK}: 1")
+    assert course.run("release").exit_code == 0
+    some = course.run("regrade")
+    assert some.exit_code == 1, some.output
+    text = " ".join(some.output.split())
+    assert "1 result: 0 gain points, 1 lose points, 0 keep theirs" in text
+    assert "not regraded: these results were made with other tests or versions: 2 of 1_tiny. Pass" in text
+    assert course.points() == {**POINTS, "ada": 7}
