@@ -41,7 +41,7 @@ def test_bucket_in_one_direction(student):
     Hint: the distance is query − key there, and 0 for a key after the query; no half is left for the future.
     """
     positions = torch.cat([NEAR, FAR], dim=1)
-    for num_buckets, max_distance in ((32, 128), (16, 64), (6, 9)):
+    for num_buckets, max_distance in ((32, 128), (16, 64), (6, 9), (3, 3)):
         check_buckets(student, positions, bidirectional=False, num_buckets=num_buckets, max_distance=max_distance)
 
 
@@ -70,6 +70,7 @@ def test_bucket_has_its_usual_defaults(student):
     Hint: look at the defaults in the signature.
     """
     check_buckets(student, torch.arange(-140, 141)[None])
+    check_buckets(student, torch.arange(-140, 141)[None], bidirectional=False)
 
 
 def test_bucket_takes_any_shape(student):
