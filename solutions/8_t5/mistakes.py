@@ -55,6 +55,7 @@ ENCODER_FEED_FORWARD = (
     "self.attention_norm = RMSNorm(config.d_model)\n"
     "        self.feed_forward = FeedForward(config.d_model, config.d_hidden, config.dropout)"
 )
+DECODER_HIDDEN = ENCODER_FEED_FORWARD.replace("self.attention_norm", "self.cross_attention_norm")
 BLOCKS = "self.blocks = nn.ModuleList(kind(config) for _ in range(config.num_blocks))"
 DIRECTIONS = "bidirectional=not is_decoder\n"
 STACK_BIAS = "bias = self.position_bias(x.shape[1], x.shape[1])"
@@ -1073,6 +1074,13 @@ MISTAKES = {
             "the feed-forward layers of the encoder do not get the rate of dropout",
             ENCODER_FEED_FORWARD,
             ENCODER_FEED_FORWARD.replace(", config.dropout", ""),
+            named=False,
+        ),
+        mistake(
+            "t5_decoder_hidden_without_dropout",
+            "the feed-forward layers of the decoder do not get the rate of dropout",
+            DECODER_HIDDEN,
+            DECODER_HIDDEN.replace(", config.dropout", ""),
             named=False,
         ),
         mistake(

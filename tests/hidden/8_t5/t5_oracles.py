@@ -9,7 +9,7 @@ import t5_in_worker
 import torch
 from torch.nn import functional
 
-from autograder.judge.compare import check_results
+from autograder.judge.compare import check_results, check_that
 from autograder.judge.probes import define
 from autograder.judge.strategies import normal_tensor
 
@@ -251,3 +251,11 @@ def letter_loss(logits, target):
     """Compute the mean surprise at the letters of a target; sentinels and the end do not count."""
     labels = target.masked_fill((target < 2) | (target > 9), -100)
     return functional.cross_entropy(logits.flatten(0, 1), labels.flatten()).item()
+
+
+def check_share(found, rate, says):
+    """Check that the share of True is within 7 standard deviations of the rate."""
+    share = found.double().mean().item()
+    tolerance = 7 * (rate * (1 - rate) / found.numel()) ** 0.5
+    assert tolerance < rate, "too few numbers to notice that nothing is dropped"
+    check_that(abs(share - rate) < tolerance, says)

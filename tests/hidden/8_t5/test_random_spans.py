@@ -93,7 +93,17 @@ def test_spans_stay_within_their_limits(student):
     Hint: clip the number of masked tokens to 1 … length − 1, and the number of spans to what the masked and the kept
     tokens allow.
     """
-    options = [(0.0, 3.0), (1.0, 3.0), (1.0, 1.0), (0.5, 1.0), (0.5, 0.1), (0.2, 0.1), (0.9, 1.0), (0.01, 100.0), (0.4, 500.0)]
+    options = [
+        (0.0, 3.0),
+        (1.0, 3.0),
+        (1.0, 1.0),
+        (0.5, 1.0),
+        (0.5, 0.1),
+        (0.2, 0.1),
+        (0.9, 1.0),
+        (0.01, 100.0),
+        (0.4, 500.0),
+    ]
     cases = [
         (length, {"rate": rate, "mean_span": mean_span}) for length in (2, 3, 4, 10) for rate, mean_span in options
     ]
