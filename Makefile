@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The build of PyTorch, as uv names it: cpu, auto, cu128. Empty: the one that pip finds; on Linux that has CUDA.
+TORCH ?=
 # The tensors are tiny: a second thread inside an operation costs more than it gains.
 export OMP_NUM_THREADS := 1
 
 .PHONY: help setup demo demo-full test lint verify prove train clean
 
 help:
-	@echo 'make setup   create the virtual environment, linters and test tools included'
+	@echo 'make setup   create the virtual environment; TORCH=cpu selects the CPU build of PyTorch, a tenth of the size'
 	@echo 'make demo    grade a sample class through nbgrader, print the table and write the pages'
 	@echo 'make demo-full   grade the large class, over thirty students, which takes many minutes'
 	@echo 'make test    run the linters, the type checker and every test except the slow tests'
@@ -26,7 +29,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
 		{ echo 'Python 3.11 to 3.14 is required; select it with: make PYTHON=python3.12 …'; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(if $(TORCH),$(PIP) uv)
+	$(if $(TORCH),$(BIN)/python -m uv pip install --python $(BIN)/python --torch-backend $(TORCH) --constraint constraints.txt torch)
+	$(PIP) --editable '.[dev]'
 	@touch $(READY)
 
 demo: $(READY)

@@ -32,6 +32,7 @@ from autograder.base.atomic_files import write_atomically
 from autograder.base.results import StageReport, decode_results
 from autograder.course.lab import Lab
 from autograder.release import write_nbgrader_source
+from benchmarks.commands import processor
 from benchmarks.load_class import LargeClass, write_large_class
 
 PAGE = Path("docs") / "load.md"
@@ -208,7 +209,7 @@ def page(measured: Measured, workers: int) -> str:
 `python -m benchmarks.load --write` writes this page: it grades {large.submissions} submissions with {workers} workers
 on {workers} cores.
 
-- Date: {datetime.now(UTC):%Y-%m-%d}; machine: {_processor()}, {psutil.virtual_memory().total >> 30} GiB, \
+- Date: {datetime.now(UTC):%Y-%m-%d}; machine: {processor()}, {psutil.virtual_memory().total >> 30} GiB, \
 {platform.system()} {platform.release()}
 - Python {platform.python_version()}, torch {version("torch")}, nbgrader {version("nbgrader")}
 - {large.submissions} submissions of {len(large.pathological) + len({name for name, _ in large.expected})} students, \
@@ -234,13 +235,6 @@ The largest process of each kind, in MB (resident, shared pages included):
 
 {kinds or "None in this class."}
 """
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if platform.system() == "Linux" else ():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

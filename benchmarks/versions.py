@@ -8,7 +8,6 @@ in both. The two take turns within a round, so a machine that slows down slows b
 rounds, and the ratio of the CPU seconds, which other work on the machine changes least.
 """
 
-import platform
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.course.lab import Lab
-from benchmarks.commands import Duration, copy_lab, timed
+from benchmarks.commands import Duration, copy_lab, processor, timed
 
 FEW, MANY, CLASS = 1, 13, 100
 
@@ -36,7 +35,7 @@ class Version:
         self.run("release")
         for size in (FEW, MANY, CLASS):
             for number in range(size):
-                target = folder / f"class{size}" / f"student{number:03}" / stage_id
+                target = folder / f"class{size}" / f"student{size:03}_{number:03}" / stage_id
                 target.mkdir(parents=True)
                 variant = f"{source}\nVARIANT = {number + size}\n"
                 (target / f"{module}.py").write_text(variant, encoding="utf-8")
@@ -85,7 +84,7 @@ def main(before: Path, stage_id: str, rounds: int) -> None:
             for row, measure in ROWS.items():
                 for durations, version in zip(taken[row], versions, strict=True):
                     durations.append(measure(version))
-    Console().print(_table(taken, f"{stage_id}, median of {rounds}, {platform.processor() or platform.machine()}"))
+    Console(width=120).print(_table(taken, f"{stage_id}, median of {rounds}, {processor()}"))
 
 
 def _table(taken: Mapping[str, tuple[list[Duration], list[Duration]]], title: str) -> Table:

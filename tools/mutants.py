@@ -68,11 +68,21 @@ def _qualified_name(module: libcst.Module, function: libcst.FunctionDef) -> str:
 
 
 def _lines_to_mutate(code: str) -> set[int]:
-    """Return the lines of all functions and methods, without their docstrings."""
+    """Return the lines of all functions and methods, without docstrings and ``raise``.
+
+    The contract names the type of an error, which the operators do not change, and leaves its text open.
+    """
     lines: set[int] = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            lines.update(_lines_of(node))
             if ast.get_docstring(node) is not None:
-                lines.difference_update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+                lines.difference_update(_lines_of(node.body[0]))
+            for statement in ast.walk(node):
+                if isinstance(statement, ast.Raise):
+                    lines.difference_update(_lines_of(statement))
     return lines
+
+
+def _lines_of(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)

@@ -35,7 +35,7 @@ from tools.mutants import Mutant, mutants_of
 from tools.validity import Verdict, read_reasons, record_of, write_record
 
 # CPU time after which a mutant counts as endless. Wall-clock time would count survivors as killed on a busy machine.
-SECONDS_PER_MUTANT = 120
+SECONDS_PER_MUTANT = 60
 ENDED = ("(its process ended)",)
 
 

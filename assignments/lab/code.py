@@ -67,6 +67,20 @@ class Module:
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
         return first - 1, node.end_lineno or node.lineno
 
+    def docstring_lines(self) -> frozenset[int]:
+        """Return the lines of all docstrings, counted from 0; a docstring that is a whole body stays."""
+        found: set[int] = set()
+        for node in ast.walk(self.tree):
+            if (
+                isinstance(node, _Definition)
+                and len(node.body) > 1
+                and ast.get_docstring(node, clean=False) is not None
+            ):
+                first, second = node.body[:2]
+                if second.lineno > (first.end_lineno or first.lineno):
+                    found.update(range(first.lineno - 1, first.end_lineno or first.lineno))
+        return frozenset(found)
+
 
 def describe_syntax(error: SyntaxError) -> str:
     """Return what is wrong with the line; a line that git left after a merge is named as such."""

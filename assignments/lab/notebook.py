@@ -5,6 +5,7 @@ import importlib
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,14 +21,32 @@ from lab.terminal import make_console, save_progress
 
 # Seconds that one test may take: a notebook does nothing else meanwhile.
 _TIME_LIMIT = 10.0
+# For a sheet on paper, exported as HTML: long lines of code are wrapped instead of cut off, and the cell with this
+# style, which sets the sheet up, is left out.
+PRINT_STYLE = """<style class="lab-print">@media print {
+pre { white-space: pre-wrap !important; overflow-wrap: anywhere; }
+.jp-CodeCell:has(.lab-print) { display: none; }
+}</style>"""
 
 
 def register() -> None:
-    """Make ``%check`` available in this notebook; outside a notebook, do nothing."""
+    """Make ``%check`` available in this notebook, and let it print well; outside a notebook, do nothing."""
     ipython = sys.modules.get("IPython")  # a notebook has imported it
     if ipython is not None and (shell := ipython.get_ipython()) is not None:
         shell.register_magic_function(lambda line: check(*line.split()), "line", "check")
-        logging.getLogger("autoreload").setLevel(logging.CRITICAL)  # it prints each traceback too
+        importlib.import_module("IPython.display").display_html(PRINT_STYLE, raw=True)
+        _shorten_reload_errors(importlib.import_module("IPython.extensions.autoreload"))
+
+
+def _shorten_reload_errors(autoreload: Any) -> None:
+    """Let IPython's autoreload say in one line that a module cannot be loaded; it prints two long tracebacks."""
+    logging.getLogger("autoreload").setLevel(logging.CRITICAL)
+
+    def print_reason(*_: object, **__: object) -> None:
+        error = sys.exc_info()[1]
+        print(f"Your change cannot be loaded: {type(error).__name__}: {error}. Cells use your code from before.")
+
+    autoreload.print = print_reason  # its only use of `print`
 
 
 def check(*names: str) -> None:
@@ -74,11 +93,21 @@ def solution_html(solution: Solution) -> str:
     name = html.escape(solution.exercise.name)
     parts = "".join(
         f'<div style="flex: 1 1 20em; min-width: 0"><b>{label}</b>'
-        f'<pre style="overflow-x: auto">{html.escape(code)}</pre></div>'
+        f'<pre style="white-space: pre-wrap; word-break: normal; font-size: 85%">{_lines_html(code)}</pre></div>'
         for label, code in (("yours", solution.yours), ("the course's", solution.ours))
     )
     summary = f"<summary>The course's solution of <code>{name}</code>, beside yours</summary>"
     return f'<details>{summary}<div style="display: flex; flex-wrap: wrap; gap: 1em">{parts}</div></details>'
+
+
+def _lines_html(code: str) -> str:
+    """Return the lines of a code; what follows in a line that is too long is indented further than the line."""
+    lines = []
+    for line in code.split("\n"):
+        indent = len(line) - len(line.lstrip()) + 4
+        style = f"display: block; padding-left: {indent}ch; text-indent: -{indent}ch"
+        lines.append(f'<span style="{style}">{html.escape(line) or " "}</span>')
+    return "".join(lines)
 
 
 def _stages(course: Course, exercises: list[Exercise]) -> list[Stage]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lab.checking import ExerciseResult
@@ -13,13 +14,19 @@ from lab.terminal import sign
 
 
 def show_stage_lines(console: Console, results: Sequence[ExerciseResult]) -> None:
-    """Print one line per stage: the number of exercises that pass, and the names of the others."""
+    """Print one line per stage: the number of exercises that pass, and the names of the others or why none can run."""
     for stage in dict.fromkeys(result.exercise.stage for result in results):
         own = [result for result in results if result.exercise.stage == stage]
-        failing = [result.exercise.name for result in own if not result.passed]
+        failing = [result for result in own if not result.passed]
+        reasons = {result.import_error for result in failing}
+        reason = reasons.pop() if len(reasons) == 1 else None
         status = ExerciseStatus.FAILING if failing else ExerciseStatus.DONE
         line = f"{sign(console, status)} [name]{stage}[/]  {len(own) - len(failing)} of {len(own)} exercises pass"
-        console.print(f"{line}; not yet: {', '.join(failing)}" if failing else line)
+        if reason:
+            line += f"; no test can run: {escape(reason)}"
+        elif failing:
+            line += f"; not yet: {', '.join(result.exercise.name for result in failing)}"
+        console.print(line)
 
 
 def show_pack(console: Console, course: Course, pack: PackedHandIn) -> None:

@@ -32,7 +32,7 @@ def show_status(
         is_current = status.stage.id in (shown or ([upcoming.stage] if upcoming else []))
         console.print(_stage_line(console, status))
         if status.problem:
-            console.print(f"   [bad]cannot be read:[/] {escape(status.problem)}")
+            console.print(Padding(f"[bad]cannot be read:[/] {escape(status.problem)}", (0, 0, 0, 4)))
         if everything or is_current:
             console.print(_exercises(console, status, progress, upcoming))
         if everything or is_current or _is_started(status):
@@ -40,7 +40,8 @@ def show_status(
                 console.print(Padding(f"[warn]question[/] {escape(sentence)}", (0, 0, 0, 4)))
     console.print()
     console.print(_total(statuses))
-    console.print(_advice(course, upcoming))
+    unreadable = {status.stage.id for status in statuses if status.problem}
+    console.print(_advice(course, upcoming, unreadable))
 
 
 def _is_started(status: StageStatus) -> bool:
@@ -111,8 +112,10 @@ def _total(statuses: list[StageStatus]) -> str:
     )
 
 
-def _advice(course: Course, upcoming: Exercise | None) -> str:
+def _advice(course: Course, upcoming: Exercise | None, unreadable: Collection[str]) -> str:
     if upcoming is None:
         return "All public tests pass. Hand in: [name]lab submit[/]"
     file = course.stage(upcoming.stage).file.as_posix()
+    if upcoming.stage in unreadable:
+        return f"Next: fix the error in {file}, then [name]lab check[/]."
     return f"Next: [name]{upcoming.name}[/], {escape(upcoming.title)}. Write it in {file}, then [name]lab check[/]."

@@ -41,8 +41,9 @@ def released_solution(course: Course, exercise: Exercise) -> Solution | None:
 
 
 def _code(module: Module, name: str, others: set[str]) -> str:
-    """Return the text of a definition and of the helpers that it uses, in the order of the module."""
+    """Return a definition and the helpers that it uses, in the order of the module, without their docstrings."""
     wanted = {name} | {used for used in module.mentions(name) if used not in others}
-    lines = module.text.split("\n")
+    docstrings = module.docstring_lines()
     spans = sorted(span for used in wanted if (span := module.lines(used)) is not None)
-    return "\n\n\n".join("\n".join(lines[start:end]) for start, end in spans)
+    lines = [(number, line) for number, line in enumerate(module.text.split("\n")) if number not in docstrings]
+    return "\n\n\n".join("\n".join(line for number, line in lines if start <= number < end) for start, end in spans)

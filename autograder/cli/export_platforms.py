@@ -61,7 +61,7 @@ def _pair(column: str) -> tuple[str, str]:
 def moodle(option: LabOption, file: Path, template: Path | None, stage_ids: tuple[str, ...]) -> None:
     """Write final points for Moodle.
 
-    With --template, the sum of the stages is filled into an assignment's grading worksheet. Without it, FILE holds a
+    With --template, the total of the stages is filled into an assignment's grading worksheet. Without it, FILE holds a
     column per stage and `total`, for Grades > Import, by username.
     """
     grades = class_grades(option.lab, stage_ids).grades
@@ -70,7 +70,7 @@ def moodle(option: LabOption, file: Path, template: Path | None, stage_ids: tupl
             file, moodle_import(grades, option.lab.config), counted(len({grade.student for grade in grades}), "student")
         )
         return
-    content, filled = fill_moodle(template, grades)
+    content, filled = fill_moodle(template, grades, option.lab.config.policies.total)
     tell(filled.notes, filled.unknown, str(template))
     write(file, content, f"{counted(filled.cells, 'grade')} filled in")
 
@@ -81,11 +81,11 @@ def moodle(option: LabOption, file: Path, template: Path | None, stage_ids: tupl
 @pass_lab
 def gradescope(option: LabOption, folder: Path, stage_ids: tuple[str, ...]) -> None:
     """Write one results.json of Gradescope's autograders per student: FOLDER/STUDENT/results.json."""
-    students = class_grades(option.lab, stage_ids).by_student()
+    students, policy = class_grades(option.lab, stage_ids).by_student(), option.lab.config.policies.total
     written = 0
     for student, (reports, grades) in students.items():
         if any(grade.points is not None for grade in grades):
-            write_atomically(folder / student / "results.json", gradescope_results(reports, grades))
+            write_atomically(folder / student / "results.json", gradescope_results(reports, grades, policy))
             written += 1
     OutputConsole(highlight=False, soft_wrap=True).print(f"{folder}: {counted(written, 'student')}", markup=False)
 
@@ -107,7 +107,7 @@ def classroom50(
     students = class_grades(option.lab, stage_ids).by_student()
     reports = {student: own for student, (own, _) in students.items()}
     grades = {student: own for student, (_, own) in students.items()}
-    rescored = rescore(scores, reports, grades, assignment)
+    rescored = rescore(scores, reports, grades, option.lab.config.policies.total, assignment)
     tell(rescored.notes, rescored.unknown, str(scores))
     for login, result in rescored.results.items():
         write_atomically(folder / login / "result.json", result)

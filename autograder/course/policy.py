@@ -28,6 +28,17 @@ class LatePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     grace_minutes: Annotated[int, msgspec.Meta(ge=0)] = 10
 
 
+class TotalPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the points of the stages become a student's total.
+
+    The ``drop_lowest`` stages in which the student has the lowest shares of the points do not count. ``at_most`` limits
+    the total to a share of the points possible: with 1.0, points of extensions make up for lost points only.
+    """
+
+    drop_lowest: Annotated[int, msgspec.Meta(ge=0)] = 0
+    at_most: Annotated[float, msgspec.Meta(gt=0)] | None = None  # None: no limit
+
+
 class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The points of one check of one student, decided by a person; the student reads the reason."""
 
@@ -39,6 +50,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Rules that turn points into grades."""
 
     late: LatePolicy = LatePolicy()
+    total: TotalPolicy = TotalPolicy()
     extensions: dict[str, dict[str, Days]] = {}  # student → stage → days
     overrides: dict[str, dict[str, dict[str, Override]]] = {}  # student → stage → check → points
     attempts: Annotated[int, msgspec.Meta(ge=1)] | None = (
@@ -58,7 +70,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def check_policies(policies: Policies, points: Mapping[str, Mapping[str, int]], keys: Keys, source: YamlSource) -> None:
-    """Check the stages of the extensions, the checks of the overrides, and the time zone.
+    """Check the stages of the extensions, the checks of the overrides, the stages that count, and the time zone.
 
     Args:
         policies: the policies.
@@ -67,7 +79,7 @@ def check_policies(policies: Policies, points: Mapping[str, Mapping[str, int]], 
         source: the file.
 
     Raises:
-        ConfigError: a stage, a check or the time zone is unknown, or an override exceeds its check.
+        ConfigError: a stage, a check or the time zone is unknown, an override exceeds its check, or no stage counts.
     """
     for name, granted in (("extensions", policies.extensions), ("overrides", policies.overrides)):
         for student, stages in granted.items():
@@ -81,6 +93,9 @@ def check_policies(policies: Policies, points: Mapping[str, Mapping[str, int]], 
                 if override.points > points[stage_id][check]:
                     most = f"{override.points} is more than the {points[stage_id][check]} points of the check"
                     raise source.error((*here, check, "points"), most)
+    if policies.total.drop_lowest >= len(points):
+        few = f"{policies.total.drop_lowest} would drop all {len(points)} stages; the most is {len(points) - 1}"
+        raise source.error((*keys, "total", "drop_lowest"), few)
     try:
         _ = policies.zone
     except (ZoneInfoNotFoundError, ValueError, OSError):

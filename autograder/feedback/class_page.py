@@ -9,7 +9,7 @@ from markupsafe import Markup
 from autograder.base.results import IsolationLevel, Outcome, ReportState, lowest_level
 from autograder.feedback.claims import Claim
 from autograder.feedback.class_statistics import ClassStatistics
-from autograder.feedback.grade_words import by_hand_words, override_words
+from autograder.feedback.grade_words import by_hand_words, override_words, policy_words
 from autograder.feedback.html import render
 from autograder.feedback.item_analysis import FEWEST_OF_EACH
 from autograder.feedback.stage_statistics import BINS, CheckStatistics, StageStatistics
@@ -97,6 +97,7 @@ def class_page(statistics: ClassStatistics, pages: Mapping[str, str] = {}, claim
         fewest=FEWEST_OF_EACH,
         claims=claims,
         not_graded=sorted(statistics.not_graded, key=lambda report: (report.student, report.stage)),
+        policy=policy_words(statistics.policy),
         unisolated=IsolationLevel.NONE in statistics.isolation,
         pages={student: quote(path) for student, path in pages.items()},
     )
@@ -148,7 +149,7 @@ def _rows(statistics: ClassStatistics) -> Iterator[Row]:
         yield Row(
             student,
             tuple(_cell(statistics, student, stage) for stage in statistics.stages),
-            statistics.total(student),
+            str(statistics.total(student)),
             statistics.days_late(student),
             lowest_level(report.isolation for report in statistics.reports_of(student)),
         )
@@ -165,7 +166,8 @@ def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> 
     points, possible = statistics.points(report), statistics.possible(report)
     shade = min(int((SHADES - 1) * max(points, 0) / possible), SHADES - 1) if possible else None
     by_hand = by_hand_words(statistics.grades.get((student, stage.id)))
-    remarks = _remarks(late_words(report), override_words(report), by_hand)
+    dropped = "dropped" if statistics.is_dropped(report) else ""
+    remarks = _remarks(late_words(report), override_words(report), by_hand, dropped)
     return Cell(f"{points:g}", report.final_bonus, shade, remarks=remarks)
 
 

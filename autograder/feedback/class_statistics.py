@@ -10,9 +10,11 @@ from autograder.base.results import IsolationLevel, ReportState, StageReport
 from autograder.course.config import Config
 from autograder.course.lab import Lab
 from autograder.course.mistakes import load_mistakes
+from autograder.course.policy import TotalPolicy
 from autograder.feedback.needs_help import NeedsHelp, students_who_need_help
 from autograder.feedback.stage_statistics import StageStatistics, stage_statistics
-from autograder.integrations.grades import Grade
+from autograder.integrations.grades import Grade, grade_of
+from autograder.integrations.totals import Total, course_total
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class ClassStatistics:
 
     ``reports`` is keyed by student and stage. ``stages`` are those that any student has begun or that count 0;
     ``never_begun`` are the others. ``grades`` are those of the gradebook, with points by hand; empty if unknown.
+    ``policy`` says which stages count in a student's total.
     """
 
     course: str
@@ -41,6 +44,7 @@ class ClassStatistics:
     needs_help: tuple[NeedsHelp, ...]
     never_begun: tuple[str, ...] = ()
     grades: Mapping[tuple[str, str], Grade] = field(default_factory=dict)
+    policy: TotalPolicy = field(default_factory=TotalPolicy)
 
     @property
     def pythons(self) -> tuple[str, ...]:
@@ -73,15 +77,20 @@ class ClassStatistics:
         """Reports of stages with a due date whose time of hand-in is unknown."""
         return tuple(report for report in self.reports.values() if report.days_late is None)
 
-    def total(self, student: str) -> str:
-        """Final points earned and possible, as ``57 / 142``; points by hand are included if grades are known.
+    def total(self, student: str) -> Total:
+        """A student's total; points by hand are included if grades are known.
 
         Only stages with a number count: those that the student has begun, and those that are owed.
         """
-        own = [report for report in self.reports_of(student) if report.graded]
-        if not own:
-            return "–"
-        return f"{sum(map(self.points, own)):g} / {sum(map(self.possible, own)):g}"
+        return self._totals[student]
+
+    def is_dropped(self, report: StageReport) -> bool:
+        """Whether the stage does not count in the student's total, because the student has a low share there."""
+        return self.grade(report) in self.total(report.student).dropped
+
+    def grade(self, report: StageReport) -> Grade:
+        """The grade of a report: the gradebook's if it is known."""
+        return self.grades.get((report.student, report.stage)) or grade_of(report)
 
     def days_late(self, student: str) -> int:
         """Days late in all stages."""
@@ -93,27 +102,31 @@ class ClassStatistics:
         return sum(bool(report.days_late) for report in self.reports.values())
 
     def reports_of(self, student: str) -> Sequence[StageReport]:
-        """The reports of a student."""
+        """The reports of a student, in the order of the stages."""
         return self._by_student.get(student, ())
 
     def points(self, report: StageReport) -> float:
         """Final points of a report without extensions, points by hand included if grades are known."""
-        grade = self.grades.get((report.student, report.stage))
-        if grade is None or grade.points is None:
-            return report.final_score
-        return grade.points - (report.final_bonus if report.bonus_counts else 0)
+        points = self.grade(report).points
+        return 0.0 if points is None else points - (report.final_bonus if report.bonus_counts else 0)
 
     def possible(self, report: StageReport) -> float:
         """Points possible in a report's stage, those of its questions included if grades are known."""
-        grade = self.grades.get((report.student, report.stage))
-        return report.points if grade is None else grade.possible
+        return self.grade(report).possible
 
     @cached_property
     def _by_student(self) -> Mapping[str, list[StageReport]]:
+        order = {stage.id: index for index, stage in enumerate(self.stages)}
         own = defaultdict(list)
-        for report in self.reports.values():
+        for report in sorted(self.reports.values(), key=lambda report: order.get(report.stage, len(order))):
             own[report.student].append(report)
         return own
+
+    @cached_property
+    def _totals(self) -> Mapping[str, Total]:
+        return {
+            student: course_total(map(self.grade, self.reports_of(student)), self.policy) for student in self.students
+        }
 
 
 def class_statistics(
@@ -154,6 +167,7 @@ def class_statistics(
         needs_help=tuple(students_who_need_help(last, students, order)),
         never_begun=never_begun,
         grades={(grade.student, grade.stage): grade for grade in grades},
+        policy=config.policies.total,
     )
 
 

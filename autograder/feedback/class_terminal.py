@@ -13,7 +13,7 @@ from rich.text import Text
 from autograder.base.results import IsolationLevel, ReportState, StageReport
 from autograder.base.sinks import log_line
 from autograder.feedback.class_statistics import ClassStatistics
-from autograder.feedback.grade_words import by_hand_words, override_words
+from autograder.feedback.grade_words import by_hand_words, override_words, policy_words
 from autograder.feedback.stage_statistics import StageStatistics
 from autograder.feedback.words import counted, late_words
 
@@ -61,7 +61,7 @@ def _score_table(statistics: ClassStatistics, stages: Sequence[StageStatistics],
     for student in statistics.students:
         cells = [_cell(statistics, student, stage) for stage in stages]
         if totals:
-            cells.append(Text(statistics.total(student), style="bold"))
+            cells.append(Text(str(statistics.total(student)), style="bold"))
         table.add_row(Text(log_line(student)), *cells)
     return table
 
@@ -94,15 +94,19 @@ def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> 
     late, by_hand = late_words(report), by_hand_words(statistics.grades.get((student, stage.id)))
     if late:
         cell.append(f" {late}", style=WARNING if report.days_late else "dim")
-    for decided in filter(None, (override_words(report), by_hand)):
+    dropped = "dropped" if statistics.is_dropped(report) else ""
+    for decided in filter(None, (override_words(report), by_hand, dropped)):
         cell.append(f" {decided}", style="dim")
     return cell
 
 
 def _remarks(statistics: ClassStatistics) -> Iterator[tuple[str, str]]:
     """The lines below the table of scores, each with its style."""
-    if statistics.not_begun:
-        yield "totals count the stages that a student has begun", "dim"
+    policy = policy_words(statistics.policy)
+    if statistics.not_begun or policy:
+        yield f"totals count the stages that a student has begun{policy}", "dim"
+    if any(report.bonus_counts and report.final_bonus for report in statistics.reports.values()):
+        yield "totals include the points of extensions", "dim"
     if statistics.never_begun:
         yield f"not begun by any student: {', '.join(map(log_line, statistics.never_begun))}", "dim"
     if statistics.not_graded:

@@ -15,7 +15,6 @@ from autograder.course.policy import examples_from
 from autograder.feedback.claims import Claim
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import ClassStatistics, class_statistics, mistake_sentences
-from autograder.feedback.grade_words import by_hand_remark
 from autograder.feedback.student_page import student_page
 from autograder.intake import StageSubmission
 from autograder.integrations.grades import Grade
@@ -40,9 +39,9 @@ def write_student_pages(
         Student → path of the page, relative to ``folder``.
     """
     pages = {}
-    by_hand: dict[str, dict[str, str]] = defaultdict(dict)
+    filed: dict[str, dict[str, Grade]] = defaultdict(dict)
     for grade in grades:
-        by_hand[grade.student][grade.stage] = by_hand_remark(grade)
+        filed[grade.student][grade.stage] = grade
     shown = _with_examples(lab.config, datetime.now(UTC))
     titles = {stage.id: {name: text.title for name, text in stage.exercise_texts().items()} for stage in lab.stages()}
     for student, group in groupby(graded, key=lambda result: result.submission.student):
@@ -50,7 +49,7 @@ def write_student_pages(
         sources = {
             result.submission.stage: result.judged_source for result in results if result.judged_source is not None
         }
-        page = student_page([result.report for result in results], sources, lab.config, titles, shown, by_hand[student])
+        page = student_page([result.report for result in results], sources, lab.config, titles, shown, filed[student])
         pages[student] = f"{STUDENT_PAGES}/{student}.html"
         write_atomically(folder / pages[student], page.encode())
     return pages

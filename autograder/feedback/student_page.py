@@ -10,10 +10,13 @@ from markupsafe import Markup
 from autograder.base.results import Outcome, ReportState, StageReport
 from autograder.base.sinks import one_line
 from autograder.course.config import Config
+from autograder.feedback.grade_words import by_hand_remark, total_remarks
 from autograder.feedback.html import render
 from autograder.feedback.source_view import source_lines
 from autograder.feedback.views import CheckView, ExerciseView, StageView, stage_view
 from autograder.feedback.words import counted
+from autograder.integrations.grades import Grade, grade_of
+from autograder.integrations.totals import course_total
 
 # Segments of the points bar with gaps of two pixels between them; with more, the gaps would hide the colours.
 MOST_GAPS = 24
@@ -106,7 +109,7 @@ def student_page(
     config: Config,
     titles: Mapping[str, Mapping[str, str]],
     with_examples: Collection[str] = (),
-    by_hand: Mapping[str, str] = MappingProxyType({}),
+    grades: Mapping[str, Grade] = MappingProxyType({}),
 ) -> str:
     """Render one self-contained HTML page about one student.
 
@@ -116,7 +119,7 @@ def student_page(
         config: source of the titles of course and stages.
         titles: stage id → exercise → title; an exercise without a title is shown by its name.
         with_examples: the stages whose failing examples students may see.
-        by_hand: stage id → remark about the points that persons gave.
+        grades: stage id → grade in the gradebook; a stage without an entry counts as in its report.
 
     Raises:
         ValueError: the reports are not all of one student, or there are none.
@@ -134,21 +137,21 @@ def student_page(
                     titles.get(report.stage, {}),
                     examples=report.stage in with_examples,
                 ),
-                by_hand.get(report.stage, ""),
+                by_hand_remark(grades[report.stage]) if report.stage in grades else "",
             ),
             sources.get(report.stage),
         )
         for index, report in enumerate(reports, 1)
     ]
-    graded = [section.view for section in sections if section.view.score is not None]
+    own = [grades.get(report.stage) or grade_of(report) for report in reports]
+    total = course_total(own, config.policies.total)
     return render(
         "student.html",
         course=config.course,
         student=one_line(reports[0].student),
         sections=sections,
-        score=sum(view.score or 0 for view in graded),
-        points=sum(view.points for view in graded),
-        bonus=sum(view.bonus for view in graded),
+        total=total,
+        total_remarks=total_remarks(total),
         not_graded=_count(sections, ReportState.NOT_GRADED),
         not_begun=_count(sections, ReportState.NOT_BEGUN),
     )

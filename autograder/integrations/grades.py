@@ -66,7 +66,16 @@ def _gradebook_grades(lab: Lab) -> dict[tuple[str, str], Grade]:
 def _grade(lab: Lab, report: StageReport) -> Grade:
     """The grade of a report that is not in the gradebook; the stage's questions have no points yet."""
     spec = lab.config.stages.get(report.stage)
-    questions = spec.questions.values() if spec else ()
+    return grade_of(report, sum(question.points for question in spec.questions.values()) if spec else 0)
+
+
+def grade_of(report: StageReport, of_questions: int = 0) -> Grade:
+    """The grade that follows from a report alone.
+
+    Args:
+        report: the report.
+        of_questions: points possible for the stage's questions, which are not graded yet.
+    """
     bonus = report.bonus if report.bonus_counts else 0
     final = report.final
     return Grade(
@@ -74,8 +83,8 @@ def _grade(lab: Lab, report: StageReport) -> Grade:
         stage=report.stage,
         raw=None if final is None else float(report.score + bonus),
         lost=0.0 if final is None else float(report.score + bonus - final),
-        possible=float(report.points + sum(question.points for question in questions)),
-        waits=bool(questions) and report.state is ReportState.GRADED,
+        possible=float(report.points + of_questions),
+        waits=of_questions > 0 and report.state is ReportState.GRADED,
         handed_in=report.handed_in,
     )
 

@@ -26,6 +26,16 @@ def test_mutants_differ_from_the_reference_and_from_each_other(tiny_lab):
     assert {mutant.definition for mutant in mutants} == {"double", "total", "halve"}
 
 
+def test_the_text_of_an_error_is_not_changed(tiny_lab):
+    reference = tiny_lab.stage(STAGE).reference
+    code = reference.read_text(encoding="utf-8")
+    guarded = code.replace("return x / 2", 'if x is None:\n        raise ValueError("no x" + "!")\n    return x / 2')
+    reference.write_text(guarded, encoding="utf-8")
+    changes = [mutant.diff for mutant in mutants_of(tiny_lab.stage(STAGE))]
+    assert any("is not None" in diff for diff in changes)
+    assert not any("raise" in diff for diff in changes)
+
+
 @pytest.mark.slow
 def test_a_survivor_needs_a_reason_and_a_second_run_judges_nothing(tiny_lab, capsys):
     stage = tiny_lab.stage(STAGE)

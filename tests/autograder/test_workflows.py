@@ -1,6 +1,7 @@
 """Every workflow of the repository, and of students' repositories, uses pinned actions that GitHub still runs."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,3 +61,12 @@ def test_a_workflow_uses_pinned_actions_on_node_24(path):
 )
 def test_a_retired_or_floating_action_is_a_fault(used, fault):
     assert [fault in line for line in faults(f"      - uses: {used}\n")] == [True]
+
+
+@pytest.mark.parametrize("build", ["", "cpu", "cu128"])
+def test_make_installs_the_chosen_build_of_pytorch_before_the_rest(build):
+    command = ["make", "--dry-run", "--always-make", "setup", f"TORCH={build}"]
+    steps = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    *before, everything = [line for line in steps if " pip install " in line]
+    assert everything.endswith("--editable '.[dev]'")
+    assert [f"--torch-backend {build} " in line for line in before] == ([False, True] if build else [])

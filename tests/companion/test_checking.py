@@ -46,7 +46,8 @@ def test_each_result_explains_its_failure(course, write, run):
     assert (wrong.pair.found.rows, wrong.pair.expected.rows) == ([["3.0000", "5.0000"]], [["2.0000", "6.0000"]])
     assert wrong.printed == "here torch.Size([2])\n"
 
-    _, error = found["total"]
+    failed, error = found["total"]
+    assert (failed.import_error, failed.can_have_a_hint) == (None, True)
     assert error.message.startswith("IndexError: ")
     location = error.student_line
     assert (location["file"], location["function"], location["code"]) == (FILE, "total", "return y.sum(5)")
@@ -139,12 +140,14 @@ def test_a_stage_that_cannot_be_imported_says_why_and_where(broken, name):
     _, message, line = BROKEN[name]
     results = broken[f"{number}_{name}"]
     assert [result.passed for result in results] == [False] * 3
+    assert not any(result.import_error and result.can_have_a_hint for result in results)  # a hint is about the exercise
     for test in (test for result in results for test in result.test_results):
         assert message in test.message
         assert (test.outcome is TestOutcome.GONE) == (name == "absent")
         if line is not None:
             file = f"{number}_{name}/{'use_' * (name in ('syntax', 'merge'))}{name}.py"
             assert (test.student_line["file"], test.student_line["line"]) == (file, line)
+            assert {result.import_error for result in results} == {f"{file}, line {line}: {test.message}"}
 
 
 @pytest.mark.parametrize("text", ["def test_double(x): ...", "@mark\nclass A:\n    async def test_double(x): ..."])

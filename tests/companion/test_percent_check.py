@@ -1,11 +1,13 @@
 """Public tests in the process of a notebook: the same results, and nothing changes for the notebook."""
 
+import ast
 import importlib
 import os
 import random
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import pytest
 from tiny_lab import MODULE, STAGE
@@ -128,14 +130,27 @@ def test_a_check_in_a_sheet_counts_and_prints_one_line_for_a_stub(course, write,
     assert "there is no exercise or stage called `treble`" in capsys.readouterr().out
 
 
-def test_the_magic_is_registered_in_a_notebook_only(monkeypatch):
+def test_the_magic_is_registered_in_a_notebook_only(monkeypatch, capsys):
     class Shell:
+        shown: ClassVar[list[str]] = []
+
         def register_magic_function(self, function, kind, name):
             self.registered = (kind, name)
 
     shell = Shell()
     monkeypatch.setitem(sys.modules, "IPython", type("IPython", (), {"get_ipython": staticmethod(lambda: shell)}))
+    autoreload, display = ModuleType("IPython.extensions.autoreload"), ModuleType("IPython.display")
+    display.display_html = lambda text, raw: shell.shown.append(text)
+    for module in (autoreload, display):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     notebook.register()
+    assert shell.shown == [notebook.PRINT_STYLE]
     assert shell.registered == ("line", "check")
+    try:
+        ast.parse("def broken(:", "attention.py")
+    except SyntaxError:
+        autoreload.print("a long traceback", file=sys.stderr)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "cannot be loaded: SyntaxError: invalid syntax (attention.py, line 1)" in line
     monkeypatch.delitem(sys.modules, "IPython")
     notebook.register()

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from tiny_lab import MODULE, STAGE
 
-from lab import bootstrap, cli
+from lab import bootstrap, cli, notebook
 from lab.checking import ExerciseResult
 from lab.course import CompanionError
 from lab.progress import Progress
@@ -133,6 +133,7 @@ def test_pytest_imports_the_stage_and_not_a_package_of_its_name(course, packages
 
 def test_a_sheet_of_another_stage_imports_the_stage_and_not_a_package_of_its_name(course, packages, monkeypatch):
     monkeypatch.chdir(course.root)
+    monkeypatch.setattr(notebook, "register", lambda: None)  # with this path it could import nothing
     monkeypatch.setattr(sys, "path", ["/python/lib", str(packages)])
     bootstrap.set_up("", "2_other")
     found = [course.root / "2_other", Path("/python/lib"), course.root / STAGE, course.root, packages]

@@ -10,6 +10,7 @@ from lab.checking import ExerciseResult
 from lab.progress import ExerciseStatus, Progress
 from lab.results import TestOutcome, TestResult
 from lab.show_checks import show_checks, side_by_side
+from lab.show_handin import show_stage_lines
 from lab.show_status import show_status
 from lab.terminal import THEME, sign
 from lab.values import ValuePair, ValueTable, make_pair
@@ -61,6 +62,31 @@ def test_a_cause_that_fails_several_tests_is_shown_once(course):
     failed = ExerciseResult(course.exercises[0], tuple(results))
     text = printed(lambda console: show_checks(console, course, [failed]), 80)
     assert [text.count(part) for part in ("no module", "second: as above", "another reason", "as above")] == [1] * 4
+
+
+def test_an_error_in_an_import_is_shown_once_for_all_exercises(course):
+    line = {"file": "early.py", "line": 3, "function": "<module>", "code": "import nothing"}
+    results = [
+        ExerciseResult(
+            exercise, (TestResult(STAGE, f"test_{exercise.name}", TestOutcome.FAILED, "gone", student_line=line),)
+        )
+        for exercise in course.exercises
+    ]
+    text = printed(lambda console: show_checks(console, course, results), 80)
+    assert (text.count("gone"), text.count("0 of 1 tests pass: as above")) == (1, len(results) - 1)
+    text = printed(lambda console: show_stage_lines(console, results), 120)
+    assert text.splitlines()[0].endswith("exercises pass; no test can run: early.py, line 3: gone")
+    results[0] = ExerciseResult(course.exercises[0], results[0].test_results[:0])  # this exercise passes
+    mixed = [*results, ExerciseResult(course.exercises[0], (TestResult(STAGE, "test_x", TestOutcome.FAILED, "other"),))]
+    text = printed(lambda console: show_stage_lines(console, mixed), 120)
+    assert ("no test can run" in text, f"not yet: {course.exercises[1].name}" in text) == (False, True)
+
+
+def test_the_status_advises_to_fix_a_module_that_cannot_be_read(course):
+    file = course.root / course.stages[0].file
+    file.write_text(f"def broken(:\n{file.read_text(encoding='utf-8')}", encoding="utf-8")
+    text = printed(lambda console: show_status(console, course, Progress()), 120)
+    assert f"Next: fix the error in {course.stages[0].file.as_posix()}, then lab check." in text
 
 
 def test_values_that_do_not_fit_are_shown_below_each_other():

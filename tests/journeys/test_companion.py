@@ -6,7 +6,9 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
@@ -16,7 +18,7 @@ from autograder.intake.collect import take_in
 from autograder.intake.submission import StageFiles
 from lab.checking import check
 from lab.code import Module, put_back
-from lab.course import Course, Exercise
+from lab.course import Course, Exercise, Stage
 from lab.progress import Progress
 
 ROOT = Lab.find(Path(__file__).parent)
@@ -147,8 +149,9 @@ def test_a_stage_from_stub_to_hand_in(home, course, autograder, instructor, tmp_
     assert (code, f"{rest[0].name}" in text, "not written yet" in text) == (1, True, True)
     for exercise in rest:
         paste(home, exercise)
-        code, text = lab(home, "check", exercise.name)
-        assert code == 0, text
+    code, text = lab(home, "check", course.stages[0].id)
+    assert code == 0, text
+    assert all(exercise.name in text for exercise in rest)
 
     code, text = lab(home, "hint", first.name)
     assert (code, "2 of 3" in text, "3 of 3" in text) == (0, True, False)  # it remembers the hint from `watch`
@@ -215,34 +218,71 @@ def test_a_broken_stage_2_blanks_no_other_stage(home, course, line):
     assert code == 0, text
 
 
+def work_through(home: Path, stage: Stage, options: dict[str, Any], *, is_next: bool = True) -> None:
+    """Write each exercise of a stage, and check it; watch, hint and reset the first.
+
+    ``lab watch`` finds the stage by itself if it ``is_next``.
+    """
+    first, *rest = stage.exercises
+    terminal = Terminal(home, "watch", *([] if is_next else [first.key]), **options)
+    assert first.name in terminal.until(KEYS)
+    paste(home, first)
+    assert first.name in terminal.until(PASSES)
+    terminal.until(KEYS)
+    terminal.type("q")
+    assert terminal.finish()[0] == 0
+    code, text = lab(home, "hint", first.key, **options)
+    assert (code, "1 of 3" in text) == (0, True), text
+    assert lab(home, "reset", first.key, **options)[0] == 0
+    assert lab(home, "check", first.key, **options)[0] == 1
+    paste(home, first)
+    assert lab(home, "check", first.key, **options)[0] == 0
+    for exercise in rest:
+        paste(home, exercise)
+        code, text = lab(home, "check", exercise.key, **options)
+        assert code == (0 if can_be_done(exercise) else 1), text
+    assert all(len(line) <= options["columns"] for line in text.splitlines())
+
+
+@contextmanager
+def broken_stage_2(home: Path, course: Course, options: dict[str, Any]) -> Iterator[None]:
+    """Break the module of stage 2 for a while: every command names the place, and what does not import it goes on."""
+    second, third = course.stages[1:3]
+    file = home / second.file
+    good = file.read_text(encoding="utf-8")
+    file.write_text(f"def broken(:\n{good}", encoding="utf-8")
+    place = f"{second.file.as_posix()}, line 1"
+    code, text = lab(home, "status", **options)
+    assert (code, place in text, f"Next: fix the error in {second.file.as_posix()}" in text) == (0, True, True), text
+    code, text = lab(home, "check", third.id, **options)
+    assert (code, text.count(place), "lab hint" in text) == (1, 1, False), text
+    yield
+    terminal = Terminal(home, "submit", "--student", "ada", **options)
+    text = " ".join(terminal.until("No question is answered in").split())
+    assert text.count("no test can run") == 2, text
+    terminal.type("n")
+    assert terminal.finish()[0] == 1
+    assert not (home / "handin").exists()
+    file.write_text(good, encoding="utf-8")
+    code, text = lab(home, "check", *(stage.id for stage in course.stages[:4]), **options)
+    assert code == 0, text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("columns", "colour"), [(80, {}), (120, {"NO_COLOR": "1"})], ids=["80", "120-plain"])
 def test_every_stage_exercise_by_exercise(home, course, autograder, instructor, tmp_path, columns, colour):
     """Write the references one by one: each passes as soon as it and the exercises before it are written.
 
-    The first exercise of each stage is saved while it is watched, then hinted, reset and written again.
+    The first exercise of each stage is saved while it is watched, then hinted, reset and written again. While stage 4
+    is written, stage 2 is broken: stage 4 does not import it.
     """
     options = {"columns": columns, **colour}
-    for stage in course.stages:
-        first, *rest = stage.exercises
-        terminal = Terminal(home, "watch", **options)
-        assert first.name in terminal.until(KEYS)
-        paste(home, first)
-        assert first.name in terminal.until(PASSES)
-        terminal.until(KEYS)
-        terminal.type("q")
-        assert terminal.finish()[0] == 0
-        code, text = lab(home, "hint", first.key, **options)
-        assert (code, "1 of 3" in text) == (0, True), text
-        assert lab(home, "reset", first.key, **options)[0] == 0
-        assert lab(home, "check", first.key, **options)[0] == 1
-        paste(home, first)
-        assert lab(home, "check", first.key, **options)[0] == 0
-        for exercise in rest:
-            paste(home, exercise)
-            code, text = lab(home, "check", exercise.key, **options)
-            assert code == (0 if can_be_done(exercise) else 1), text
-        assert all(len(line) <= columns for line in text.splitlines())
+    for stage in course.stages[:3]:
+        work_through(home, stage, options)
+    with broken_stage_2(home, course, options):
+        work_through(home, course.stages[3], options, is_next=False)
+    for stage in course.stages[4:]:
+        work_through(home, stage, options)
     terminal = Terminal(home, "submit", "--student", "ada", **options)
     terminal.until("No question is answered in")  # asked before untouched sheets are packed
     terminal.type("y")

@@ -14,14 +14,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbconvert import HTMLExporter
 
 from autograder.course.lab import Lab
 from autograder.release import strip_solutions
+from autograder.release.solutions import SOLUTIONS_FILE, solutions_files
+from lab.notebook import PRINT_STYLE
 
 LAB = Lab.find(Path(__file__).parent)
 STAGES = [stage.id for stage in LAB.stages()]
 SCREENSHOTS = LAB.root / "build" / "sheets"
+SET_UP = ("Set-up: run this cell first", "%load_ext autoreload")  # the first cells of a sheet, by a line of each
 MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SETTINGS = {
@@ -35,6 +40,7 @@ RUN_TIMEOUT = 600_000  # milliseconds
 PROMPTS = (
     '[...document.querySelectorAll(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")].map(prompt => prompt.textContent)'
 )
+CUT_OFF = "parts => parts.filter(part => part.clientWidth && part.scrollWidth > part.clientWidth).length"
 HAS_BEGUN = f"() => {PROMPTS}.some(text => /[*\\d]/.test(text))"
 IS_DONE = f"() => !{PROMPTS}.some(text => text.includes('*'))"
 
@@ -119,22 +125,12 @@ def page(browser: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("stage_id", STAGES)
 def test_a_sheet_runs_to_the_end(page, jupyterlab, home, stage_id):
     module = LAB.stage(stage_id).spec.module
-    sheet = home / stage_id / f"{module}.ipynb"
-    address = f"lab/workspaces/{stage_id}/tree/{stage_id}/{module}.ipynb"  # a workspace with only this sheet
-    page.goto(jupyterlab.format(path=address), timeout=120_000)
-    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=120_000)
-    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # connected; cells run earlier are lost
-    page.click('li.lm-MenuBar-item:has-text("Run")')
-    page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
-    page.wait_for_function(HAS_BEGUN, timeout=60_000)
-    page.wait_for_function(IS_DONE, timeout=RUN_TIMEOUT)
-    page.keyboard.press("Control+s")
-    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=60_000)
+    _open(page, jupyterlab, home, stage_id, module)
+    cells = _run_all(page, home / stage_id / f"{module}.ipynb")
     _keep_screenshots(page, stage_id)
 
-    cells = [cell for cell in json.loads(sheet.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
     outputs = [output for cell in cells for output in cell["outputs"]]
-    assert [(output["ename"], output["evalue"]) for output in outputs if output["output_type"] == "error"] == []
+    assert _errors(cells) == []
     assert all(cell["execution_count"] is not None for cell in cells if "".join(cell["source"]).strip())
     shown = ["".join(output.get("data", {}).get("text/plain", "")) for output in outputs]
     counts = [re.search(r"(\d+) of (\d+) tests pass", text) for text in shown]
@@ -145,35 +141,49 @@ def test_a_sheet_runs_to_the_end(page, jupyterlab, home, stage_id):
     assert page.locator(".jp-OutputArea img").count() >= len(figures)
 
 
-def test_a_broken_stage_2_is_told_where_it_is_met(page, jupyterlab, home):
-    """Checks in two sheets while a syntax error stands in stage 2, and after it is fixed."""
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("def broken(:", "invalid syntax: def broken(:"),
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+    ],
+)
+def test_a_broken_stage_2_is_told_where_it_is_met(page, jupyterlab, home, fault, message):
+    """Work in the sheets of stages 2, 3 and 4 while stage 2 cannot be imported, and after it is fixed."""
     module = home / "2_attention" / "attention.py"
     text = module.read_text(encoding="utf-8")
-    set_up = ("Set-up: run this cell first", "%load_ext autoreload")
-    _open(page, jupyterlab, "2_attention", "attention")
-    for first_line in set_up:
+    _open(page, jupyterlab, home, "2_attention", "attention")
+    for first_line in SET_UP:
         _run_cell(page, first_line)
     assert "4 of 4 tests pass" in _run_cell(page, "%check softmax")
     try:
-        module.write_text(f"{text}\n\ndef broken(:\n", encoding="utf-8")
+        module.write_text(f"{text}\n\n{fault}\n", encoding="utf-8")
+        place = f"2_attention/attention.py, line {len(text.splitlines()) + 3}"
         shown = _run_cell(page, "%check softmax")
-        assert f"2_attention/attention.py, line {len(text.splitlines()) + 3}: invalid syntax" in shown
+        assert place in shown
+        assert message in shown
+        assert "Traceback" not in shown
         _keep_widths(page, "broken-2", "%check softmax")
-        _open(page, jupyterlab, "3_multihead", "multihead")
-        _run_cell(page, set_up[0])
+        _open(page, jupyterlab, home, "3_multihead", "multihead")
+        _run_cell(page, SET_UP[0])
         shown = _run_cell(page, "%check split_heads")
-        assert "2_attention/attention.py" in shown
+        assert place in shown
+        assert "lab hint" not in shown
         _keep_widths(page, "broken-3", "%check split_heads")
+        _open(page, jupyterlab, home, "4_positions", "positions")  # it does not import stage 2
+        assert _errors(_run_all(page, home / "4_positions" / "positions.ipynb")) == []
+        _open(page, jupyterlab, home, "3_multihead", "multihead")
     finally:
         module.write_text(text, encoding="utf-8")
-    _run_cell(page, set_up[1])
+    for first_line in SET_UP:
+        _run_cell(page, first_line)
     assert "2 of 2 tests pass" in _run_cell(page, "%check split_heads")
     module.write_text(
         text.replace("query.shape[-1])\n    scores", "query.shape[-1]) * 2\n    scores"), encoding="utf-8"
     )
     try:
-        _open(page, jupyterlab, "2_attention", "attention")
-        for first_line in set_up:
+        _open(page, jupyterlab, home, "2_attention", "attention")
+        for first_line in SET_UP:
             _run_cell(page, first_line)
         shown = _run_cell(page, "%check scaled_dot_product_attention")
         _keep_widths(page, "wrong-2", "%check scaled_dot_product_attention")
@@ -186,12 +196,69 @@ def test_a_broken_stage_2_is_told_where_it_is_met(page, jupyterlab, home):
     assert not checks["2_attention/scaled_dot_product_attention"]["passed"]
 
 
-def _open(page: Any, jupyterlab: str, stage_id: str, module: str) -> None:
-    """Open a sheet in a workspace of its own, and wait for its kernel."""
+def test_a_released_solution_is_folded_beside_the_students(page, jupyterlab, home):
+    """One click shows both versions, side by side on a laptop; no line is cut off."""
+    for name, file in solutions_files(LAB, ["2_attention"]).items():
+        file.write(home / name)
+    try:
+        _open(page, jupyterlab, home, "2_attention", "attention")
+        _run_cell(page, SET_UP[0])
+        _run_cell(page, "%check blockwise_attention")
+        cell = page.locator(".jp-NotebookPanel .jp-CodeCell", has_text="%check blockwise_attention").first
+        folded = cell.locator("details")
+        versions = folded.locator("pre")
+        assert [version.is_visible() for version in versions.all()] == [False, False]
+        folded.locator("summary").click()
+        page.set_viewport_size({"width": 1280, "height": 1000})
+        yours, ours = (version.bounding_box() for version in versions.all())
+        assert (yours["y"], yours["x"] + yours["width"] <= ours["x"]) == (ours["y"], True)
+        assert all(version.evaluate("pre => pre.scrollWidth <= pre.clientWidth") for version in versions.all())
+        _keep_widths(page, "solution-2", "%check blockwise_attention")
+    finally:
+        (home / SOLUTIONS_FILE).unlink()
+
+
+def test_a_sheet_on_paper_shows_whole_lines(page, tmp_path):
+    """The style of the set-up cell wraps long lines of an exported sheet, and leaves the set-up out."""
+    stage = LAB.stage(STAGES[-1])
+    sheet = nbformat.read(LAB.root / "assignments" / stage.id / f"{stage.spec.module}.ipynb", as_version=4)
+    set_up = next(cell for cell in sheet.cells if cell.source.startswith(f"# @title {SET_UP[0]}"))
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 with margins of one centimetre
+    page.emulate_media(media="print")
+    cut_off = []
+    for style in ("", PRINT_STYLE):
+        set_up.outputs = [nbformat.v4.new_output("display_data", {"text/html": style})]
+        file = tmp_path / "sheet.html"
+        file.write_text(HTMLExporter().from_notebook_node(sheet)[0], encoding="utf-8")
+        page.goto(file.as_uri(), wait_until="domcontentloaded")
+        cut_off.append(page.locator(".jp-CodeCell .highlight, .jp-CodeCell pre").evaluate_all(CUT_OFF))
+        assert page.locator(".jp-CodeCell", has_text=SET_UP[0]).is_visible() == (not style)
+    assert (cut_off[0] > 0, cut_off[1]) == (True, 0)
+
+
+def _open(page: Any, jupyterlab: str, home: Path, stage_id: str, module: str) -> None:
+    """Open a sheet as it is handed out, in a workspace of its own, and wait for its kernel."""
+    shutil.copy(LAB.root / "assignments" / stage_id / f"{module}.ipynb", home / stage_id)
     name = f"{stage_id}-{secrets.token_hex(4)}"
     page.goto(jupyterlab.format(path=f"lab/workspaces/{name}/tree/{stage_id}/{module}.ipynb"), timeout=120_000)
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=120_000)
-    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)
+    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)  # connected; cells run earlier are lost
+
+
+def _run_all(page: Any, sheet: Path) -> list[dict[str, Any]]:
+    """Run all cells of the open sheet and save it; return its code cells."""
+    page.click('li.lm-MenuBar-item:has-text("Run")')
+    page.click('li.lm-Menu-item[data-command="runmenu:run-all"]')
+    page.wait_for_function(HAS_BEGUN, timeout=60_000)
+    page.wait_for_function(IS_DONE, timeout=RUN_TIMEOUT)
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=60_000)
+    return [cell for cell in json.loads(sheet.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+
+
+def _errors(cells: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    return [(output["ename"], output["evalue"]) for output in outputs if output["output_type"] == "error"]
 
 
 def _run_cell(page: Any, line: str) -> str:

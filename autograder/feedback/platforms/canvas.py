@@ -12,8 +12,9 @@ from pathlib import Path
 from autograder.course.config import Config
 from autograder.feedback.platforms import PlatformFileError, number
 from autograder.feedback.platforms.csv_file import CsvFile
-from autograder.feedback.platforms.fill import Filled, fill_column, student_rows, totals
+from autograder.feedback.platforms.fill import Filled, fill_column, student_rows
 from autograder.integrations.grades import Grade
+from autograder.integrations.totals import Total, totals
 
 _LOGINS = ("SIS Login ID", "SIS User ID", "Integration ID", "ID")
 _NUMBER = re.compile(r"\s*\(\d+\)$")
@@ -71,9 +72,9 @@ def _is_student(index: int, row: Sequence[str]) -> bool:
 
 def _wanted(
     grades: Sequence[Grade], config: Config, columns: Mapping[str, str], headings: Sequence[str]
-) -> dict[str, dict[str, Grade]]:
+) -> Mapping[str, Mapping[str, Grade | Total]]:
     """Stage or ``total`` → the grades that have a column of their own."""
-    stages: dict[str, dict[str, Grade]] = {}
+    stages: dict[str, dict[str, Grade | Total]] = {}
     for grade in grades:
         stages.setdefault(grade.stage, {})[grade.student] = grade
     names = [*stages, "total"]
@@ -84,7 +85,8 @@ def _wanted(
             f"no column of the gradebook is named like a stage; choose one with --column, such as "
             f"--column total='{headings[-1]}'. Its columns: {', '.join(headings)}"
         )
-    return {name: totals(grades) if name == "total" else stages[name] for name in wanted}
+    by_name: dict[str, Mapping[str, Grade | Total]] = {**stages, "total": totals(grades, config.policies.total)}
+    return {name: by_name[name] for name in wanted}
 
 
 def _titles_of(name: str, config: Config) -> set[str]:
@@ -110,7 +112,7 @@ def _find_column(file: CsvFile, name: str, heading: str | None, config: Config) 
     return found[0]
 
 
-def _other_maximum(file: CsvFile, column: int, grades: Iterable[Grade]) -> list[str]:
+def _other_maximum(file: CsvFile, column: int, grades: Iterable[Grade | Total]) -> list[str]:
     """A line if Canvas has other points possible than the grades."""
     ours = max((grade.possible for grade in grades), default=0.0)
     theirs = next((row[column].strip() for row in file.rows[1:] if _POINTS_POSSIBLE in row[0]), "")

@@ -17,9 +17,11 @@ import msgspec
 from autograder.base.json_bytes import decode_json
 from autograder.base.results import StageReport
 from autograder.base.sinks import json_text
+from autograder.course.policy import TotalPolicy
 from autograder.feedback.platforms import PlatformFileError
 from autograder.feedback.platforms.rows import PlatformRow, counted_points, platform_rows
 from autograder.integrations.grades import Grade
+from autograder.integrations.totals import Total, course_total
 
 SCORES = "classroom50/scores/v1"
 RESULT = "classroom50/result/v1"
@@ -46,6 +48,7 @@ def rescore(
     path: Path,
     reports: Mapping[str, Sequence[StageReport]],
     grades: Mapping[str, Sequence[Grade]],
+    policy: TotalPolicy,
     assignment: str | None = None,
     now: datetime | None = None,
 ) -> Rescored:
@@ -55,6 +58,7 @@ def rescore(
         path: the classroom's ``scores.json``.
         reports: student → reports of the stages that make up the assignment.
         grades: student → the grade of each report.
+        policy: how the points of several stages become the score.
         assignment: the assignment's name in ``scores.json``; may be None if it has only one.
         now: the time of grading; the current time if None.
 
@@ -72,9 +76,10 @@ def rescore(
             continue
         rows = platform_rows(reports[student], grades[student])
         record = entry["submissions"][0]
-        record.update(_points(rows, grades[student]), graded_at=graded_at)
+        total = course_total(grades[student], policy)
+        record.update(_points(rows, total), graded_at=graded_at)
         entry["override"] = True
-        rescored.notes += _rounded(student, rows, grades[student])
+        rescored.notes += _rounded(student, total)
         rescored.results[entry["owner"]] = json_text(_result(record, name))
     rescored.scores = json_text(document)
     return rescored
@@ -109,7 +114,7 @@ def _students(path: Path, students: Iterable[str], owners: Sequence[str]) -> dic
     return found
 
 
-def _points(rows: Sequence[PlatformRow], grades: Sequence[Grade]) -> dict[str, Any]:
+def _points(rows: Sequence[PlatformRow], total: Total) -> dict[str, Any]:
     tests = [
         {
             "test-name": f"{row.group}: {row.title}",
@@ -120,8 +125,8 @@ def _points(rows: Sequence[PlatformRow], grades: Sequence[Grade]) -> dict[str, A
         }
         for row in rows
     ]
-    score = max(_whole(sum(grade.points or 0.0 for grade in grades)), 0)
-    possible = max(_whole(sum(row.possible for row in rows)), score)
+    score = max(_whole(total.points or 0.0), 0)
+    possible = max(_whole(total.possible), score)
     return {"score": score, "max-score": possible, "tests": tests}
 
 
@@ -130,8 +135,8 @@ def _whole(points: float) -> int:
     return math.floor(points + 0.5)
 
 
-def _rounded(student: str, rows: Sequence[PlatformRow], grades: Sequence[Grade]) -> list[str]:
-    points = sum(grade.points or 0.0 for grade in grades)
+def _rounded(student: str, total: Total) -> list[str]:
+    points = total.points or 0.0
     if points == int(points):
         return []
     return [f"{student}: {counted_points(points)} are {_whole(points)} in Classroom 50, which has integer points"]

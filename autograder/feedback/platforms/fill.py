@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from autograder.feedback.platforms import PlatformFileError, number
 from autograder.feedback.platforms.csv_file import CsvFile
 from autograder.integrations.grades import Grade
+from autograder.integrations.totals import Total
 
 # The end of an id that intake made from a platform's export: the platform's own number or login.
 _KEY = re.compile(r"_([^_]+)$")
@@ -26,28 +27,6 @@ class Filled:
     cells: int = 0
     unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-def totals(grades: Iterable[Grade]) -> dict[str, Grade]:
-    """The sum of each student's grades that have a number, by student."""
-    by_student: dict[str, list[Grade]] = defaultdict(list)
-    for grade in grades:
-        by_student[grade.student].append(grade)
-    return {student: _sum(student, own) for student, own in by_student.items()}
-
-
-def _sum(student: str, grades: Sequence[Grade]) -> Grade:
-    counted = [grade for grade in grades if grade.raw is not None]
-    return Grade(
-        student=student,
-        stage="total",
-        raw=sum(grade.raw or 0.0 for grade in counted) if counted else None,
-        lost=sum(grade.lost for grade in counted),
-        possible=sum(grade.possible for grade in counted),
-        by_hand=sum(grade.by_hand for grade in counted),
-        waits=any(grade.waits for grade in grades),
-        handed_in=max((grade.handed_in for grade in counted if grade.handed_in), default=None),
-    )
 
 
 def student_rows(rows: Iterable[tuple[int, Sequence[str]]], students: Iterable[str], file: CsvFile) -> dict[str, int]:
@@ -98,7 +77,7 @@ def _refuse_shared(found: Mapping[str, int], file: CsvFile) -> None:
 def fill_column(
     file: CsvFile,
     column: int,
-    grades: Mapping[str, Grade],
+    grades: Mapping[str, Grade | Total],
     rows: Mapping[str, int],
     on_filled: Callable[[list[str]], None] = lambda row: None,
 ) -> Filled:
@@ -107,7 +86,7 @@ def fill_column(
     Args:
         file: the file to change.
         column: the index of the column.
-        grades: student → grade.
+        grades: student → grade of a stage, or total.
         rows: student → index of the row.
         on_filled: called with each row that got points.
     """

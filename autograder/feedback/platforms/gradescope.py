@@ -8,23 +8,29 @@ from collections.abc import Sequence
 
 from autograder.base.results import StageReport
 from autograder.base.sinks import json_text, markdown_code, markdown_prose
+from autograder.course.policy import TotalPolicy
+from autograder.feedback.grade_words import total_remarks
 from autograder.feedback.platforms.rows import PlatformRow, counted_points, platform_rows
 from autograder.integrations.grades import Grade
+from autograder.integrations.totals import course_total
 
 
-def gradescope_results(reports: Sequence[StageReport], grades: Sequence[Grade]) -> bytes:
+def gradescope_results(reports: Sequence[StageReport], grades: Sequence[Grade], policy: TotalPolicy) -> bytes:
     """The ``results.json`` of one student.
 
     Args:
         reports: the student's reports of one or several stages.
         grades: the grade of each report.
+        policy: how the points of several stages become the score.
     """
     rows = platform_rows(reports, grades)
-    points = sum(grade.points or 0.0 for grade in grades)
+    total = course_total(grades, policy)
+    points = total.points or 0.0
+    words = [f"{counted_points(points)} of {counted_points(total.possible)}", *total_remarks(total)]
     document = {
         "score": points,
         "execution_time": round(sum(report.seconds for report in reports)),
-        "output": markdown_prose(f"{counted_points(points)} of {counted_points(_possible(grades))}"),
+        "output": "\n\n".join(map(markdown_prose, words)),
         "output_format": "md",
         "test_output_format": "md",
         "test_name_format": "text",
@@ -33,10 +39,6 @@ def gradescope_results(reports: Sequence[StageReport], grades: Sequence[Grade]) 
         "tests": [_test(index, row) for index, row in enumerate(rows, 1)],
     }
     return json_text(document)
-
-
-def _possible(grades: Sequence[Grade]) -> float:
-    return sum(grade.possible for grade in grades)
 
 
 def _test(index: int, row: PlatformRow) -> dict[str, object]:

@@ -12,18 +12,20 @@ from pathlib import Path
 
 from autograder.base.sinks import csv_table
 from autograder.course.config import Config
+from autograder.course.policy import TotalPolicy
 from autograder.feedback.platforms import PlatformFileError, number
 from autograder.feedback.platforms.csv_file import CsvFile
-from autograder.feedback.platforms.fill import Filled, fill_column, student_rows, totals
+from autograder.feedback.platforms.fill import Filled, fill_column, student_rows
 from autograder.integrations.grades import Grade
+from autograder.integrations.totals import totals
 
 _NEEDED = ("Identifier", "Grade", "Last modified (grade)")
 _LOGINS = ("Username", "ID number", "Email address")
 _PARTICIPANT = re.compile(r"\D*(\d+)$")
 
 
-def fill_moodle(template: Path, grades: Sequence[Grade]) -> tuple[bytes, Filled]:
-    """Fill the sum of each student's points into a grading worksheet, which is then uploaded again.
+def fill_moodle(template: Path, grades: Sequence[Grade], policy: TotalPolicy) -> tuple[bytes, Filled]:
+    """Fill the total of each student into a grading worksheet, which is then uploaded again.
 
     Raises:
         PlatformFileError: the file is not a grading worksheet, or a student is ambiguous.
@@ -43,9 +45,10 @@ def fill_moodle(template: Path, grades: Sequence[Grade]) -> tuple[bytes, Filled]
         if index
     ]
     rows = student_rows(entries, dict.fromkeys(grade.student for grade in grades), file)
-    filled = fill_column(file, column, totals(grades), rows)
+    of_students = totals(grades, policy)
+    filled = fill_column(file, column, of_students, rows)
     maximum = file.column("Maximum grade", "Maximum Grade")
-    ours = max((grade.possible for grade in totals(grades).values()), default=0.0)
+    ours = max((total.possible for total in of_students.values()), default=0.0)
     theirs = file.rows[1][maximum].strip() if maximum is not None else ""
     if theirs and float(theirs.replace(",", ".")) != ours:
         filled.notes.append(
@@ -55,11 +58,11 @@ def fill_moodle(template: Path, grades: Sequence[Grade]) -> tuple[bytes, Filled]
 
 
 def moodle_import(grades: Sequence[Grade], config: Config) -> bytes:
-    """The points of each student in each stage, and their sum, for the import of grades."""
+    """The points of each student in each stage, and the total, for the import of grades."""
     stages = [stage for stage in config.stages if any(grade.stage == stage for grade in grades)]
     points = {(grade.student, grade.stage): grade.points for grade in grades}
     rows = []
-    for student, total in totals(grades).items():
+    for student, total in totals(grades, config.policies.total).items():
         cells = [*(points.get((student, stage)) for stage in stages), total.points]
         rows.append([student, *("" if value is None else number(value) for value in cells)])
     return csv_table([["username", *stages, "total"], *rows])

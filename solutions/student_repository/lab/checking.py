@@ -36,9 +36,18 @@ class ExerciseResult:
     problem: CompanionError | None = None
 
     @property
+    def import_error(self) -> str | None:
+        """Why no test could run: an error in the module, or in a module that it imports; None if tests could run."""
+        if self.problem is not None:
+            return str(self.problem)
+        reasons = {(test.imported_line, test.message) for test in self.test_results}
+        (line, message), *others = reasons or {(None, "")}
+        return f"{line}: {message}" if line and not others else None
+
+    @property
     def can_have_a_hint(self) -> bool:
-        """Whether a hint may help: the exercise was started, its module can be read, and a test fails."""
-        return self.is_started and self.problem is None and not self.passed
+        """Whether a hint may help: the exercise was started, its tests could run, and one fails."""
+        return self.is_started and self.import_error is None and not self.passed
 
     @property
     def passed(self) -> bool:

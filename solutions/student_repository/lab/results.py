@@ -61,6 +61,13 @@ class TestResult:
         """The test's name without its parameters."""
         return self.test.split("[")[0]
 
+    @property
+    def imported_line(self) -> str | None:
+        """The file and the line that raised while the student's modules were imported; None for other results."""
+        line = self.student_line
+        outside = line is not None and line["function"] in ("", "<module>")
+        return f"{line['file']}, line {line['line']}" if line and outside else None
+
     def to_json(self) -> str:
         """Return the result as one line of JSON."""
         return json.dumps(asdict(self))

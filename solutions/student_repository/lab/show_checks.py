@@ -23,15 +23,17 @@ def show_checks(console: Console, course: Course, results: Sequence[ExerciseResu
     """Print each exercise with its tests, and the reason for each failure."""
     for problem in dict.fromkeys(str(result.problem) for result in results if result.problem):
         console.print(f"[bad]{escape(problem)}[/]", soft_wrap=True)
+    seen: list[TestResult] = []
     for result in results:
         if result.problem is None:
-            _show_exercise(console, course, result)
+            _show_exercise(console, course, result, seen)
     if len(results) > 1:
         passed = sum(result.passed for result in results)
         console.print(f"\n[name]{passed} of {len(results)} exercises[/] pass their public tests.")
 
 
-def _show_exercise(console: Console, course: Course, result: ExerciseResult) -> None:
+def _show_exercise(console: Console, course: Course, result: ExerciseResult, seen: list[TestResult]) -> None:
+    """Print an exercise and its tests; ``seen`` are the failures that were printed, to which this adds its own."""
     tests = result.test_results
     status = (
         ExerciseStatus.DONE
@@ -46,8 +48,10 @@ def _show_exercise(console: Console, course: Course, result: ExerciseResult) -> 
         console.print(f"{name}  {_to_do(course, result)}", soft_wrap=True)
         return
     count = f"{sum(test.passed for test in tests)} of {len(tests)} tests pass" if tests else "its files exist"
+    if result.import_error and all(_is_repeated(test, seen) for test in tests):
+        console.print(f"{name}  {count}: as above")
+        return
     console.print(f"{name}  {count}  {title}", no_wrap=True, overflow="ellipsis")
-    seen: list[TestResult] = []
     for test in tests:
         if not test.passed or test.printed.strip():
             console.print(Padding(_as_above(test) if _is_repeated(test, seen) else _test(console, test), (0, 0, 0, 4)))

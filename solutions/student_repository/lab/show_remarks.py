@@ -13,6 +13,6 @@ def show_remarks(console: Console, course: Course, stages: Iterable[Stage]) -> N
     """Print the remarks on the modules of some stages; nothing if there is none."""
     found = [remark for stage in stages for remark in remarks(course, stage)]
     if found:
-        console.print("\n[warn]This works here, and not where your code is graded:[/]")
+        console.print("\n[warn]This does not work where your code is graded:[/]")
     for remark in found:
         console.print(f"  {remark.file}, line {remark.line}: {escape(remark.text)}", soft_wrap=True)

@@ -116,6 +116,7 @@ def test_a_stage_may_need_an_earlier_stage(tmp_path):
         ("format_version: 1", "format_version: one", "format_version: Expected `int`, got `str` (found 'one')"),
         ("course: tiny", 'course: ""', "course: Expected `str` of length >= 1 (found '')"),
         ("per_day: 0.1", "per_day: 10", "policies.late.per_day: Expected `float` <= 1.0 (found 10)"),
+        ("  late: {", "  total: {drop_lowest: 9}\n  late: {", "policies.total.drop_lowest: 9 would drop all"),
         ("max_days: 5", "max_days: -1", "policies.late.max_days: Expected `int` >= 0 (found -1)"),
         ("max_examples: 5", "max_examples: true", "max_examples: Expected `int`, got `bool` (found True)"),
         (

@@ -60,8 +60,8 @@ def test_each_student_has_a_row_with_every_stage(page):
     rows = part_of(page, "scores").find("tbody").find_all("tr")
     assert [squeezed(row) for row in rows] == [
         "ada 8 2 10 / 18 – kernel",
-        "bo 2 2 d late 4 +4 2 d late 6 / 18 4 kernel",
-        "cy 0 7 +4 7 / 18 – kernel",
+        "bo 2 2 d late 4 +4 2 d late 10 / 18 4 kernel",
+        "cy 0 7 +4 11 / 18 – kernel",
         "dee not begun, 0 not begun 0 / 8 – –",
         "eve 6 not graded 6 / 8 – kernel",
         "fay 8 time unknown not graded 8 / 8 – kernel",
@@ -200,7 +200,7 @@ def test_a_stage_with_bonus_checks_alone_has_a_page():
     bonus = msgspec.structs.replace(report, checks=tuple(check for check in report.checks if check.bonus))
     page = class_page(class_statistics([bonus], CONFIG))
     assert [squeezed(row) for row in part_of(page, "scores").find("tbody").find_all("tr")] == [
-        "ada 0 +4 0 / 0 – kernel"
+        "ada 0 +4 4 / 0 – kernel"
     ]
 
 

@@ -36,6 +36,7 @@ from autograder.base.sinks import ZERO_WIDTH_SPACE, csv_cell, json_text, log_lin
 from autograder.cli.evaluate import _table
 from autograder.cli.grade import print_notes
 from autograder.cli.shared import progress
+from autograder.course.policy import TotalPolicy
 from autograder.feedback.checks_csv import checks_csv
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_report_terminal import print_class_report
@@ -132,7 +133,7 @@ PAGES: dict[str, Callable[[str], str]] = {
 DATA: dict[str, Callable[[str], bytes]] = {
     "encode_results": lambda text: encode_results(reports(text), None, {(ATTENTION, text): text}),
     "leaderboard_json": lambda text: leaderboard_json(ranking(text)),
-    "gradescope_results": lambda text: gradescope_results(reports(text), grades(text)),
+    "gradescope_results": lambda text: gradescope_results(reports(text), grades(text), TotalPolicy(drop_lowest=1)),
 }
 OTHERS = {"report_markdown", "junit", "checks_csv"}
 

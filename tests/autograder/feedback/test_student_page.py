@@ -185,6 +185,8 @@ def test_a_stage_that_did_not_run_is_explained_once():
     assert root.text.count(what) == 1
     assert "Could not be run" in root.find("div", "callout").text
     assert len(root.find_all("li", "check")) == 5
+    assert not root.find_all("section", "exercise")  # folded: the checks say no more
+    assert not root.find_all("details", "passed")
     assert "could not be run" in root.find("li", "hit").text
     assert_anchors(root)
 

@@ -190,7 +190,7 @@ def test_a_class_fits_and_nothing_is_cut(show, width: int, stages: int):
 
 def test_the_table_has_points_bonus_and_total():
     lines = lines_of(printed(print_class_table, class_statistics(sample_class(), CONFIG)))
-    for line in ("Student / 8 / 10 Total", "ada 8 2 10 / 18", "bo 8 10 +4 18 / 18", "eve 6 not graded 6 / 8"):
+    for line in ("Student / 8 / 10 Total", "ada 8 2 10 / 18", "bo 8 10 +4 22 / 18", "eve 6 not graded 6 / 8"):
         assert line in lines
     assert "dee not begun, 0 not begun 0 / 8" in lines
     assert lines[-1] == "isolation: kernel (7 reports), no code ran (3 reports)"
@@ -222,7 +222,7 @@ def test_a_missing_report_is_a_dash_and_late_days_are_shown():
     statistics = class_statistics(reports, CONFIG)
     lines = lines_of(printed(print_class_table, statistics))
     assert "ada 8 – 8 / 8" in lines
-    assert "bo – 8 +4 2 d late 8 / 10" in lines
+    assert "bo – 8 +4 2 d late 12 / 10" in lines
 
 
 def test_grades_without_isolation_are_marked():
