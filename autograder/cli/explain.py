@@ -67,6 +67,7 @@ def explain(
     try:
         hand_in = _hand_in(lab, student, path) if path is not None else filed_hand_in(lab, student)
         job, report = judged_job(lab, stage, check.id, hand_in)
+        _refuse_without_files(stage, check, job)
     except HandInError as error:
         raise click.UsageError(str(error)) from None
     graded = next((result for result in report.checks if result.id == check.id), None)
@@ -82,6 +83,17 @@ def explain(
     if files:
         console.print(f"python {folder / SCRIPT}", markup=False, soft_wrap=True)
         notice("this script runs the student's code without isolation: read it first")
+
+
+def _refuse_without_files(stage: StageFolders, check: Check, job: Job) -> None:
+    """Refuse a check of a trained model, or of another attachment, that is not there: its run would prove nothing."""
+    needed = stage.spec.exercises[check.exercise].attachments
+    if missing := [name for name in needed if name not in job.attachments]:
+        files = " and ".join(missing)
+        raise HandInError(
+            f"{check.id} reads {files}, and attachments are not filed; pass the class or the student's folder that "
+            f"holds {files} with --from PATH"
+        )
 
 
 def _find(lab: Lab, check_id: str, stage_id: str | None) -> tuple[StageFolders, Check]:

@@ -97,7 +97,10 @@ def _with_checks(report: StageReport, values: Callable[[CheckResult], dict[str, 
 def with_attempts(report: StageReport, config: Config, attempts: Iterable[str]) -> StageReport:
     """The report with the number of attempts, given by the digests of the hand-ins, where the course limits them."""
     most = config.policies.attempts
-    return msgspec.structs.replace(report, attempts=len(set(attempts)) if most else 0, attempts_allowed=most)
+    count = len(set(attempts)) if most else 0
+    if (report.attempts, report.attempts_allowed) == (count, most):
+        return report
+    return msgspec.structs.replace(report, attempts=count, attempts_allowed=most)
 
 
 def with_penalty(report: StageReport, config: Config, free_days: int) -> StageReport:

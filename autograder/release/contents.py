@@ -12,7 +12,7 @@ from autograder.release.errors import ReleaseError
 from autograder.release.folders import FileContent, read_folder
 from autograder.release.sheets import build_notebook
 from autograder.release.solutions import solutions_files
-from autograder.release.stubs import SHORTEST_TELLING_ELSEWHERE, given_names, refuse_leaks, released_stub
+from autograder.release.stubs import SHORTEST_TELLING_ELSEWHERE, given_lines, refuse_leaks, released_stub
 
 # Lists the generated files with their digests: a later release may remove a file that an earlier
 # release generated, but not any other file.
@@ -50,9 +50,9 @@ def _refuse_all_leaks(lab: Lab, files: dict[str, FileContent]) -> None:
         for name, file in files.items()
         if not name.startswith("data/")
     }
+    public = {line for stage in lab.stages() for line in given_lines(stage)}
     for stage in lab.stages():
-        given = given_names(stage)
-        refuse_leaks(stage.reference_source(), str(stage.reference), shown, SHORTEST_TELLING_ELSEWHERE, given)
+        refuse_leaks(stage.reference_source(), str(stage.reference), shown, SHORTEST_TELLING_ELSEWHERE, public)
 
 
 def stage_files(stage: StageFolders) -> dict[str, FileContent]:

@@ -48,6 +48,16 @@ def given_names(stage: StageFolders) -> frozenset[str]:
     return helpers_of(stage.reference_source(), dropped, stage.spec.exercises) if dropped else frozenset()
 
 
+def given_lines(stage: StageFolders) -> set[str]:
+    """The lines of the solutions that students receive solved."""
+    if not (names := given_names(stage)):
+        return set()
+    source, file = stage.reference_source(), str(stage.reference)
+    lines = source.split("\n")
+    given = [block for block in _blocks(lines, _parse(source, file), file) if block.name.split(".")[0] in names]
+    return {line for block in given for line in _solution_lines(lines, block)}
+
+
 def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
     """Make the stub of a reference.
 
@@ -85,7 +95,7 @@ def strip_solutions(source: str, file: str, keep: Collection[str] = ()) -> str:
 
 
 def refuse_leaks(
-    source: str, file: str, shown: Mapping[str, str], shortest: int = SHORTEST_TELLING, given: Collection[str] = ()
+    source: str, file: str, shown: Mapping[str, str], shortest: int = SHORTEST_TELLING, public: Collection[str] = ()
 ) -> None:
     """Refuse files for students that contain a telling line of a solution.
 
@@ -94,18 +104,16 @@ def refuse_leaks(
         file: its path, for messages.
         shown: path → text, for each file that students receive.
         shortest: the least number of characters of a telling line.
-        given: functions and classes whose solution students receive.
+        public: lines of solutions that students receive; see ``given_lines``.
 
     Raises:
         ReleaseError: a file contains a telling line of a solution.
     """
     lines = source.split("\n")
     blocks = list(_blocks(lines, _parse(source, file), file))
-    secret = [block for block in blocks if block.name.split(".")[0] not in given]
-    public = {line for block in blocks if block not in secret for line in _solution_lines(lines, block)}
     _refuse_leaks(
         lines,
-        secret,
+        blocks,
         [(f"{name}:{n + 1}", line) for name, text in shown.items() for n, line in enumerate(text.split("\n"))],
         shortest,
         public,
@@ -178,13 +186,13 @@ def _refuse_leaks(
 ) -> None:
     """Refuse a telling line of a solution in the lines that students receive, as ``(location, line)``.
 
-    Lines that are ``public`` tell nothing.
+    What a ``public`` line contains tells nothing.
     """
     shown = [(location, _single_spaced(line)) for location, line in shown]
     everything = "\n".join(line for _, line in shown)
     for block in blocks:
         for solution in filter(_is_telling, _solution_lines(lines, block)):
-            if len(solution) < shortest or solution in public or solution not in everything:
+            if len(solution) < shortest or solution not in everything or any(solution in line for line in public):
                 continue
             for location, line in shown:
                 if solution in line:

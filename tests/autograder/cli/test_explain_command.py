@@ -1,6 +1,6 @@
 """``autograder explain``: the student's filed hand-in, run again."""
 
-from tiny_lab import MODULE, STAGE, solution
+from tiny_lab import MODULE, STAGE, replace_in, solution
 
 CHECK = "test_double_multiplies_by_two"
 
@@ -33,3 +33,12 @@ def test_what_cannot_be_explained_is_said_in_a_sentence(course):
     (course.class_folder / "bob" / STAGE / f"{MODULE}.py").write_text(solution(), encoding="utf-8")
     other = course.run("explain", "bob", CHECK, "--from", course.class_folder)
     assert "differs from the graded one" in " ".join(other.output.split())
+
+
+def test_a_check_of_a_file_that_is_not_filed_says_what_to_give(course):
+    grading = course.lab.root / "grading.yml"
+    replace_in(grading, "    data: [pairs]\n", "    data: [pairs]\n    attachments: {scale.txt: 1}\n")
+    replace_in(grading, "      halve:\n", "      halve:\n        attachments: [scale.txt]\n")
+    refused = course.run("explain", "ada", "test_halve_divides_by_two")
+    assert refused.exit_code == 2
+    assert "reads scale.txt, and attachments are not filed; pass the class" in " ".join(refused.output.split())

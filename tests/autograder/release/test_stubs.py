@@ -153,3 +153,10 @@ def test_no_other_file_for_students_may_contain_a_solution_line():
     for line in ("Write `return torch.sum(x, dim=axis)`.", "    return torch.sum(x, dim=axis)"):
         with pytest.raises(ReleaseError, match=r"lab\.md:2: students would read a line of the solution of total"):
             refuse_leaks(REFERENCE, "tiny.py", {"lab.md": f"# Title\n{line}\n"})
+
+
+def test_a_line_that_a_dropped_exercise_shows_is_no_leak_of_another():
+    shown = {"other/stub.py": "    return torch.sum(x, dim=axis) + 0\n"}
+    refuse_leaks(REFERENCE, "tiny.py", shown, public={"return torch.sum(x, dim=axis) + 0"})
+    with pytest.raises(ReleaseError, match="a line of the solution of total"):
+        refuse_leaks(REFERENCE, "tiny.py", shown)
