@@ -12,6 +12,7 @@ import linecache
 import os
 import pdb
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -91,7 +92,7 @@ class ThisProcess:
         """
         report, output, deadline = io.StringIO(), io.StringIO(), Interrupts(self._root)
         try:
-            with fresh_modules(self._root), redirect_stdout(output), redirect_stderr(output):
+            with _interruptible(), fresh_modules(self._root), redirect_stdout(output), redirect_stderr(output):
                 plugin = ReportPlugin(request, report, deadline)
                 code = run_pytest(plugin, request)
         finally:
@@ -109,6 +110,16 @@ class ThisProcess:
     def ending(self) -> Ending:
         """Return an ending without a reason: this process has not ended."""
         return Ending(False, "", None)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let an interrupt raise KeyboardInterrupt; a process that a script started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 @contextmanager

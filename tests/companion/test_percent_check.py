@@ -4,6 +4,7 @@ import ast
 import importlib
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +44,18 @@ def test_an_endless_loop_is_interrupted_and_the_other_tests_run(write, run):
     assert (hung.student_line["file"], hung.student_line["function"]) == (f"{STAGE}/{MODULE}.py", "double")
     assert found["total"].passed
     assert found["halve"].test_results[0].missing == "halve"
+
+
+def test_a_loop_is_interrupted_in_a_process_that_ignores_interrupts(write, run):
+    """As a shell's script starts processes in the background."""
+    write(double="while True:\n    pass")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        (hung,) = run("double", limit=0.5)["double"].test_results
+        assert hung.outcome is TestOutcome.HUNG
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_import_that_never_ends_is_interrupted(write, run, monkeypatch):
