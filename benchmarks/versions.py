@@ -4,8 +4,9 @@
     python -m benchmarks.versions ../before
 
 Each version runs in a copy of its own lab, with its own environment, on submissions of one stage that earn full marks
-in both. The two take turns within a round, so a machine that slows down slows both. The table shows the median of the
-rounds, and the ratio of the CPU seconds, which other work on the machine changes least.
+in both, or it stops. The two take turns within a round, so a machine that slows down slows both. The table shows the
+median of the rounds, and the ratio of the CPU seconds, which other work on the machine changes least. CPU seconds leave
+out processes whose parent does not wait for them.
 """
 
 import statistics
@@ -39,7 +40,7 @@ class Version:
                 target.mkdir(parents=True)
                 variant = f"{source}\nVARIANT = {number + size}\n"
                 (target / f"{module}.py").write_text(variant, encoding="utf-8")
-        self.grade(CLASS)
+        self.grade(CLASS, "--fail-on-failures")
 
     def run(self, *arguments: str) -> Duration:
         """Run `autograder`."""

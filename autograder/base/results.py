@@ -224,10 +224,14 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.bonus - max(self.points_lost - self.score, 0)
 
     @property
+    def counted_bonus(self) -> int:
+        """Points earned by extensions, if the stage has a score and the course counts them."""
+        return self.final_bonus if self.graded and self.bonus_counts else 0
+
+    @property
     def final(self) -> int | None:
         """The points of the stage after the penalty, with those of extensions if they count; None without a score."""
-        bonus = self.final_bonus if self.bonus_counts else 0
-        return self.final_score + bonus if self.graded else None
+        return self.final_score + self.counted_bonus if self.graded else None
 
     @property
     def seconds(self) -> float:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from autograder.base.results import IsolationLevel, Outcome, ReportState, lowest_level
 from autograder.feedback.claims import Claim
 from autograder.feedback.class_statistics import ClassStatistics
-from autograder.feedback.grade_words import by_hand_words, override_words, policy_words
+from autograder.feedback.grade_words import policy_words
 from autograder.feedback.html import render
 from autograder.feedback.item_analysis import FEWEST_OF_EACH
 from autograder.feedback.stage_statistics import BINS, CheckStatistics, StageStatistics
@@ -165,9 +165,7 @@ def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> 
         return Cell(f"{report.state.value}{', 0' if report.owed else ''}", state="open")
     points, possible = statistics.points(report), statistics.possible(report)
     shade = min(int((SHADES - 1) * max(points, 0) / possible), SHADES - 1) if possible else None
-    by_hand = by_hand_words(statistics.grades.get((student, stage.id)))
-    dropped = "dropped" if statistics.is_dropped(report) else ""
-    remarks = _remarks(late_words(report), override_words(report), by_hand, dropped)
+    remarks = _remarks(late_words(report), *statistics.decisions(report))
     return Cell(f"{points:g}", report.final_bonus, shade, remarks=remarks)
 
 

@@ -11,6 +11,7 @@ from autograder.course.config import Config
 from autograder.course.lab import Lab
 from autograder.course.mistakes import load_mistakes
 from autograder.course.policy import TotalPolicy
+from autograder.feedback.grade_words import by_hand_words, override_words
 from autograder.feedback.needs_help import NeedsHelp, students_who_need_help
 from autograder.feedback.stage_statistics import StageStatistics, stage_statistics
 from autograder.integrations.grades import Grade, grade_of
@@ -84,9 +85,11 @@ class ClassStatistics:
         """
         return self._totals[student]
 
-    def is_dropped(self, report: StageReport) -> bool:
-        """Whether the stage does not count in the student's total, because the student has a low share there."""
-        return self.grade(report) in self.total(report.student).dropped
+    def decisions(self, report: StageReport) -> tuple[str, ...]:
+        """What persons and the policy decided about a graded report, in words: overrides, points by hand, dropped."""
+        by_hand = by_hand_words(self.grades.get((report.student, report.stage)))
+        dropped = "dropped" if self.grade(report) in self.total(report.student).dropped else ""
+        return tuple(filter(None, (override_words(report), by_hand, dropped)))
 
     def grade(self, report: StageReport) -> Grade:
         """The grade of a report: the gradebook's if it is known."""
@@ -108,7 +111,7 @@ class ClassStatistics:
     def points(self, report: StageReport) -> float:
         """Final points of a report without extensions, points by hand included if grades are known."""
         points = self.grade(report).points
-        return 0.0 if points is None else points - (report.final_bonus if report.bonus_counts else 0)
+        return 0.0 if points is None else points - report.counted_bonus
 
     def possible(self, report: StageReport) -> float:
         """Points possible in a report's stage, those of its questions included if grades are known."""

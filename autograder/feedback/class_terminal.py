@@ -13,7 +13,7 @@ from rich.text import Text
 from autograder.base.results import IsolationLevel, ReportState, StageReport
 from autograder.base.sinks import log_line
 from autograder.feedback.class_statistics import ClassStatistics
-from autograder.feedback.grade_words import by_hand_words, override_words, policy_words
+from autograder.feedback.grade_words import policy_words
 from autograder.feedback.stage_statistics import StageStatistics
 from autograder.feedback.words import counted, late_words
 
@@ -91,11 +91,9 @@ def _cell(statistics: ClassStatistics, student: str, stage: StageStatistics) -> 
     score, bonus = statistics.points(report), report.final_bonus
     style = "green" if score == statistics.possible(report) else "red" if score == 0 else ""
     cell = Text(f"{score:g}" + (f" +{bonus}" if bonus else ""), style=style)
-    late, by_hand = late_words(report), by_hand_words(statistics.grades.get((student, stage.id)))
-    if late:
+    if late := late_words(report):
         cell.append(f" {late}", style=WARNING if report.days_late else "dim")
-    dropped = "dropped" if statistics.is_dropped(report) else ""
-    for decided in filter(None, (override_words(report), by_hand, dropped)):
+    for decided in statistics.decisions(report):
         cell.append(f" {decided}", style="dim")
     return cell
 
@@ -105,7 +103,7 @@ def _remarks(statistics: ClassStatistics) -> Iterator[tuple[str, str]]:
     policy = policy_words(statistics.policy)
     if statistics.not_begun or policy:
         yield f"totals count the stages that a student has begun{policy}", "dim"
-    if any(report.bonus_counts and report.final_bonus for report in statistics.reports.values()):
+    if any(report.counted_bonus for report in statistics.reports.values()):
         yield "totals include the points of extensions", "dim"
     if statistics.never_begun:
         yield f"not begun by any student: {', '.join(map(log_line, statistics.never_begun))}", "dim"

@@ -152,6 +152,7 @@ def student_page(
         sections=sections,
         total=total,
         total_remarks=total_remarks(total),
+        with_bonus=any(report.counted_bonus for report in reports),
         not_graded=_count(sections, ReportState.NOT_GRADED),
         not_begun=_count(sections, ReportState.NOT_BEGUN),
     )

@@ -4,10 +4,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 from click.testing import CliRunner, Result
-from pipeline import ScriptedJudges
+from pipeline import InProcessJudges, ScriptedJudges
 from tiny_lab import LOOP, STAGE, solution
 
 from autograder.cli import grading, main
@@ -35,14 +36,15 @@ def points_in(gradebook: Path) -> dict[str, float]:
         database.close()
 
 
-class Judges(ScriptedJudges):
-    """Judges in this process; ``before_job`` is called with the number of each job, from 1."""
+class _Watched:
+    """Judges in this process, in place of a pool; ``before_job`` is called with the number of each job, from 1."""
 
     def __init__(self, lab: Lab, before_job: Callable[[int], None]) -> None:
         super().__init__(lab)
         self._before_job = before_job
+        self._begun = 0
 
-    def __enter__(self) -> "Judges":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -53,8 +55,17 @@ class Judges(ScriptedJudges):
         yield
 
     def judge(self, job):
-        self._before_job(len(self.jobs) + 1)
+        self._begun += 1
+        self._before_job(self._begun)
         return super().judge(job)
+
+
+class Judges(_Watched, ScriptedJudges):
+    """Judges that know the results of the class."""
+
+
+class RealJudges(_Watched, InProcessJudges):
+    """The real judge, without isolation."""
 
 
 class Course:
@@ -65,10 +76,11 @@ class Course:
         self.class_folder = class_folder
         self.before_job: Callable[[int], None] = lambda number: None
         self.judged = 0
+        self.judges: type[Judges | RealJudges] = Judges
         monkeypatch.setattr(grading, "JudgePool", self._judges)
 
-    def _judges(self, root: Path, **options: object) -> Judges:
-        return Judges(Lab(root), self._count)
+    def _judges(self, root: Path, **options: object) -> Judges | RealJudges:
+        return self.judges(Lab(root), self._count)
 
     def _count(self, number: int) -> None:
         self.before_job(number)

@@ -1,16 +1,9 @@
 """``autograder regrade``: the table, the gradebook, and a dry run that changes neither."""
 
 import csv
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from pipeline import InProcessJudges
-from tiny_course import POINTS
+from tiny_course import POINTS, RealJudges
 from tiny_lab import MODULE, STAGE, replace_in
-
-from autograder.cli import grading
-from autograder.course.lab import Lab
 
 CHECK = "test_double_multiplies_by_two"
 
@@ -46,43 +39,20 @@ def test_points_that_change_are_shown_first_and_filed_by_the_real_run(course):
     assert "0 gain points, 0 lose points, 3 keep theirs" in again.output, "the class itself gives the same"
 
 
-class RealJudges(InProcessJudges):
-    """The real judge in this process; counts its jobs."""
-
-    def __init__(self, lab: Lab, counter: Counter[str]) -> None:
-        super().__init__(lab)
-        self._counter = counter
-
-    def __enter__(self) -> "RealJudges":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    @contextmanager
-    def warming(self, count: int) -> Iterator[None]:
-        yield
-
-    def judge(self, job):
-        self._counter["judged"] += 1
-        return super().judge(job)
-
-
 def change_the_test(course):
     replace_in(
         course.lab.stage(STAGE).hidden_tests / "test_tiny.py", "student.double(x), x + x", "student.double(x), x + 2"
     )
 
 
-def test_a_dry_run_that_judges_again_is_equal_to_the_real_run(course, monkeypatch):
-    counter: Counter[str] = Counter()
-    monkeypatch.setattr(grading, "JudgePool", lambda root, **options: RealJudges(Lab(root), counter))
+def test_a_dry_run_that_judges_again_is_equal_to_the_real_run(course):
+    course.judges = RealJudges
     change_the_test(course)
     tables = [course.lab.root / name for name in ("dry.csv", "real.csv")]
     dry = course.run("regrade", course.class_folder, "--dry-run", "--workers", "1", "--csv", tables[0])
-    assert (dry.exit_code, counter["judged"], course.points()) == (0, 3, POINTS), dry.output
+    assert (dry.exit_code, course.judged, course.points()) == (0, 3, POINTS), dry.output
     real = course.run("regrade", course.class_folder, "--workers", "1", "--csv", tables[1])
-    assert (real.exit_code, counter["judged"]) == (0, 3), real.output
+    assert (real.exit_code, course.judged) == (0, 3), real.output
     assert tables[0].read_bytes() == tables[1].read_bytes()
     reasons = f"{CHECK}: passed → failed; test_double_keeps_the_dtype: passed → unpaid"
     assert f"ada,{STAGE},8,5,-3,{reasons}" in tables[0].read_text(encoding="utf-8")

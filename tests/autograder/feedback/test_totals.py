@@ -100,6 +100,7 @@ def test_every_page_and_export_has_the_same_total(policy, ada, bo, words):
         results = json.loads(gradescope_results(own, [grade_of(report) for report in own], policy))
         said += page.find("header").text
         assert text in page.find("header").text
+        assert ("with those of extensions" in page.find("header").text) == (student == "bo")
         assert any(
             line.split()[:1] == [student] and line.rstrip().endswith(text) for line in stream.getvalue().splitlines()
         )
