@@ -14,6 +14,9 @@ from dataclasses import dataclass, replace
 from autograder.course.lab import LabError, StageFolders
 from autograder.course.lock_files import LockFile, encode_lock_file, read_lock_file
 
+# What every mistake says that only a check of the device shows. Whichever tensor is on the CPU, the result is the same.
+ON_THE_CPU = "a tensor is created on the CPU, whatever the device of the inputs"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:

@@ -1,6 +1,6 @@
 """Named mistakes of stage 2, in the order of the exercises."""
 
-from autograder.course.mistakes import mistake
+from autograder.course.mistakes import ON_THE_CPU, mistake
 
 # Texts that mistakes replace or insert.
 SOFTMAX_RESULT = "return exponentials / total.masked_fill(total == 0, 1.0)\n    ### END SOLUTION\n\n\ndef causal"
@@ -112,7 +112,7 @@ MISTAKES = {
         mistake("softmax_widens", "the softmax always returns float64", "(x - top)", "(x.double() - top)"),
         mistake(
             "softmax_on_the_cpu",
-            "a tensor is created on the CPU, whatever the device of the logits",
+            ON_THE_CPU,
             "torch.exp(x - top)",
             "torch.exp(torch.maximum(x - top, torch.full(x.shape, -math.inf, dtype=x.dtype)))",
         ),
@@ -194,7 +194,7 @@ MISTAKES = {
         ),
         mistake(
             "padding_mask_on_the_cpu",
-            "a tensor is created on the CPU, whatever the device of `lengths`",
+            ON_THE_CPU,
             "torch.arange(max_length, device=lengths.device)",
             "torch.arange(max_length)",
         ),
@@ -350,7 +350,7 @@ MISTAKES = {
         ),
         mistake(
             "masked_softmax_on_the_cpu",
-            "the fill values are created on the CPU, whatever the device of the scores",
+            ON_THE_CPU,
             FILL,
             "scores = torch.where(mask, scores, torch.full(scores.shape, -math.inf, dtype=scores.dtype))\n    return",
         ),
@@ -514,7 +514,7 @@ MISTAKES = {
         ),
         mistake(
             "attention_on_the_cpu",
-            "a mask of None is replaced by a mask on the CPU",
+            ON_THE_CPU,
             SCORES,
             (
                 "scores = query @ key.transpose(-2, -1) * scale  # (…, query, key)\n"
@@ -620,7 +620,7 @@ MISTAKES = {
         ),
         mistake(
             "kernel_on_the_cpu",
-            "the bandwidth becomes a tensor on the CPU, whatever the device of the query",
+            ON_THE_CPU,
             BANDWIDTH,
             "    bandwidth = torch.full((1,), max(bandwidth, torch.finfo(query.dtype).tiny), dtype=query.dtype)\n",
         ),
@@ -751,7 +751,7 @@ MISTAKES = {
         ),
         mistake(
             "additive_on_the_cpu",
-            "additive attention adds to a tensor on the CPU, whatever the device of the query",
+            ON_THE_CPU,
             "hidden = self.query_proj(query).unsqueeze(2) + ",
             (
                 "hidden = torch.zeros(query.shape[0], query.shape[1], 1, 1, dtype=query.dtype)\n"
@@ -825,7 +825,7 @@ MISTAKES = {
         ),
         mistake(
             "backward_on_the_cpu",
-            "an identity matrix is created on the CPU, whatever the device of the inputs",
+            ON_THE_CPU,
             GRADIENTS,
             "grad_scores = grad_scores @ torch.eye(key.shape[-2], dtype=key.dtype)\n    " + GRADIENTS,
         ),
@@ -978,7 +978,7 @@ MISTAKES = {
         ),
         mistake(
             "blockwise_on_the_cpu",
-            "the output is accumulated on the CPU, whatever the device of the query",
+            ON_THE_CPU,
             BLOCK_OUTPUT,
             "output = torch.zeros((*query.shape[:-1], value.shape[-1]), dtype=query.dtype)",
         ),

@@ -1,6 +1,6 @@
 """Named mistakes of stage 3, in the order of the exercises."""
 
-from autograder.course.mistakes import mistake
+from autograder.course.mistakes import ON_THE_CPU, mistake
 
 # Texts that mistakes replace or insert.
 SPLIT = "return pieces.transpose(1, 2)  #"
@@ -68,7 +68,7 @@ MISTAKES = {
         ),
         mistake(
             "split_on_the_cpu",
-            "the heads are written into a tensor on the CPU",
+            ON_THE_CPU,
             SPLIT,
             (
                 "heads = torch.zeros(batch, num_heads, length, d_model // num_heads, dtype=x.dtype)\n"
@@ -105,7 +105,7 @@ MISTAKES = {
         ),
         mistake(
             "merge_on_the_cpu",
-            "the heads are merged into a tensor on the CPU",
+            ON_THE_CPU,
             "return x.transpose(1, 2).flatten(start_dim=2)",
             (
                 "batch, heads, length, d_head = x.shape\n"
@@ -146,7 +146,7 @@ MISTAKES = {
         ),
         mistake(
             "repeat_on_the_cpu",
-            "the heads are multiplied by a tensor on the CPU",
+            ON_THE_CPU,
             REPEATED,
             "(x.unsqueeze(2) * torch.ones(repeats, 1, 1, dtype=x.dtype)).flatten(1, 2)",
         ),
@@ -566,7 +566,7 @@ MISTAKES = {
         mistake("weights_in_float32", "the returned weights are always float32", RESULT, RESULT + ".float()"),
         mistake(
             "mask_made_on_the_cpu",
-            "a mask of None is replaced by a mask on the CPU",
+            ON_THE_CPU,
             "scores = query @",
             (
                 "mask = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool) if mask is None else mask\n"
@@ -690,7 +690,7 @@ MISTAKES = {
         ),
         mistake(
             "cache_on_the_cpu",
-            "the cache starts with an empty tensor on the CPU",
+            ON_THE_CPU,
             "if self.key is not None and self.value is not None:",
             (
                 "if self.key is None:\n"

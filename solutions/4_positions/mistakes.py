@@ -1,6 +1,6 @@
 """Named mistakes of stage 4, in the order of the exercises."""
 
-from autograder.course.mistakes import mistake
+from autograder.course.mistakes import ON_THE_CPU, mistake
 
 # Texts that mistakes replace or insert.
 INTERLEAVED = "return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(-2)"
@@ -227,7 +227,7 @@ MISTAKES = {
         ),
         mistake(
             "learned_positions_on_the_cpu",
-            "the row indices are created on the CPU, whatever the device of x",
+            ON_THE_CPU,
             SUM,
             "return x + nn.functional.embedding(torch.arange(start, end), self.weight)",
         ),
@@ -315,7 +315,7 @@ MISTAKES = {
         ),
         mistake(
             "angles_on_the_cpu",
-            "the frequencies are created on the CPU, whatever the device of the positions",
+            ON_THE_CPU,
             ANGLE_EXPONENT,
             "exponent = torch.arange(0, d_head, 2, dtype=dtype) / d_head",
         ),
@@ -448,7 +448,7 @@ MISTAKES = {
         ),
         mistake(
             "rotary_on_the_cpu",
-            "the positions are added to a tensor on the CPU",
+            ON_THE_CPU,
             ANGLES_OF_X,
             "rotary_angles(torch.zeros(positions.shape, dtype=dtype) + positions, x.shape[-1], base)",
         ),

@@ -1,6 +1,6 @@
 """Named mistakes of stage 5, in the order of the exercises."""
 
-from autograder.course.mistakes import mistake
+from autograder.course.mistakes import ON_THE_CPU, mistake
 
 # Texts that mistakes replace or insert.
 LN_VARIANCE = "variance = centred.square().mean(dim=-1, keepdim=True)"
@@ -149,7 +149,7 @@ MISTAKES = {
         ),
         mistake(
             "layer_norm_eps_tensor",
-            "eps becomes a float64 tensor on the CPU",
+            "the result is always float64",
             LN_OUT,
             LN_OUT.replace("self.eps", "torch.tensor([self.eps], dtype=torch.float64)"),
         ),
@@ -360,7 +360,7 @@ MISTAKES = {
         ),
         mistake(
             "gelu_root_tensor",
-            "√2 becomes a float64 tensor on the CPU",
+            "the result is always float64",
             GELU_ERF,
             "return 0.5 * x * (1 + torch.erf(x / torch.tensor([2.0], dtype=torch.float64).sqrt()))",
         ),
@@ -1267,7 +1267,7 @@ MISTAKES = {
         ),
         mistake(
             "transformer_places_on_the_cpu",
-            "the sinusoids are created on the CPU",
+            ON_THE_CPU,
             EMBEDDED,
             EMBEDDED.replace(", device=x.device", ""),
         ),
@@ -1297,7 +1297,7 @@ MISTAKES = {
         ),
         mistake(
             "shift_start_by_itself",
-            "the start token is always int64 on the CPU",
+            "the start token is always int64",
             "start = tokens.new_full((*tokens.shape[:-1], 1), start_id)",
             "start = torch.full((*tokens.shape[:-1], 1), start_id)",
         ),

@@ -1,6 +1,6 @@
 """Named mistakes of stage 6, in the order of the exercises."""
 
-from autograder.course.mistakes import mistake
+from autograder.course.mistakes import ON_THE_CPU, mistake
 
 # Texts that mistakes replace or insert.
 LOSS = "return losses.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)"
@@ -85,7 +85,7 @@ MISTAKES = {
         ),
         mistake(
             "loss_counts_on_the_cpu",
-            "the loss creates a tensor on the CPU",
+            ON_THE_CPU,
             LOSS,
             (
                 "return losses.masked_fill(~counted, 0.0).sum() / torch.max(counted.sum(), torch.ones(1, "
@@ -429,7 +429,7 @@ MISTAKES = {
         ),
         mistake(
             "gpt_makes_places_on_the_cpu",
-            "the positions are created on the CPU",
+            ON_THE_CPU,
             POSITIONS,
             "positions = torch.arange(seen, seen + length)",
         ),

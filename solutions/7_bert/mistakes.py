@@ -1,6 +1,6 @@
 """Named mistakes of stage 7, in the order of the exercises."""
 
-from autograder.course.mistakes import mistake
+from autograder.course.mistakes import ON_THE_CPU, mistake
 
 # Texts that mistakes replace or insert.
 SPECIAL = "special = torch.tensor([mask_id, *special_ids], device=device)"
@@ -315,7 +315,7 @@ MISTAKES = {
         ),
         mistake(
             "pair_on_the_cpu",
-            "special tokens are created on the CPU",
+            ON_THE_CPU,
             "cls, sep = first.new_tensor([cls_id]), first.new_tensor([sep_id])",
             'cls, sep = (torch.tensor([number], device="cpu") for number in (cls_id, sep_id))',
         ),
@@ -502,7 +502,7 @@ MISTAKES = {
         ),
         mistake(
             "embeddings_positions_on_the_cpu",
-            "positions are created on the CPU",
+            ON_THE_CPU,
             "positions = torch.arange(tokens.shape[1], device=tokens.device)",
             'positions = torch.arange(tokens.shape[1], device="cpu")',
         ),
@@ -608,7 +608,7 @@ MISTAKES = {
         mistake("bert_returns_float32", "the results are always float32", POOLED, POOLED.replace("x,", "x.float(),")),
         mistake(
             "bert_mask_on_the_cpu",
-            "a mask is created on the CPU",
+            ON_THE_CPU,
             READABLE,
             'readable = torch.ones(x.shape[:2], dtype=torch.bool, device="cpu")[:, None, :]\n'
             "        readable = readable if mask is None else mask[:, None, :] & readable",
@@ -758,7 +758,7 @@ MISTAKES = {
         ),
         mistake(
             "loss_counts_on_the_cpu",
-            "a tensor is created on the CPU",
+            ON_THE_CPU,
             MEAN,
             'return losses * torch.ones(1, device="cpu").expand(2)[:1].sum(dim=0, keepdim=True)[0] / '
             "(labels != IGNORE_INDEX).sum().clamp(min=1)",

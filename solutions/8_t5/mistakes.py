@@ -1,6 +1,6 @@
 """Named mistakes of stage 8, in the order of the exercises."""
 
-from autograder.course.mistakes import mistake
+from autograder.course.mistakes import ON_THE_CPU, mistake
 
 # Texts that mistakes replace.
 MASKED = "masked = min(max(round(length * rate), 1), length - 1)"
@@ -511,7 +511,7 @@ MISTAKES = {
         ),
         mistake(
             "bucket_limit_on_the_cpu",
-            "the last bucket is a tensor on the CPU",
+            ON_THE_CPU,
             SHARED,
             "shared = exact + (share * (num_buckets - exact)).long()\n"
             "    shared = torch.minimum(shared, torch.full(relative_position.shape, num_buckets - 1))",
@@ -586,7 +586,7 @@ MISTAKES = {
         ),
         mistake(
             "bias_positions_on_the_cpu",
-            "the positions are on the CPU",
+            ON_THE_CPU,
             BIAS_KEYS,
             "key = torch.arange(key_length)",
             BIAS_QUERIES,
@@ -786,7 +786,7 @@ MISTAKES = {
         ),
         mistake(
             "t5_attention_bias_on_the_cpu",
-            "without a bias, zeros on the CPU are added",
+            ON_THE_CPU,
             "if bias is not None:\n            scores = scores + bias",
             "scores = scores + (torch.zeros(scores.shape[1:]).to(scores.dtype) + (0 if bias is None else bias))",
         ),
@@ -1093,7 +1093,7 @@ MISTAKES = {
         mistake("t5_returns_float32", "the logits are always float32", LOGITS, LOGITS + ".float()"),
         mistake(
             "t5_mask_on_the_cpu",
-            "the causal mask is on the CPU",
+            ON_THE_CPU,
             CAUSAL,
             "causal = causal_mask(target.shape[1])",
         ),

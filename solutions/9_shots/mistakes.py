@@ -1,6 +1,6 @@
 """Named mistakes of stage 9, in the order of the exercises."""
 
-from autograder.course.mistakes import mistake
+from autograder.course.mistakes import ON_THE_CPU, mistake
 
 # Texts that mistakes replace or insert.
 SHOT_TEXTS = "parts = [template.format(x=x, y=y) for x, y in shots]"
@@ -870,7 +870,7 @@ MISTAKES = {
         ),
         mistake(
             "calibration_on_the_cpu",
-            "a tensor is created on the CPU",
+            ON_THE_CPU,
             CALIBRATED,
             "return ratio / (torch.zeros(1, dtype=ratio.dtype) + ratio.sum().unsqueeze(0))",
         ),
@@ -966,7 +966,7 @@ MISTAKES = {
         ),
         mistake(
             "induction_on_the_cpu",
-            "a tensor is created on the CPU",
+            ON_THE_CPU,
             MEAN,
             (
                 "target = torch.zeros(weights.shape, dtype=weights.dtype).scatter(2, "

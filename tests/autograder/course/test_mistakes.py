@@ -1,10 +1,22 @@
 """Each mistake makes its replacements in the reference; the catalogue and the lock file match grading.yml."""
 
+from pathlib import Path
+
 import pytest
 from tiny_lab import REFERENCE, STAGE, replace_in
 
-from autograder.course.lab import LabError
-from autograder.course.mistakes import Mistake, encode_lock, load_mistakes, mistake, read_lock
+from autograder.course.lab import Lab, LabError
+from autograder.course.mistakes import ON_THE_CPU, Mistake, encode_lock, load_mistakes, mistake, read_lock
+
+LAB = Lab.find(Path(__file__).parent)
+
+
+@pytest.mark.parametrize("stage", LAB.stages(), ids=lambda stage: stage.id)
+def test_a_name_says_of_no_tensor_that_it_is_on_the_cpu(stage):
+    """A check of the device fails alike for any tensor there; an ignored argument `device` is another matter."""
+    for named in load_mistakes(stage):
+        if named.named and "CPU" in named.says and all("device" in check for check in named.fails):
+            assert named.says == ON_THE_CPU or "`device`" in named.says, named.id
 
 
 @pytest.fixture
