@@ -97,7 +97,7 @@ def class_page(statistics: ClassStatistics, pages: Mapping[str, str] = {}, claim
         fewest=FEWEST_OF_EACH,
         claims=claims,
         not_graded=sorted(statistics.not_graded, key=lambda report: (report.student, report.stage)),
-        policy=policy_words(statistics.policy),
+        total_policy=policy_words(statistics.policy),
         unisolated=IsolationLevel.NONE in statistics.isolation,
         pages={student: quote(path) for student, path in pages.items()},
     )

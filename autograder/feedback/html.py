@@ -17,7 +17,7 @@ def render(template: str, script_file: str = "", **values: Any) -> str:
     Args:
         template: the template.
         script_file: the only script that the page may run, a template without values; empty for none.
-        values: the template's values.
+        values: the template's values, with other names than ``style``, ``script`` and ``policy``.
     """
     environment = _environment()
     style = environment.get_template("style.css").render()
@@ -26,8 +26,10 @@ def render(template: str, script_file: str = "", **values: Any) -> str:
     policy = f"default-src 'none'; style-src {_source(style)}; base-uri 'none'; form-action 'none'"
     if script:
         policy += f"; script-src {_source(script)}"
-    values |= {"style": Markup(style), "script": Markup(script), "policy": policy}
-    return environment.get_template(template).render(**values)
+    # A value of one of these names raises TypeError: it would be lost.
+    return environment.get_template(template).render(
+        style=Markup(style), script=Markup(script), policy=policy, **values
+    )
 
 
 def _source(text: str) -> str:

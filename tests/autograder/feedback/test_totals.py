@@ -17,6 +17,7 @@ from autograder.course.policy import Policies, TotalPolicy
 from autograder.feedback.class_page import class_page
 from autograder.feedback.class_statistics import class_statistics
 from autograder.feedback.class_terminal import print_class_table
+from autograder.feedback.grade_words import policy_words
 from autograder.feedback.platforms.gradescope import gradescope_results
 from autograder.feedback.platforms.moodle import moodle_import
 from autograder.feedback.student_page import student_page
@@ -88,7 +89,9 @@ def test_every_page_and_export_has_the_same_total(policy, ada, bo, words):
     statistics = class_statistics(reversed(reports), config)
     stream = io.StringIO()
     print_class_table(SafeConsole(file=stream, width=100), statistics)
-    rows = read_html(class_page(statistics)).find("table", "scores").find("tbody").find_all("tr")
+    page = class_page(statistics)
+    assert f"has begun{policy_words(policy)}. They include" in read_html(page).text
+    rows = read_html(page).find("table", "scores").find("tbody").find_all("tr")
     imported = {
         row["username"]: float(row["total"]) for row in DictReader(io.StringIO(moodle_import(grades, config).decode()))
     }
